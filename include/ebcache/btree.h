@@ -1,0 +1,231 @@
+// B-trees: search, iteration over key ranges, and walks over whole trees, through a BufferCache.
+//
+// Thread safety: a BTree is a value that any thread may copy and use; a Path, an ItemRange and a
+// walk belong to one thread each. The tree must not change while it is read.
+
+#ifndef EBCACHE_BTREE_H_
+#define EBCACHE_BTREE_H_
+
+#include <absl/container/inlined_vector.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/types/span.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ebcache/buffer_cache.h"
+#include "ebcache/extent_buffer.h"
+#include "ebcache/on_disk.h"
+
+namespace ebcache {
+
+// Where a tree is.
+struct TreeRoot {
+  uint64_t id = 0;  // kFsTreeId, 256, kTreeLogId, ...
+  uint64_t key_offset =
+      0;                // of the root item: tells the trees of a log, and relocation trees, apart
+  uint64_t bytenr = 0;  // logical address of the root block
+  uint64_t generation = 0;
+  uint8_t level = 0;
+  std::string name;  // "FS_TREE", "256", "TREE_LOG 5"
+  // Of a subvolume being deleted: everything below this key may be gone already. kMinKey otherwise.
+  Key drop_progress;
+  uint8_t drop_level = 0;
+};
+
+// An item as iteration hands it out. Valid until the iteration goes on.
+class Item {
+ public:
+  const Key& key() const { return key_; }
+  // The data, in one piece: where it lies in the buffer, or a copy when it straddles pages.
+  absl::Span<const std::byte> data() const { return data_; }
+
+ private:
+  friend class Path;
+  Key key_;
+  absl::Span<const std::byte> data_;
+  std::vector<std::byte> copy_;
+};
+
+// A place in a tree: the blocks from the root down to a leaf, held by references, and a slot in
+// each. Empty when default-made. Move-only.
+class Path {
+ public:
+  Path() = default;
+
+  // Whether the path stands on an item. False past the last item, and when it is empty.
+  bool valid() const { return leaf() && slot(0) < Header(*leaf()).item_count(); }
+
+  // The block and slot at a level; level 0 is the leaf. Empty refs above the root.
+  const ExtentBufferRef& node(int level) const { return nodes_[level]; }
+  uint32_t slot(int level) const { return slots_[level]; }
+  const ExtentBufferRef& leaf() const { return nodes_[0]; }
+  int root_level() const { return root_level_; }
+
+  // REQUIRES: valid().
+  Key key() const { return LeafKey(*leaf(), slot(0)); }
+  // Fills `item`. DataLoss never happens on a leaf that passed the checker.
+  absl::Status Load(Item& item) const;
+
+ private:
+  friend class BTree;
+  std::array<ExtentBufferRef, kMaxLevels> nodes_;
+  std::array<uint32_t, kMaxLevels> slots_{};
+  int root_level_ = -1;
+};
+
+struct KeyRange {
+  Key from = kMinKey;
+  Key to = kMaxKey;  // the last key included
+};
+
+class ItemRange;
+
+// A tree, for searching.
+class BTree {
+ public:
+  // `cache` must outlive the tree and everything made from it.
+  BTree(BufferCache* cache, TreeRoot root) : cache_(cache), root_(std::move(root)) {}
+
+  const TreeRoot& root() const { return root_; }
+
+  // The first item at or after `key`; an invalid path (valid() == false) when there is none.
+  absl::StatusOr<Path> Search(const Key& key) const;
+  // The item with exactly this key; NotFound when there is none.
+  absl::StatusOr<Path> Find(const Key& key) const;
+  // The last item at or before `key`; NotFound when there is none.
+  absl::StatusOr<Path> SearchBackward(const Key& key) const;
+
+  // Moves to the next, or previous, item. After the last one `path` is not valid() but Previous
+  // still leads back; Previous on the first item is NotFound and leaves `path` where it was. On any
+  // other error `path` is empty.
+  absl::Status Next(Path& path) const;
+  absl::Status Previous(Path& path) const;
+
+  // for (const Item& item : tree.Items({.from = key})) ...; then ask status().
+  ItemRange Items(KeyRange range = {}) const;
+
+ private:
+  absl::StatusOr<ExtentBufferRef> ReadRoot() const;
+  absl::StatusOr<ExtentBufferRef> ReadChild(const ExtentBuffer& parent, uint32_t slot) const;
+  // Goes down from the block at `level`, taking the first (or last) slot everywhere.
+  absl::Status Descend(Path& path, int level, bool last) const;
+
+  BufferCache* cache_;
+  TreeRoot root_;
+};
+
+// The items of a key range, for a range-for loop; holds one path while it goes. Ends early on an
+// error, which status() then tells.
+class ItemRange {
+ public:
+  class Iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = Item;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const Item*;
+    using reference = const Item&;
+
+    const Item& operator*() const { return range_->item_; }
+    const Item* operator->() const { return &range_->item_; }
+    Iterator& operator++() {
+      range_->Advance();
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+    bool operator==(std::default_sentinel_t) const { return range_->done_; }
+
+   private:
+    friend class ItemRange;
+    explicit Iterator(ItemRange* range) : range_(range) {}
+    ItemRange* range_;
+  };
+
+  Iterator begin();
+  std::default_sentinel_t end() const { return {}; }
+
+  // OK after a loop that reached the end of the range, or before one.
+  const absl::Status& status() const { return status_; }
+
+ private:
+  friend class BTree;
+  ItemRange(BTree tree, KeyRange range) : tree_(std::move(tree)), range_(range) {}
+  void Advance();
+  void Settle();
+
+  BTree tree_;
+  KeyRange range_;
+  Path path_;
+  Item item_;
+  bool done_ = false;
+  absl::Status status_;
+};
+
+// ---- Whole trees --------------------------------------------------------------------------------
+
+// A set of block addresses, a bit each where they lie close together.
+class BlockSet {
+ public:
+  explicit BlockSet(uint32_t node_bytes);
+  // True when `bytenr` was not in the set.
+  bool Insert(uint64_t bytenr);
+  bool Contains(uint64_t bytenr) const;
+  uint64_t size() const { return size_; }
+
+ private:
+  static constexpr uint64_t kBitsPerPage = 4096;
+  using Page = std::array<uint64_t, kBitsPerPage / 64>;
+  std::map<uint64_t, std::unique_ptr<Page>> pages_;
+  // Addresses that are no multiple of the node size, which bits cannot tell apart.
+  std::map<uint64_t, bool> unaligned_;
+  uint32_t node_bytes_;
+  uint64_t size_ = 0;
+};
+
+// A subtree that a walk could not enter.
+struct WalkDamage {
+  uint64_t tree = 0;
+  uint8_t level = 0;  // of the block, as its parent has it
+  uint64_t logical = 0;
+  absl::Status status;  // names mirrors, devices, physical offsets and reasons
+  // "tree FS_TREE, level 1, block 30408704: ..."
+  std::string ToString() const;
+};
+
+// What a walk tells as it goes. Calls come from the thread that walks.
+class TreeVisitor {
+ public:
+  virtual ~TreeVisitor() = default;
+  // A block, read and checked: parents before their children, children in key order. False: do not
+  // go below it.
+  virtual bool VisitBlock(const TreeRoot& tree, const ExtentBuffer& block) = 0;
+  // A block that could not be read, or is no child of this parent. The walk goes on beside it.
+  virtual void VisitDamage(const WalkDamage& damage) = 0;
+};
+
+struct WalkOptions {
+  // Blocks visited before, which are passed over with all that is below; the walk adds its own.
+  // Give several trees one set to visit blocks that snapshots share once. Null: each tree visits
+  // all its blocks. Either way a block met twice inside one tree is damage.
+  BlockSet* visited = nullptr;
+  // How many children are read in one batch, at the most.
+  int batch = 64;
+};
+
+// Visits every block of a tree, depth first. Bounded in memory and in time by the number of blocks
+// there really are, whatever the pointers say: a level that does not fall and a block met again are
+// damage. Never fails as a whole: damage goes to the visitor.
+void WalkTree(BufferCache& cache, const TreeRoot& root, TreeVisitor& visitor,
+              const WalkOptions& options = {});
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_BTREE_H_

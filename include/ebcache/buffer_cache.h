@@ -1,0 +1,210 @@
+// BufferCache: extent buffers by logical address, with the kernel's lifecycle and a byte budget.
+//
+// The cache does not know the disk format. A BlockSource reads, validates and writes blocks for it;
+// give it one made of memory, and it runs in benchmarks, model checks and fuzzers.
+//
+// Thread safety: everything may be called from any thread. Find and the put of a reference take no
+// lock, allocate nothing and make no system call.
+
+#ifndef EBCACHE_BUFFER_CACHE_H_
+#define EBCACHE_BUFFER_CACHE_H_
+
+#include <absl/functional/function_ref.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/types/span.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "ebcache/extent_buffer.h"
+#include "ebcache/page_allocator.h"
+
+namespace ebcache {
+
+// What the parent of a block says about it. The cache only passes it on: on_disk.h knows what is in
+// it, and sources made of memory ignore it.
+struct ParentCheck;
+
+// One block to read: in, the buffer and what is expected of it; out, how it went.
+struct BlockRead {
+  ExtentBuffer* buffer = nullptr;
+  const ParentCheck* check = nullptr;  // null: expect nothing in particular
+  absl::Status status;
+};
+
+// One block to write.
+struct BlockWrite {
+  const ExtentBuffer* buffer = nullptr;
+  absl::Status status;
+};
+
+// The only way in and out of a cache. Called from any thread, several at a time, never with a lock
+// held; must not call back into the cache for the same blocks.
+class BlockSource {
+ public:
+  virtual ~BlockSource() = default;
+
+  // Fills each buffer with the bytes of its block, from whichever copy validates, and sets each
+  // status. A failure of one is no failure of the others.
+  virtual void Read(absl::Span<BlockRead> reads) = 0;
+
+  // Whether a block that is in the cache already is what this parent expects.
+  virtual absl::Status CheckParent(const ExtentBuffer& buffer, const ParentCheck& check) = 0;
+
+  // Writes each buffer to all copies of its block and sets each status.
+  virtual void Write(absl::Span<BlockWrite> writes) = 0;
+};
+
+struct BufferCacheOptions {
+  // Size of every block. A power of two, 4096 to 65536.
+  uint32_t node_bytes = 16384;
+  // Bytes of payload to keep; 0 is no limit. Buffers in use, dirty or under IO cannot go, so the
+  // cache may be over it for as long as they stay (CacheStats::over_budget_creates counts that).
+  uint64_t budget_bytes = uint64_t{256} << 20;
+  // Null: a HeapAllocator of its own.
+  std::shared_ptr<PageAllocator> allocator;
+  // Flags of the allocations behind buffers in the index. Those behind dummies and clones never
+  // carry kMovable: nobody could move them.
+  AllocFlags alloc_flags = AllocFlags::kMovable;
+  // What MigrateFolio does with an idle buffer.
+  enum class MigrateMode {
+    kKeepBuffer,  // moves the bytes under it
+    kDropBuffer,  // as the kernel: lets the buffer go, so that the pages are free to move
+  };
+  MigrateMode migrate_mode = MigrateMode::kKeepBuffer;
+};
+
+// Counters since the cache was made, and sizes now. Counters are exact only while nobody works.
+struct CacheStats {
+  uint64_t cached_buffers = 0;   // in the index now
+  uint64_t private_buffers = 0;  // dummies and clones now
+  uint64_t cached_bytes = 0;     // payload of the cached buffers
+  uint64_t dirty_buffers = 0;
+  uint64_t peak_cached_buffers = 0;
+  uint64_t descriptor_bytes = 0;   // in descriptors and page array rows, used or not
+  uint64_t index_bytes = 0;        // in the index, used or not
+  uint64_t creates = 0;            // buffers made for a block that was not cached
+  uint64_t create_races_lost = 0;  // of these, thrown away because another thread was first
+  uint64_t reads = 0;              // blocks asked from the source
+  uint64_t read_failures = 0;
+  uint64_t read_waits = 0;  // readers who waited for another's read
+  uint64_t writes = 0;
+  uint64_t write_failures = 0;
+  uint64_t stale_frees = 0;      // deaths by PutStale, or by the last put of a STALE buffer
+  uint64_t reclaimed = 0;        // deaths by budget, Shrink or DropCaches
+  uint64_t folio_releases = 0;   // deaths by ReleaseFolio
+  uint64_t migrations = 0;       // buffers whose folio was moved
+  uint64_t reclaim_scanned = 0;  // buffers looked at for reclaim
+  uint64_t over_budget_creates = 0;
+  // Buffers that reclaim, ReleaseFolio or MigrateFolio had to leave, by why.
+  std::array<uint64_t, kReleaseVerdicts> skipped{};
+};
+
+class BufferCache {
+ public:
+  // `source` may be null for a cache that never reads or writes; else it must outlive the cache.
+  // Options out of range are a CHECK.
+  explicit BufferCache(BufferCacheOptions options, BlockSource* source = nullptr);
+  // Frees all buffers; dirty ones are dropped unwritten. REQUIRES: no references are left (CHECK).
+  ~BufferCache();
+  BufferCache(const BufferCache&) = delete;
+  BufferCache& operator=(const BufferCache&) = delete;
+
+  uint32_t node_bytes() const;
+  PageAllocator& allocator() const;
+
+  // ---- Finding and making -------------------------------------------------------------------
+
+  // The buffer of the block at logical address `start`, or an empty ref when it is not cached. A
+  // STALE buffer is returned, as in the kernel. Waits while the buffer is being migrated.
+  ExtentBufferRef Find(uint64_t start);
+
+  // The same, or a new buffer, not UPTODATE, with undefined bytes. Threads that ask for the same
+  // block at the same time get the same buffer. The kernel's alloc_extent_buffer.
+  // Errors: InvalidArgument (start not a multiple of 4096, or the block would leave the address
+  // space), FailedPrecondition (would overlap another cached block), ResourceExhausted.
+  absl::StatusOr<ExtentBufferRef> Create(uint64_t start);
+
+  // A buffer that is not in the index, UPTODATE, zeroed, private to its holder.
+  // The kernel's alloc_dummy_extent_buffer.
+  absl::StatusOr<ExtentBufferRef> CreateDummy(uint64_t start);
+
+  // A private copy of `source`, as CreateDummy. REQUIRES: the caller holds `source`.
+  absl::StatusOr<ExtentBufferRef> Clone(const ExtentBuffer& source);
+
+  // ---- Reading ------------------------------------------------------------------------------
+
+  // Makes `buffer` UPTODATE by asking the source, or waits for whoever is doing that, or returns at
+  // once when it is; checks it against `check` where given. On failure the buffer is STALE, so that
+  // it goes with its last user; everybody who waited for the read gets its error.
+  // `check` is used only during the call.
+  absl::Status Read(const ExtentBufferRef& buffer, const ParentCheck* check = nullptr);
+
+  // Create and Read in one.
+  absl::StatusOr<ExtentBufferRef> ReadBlock(uint64_t start, const ParentCheck* check = nullptr);
+
+  // Many at once: `results[i]` is what ReadBlock would have given for `starts[i]` with `checks[i]`
+  // (`checks` is empty, or as long as `starts`). The blocks not cached go to the source as one
+  // batch. REQUIRES: results.size() == starts.size(). No block twice in a batch.
+  void ReadBlocks(absl::Span<const uint64_t> starts, absl::Span<const ParentCheck* const> checks,
+                  absl::Span<absl::StatusOr<ExtentBufferRef>> results);
+
+  // ---- Writing ------------------------------------------------------------------------------
+
+  // Writes `buffer` if it is DIRTY. DIRTY becomes WRITEBACK in one step, so it is never without
+  // protection. On failure the buffer is WRITE_ERR and no longer UPTODATE.
+  absl::Status Writeback(const ExtentBufferRef& buffer);
+
+  // Writes every buffer that was DIRTY when the call began, in the order of addresses. Returns the
+  // first error, after trying all.
+  absl::Status WritebackAll();
+
+  // Prepares the buffer of a freed block that is allocated anew at the same address: STALE, DIRTY
+  // and ZONED_ZEROOUT go, the header (`header_bytes` from the front) is zeroed, UPTODATE is set.
+  // REQUIRES: nobody else uses the bytes (in the kernel: the write lock is held), not under
+  // writeback.
+  absl::Status ReinitAsNewBlock(const ExtentBufferRef& buffer, uint32_t header_bytes);
+
+  // ---- In the order of addresses ------------------------------------------------------------
+
+  // The first cached buffer at or after `start`; empty when there is none.
+  ExtentBufferRef FirstAtOrAfter(uint64_t start);
+  // The first DIRTY one.
+  ExtentBufferRef NextDirty(uint64_t start);
+
+  // ---- Giving memory back -------------------------------------------------------------------
+
+  // Lets every idle buffer go. Returns how many went.
+  uint64_t DropCaches();
+  // Lets idle buffers go, the least recently used first, until at least `bytes` of payload are
+  // freed or nothing is left that can go. Returns the bytes freed.
+  uint64_t Shrink(uint64_t bytes);
+  // Changes the budget, and shrinks to it.
+  void SetBudget(uint64_t budget_bytes);
+
+  // Why buffers can or cannot go, right now: how many of each verdict. Walks all buffers, takes no
+  // lock; answers "what is holding my memory?".
+  std::array<std::pair<ReleaseVerdict, uint64_t>, kReleaseVerdicts> ExplainPins() const;
+
+  // Calls visit for every cached or private buffer with its address and state, in no order, without
+  // taking references: what it is told may be out of date. For reports.
+  void ForEachState(absl::FunctionRef<void(uint64_t start, BufferState state)> visit) const;
+
+  // What the page allocator calls (and kernel engineers may): give up, or move, the buffer behind a
+  // folio. `private_bits` as the allocator has them. See FolioOwner.
+  bool ReleaseFolio(Folio folio, uint32_t private_bits);
+  bool MigrateFolio(Folio destination, Folio source, uint32_t private_bits);
+
+  CacheStats stats() const;
+
+ private:
+  std::unique_ptr<BufferCacheImpl> impl_;
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_BUFFER_CACHE_H_

@@ -1,0 +1,262 @@
+// ExtentBuffer: one metadata block in memory, and ExtentBufferRef: the reference that keeps it
+// there.
+//
+// The state of a buffer (its references and its flags) is one 64-bit word, and changes by
+// compare-and-swap from one legal state to another; docs/lifecycle.md tells the whole story. The
+// flags carry the names they have in the kernel.
+//
+// Thread safety: references may be taken and put from any thread. The bytes of a buffer are the
+// business of those who hold references: any number may read; who writes must see to it that nobody
+// else reads or writes meanwhile (the kernel's tree locks are not part of this library).
+
+#ifndef EBCACHE_EXTENT_BUFFER_H_
+#define EBCACHE_EXTENT_BUFFER_H_
+
+#include <absl/container/inlined_vector.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/types/span.h>
+
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "ebcache/page_allocator.h"
+
+namespace ebcache {
+
+class BufferCache;
+class ExtentBufferRef;
+
+// The flags of a buffer's state. The kernel's, and two of our own at the end.
+enum class BufferFlag : uint32_t {
+  kUptodate = 1u << 0,      // the bytes are those of the block
+  kDirty = 1u << 1,         // the bytes are newer than the disk's
+  kWriteback = 1u << 2,     // being written
+  kTreeRef = 1u << 3,       // one of the references is the cache's own
+  kStale = 1u << 4,         // nobody wants the block any more: goes with its last user
+  kUnmapped = 1u << 5,      // dummy or clone: not in the index, no cache reference
+  kWriteErr = 1u << 6,      // the last write failed
+  kZonedZeroout = 1u << 7,  // to be written as zeroes on a zoned device
+  kReading = 1u << 8,       // being read
+  kMigrating = 1u << 9,     // frozen while its pages move; nobody can take a reference
+  kAccessed = 1u << 10,     // found since reclaim last looked
+};
+
+// A state as a value: what a load of the state word gives.
+struct BufferState {
+  uint32_t refs = 0;
+  uint32_t flags = 0;  // of BufferFlag
+
+  constexpr bool has(BufferFlag flag) const { return (flags & static_cast<uint32_t>(flag)) != 0; }
+  // DIRTY or WRITEBACK: the bytes must not go.
+  constexpr bool under_io() const { return has(BufferFlag::kDirty) || has(BufferFlag::kWriteback); }
+  friend constexpr bool operator==(BufferState, BufferState) = default;
+
+  // "refs 2 UPTODATE|TREE_REF".
+  std::string ToString() const;
+};
+
+// Why a buffer can, or cannot, be released. In the order in which the reasons are looked for.
+enum class ReleaseVerdict : uint8_t {
+  kEligible,   // idle: one reference, the cache's
+  kDead,       // no references: already on its way out
+  kUnmapped,   // a dummy or clone: only its holder can free it
+  kMigrating,  // its pages are moving
+  kReading,    // being read
+  kWriteback,  // being written
+  kDirty,      // has to be written first
+  kInUse,      // somebody holds a reference
+  kNoTreeRef,  // the one reference is a user's, not the cache's
+};
+inline constexpr int kReleaseVerdicts = 9;
+// "in use", "dirty", ...
+std::string_view ReleaseVerdictName(ReleaseVerdict verdict);
+
+// One metadata block in memory. Made and destroyed by a BufferCache; reached by ExtentBufferRef.
+// This class is the descriptor: exactly one cache line, apart from the payload. Memory that was a
+// descriptor stays one for as long as the cache lives.
+class alignas(64) ExtentBuffer {
+ public:
+  ExtentBuffer(const ExtentBuffer&) = delete;
+  ExtentBuffer& operator=(const ExtentBuffer&) = delete;
+
+  // Logical address of the block, in bytes.
+  uint64_t start() const { return start_; }
+  // Size of the block (the node size), in bytes.
+  uint32_t length() const { return length_; }
+
+  // A snapshot; may be out of date when it returns.
+  BufferState state() const;
+  bool uptodate() const { return state().has(BufferFlag::kUptodate); }
+  bool dirty() const { return state().has(BufferFlag::kDirty); }
+  bool stale() const { return state().has(BufferFlag::kStale); }
+
+  // The copy (mirror number, from 1) that the bytes were read from; 0 when they were not read.
+  int mirror() const { return mirror_; }
+  void set_mirror(int mirror) { mirror_ = static_cast<uint8_t>(mirror); }
+
+  // ---- Bytes ------------------------------------------------------------------------------------
+  // All of these work whether the block is in one piece or a page array, and give the same result.
+  // A range that leaves the block is OutOfRange (or false) and touches nothing.
+
+  // The whole block in one piece; null when it is a page array.
+  const std::byte* contiguous() const { return direct_; }
+
+  // Loads a little-endian integer. False, and `value` untouched, when it would leave the block.
+  template <typename T>
+  [[nodiscard]] bool Load(size_t offset, T& value) const {
+    static_assert(std::is_integral_v<T> && std::endian::native == std::endian::little);
+    if (!InBounds(offset, sizeof(T))) return false;
+    if (direct_ != nullptr) [[likely]] {
+      std::memcpy(&value, direct_ + offset, sizeof(T));
+    } else {
+      CopyOutOfPages(offset, &value, sizeof(T));
+    }
+    return true;
+  }
+
+  // The same, as a value or an error.
+  template <typename T>
+  absl::StatusOr<T> Get(size_t offset) const {
+    T value;
+    if (!Load(offset, value)) return OutOfRange("read", offset, sizeof(T));
+    return value;
+  }
+
+  // Stores a little-endian integer.
+  template <typename T>
+  absl::Status Set(size_t offset, std::type_identity_t<T> value) {
+    static_assert(std::is_integral_v<T> && std::endian::native == std::endian::little);
+    return Write(offset,
+                 absl::MakeConstSpan(reinterpret_cast<const std::byte*>(&value), sizeof(T)));
+  }
+
+  // Copies out of, and into, the block.
+  absl::Status Read(size_t offset, absl::Span<std::byte> destination) const;
+  absl::Status Write(size_t offset, absl::Span<const std::byte> source);
+
+  // As memcmp: below, equal to or above zero.
+  absl::StatusOr<int> Compare(size_t offset, absl::Span<const std::byte> other) const;
+
+  // Fills with zeroes.
+  absl::Status Zero(size_t offset, size_t length);
+
+  // Copies between two ranges of this block, which may overlap.
+  absl::Status Move(size_t destination, size_t source, size_t length);
+
+  // Copies from another block; the buffers must differ (within one, use Move).
+  absl::Status CopyFrom(const ExtentBuffer& source, size_t source_offset, size_t destination_offset,
+                        size_t length);
+
+  // Bitmaps, as free space trees store them: bit n is bit n % 8 of the byte at offset + n / 8.
+  absl::StatusOr<bool> TestBit(size_t offset, size_t bit) const;
+  absl::Status SetBits(size_t offset, size_t first_bit, size_t bits);
+  absl::Status ClearBits(size_t offset, size_t first_bit, size_t bits);
+
+  // The block as the pieces of memory it is made of, in order. Empty where frames have no bytes.
+  using Segments = absl::InlinedVector<absl::Span<const std::byte>, 16>;
+  using MutableSegments = absl::InlinedVector<absl::Span<std::byte>, 16>;
+  Segments segments() const;
+  MutableSegments mutable_segments();
+
+ private:
+  friend class BufferCache;
+  friend class ExtentBufferRef;
+  friend class BufferCacheImpl;
+  friend class DescriptorSlab;
+  friend class BufferIndex;
+  friend class ReclaimList;
+
+  ExtentBuffer() = default;
+
+  bool InBounds(size_t offset, size_t bytes) const {
+    return offset <= length_ && bytes <= length_ - offset;
+  }
+  absl::Status OutOfRange(const char* what, size_t offset, size_t bytes) const;
+  // REQUIRES: in bounds, and a page array.
+  void CopyOutOfPages(size_t offset, void* destination, size_t bytes) const;
+  // Calls piece(address, bytes) for each contiguous part of a range in bounds.
+  template <typename Piece>
+  void ForEachPiece(size_t offset, size_t bytes, Piece piece) const;
+
+  std::atomic<uint64_t> state_;   // references below, flags above; lib/cache/buffer_state.h
+  uint64_t start_;                // written while dead, read under a reference
+  std::byte* direct_;             // the block in one piece, or null
+  class BufferCacheImpl* cache_;  // set once, when the slab makes the descriptor
+  Folio* folios_;                 // its row of the page array: set once as well
+  uint32_t length_;
+  uint32_t index_;  // its number in the slab: what folios keep as private bits
+  uint32_t older_;  // reclaim order: numbers of the neighbours,
+  uint32_t newer_;  //   guarded by the reclaim lock
+  uint8_t order_;   // of the folios
+  uint8_t mirror_;
+  uint16_t subpage_;  // where in its page, when pages are larger than blocks
+  uint32_t reserved_;
+};
+static_assert(sizeof(ExtentBuffer) == 64, "the hot part of a buffer is one cache line");
+
+// A reference to a buffer; puts it when it goes. Empty when default-made or moved from. Move-only:
+// a second reference is an atomic operation, and should look like one (Share).
+//
+// One ExtentBufferRef belongs to one thread at a time; different ones to the same buffer are
+// independent. No ExtentBufferRef may outlive its cache: that is a CHECK in the cache's destructor.
+class [[nodiscard]] ExtentBufferRef {
+ public:
+  ExtentBufferRef() = default;
+  ExtentBufferRef(ExtentBufferRef&& other) noexcept
+      : buffer_(std::exchange(other.buffer_, nullptr)) {}
+  ExtentBufferRef& operator=(ExtentBufferRef&& other) noexcept {
+    if (this != &other) {
+      Put();
+      buffer_ = std::exchange(other.buffer_, nullptr);
+    }
+    return *this;
+  }
+  ~ExtentBufferRef() { Put(); }
+
+  explicit operator bool() const { return buffer_ != nullptr; }
+  ExtentBuffer* get() const { return buffer_; }
+  // REQUIRES: not empty.
+  ExtentBuffer* operator->() const { return buffer_; }
+  ExtentBuffer& operator*() const { return *buffer_; }
+
+  // Another reference to the same buffer. The kernel's refcount_inc under a held reference.
+  ExtentBufferRef Share() const;
+
+  // Puts the reference now; the ref is empty afterwards. Nothing happens when it is empty already.
+  // The kernel's free_extent_buffer: the last put of a STALE buffer that is not under IO frees it.
+  void Put() {
+    if (buffer_ != nullptr) PutBuffer(std::exchange(buffer_, nullptr));
+  }
+
+  // Puts the reference and marks the buffer STALE in the same step: it goes as soon as nobody uses
+  // it and nothing is under IO. What COW does with the old block. The kernel's
+  // free_extent_buffer_stale. REQUIRES: not empty. The ref is empty afterwards.
+  void PutStale();
+
+  // Marks the buffer DIRTY: it stays in memory until it was written, or cleaned.
+  // REQUIRES: not empty; an uptodate buffer.
+  void SetDirty() const;
+  // Takes DIRTY away: the changes need not be written.
+  void ClearDirty() const;
+  // Says that all bytes of the block are in place, as who fills a new block does.
+  void SetUptodate() const;
+
+ private:
+  friend class BufferCacheImpl;
+  explicit ExtentBufferRef(ExtentBuffer* buffer) : buffer_(buffer) {}
+  static void PutBuffer(ExtentBuffer* buffer);
+
+  ExtentBuffer* buffer_ = nullptr;
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_EXTENT_BUFFER_H_

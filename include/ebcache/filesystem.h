@@ -1,0 +1,79 @@
+// Filesystem: a btrfs filesystem opened for reading its metadata: devices, cache and trees
+// together.
+//
+//   auto fs = ebcache::Filesystem::Open({"disk0.img", "disk1.img"}, {.cache = {.budget_bytes = 64
+//   << 20}}); if (!fs.ok()) return Fail(fs.status()); auto tree =
+//   (*fs)->Tree(ebcache::kExtentTreeId); for (const ebcache::Item& item : tree->Items())
+//   Print(item.key(), item.data());
+//
+// Thread safety: everything may be called from any thread.
+
+#ifndef EBCACHE_FILESYSTEM_H_
+#define EBCACHE_FILESYSTEM_H_
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ebcache/block_device.h"
+#include "ebcache/btree.h"
+#include "ebcache/buffer_cache.h"
+#include "ebcache/on_disk.h"
+#include "ebcache/volume.h"
+
+namespace ebcache {
+
+struct FilesystemOptions {
+  // node_bytes is taken from the superblock; budget, allocator and flags are used as they are.
+  BufferCacheOptions cache;
+  // Told of every copy of a block that could not be used, also where another one was good.
+  std::function<void(const MirrorDamage&)> on_damage;
+};
+
+class Filesystem {
+ public:
+  // Opens image files or block devices, all of one filesystem, and reads its chunk tree.
+  // A missing device is no error while each block that is read has a copy elsewhere.
+  static absl::StatusOr<std::unique_ptr<Filesystem>> Open(const std::vector<std::string>& paths,
+                                                          FilesystemOptions options = {});
+  static absl::StatusOr<std::unique_ptr<Filesystem>> Open(
+      std::vector<std::unique_ptr<BlockDevice>> devices, FilesystemOptions options = {});
+
+  // REQUIRES: no references to its blocks are left.
+  ~Filesystem();
+
+  const Superblock& superblock() const { return volume_->superblock(); }
+  Volume& volume() { return *volume_; }
+  BufferCache& cache() { return *cache_; }
+
+  // One block by logical address, checked against what is expected of it.
+  absl::StatusOr<ExtentBufferRef> ReadTreeBlock(uint64_t logical, const ParentCheck& check = {});
+
+  // A tree by id. NotFound when the root tree has none of that id.
+  absl::StatusOr<BTree> Tree(uint64_t id);
+
+  // Every tree there is: root and chunk tree, every root item in the root tree, and when there is a
+  // log, its root and the log of each subvolume. `damage` collects what could not be read; the
+  // trees found in spite of it are returned.
+  std::vector<TreeRoot> Trees(std::vector<WalkDamage>* damage);
+
+  // Damage met while opening that did not prevent it: parts of the chunk tree.
+  const std::vector<WalkDamage>& open_damage() const { return open_damage_; }
+
+ private:
+  Filesystem() = default;
+  absl::Status LoadChunks();
+
+  std::unique_ptr<Volume> volume_;
+  std::unique_ptr<BufferCache> cache_;
+  std::vector<WalkDamage> open_damage_;
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_FILESYSTEM_H_

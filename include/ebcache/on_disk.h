@@ -1,0 +1,311 @@
+// The btrfs on-disk format, as far as reading metadata needs it: constants, keys, the parsed
+// superblock, and typed views of tree blocks.
+//
+// Everything here is little-endian on disk and hostile until checked. Parsers take bytes of any
+// content and length and return a status; views of a tree block never read outside of it.
+// Sizes and addresses are in bytes unless a name says otherwise. "Logical" is an address in the
+// filesystem's one address space, "physical" an offset on one device.
+
+#ifndef EBCACHE_ON_DISK_H_
+#define EBCACHE_ON_DISK_H_
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/types/span.h>
+
+#include <array>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ebcache/extent_buffer.h"
+
+namespace ebcache {
+
+// ---- Trees --------------------------------------------------------------------------------------
+
+inline constexpr uint64_t kRootTreeId = 1;
+inline constexpr uint64_t kExtentTreeId = 2;
+inline constexpr uint64_t kChunkTreeId = 3;
+inline constexpr uint64_t kDevTreeId = 4;
+inline constexpr uint64_t kFsTreeId = 5;
+inline constexpr uint64_t kRootTreeDirId = 6;
+inline constexpr uint64_t kCsumTreeId = 7;
+inline constexpr uint64_t kQuotaTreeId = 8;
+inline constexpr uint64_t kUuidTreeId = 9;
+inline constexpr uint64_t kFreeSpaceTreeId = 10;
+inline constexpr uint64_t kBlockGroupTreeId = 11;
+inline constexpr uint64_t kRaidStripeTreeId = 12;
+inline constexpr uint64_t kTreeLogId = static_cast<uint64_t>(-6);
+inline constexpr uint64_t kTreeLogFixupId = static_cast<uint64_t>(-7);
+inline constexpr uint64_t kTreeRelocId = static_cast<uint64_t>(-8);
+inline constexpr uint64_t kDataRelocTreeId = static_cast<uint64_t>(-9);
+inline constexpr uint64_t kFirstFreeObjectId = 256;
+inline constexpr uint64_t kLastFreeObjectId = static_cast<uint64_t>(-256);
+inline constexpr uint64_t kFirstChunkTreeObjectId = 256;
+
+// Whether `tree` holds files: the top-level one, a subvolume or a snapshot.
+constexpr bool IsFsTree(uint64_t tree) {
+  // Ids of subvolumes carry a level in their top 16 bits when they name quota groups; real ones
+  // have none. Negative ones are internal trees.
+  return tree == kFsTreeId ||
+         (static_cast<int64_t>(tree) >= static_cast<int64_t>(kFirstFreeObjectId) &&
+          (tree >> 48) == 0);
+}
+
+// "FS_TREE", "EXTENT_TREE", "TREE_LOG", "256": as btrfs-progs prints it.
+std::string TreeName(uint64_t tree);
+
+// ---- Keys ---------------------------------------------------------------------------------------
+
+// Item types that reading metadata meets.
+inline constexpr uint8_t kInodeItemType = 1;
+inline constexpr uint8_t kRootItemType = 132;
+inline constexpr uint8_t kRootRefType = 156;
+inline constexpr uint8_t kExtentItemType = 168;
+inline constexpr uint8_t kMetadataItemType = 169;
+inline constexpr uint8_t kBlockGroupItemType = 192;
+inline constexpr uint8_t kDevExtentType = 204;
+inline constexpr uint8_t kDevItemType = 216;
+inline constexpr uint8_t kChunkItemType = 228;
+
+// Where an item is in a tree; ordered by objectid, type, offset.
+struct Key {
+  uint64_t objectid = 0;
+  uint8_t type = 0;
+  uint64_t offset = 0;
+
+  friend constexpr auto operator<=>(const Key&, const Key&) = default;
+  // "(256 INODE_ITEM 0)" with the type's number where it has no name here.
+  std::string ToString() const;
+};
+inline constexpr Key kMinKey{};
+inline constexpr Key kMaxKey{~uint64_t{0}, 0xff, ~uint64_t{0}};
+
+// What the parent of a block says about it; each part is checked where it is present. The kernel's
+// btrfs_tree_parent_check.
+struct ParentCheck {
+  std::optional<uint8_t> level;
+  uint64_t generation = 0;  // 0: any
+  uint64_t owner = 0;       // id of the tree being read; 0: any
+  std::optional<Key> first_key;
+};
+
+// ---- Checksums ----------------------------------------------------------------------------------
+
+enum class ChecksumType : uint16_t { kCrc32c = 0, kXxhash64 = 1, kSha256 = 2, kBlake2b = 3 };
+inline constexpr size_t kMaxChecksumBytes = 32;
+using Checksum = std::array<std::byte, kMaxChecksumBytes>;  // unused bytes are zero
+
+// ---- Superblock ---------------------------------------------------------------------------------
+
+inline constexpr size_t kSuperblockBytes = 4096;
+// Offsets of the primary and of the mirrors, on each device large enough.
+inline constexpr std::array<uint64_t, 3> kSuperblockOffsets = {
+    uint64_t{64} << 10, uint64_t{64} << 20, uint64_t{256} << 30};
+inline constexpr uint8_t kMaxLevels = 8;
+
+using Uuid = std::array<std::byte, 16>;
+// "01234567-89ab-cdef-0123-456789abcdef"
+std::string UuidString(const Uuid& uuid);
+
+// Incompatible features: a reader that does not know one must not read.
+enum class IncompatFlag : uint64_t {
+  kMixedBackref = 1ull << 0,
+  kDefaultSubvol = 1ull << 1,
+  kMixedGroups = 1ull << 2,
+  kCompressLzo = 1ull << 3,
+  kCompressZstd = 1ull << 4,
+  kBigMetadata = 1ull << 5,
+  kExtendedIref = 1ull << 6,
+  kRaid56 = 1ull << 7,
+  kSkinnyMetadata = 1ull << 8,
+  kNoHoles = 1ull << 9,
+  kMetadataUuid = 1ull << 10,
+  kRaid1c34 = 1ull << 11,
+  kZoned = 1ull << 12,
+  kExtentTreeV2 = 1ull << 13,
+  kRaidStripeTree = 1ull << 14,
+  kSimpleQuota = 1ull << 16,
+};
+
+// One device of a filesystem, as its superblock or the chunk tree describe it.
+struct DeviceItem {
+  uint64_t id = 0;
+  uint64_t total_bytes = 0;
+  Uuid uuid{};
+  Uuid fsid{};
+};
+
+// A superblock, parsed. Which checks it has passed is told by who made it: see ParseSuperblock.
+struct Superblock {
+  Checksum checksum{};
+  Uuid fsid{};
+  uint64_t bytenr = 0;  // physical, of this copy
+  uint64_t flags = 0;
+  uint64_t generation = 0;
+  uint64_t root = 0;  // logical, of the root tree's root
+  uint64_t chunk_root = 0;
+  uint64_t log_root = 0;  // 0: no log tree
+  uint64_t total_bytes = 0;
+  uint64_t bytes_used = 0;
+  uint64_t num_devices = 0;
+  uint32_t sector_bytes = 0;
+  uint32_t node_bytes = 0;
+  uint64_t chunk_root_generation = 0;
+  uint64_t compat_flags = 0;
+  uint64_t compat_ro_flags = 0;
+  uint64_t incompat_flags = 0;
+  ChecksumType checksum_type = ChecksumType::kCrc32c;
+  uint8_t root_level = 0;
+  uint8_t chunk_root_level = 0;
+  uint8_t log_root_level = 0;
+  DeviceItem device;  // the one this copy was on
+  std::string label;
+  Uuid metadata_uuid{};
+  std::vector<std::byte> system_chunk_array;  // at most 2048 bytes, unparsed
+
+  bool has(IncompatFlag flag) const { return (incompat_flags & static_cast<uint64_t>(flag)) != 0; }
+  // What tree block headers carry: metadata_uuid where that feature is on, else fsid.
+  const Uuid& header_fsid() const {
+    return has(IncompatFlag::kMetadataUuid) ? metadata_uuid : fsid;
+  }
+};
+
+// Parses and checks one copy of a superblock that was read at `physical`: magic, checksum type,
+// checksum, own address, node and sector size, levels, alignment of the roots, array size, and
+// features that this library can read. `bytes` must be kSuperblockBytes long.
+// Errors: DataLoss (damaged or not btrfs; says what), Unimplemented (a feature; says which).
+absl::StatusOr<Superblock> ParseSuperblock(absl::Span<const std::byte> bytes, uint64_t physical);
+
+// ---- Chunks -------------------------------------------------------------------------------------
+
+// How a chunk's bytes lie on its stripes.
+enum class RaidProfile : uint8_t {
+  kSingle,
+  kDup,
+  kRaid0,
+  kRaid1,
+  kRaid1c3,
+  kRaid1c4,
+  kRaid10,
+  kRaid5,
+  kRaid6
+};
+std::string_view RaidProfileName(RaidProfile profile);
+
+// Block group type bits, in chunk items.
+inline constexpr uint64_t kBlockGroupData = 1 << 0;
+inline constexpr uint64_t kBlockGroupSystem = 1 << 1;
+inline constexpr uint64_t kBlockGroupMetadata = 1 << 2;
+
+struct ChunkStripe {
+  uint64_t device_id = 0;
+  uint64_t physical = 0;  // where the stripe starts on that device
+  Uuid device_uuid{};
+};
+
+// A chunk: a range of logical addresses and where it lies.
+struct Chunk {
+  uint64_t logical = 0;
+  uint64_t length = 0;
+  uint64_t type = 0;  // kBlockGroup bits and profile bits, as on disk
+  RaidProfile profile = RaidProfile::kSingle;
+  uint64_t stripe_bytes = 0;  // how much lies on one stripe before the next one's turn
+  uint16_t sub_stripes = 0;
+  std::vector<ChunkStripe> stripes;
+
+  // Copies of each block: 1 for single and raid0, 2 for dup, raid1 and raid10, ...
+  int copies() const;
+};
+
+// Parses and checks a chunk item with key offset `logical`: stripe count against the item's size
+// and the profile, stripe length, alignment, length, type. The number of stripes is bounded by the
+// size of `item`. Errors: DataLoss.
+absl::StatusOr<Chunk> ParseChunkItem(uint64_t logical, absl::Span<const std::byte> item,
+                                     uint32_t sector_bytes);
+
+// Parses and checks a device item. Errors: DataLoss.
+absl::StatusOr<DeviceItem> ParseDeviceItem(absl::Span<const std::byte> item);
+
+// ---- Roots --------------------------------------------------------------------------------------
+
+// The part of a root item that says where the tree is.
+struct RootItem {
+  uint64_t bytenr = 0;
+  uint64_t generation = 0;
+  uint8_t level = 0;
+  uint32_t refs = 0;  // 0: being deleted
+  Key drop_progress;  // of a tree being deleted: what is gone below it
+  uint8_t drop_level = 0;
+};
+// Parses a root item of either size in use (239 or 439 bytes). Errors: DataLoss.
+absl::StatusOr<RootItem> ParseRootItem(absl::Span<const std::byte> item);
+
+// ---- Tree blocks --------------------------------------------------------------------------------
+
+inline constexpr uint32_t kHeaderBytes = 101;
+inline constexpr uint32_t kItemBytes = 25;        // an item's head, in a leaf
+inline constexpr uint32_t kKeyPointerBytes = 33;  // in a node
+inline constexpr uint32_t kKeyBytes = 17;
+inline constexpr size_t kChecksumAreaBytes = 32;  // in front of superblocks and headers
+
+// A typed view of a tree block's header. Any block is large enough, so nothing here can fail; what
+// it reads is as trustworthy as the block. REQUIRES: the buffer is held while the view is used.
+class Header {
+ public:
+  explicit Header(const ExtentBuffer& buffer) : buffer_(buffer) {}
+
+  Uuid fsid() const;
+  uint64_t bytenr() const { return Field<uint64_t>(48); }
+  uint64_t flags() const { return Field<uint64_t>(56); }
+  uint64_t generation() const { return Field<uint64_t>(80); }
+  uint64_t owner() const { return Field<uint64_t>(88); }
+  uint32_t item_count() const { return Field<uint32_t>(96); }  // the kernel's nritems
+  uint8_t level() const { return Field<uint8_t>(100); }
+
+ private:
+  template <typename T>
+  T Field(size_t offset) const {
+    T value{};
+    (void)buffer_.Load(offset, value);  // always inside: blocks have at least 4096 bytes
+    return value;
+  }
+  const ExtentBuffer& buffer_;
+};
+
+// The key at `offset` of a block. Fields that would leave the block read as zero.
+Key LoadKey(const ExtentBuffer& buffer, size_t offset);
+
+// Slot `slot` of a node: where a child is, and what its parent says of it.
+struct KeyPointer {
+  Key key;
+  uint64_t bytenr = 0;
+  uint64_t generation = 0;
+};
+// REQUIRES: slot < Header(node).item_count(), and the node has passed the checker.
+Key NodeKey(const ExtentBuffer& node, uint32_t slot);
+KeyPointer LoadKeyPointer(const ExtentBuffer& node, uint32_t slot);
+
+// The head of item `slot` of a leaf. `offset` is where its data starts, from the front of the
+// block.
+struct ItemHead {
+  Key key;
+  uint32_t offset = 0;
+  uint32_t size = 0;
+};
+// REQUIRES: slot < Header(leaf).item_count(), and the leaf has passed the checker.
+Key LeafKey(const ExtentBuffer& leaf, uint32_t slot);
+ItemHead LoadItemHead(const ExtentBuffer& leaf, uint32_t slot);
+
+// The structural check of a tree block, after which keys and item data can be read without another
+// thought: number of items, key order, where item data lies, child pointers. Errors: DataLoss, with
+// the slot and what is wrong with it.
+absl::Status CheckTreeBlock(const ExtentBuffer& buffer, uint32_t sector_bytes);
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_ON_DISK_H_

@@ -1,0 +1,105 @@
+// Volume: the devices of one filesystem, put together into its logical address space.
+//
+// A BlockSource for tree blocks: maps logical addresses through the chunks to the copies of a
+// block, reads one, validates it in the kernel's order, and tries the other copies when that fails.
+//
+// Thread safety: Read, CheckParent, Write, Map and the const accessors may be called from any
+// thread once opening is done; AddChunk and AddDevice belong to whoever opens the filesystem.
+
+#ifndef EBCACHE_VOLUME_H_
+#define EBCACHE_VOLUME_H_
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/types/span.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ebcache/block_device.h"
+#include "ebcache/buffer_cache.h"
+#include "ebcache/on_disk.h"
+
+namespace ebcache {
+
+// One copy of a block that could not be used.
+struct MirrorDamage {
+  uint64_t logical = 0;
+  int mirror = 0;  // from 1
+  uint64_t device_id = 0;
+  std::string device;  // name, or "missing device N"
+  uint64_t physical = 0;
+  std::string reason;      // "checksum mismatch (crc32c): wanted 0x.., found 0x.."
+  bool recovered = false;  // another copy was good
+  // "mirror 1 on disk0.img at 22020096: checksum mismatch (crc32c)"
+  std::string ToString() const;
+};
+
+struct VolumeOptions {
+  // Opens the devices' filesystem for writing: the source's Write works, and a bad copy is replaced
+  // when another one was good, as the kernel does.
+  bool writable = false;
+  // Told of every copy that could not be used, from any thread, while the read is going on.
+  std::function<void(const MirrorDamage&)> on_damage;
+};
+
+// Where one copy of a range lies.
+struct PhysicalExtent {
+  uint64_t device_id = 0;
+  BlockDevice* device = nullptr;  // null: that device is missing
+  uint64_t physical = 0;
+};
+
+class Volume : public BlockSource {
+ public:
+  // Reads the superblocks of all devices (primary and mirrors; the newest valid one wins) and the
+  // system chunks. Devices of another filesystem, two devices with one id, and features that cannot
+  // be read are refused. Missing devices are not: see missing_devices.
+  // Errors name the device and what is wrong with each copy of its superblock.
+  static absl::StatusOr<std::unique_ptr<Volume>> Open(
+      std::vector<std::unique_ptr<BlockDevice>> devices, VolumeOptions options = {});
+  ~Volume() override;
+
+  const Superblock& superblock() const;
+
+  // Superblock copies that could not be used though another one could, as messages.
+  const std::vector<std::string>& superblock_warnings() const;
+
+  // Adds what the chunk tree tells. A chunk that equals one known already is fine; one that
+  // overlaps another is DataLoss.
+  absl::Status AddChunk(Chunk chunk);
+  absl::Status AddDevice(const DeviceItem& device);
+
+  // Ids of devices that chunks or device items name and that were not given to Open.
+  std::vector<uint64_t> missing_devices() const;
+
+  // The chunks, by logical address.
+  std::vector<const Chunk*> chunks() const;
+
+  // All copies of [logical, logical + length), by mirror number - 1. The range must lie in one
+  // chunk and, on striped profiles, in one stripe element. Errors: NotFound (no chunk there),
+  // Unimplemented (raid5/6), DataLoss (crosses a boundary).
+  absl::StatusOr<std::vector<PhysicalExtent>> Map(uint64_t logical, uint64_t length) const;
+
+  // BlockSource. Read tries mirrors until one validates; the error of a block of which none does
+  // names each mirror with device, physical offset and reason.
+  void Read(absl::Span<BlockRead> reads) override;
+  absl::Status CheckParent(const ExtentBuffer& buffer, const ParentCheck& check) override;
+  void Write(absl::Span<BlockWrite> writes) override;
+
+  // The whole validation of a block as read, in the kernel's order: address, fsid, level, checksum,
+  // what the parent expects, then the checker. `check` may be null.
+  absl::Status Validate(const ExtentBuffer& buffer, const ParentCheck* check) const;
+
+ private:
+  class Impl;
+  explicit Volume(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_VOLUME_H_
