@@ -17,6 +17,7 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,20 +30,29 @@ namespace ebcache {
 // Where a tree is.
 struct TreeRoot {
   uint64_t id = 0;  // kFsTreeId, 256, kTreeLogId, ...
-  uint64_t key_offset =
-      0;                // of the root item: tells the trees of a log, and relocation trees, apart
+  // Of the root item: tells the trees of a log, and relocation trees, apart. There it is the id of
+  // the subvolume; for the tree of all logs itself it is 0.
+  uint64_t key_offset = 0;
   uint64_t bytenr = 0;  // logical address of the root block
   uint64_t generation = 0;
   uint8_t level = 0;
   std::string name;  // "FS_TREE", "256", "TREE_LOG 5"
-  // Of a subvolume being deleted: everything below this key may be gone already. kMinKey otherwise.
+  // Of a subvolume being deleted: the key, in a node on drop_level, of the first child that is
+  // still there. All before it may be gone already. kMinKey otherwise.
   Key drop_progress;
   uint8_t drop_level = 0;
 };
 
+// What to call the tree whose root item has this id and key offset, as TreeRoot::name has it.
+std::string TreeRootName(uint64_t id, uint64_t key_offset);
+
 // An item as iteration hands it out. Valid until the iteration goes on.
 class Item {
  public:
+  Item() = default;
+  Item(Item&&) = default;
+  Item& operator=(Item&&) = default;
+
   const Key& key() const { return key_; }
   // The data, in one piece: where it lies in the buffer, or a copy when it straddles pages.
   absl::Span<const std::byte> data() const { return data_; }
@@ -105,7 +115,9 @@ class BTree {
 
   // Moves to the next, or previous, item. After the last one `path` is not valid() but Previous
   // still leads back; Previous on the first item is NotFound and leaves `path` where it was. On any
-  // other error `path` is empty.
+  // other error `path` is empty. Keys always rise: leaves that overlap are DataLoss, so that no
+  // tree, however it is knotted, is gone through for ever.
+  // REQUIRES: a path of this tree, not empty.
   absl::Status Next(Path& path) const;
   absl::Status Previous(Path& path) const;
 
@@ -113,10 +125,19 @@ class BTree {
   ItemRange Items(KeyRange range = {}) const;
 
  private:
+  enum class Edge { kFirst, kLast };
+
+  // The leaf where `key` is or would be, and the first slot there at or after it, which may be
+  // behind the leaf's last item.
+  absl::StatusOr<Path> Locate(const Key& key) const;
   absl::StatusOr<ExtentBufferRef> ReadRoot() const;
-  absl::StatusOr<ExtentBufferRef> ReadChild(const ExtentBuffer& parent, uint32_t slot) const;
-  // Goes down from the block at `level`, taking the first (or last) slot everywhere.
-  absl::Status Descend(Path& path, int level, bool last) const;
+  // The child that the slot of the node at `level` points to.
+  absl::StatusOr<ExtentBufferRef> ReadChild(const Path& path, int level) const;
+  // Goes down from the node at `level` and its slot, along the first or the last slots below.
+  absl::Status Descend(Path& path, int level, Edge edge) const;
+  // Moves from anywhere in a leaf to the first item of the next; behind the last item of this one
+  // when there is no next.
+  absl::Status NextLeaf(Path& path) const;
 
   BufferCache* cache_;
   TreeRoot root_;
@@ -185,7 +206,7 @@ class BlockSet {
   using Page = std::array<uint64_t, kBitsPerPage / 64>;
   std::map<uint64_t, std::unique_ptr<Page>> pages_;
   // Addresses that are no multiple of the node size, which bits cannot tell apart.
-  std::map<uint64_t, bool> unaligned_;
+  std::set<uint64_t> unaligned_;
   uint32_t node_bytes_;
   uint64_t size_ = 0;
 };
@@ -193,7 +214,8 @@ class BlockSet {
 // A subtree that a walk could not enter.
 struct WalkDamage {
   uint64_t tree = 0;
-  uint8_t level = 0;  // of the block, as its parent has it
+  uint64_t key_offset = 0;  // as in TreeRoot
+  uint8_t level = 0;        // of the block, as its parent has it
   uint64_t logical = 0;
   absl::Status status;  // names mirrors, devices, physical offsets and reasons
   // "tree FS_TREE, level 1, block 30408704: ..."

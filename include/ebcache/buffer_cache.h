@@ -190,9 +190,9 @@ class BufferCache {
   // lock; answers "what is holding my memory?".
   std::array<std::pair<ReleaseVerdict, uint64_t>, kReleaseVerdicts> ExplainPins() const;
 
-  // Calls visit for every cached or private buffer with its address and state, in no order, without
-  // taking references: what it is told may be out of date. For reports.
-  void ForEachState(absl::FunctionRef<void(uint64_t start, BufferState state)> visit) const;
+  // Calls visit with the state of every cached or private buffer, in no order, without taking
+  // references: what it is told may be out of date. For reports.
+  void ForEachState(absl::FunctionRef<void(BufferState state)> visit) const;
 
   // What the page allocator calls (and kernel engineers may): give up, or move, the buffer behind a
   // folio. `private_bits` as the allocator has them. See FolioOwner.

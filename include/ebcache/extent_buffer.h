@@ -185,6 +185,8 @@ class alignas(64) ExtentBuffer {
   // Calls piece(address, bytes) for each contiguous part of a range in bounds.
   template <typename Piece>
   void ForEachPiece(size_t offset, size_t bytes, Piece piece) const;
+  template <typename Change>
+  absl::Status ChangeBits(size_t offset, size_t first_bit, size_t bits, Change change);
 
   std::atomic<uint64_t> state_;   // references below, flags above; lib/cache/buffer_state.h
   uint64_t start_;                // written while dead, read under a reference

@@ -1,10 +1,13 @@
 // Filesystem: a btrfs filesystem opened for reading its metadata: devices, cache and trees
 // together.
 //
-//   auto fs = ebcache::Filesystem::Open({"disk0.img", "disk1.img"}, {.cache = {.budget_bytes = 64
-//   << 20}}); if (!fs.ok()) return Fail(fs.status()); auto tree =
-//   (*fs)->Tree(ebcache::kExtentTreeId); for (const ebcache::Item& item : tree->Items())
-//   Print(item.key(), item.data());
+//   auto fs = ebcache::Filesystem::Open({"disk0.img", "disk1.img"}, {});
+//   if (!fs.ok()) return Fail(fs.status());
+//   auto extents = (*fs)->Tree(ebcache::kExtentTreeId);
+//   if (!extents.ok()) return Fail(extents.status());
+//   ebcache::ItemRange items = extents->Items();
+//   for (const ebcache::Item& item : items) Print(item.key(), item.data());
+//   if (!items.status().ok()) return Fail(items.status());
 //
 // Thread safety: everything may be called from any thread.
 
@@ -67,7 +70,7 @@ class Filesystem {
 
  private:
   Filesystem() = default;
-  absl::Status LoadChunks();
+  void LoadChunks();
 
   std::unique_ptr<Volume> volume_;
   std::unique_ptr<BufferCache> cache_;

@@ -1,0 +1,169 @@
+// BufferCacheImpl: the parts of a cache put together. One class, whose methods lie in the files of
+// what they are about: buffer_cache.cc (finding, making, burying), reading.cc, writing.cc,
+// reclaim.cc, migrate.cc.
+//
+// Lock order: none. No lock of this room is held while another is taken, nor while the allocator or
+// the source is called. The locks inside: index, reclaim list, slab, subpages, failed reads.
+
+#ifndef EBCACHE_LIB_CACHE_BUFFER_CACHE_IMPL_H_
+#define EBCACHE_LIB_CACHE_BUFFER_CACHE_IMPL_H_
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/types/span.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string_view>
+
+#include "ebcache/buffer_cache.h"
+#include "ebcache/check.h"
+#include "lib/cache/buffer_index.h"
+#include "lib/cache/descriptor_slab.h"
+#include "lib/cache/reclaim_list.h"
+#include "lib/cache/state_word.h"
+#include "lib/cache/subpage_frames.h"
+
+namespace ebcache {
+
+class BufferCacheImpl final : public FolioOwner {
+ public:
+  BufferCacheImpl(BufferCacheOptions options, BlockSource* source);
+  ~BufferCacheImpl() override;
+
+  // ---- Finding, making, burying (buffer_cache.cc) ----
+  ExtentBuffer* Find(uint64_t start);
+  absl::StatusOr<ExtentBuffer*> Create(uint64_t start);
+  absl::StatusOr<ExtentBuffer*> CreateUnmapped(uint64_t start);
+  ExtentBuffer* NextReferenced(uint64_t start, bool dirty_only);
+  // Gives back everything a dead buffer has. `listed`: whether it is still on the reclaim list.
+  void Bury(ExtentBuffer* buffer, bool listed);
+  static ExtentBufferRef Wrap(ExtentBuffer* buffer) { return ExtentBufferRef(buffer); }
+
+  // ---- Steps on behalf of references (references.cc) ----
+  void Put(ExtentBuffer* buffer);
+  void PutStale(ExtentBuffer* buffer);
+  void SetDirty(ExtentBuffer* buffer);
+  void ClearDirty(ExtentBuffer* buffer);
+
+  // ---- reading.cc ----
+  absl::Status Read(ExtentBuffer* buffer, const ParentCheck* check);
+  void ReadBlocks(absl::Span<const uint64_t> starts, absl::Span<const ParentCheck* const> checks,
+                  absl::Span<absl::StatusOr<ExtentBufferRef>> results);
+
+  // ---- writing.cc ----
+  absl::Status Writeback(ExtentBuffer* buffer);
+  absl::Status WritebackAll();
+  absl::Status ReinitAsNewBlock(ExtentBuffer* buffer, uint32_t header_bytes);
+
+  // ---- reclaim.cc ----
+  uint64_t DropCaches();
+  uint64_t Shrink(uint64_t bytes);
+  void SetBudget(uint64_t budget_bytes);
+  void MakeRoom();
+
+  // ---- migrate.cc: what the allocator asks of the owner of a folio ----
+  std::string_view name() const override { return "btree"; }
+  bool movable() const override { return true; }
+  bool Release(Folio folio, uint32_t private_bits) override;
+  bool Migrate(Folio destination, Folio source, uint32_t private_bits) override;
+
+  // ---- Reports ----
+  void ForEachLive(absl::FunctionRef<void(const ExtentBuffer&, BufferState)> visit) const;
+  CacheStats stats() const;
+
+  const BufferCacheOptions& options() const { return options_; }
+  PageAllocator& allocator() const { return *options_.allocator; }
+  const std::byte* direct_map() const { return allocator().direct_map(); }
+  uint32_t page_shift() const { return page_shift_; }
+
+ private:
+  // The counters behind CacheStats. All are relaxed: nothing is decided by them but budgets, which
+  // may be off by what is under way.
+  struct Counters {
+    std::atomic<uint64_t> cached{0}, unmapped{0}, dirty{0}, peak_cached{0};
+    std::atomic<uint64_t> creates{0}, create_races_lost{0};
+    std::atomic<uint64_t> reads{0}, read_failures{0}, read_waits{0};
+    std::atomic<uint64_t> writes{0}, write_failures{0};
+    std::atomic<uint64_t> stale_frees{0}, reclaimed{0}, folio_releases{0}, migrations{0};
+    std::atomic<uint64_t> reclaim_scanned{0}, over_budget_creates{0};
+    std::array<std::atomic<uint64_t>, kReleaseVerdicts> skipped{};
+  };
+  static void Count(std::atomic<uint64_t>& counter, uint64_t n = 1) {
+    counter.fetch_add(n, std::memory_order_relaxed);
+  }
+  static void Uncount(std::atomic<uint64_t>& counter) {
+    counter.fetch_sub(1, std::memory_order_relaxed);
+  }
+
+  absl::Status CheckStart(uint64_t start) const;
+  // A dead descriptor with memory behind it, for the block at `start`.
+  absl::StatusOr<ExtentBuffer*> MakeBuffer(uint64_t start, AllocFlags flags);
+  absl::Status AllocateFrames(ExtentBuffer* buffer, AllocFlags flags);
+  void FreeFrames(ExtentBuffer* buffer);
+  void UnmakeBuffer(ExtentBuffer* buffer);
+  void NoteCreated();
+
+  // reading.cc
+  void FinishRead(ExtentBuffer* buffer, absl::Status status);
+  absl::Status WaitForRead(ExtentBuffer* buffer);
+  absl::Status FailureOf(const ExtentBuffer* buffer);
+  void ForgetFailure(const ExtentBuffer* buffer);
+
+  // writing.cc
+  void FinishWriteback(ExtentBuffer* buffer, const absl::Status& status);
+
+  // reclaim.cc
+  struct Freed {
+    uint64_t buffers = 0;
+    uint64_t scanned = 0;
+  };
+  Freed Reclaim(uint64_t wanted_buffers, uint64_t max_scan, bool spare_accessed);
+
+  // migrate.cc
+  using Members = absl::InlinedVector<ExtentBuffer*, 1>;
+  bool Freeze(Folio folio, uint32_t private_bits, Members& frozen);
+  void Thaw(absl::Span<ExtentBuffer* const> frozen);
+  void KillFrozen(absl::Span<ExtentBuffer* const> frozen);
+  void Repoint(ExtentBuffer* buffer, Folio destination, Folio source);
+  bool HasFolio(const ExtentBuffer* buffer, Folio folio) const;
+  void DetachFolio(ExtentBuffer* buffer, Folio folio);
+
+  // Whether several blocks share a page.
+  bool subpage() const { return allocator().page_bytes() > options_.node_bytes; }
+  size_t subpage_offset(const ExtentBuffer* buffer) const {
+    return size_t{buffer->subpage_} * options_.node_bytes;
+  }
+
+  BufferCacheOptions options_;
+  BlockSource* const source_;
+  const uint32_t page_shift_;
+  const uint32_t row_slots_;  // pages of a block; 1 when pages are larger than blocks
+  const OwnerId owner_;
+  DescriptorSlab slab_;
+  BufferIndex index_;
+  ReclaimList reclaim_list_;
+  SubpageFrames subpages_;              // unused unless pages are larger than blocks
+  std::atomic<uint64_t> budget_bytes_;  // relaxed: changed by SetBudget while others look
+  // How many Creates over budget may go by before the next search, after a search that found
+  // nothing. Relaxed: a heuristic.
+  std::atomic<uint32_t> futile_searches_{0};
+  std::atomic<uint32_t> searches_to_skip_{0};
+  Counters counters_;
+
+  // Errors of failed reads, by descriptor, for those who waited for the read; kept until the buffer
+  // is read again or buried.
+  std::mutex failures_mutex_;
+  absl::flat_hash_map<const ExtentBuffer*, absl::Status> failures_;  // guarded by failures_mutex_
+  // Size of failures_. Relaxed: a holder who needs an entry made visible by the state word sees the
+  // count as well; everybody else only saves a lock.
+  std::atomic<uint32_t> failure_count_{0};
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_LIB_CACHE_BUFFER_CACHE_IMPL_H_

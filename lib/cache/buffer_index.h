@@ -1,0 +1,193 @@
+// BufferIndex: from logical address to extent buffer.
+//
+// Two levels. A *leaf* holds the pointers of 64 neighbouring blocks. A hash table finds the leaf by
+// the address's upper bits, and an ordered map of the same leaves serves iteration. Blocks lie
+// close together in btrfs (metadata chunks), so a leaf is mostly full, the hash table is small
+// enough to stay in the processor's cache, and memory is about 10 bytes a block; a hostile image
+// whose blocks lie far apart costs one leaf (576 bytes) a block of at least 4 KiB.
+//
+// Lookups take no lock and write nothing. Changes are made under a mutex. What makes that work:
+//
+//   1. *A live mapped descriptor is the one the index has for its start.* It becomes live inside
+//      Insert, under the mutex, when nobody else is there; its address changes only while dead. So
+//      who takes a reference on a candidate and then sees the wanted start, mapped, has the right
+//      one, however stale the way that led to it. Nothing else needs to be checked after a hit.
+//   2. Leaves are type-stable, like descriptors: a late reader may look into one that has been
+//      recycled, and will find candidates that fail test 1, or nothing.
+//   3. A miss is believed only if no leaf was taken away or moved in the table meanwhile:
+//      `version_` counts such changes and is odd during one. Otherwise the lookup is done again
+//      under the mutex.
+//   4. Old hash tables are kept until the index goes, for late readers; they double in size, so all
+//      of them together are smaller than the one in use.
+//   5. A dying buffer takes itself out by compare-and-swap of *itself* to empty. Insert may have
+//      replaced it before: a dead buffer is not in the way.
+
+#ifndef EBCACHE_LIB_CACHE_BUFFER_INDEX_H_
+#define EBCACHE_LIB_CACHE_BUFFER_INDEX_H_
+
+#include <absl/container/btree_map.h>
+#include <absl/functional/function_ref.h>
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "ebcache/allocators.h"
+#include "ebcache/extent_buffer.h"
+
+namespace ebcache {
+
+class BufferIndex {
+ public:
+  // What became of the attempt to take a reference on a candidate.
+  enum class Grab : uint8_t {
+    kTaken,  // this is the buffer, and the caller has a reference
+    kDead,   // it is on its way out: counts as not there
+    kOther,  // it is another block's by now: look again
+    kBusy,   // it is being migrated: wait for it, then look again
+  };
+
+  BufferIndex(uint32_t node_bytes, OsCalls* os);
+  ~BufferIndex();
+  BufferIndex(const BufferIndex&) = delete;
+  BufferIndex& operator=(const BufferIndex&) = delete;
+
+  // Finds the buffer of `start` and takes a reference by `grab(candidate)`, which may wait when it
+  // is kBusy. Null when there is none.
+  template <typename GrabFn>
+  ExtentBuffer* Find(uint64_t start, GrabFn grab) const;
+
+  enum class Insertion : uint8_t { kInserted, kExists, kBusy, kOverlaps, kNoMemory };
+
+  // Puts `buffer` in at its start unless a live one is there, and makes it live with `birth`. When
+  // one is there, `grab` (which must not wait) is asked for a reference on it, and it is returned
+  // in `existing`: with the reference (kExists); without, when it is being migrated (kBusy: wait
+  // for it, try again) or when it is of an overlapping block (kOverlaps: `existing` is only good
+  // for a message, by whoever holds it or not).
+  Insertion Insert(ExtentBuffer* buffer, uint64_t birth,
+                   absl::FunctionRef<Grab(ExtentBuffer*)> grab, ExtentBuffer** existing);
+
+  // Takes a dead buffer out, unless it has been replaced already.
+  void Remove(uint64_t start, ExtentBuffer* buffer);
+
+  // The first candidate whose block number is at or above `block`, and that `wanted` likes (asked
+  // under the mutex: must not wait). Null when there is none. `found` is its block number. The
+  // candidate is not referenced: it may be dead, or another block's, by the time it is looked at.
+  ExtentBuffer* NextCandidate(uint64_t block, absl::FunctionRef<bool(const ExtentBuffer&)> wanted,
+                              uint64_t* found) const;
+
+  uint64_t BlockOf(uint64_t start) const { return start >> node_shift_; }
+
+  // Memory in use, in bytes.
+  uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+
+ private:
+  static constexpr int kLeafShift = 6;
+  static constexpr uint64_t kLeafSlots = uint64_t{1} << kLeafShift;
+  static constexpr uint64_t kLeafChunkBytes = uint64_t{256} << 10;
+
+  struct alignas(64) Leaf {
+    // Stored by release under the mutex, loaded by acquire: who sees a pointer sees the descriptor.
+    std::array<std::atomic<ExtentBuffer*>, kLeafSlots> slots;
+    uint64_t key;       // guarded by mutex_
+    uint32_t occupied;  // guarded by mutex_
+    Leaf* next_free;    // guarded by mutex_
+  };
+
+  // One place of the hash table. Both are stored by release and loaded by acquire, which keeps a
+  // reader's loads in front of its second look at version_ (and needs no fence).
+  struct Entry {
+    std::atomic<uint64_t> key_plus_one{0};  // 0: empty
+    std::atomic<Leaf*> leaf{nullptr};
+  };
+
+  struct Table {
+    explicit Table(uint64_t capacity) : mask(capacity - 1), entries(new Entry[capacity]) {}
+    const uint64_t mask;
+    const std::unique_ptr<Entry[]> entries;
+  };
+
+  static uint64_t Hash(uint64_t key) {
+    // Fibonacci hashing, upper half: neighbours spread, and it is one multiplication.
+    return (key * 0x9e3779b97f4a7c15u) >> 32;
+  }
+
+  Leaf* FindLeaf(uint64_t key) const;  // lock-free
+  Leaf* TakeLeaf();                    // null when memory is out
+  Leaf* AddLeaf(uint64_t key);         // null when memory is out
+  static void StoreEntry(Table& table, uint64_t key, Leaf* leaf);
+  static void EraseEntry(Table& table, uint64_t key);
+  void GrowTable();
+  void SweepEmptyLeaves();
+
+  const int node_shift_;
+  OsCalls* const os_;
+
+  // Published by release when it grows, loaded by acquire.
+  std::atomic<Table*> table_;
+  // See 3. Written under mutex_: odd by release before, even by release after.
+  std::atomic<uint64_t> version_{0};
+  std::atomic<uint64_t> bytes_{0};  // a statistic: relaxed
+
+  mutable std::mutex mutex_;
+  // All below are guarded by mutex_.
+  absl::btree_map<uint64_t, Leaf*> leaves_;
+  std::vector<std::unique_ptr<Table>> tables_;  // the last is the one in use
+  std::vector<void*> leaf_chunks_;
+  Leaf* free_leaves_ = nullptr;
+  uint64_t empty_leaves_ = 0;
+};
+
+inline BufferIndex::Leaf* BufferIndex::FindLeaf(uint64_t key) const {
+  const Table* table = table_.load(std::memory_order_acquire);
+  // The table is never full, so the probe ends; a reader beside a change may go round once more.
+  for (uint64_t at = Hash(key), probes = 0; probes <= table->mask; ++at, ++probes) {
+    const Entry& entry = table->entries[at & table->mask];
+    const uint64_t found = entry.key_plus_one.load(std::memory_order_acquire);
+    if (found == key + 1) [[likely]]
+      return entry.leaf.load(std::memory_order_acquire);
+    if (found == 0) return nullptr;
+  }
+  return nullptr;
+}
+
+template <typename GrabFn>
+ExtentBuffer* BufferIndex::Find(uint64_t start, GrabFn grab) const {
+  const uint64_t block = BlockOf(start);
+  for (;;) {
+    const uint64_t before = version_.load(std::memory_order_acquire);
+    const Leaf* leaf = FindLeaf(block >> kLeafShift);
+    if (leaf != nullptr) [[likely]] {
+      ExtentBuffer* candidate =
+          leaf->slots[block & (kLeafSlots - 1)].load(std::memory_order_acquire);
+      if (candidate != nullptr) [[likely]] {
+        const Grab grabbed = grab(candidate);
+        if (grabbed == Grab::kTaken) [[likely]]
+          return candidate;
+        if (grabbed == Grab::kOther || grabbed == Grab::kBusy) continue;
+      }
+    }
+    // Nothing there, if the way there was sound.
+    if ((before & 1) == 0 && version_.load(std::memory_order_acquire) == before) return nullptr;
+    ExtentBuffer* candidate = nullptr;
+    {
+      std::lock_guard lock(mutex_);
+      leaf = FindLeaf(block >> kLeafShift);
+      if (leaf != nullptr) {
+        candidate = leaf->slots[block & (kLeafSlots - 1)].load(std::memory_order_acquire);
+      }
+    }
+    if (candidate == nullptr) return nullptr;
+    const Grab grabbed = grab(candidate);  // outside: it may wait for somebody who wants the mutex
+    if (grabbed == Grab::kTaken) return candidate;
+    if (grabbed == Grab::kDead) return nullptr;
+  }
+}
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_LIB_CACHE_BUFFER_INDEX_H_

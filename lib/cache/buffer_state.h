@@ -1,0 +1,268 @@
+// The life of an extent buffer, as pure functions from state to outcome.
+//
+// A buffer's whole state is {references, flags}. Each function below is one step of the lifecycle:
+// given a state, it tells whether the step may be made there, and what the state becomes. No
+// atomics and no memory are involved; StateWord (state_word.h) applies the steps by
+// compare-and-swap, and the tests enumerate every state under every step. docs/lifecycle.md is the
+// essay.
+//
+// Where a buffer must be, by state:
+//
+//   refs == 0                      dead. Out of the index or on its way out; never comes back.
+//   UNMAPPED                       private to its holders: not in the index, no TREE_REF, not
+//   moved. otherwise                      in the index; found by address. TREE_REF one of the
+//   references is the cache's: the buffer stays when its
+//                                  last user has gone.
+//   refs == 1, TREE_REF, no IO     idle: may be released or moved at any time.
+//   DIRTY or WRITEBACK (under_io)  the bytes must not go: no step that kills is allowed.
+//   READING                        refs counts the reader, so the buffer is not idle.
+//   STALE                          dies in the step that makes it idle.
+//   MIGRATING                      refs == 1, the cache's, and no step but the mover's is allowed.
+//
+// Steps that take or give up a reference belong to who makes them; "holder" below means that the
+// caller has a reference of its own. A holder's step in a state where it cannot hold one (a put of
+// the cache's reference, anything on the dead) is kRefused: the caller turns that into a CHECK.
+
+#ifndef EBCACHE_LIB_CACHE_BUFFER_STATE_H_
+#define EBCACHE_LIB_CACHE_BUFFER_STATE_H_
+
+#include <cstdint>
+
+#include "ebcache/extent_buffer.h"
+
+namespace ebcache::state {
+
+enum class Result : uint8_t {
+  kRefused,  // not allowed in this state; nothing changes
+  kKept,     // allowed, and the state is as it was
+  kChanged,
+  kDied,  // changed, and references are down to 0: the caller buries the buffer
+};
+
+struct Outcome {
+  Result result = Result::kRefused;
+  BufferState after;
+
+  friend constexpr bool operator==(const Outcome&, const Outcome&) = default;
+};
+
+// More references than anything sane takes; beyond, Get refuses rather than overflow.
+inline constexpr uint32_t kMaxRefs = uint32_t{1} << 30;
+
+constexpr uint32_t Bit(BufferFlag flag) { return static_cast<uint32_t>(flag); }
+
+constexpr BufferState With(BufferState s, BufferFlag flag) { return {s.refs, s.flags | Bit(flag)}; }
+constexpr BufferState Without(BufferState s, BufferFlag flag) {
+  return {s.refs, s.flags & ~Bit(flag)};
+}
+
+constexpr Outcome Refused(BufferState s) { return {Result::kRefused, s}; }
+constexpr Outcome Became(BufferState before, BufferState after) {
+  if (after == before) return {Result::kKept, after};
+  return {after.refs == 0 ? Result::kDied : Result::kChanged, after};
+}
+
+// Whether somebody apart from the cache can be holding a reference.
+constexpr bool CanHaveHolder(BufferState s) {
+  return !s.has(BufferFlag::kMigrating) && s.refs > (s.has(BufferFlag::kTreeRef) ? 1u : 0u);
+}
+
+// Sets TREE_REF, with its reference, where it is missing: the kernel's check_buffer_tree_ref.
+constexpr BufferState EnsureTreeRef(BufferState s) {
+  if (s.has(BufferFlag::kTreeRef)) return s;
+  s = With(s, BufferFlag::kTreeRef);
+  ++s.refs;
+  return s;
+}
+
+// ---- Birth --------------------------------------------------------------------------------------
+
+// Entering the index: the maker's reference and the cache's.
+constexpr BufferState BornMapped() { return {2, Bit(BufferFlag::kTreeRef)}; }
+// A dummy or a clone: its holder's reference only.
+constexpr BufferState BornUnmapped() {
+  return {1, Bit(BufferFlag::kUnmapped) | Bit(BufferFlag::kUptodate)};
+}
+
+// ---- References ---------------------------------------------------------------------------------
+
+// By anybody who found the buffer. Refused when dead (not found) or MIGRATING (wait, try again).
+// ACCESSED is written only when it was clear, but the reference makes that free.
+constexpr Outcome Get(BufferState s) {
+  if (s.refs == 0 || s.refs >= kMaxRefs || s.has(BufferFlag::kMigrating)) return Refused(s);
+  const BufferState before = s;
+  ++s.refs;
+  return Became(before, With(s, BufferFlag::kAccessed));
+}
+
+// By a holder, for a second reference of its own: no trace for reclaim.
+constexpr Outcome Share(BufferState s) {
+  if (!CanHaveHolder(s) || s.refs >= kMaxRefs) return Refused(s);
+  const BufferState before = s;
+  ++s.refs;
+  return Became(before, s);
+}
+
+// A holder gives up its reference. The last user of a STALE buffer takes the cache's reference
+// along in the same step, unless bytes still have to be written: then the end of the IO does it.
+constexpr Outcome Put(BufferState s) {
+  if (!CanHaveHolder(s)) return Refused(s);
+  const BufferState before = s;
+  if (s.has(BufferFlag::kTreeRef) && s.has(BufferFlag::kStale) && s.refs == 2 && !s.under_io()) {
+    s = Without(s, BufferFlag::kTreeRef);
+    s.refs = 0;
+    return Became(before, s);
+  }
+  --s.refs;
+  return Became(before, s);
+}
+
+// Marks STALE and puts, as one step.
+constexpr Outcome PutStale(BufferState s) {
+  if (!CanHaveHolder(s)) return Refused(s);
+  const Outcome put = Put(With(s, BufferFlag::kStale));
+  return Became(s, put.after);
+}
+
+constexpr Outcome TakeTreeRef(BufferState s) {
+  if (!CanHaveHolder(s) || s.has(BufferFlag::kUnmapped)) return Refused(s);
+  return Became(s, EnsureTreeRef(s));
+}
+
+// ---- Release ------------------------------------------------------------------------------------
+
+// Why the buffer can or cannot go. The one place that decides what "idle" means.
+constexpr ReleaseVerdict VerdictOf(BufferState s) {
+  if (s.refs == 0) return ReleaseVerdict::kDead;
+  if (s.has(BufferFlag::kUnmapped)) return ReleaseVerdict::kUnmapped;
+  if (s.has(BufferFlag::kMigrating)) return ReleaseVerdict::kMigrating;
+  if (s.has(BufferFlag::kReading)) return ReleaseVerdict::kReading;
+  if (s.has(BufferFlag::kWriteback)) return ReleaseVerdict::kWriteback;
+  if (s.has(BufferFlag::kDirty)) return ReleaseVerdict::kDirty;
+  if (s.refs > 1) return ReleaseVerdict::kInUse;
+  if (!s.has(BufferFlag::kTreeRef)) return ReleaseVerdict::kNoTreeRef;
+  return ReleaseVerdict::kEligible;
+}
+
+// By anybody: kills an idle buffer. The check and the kill are one step, so nobody can take a
+// reference between them.
+constexpr Outcome TryRelease(BufferState s) {
+  if (VerdictOf(s) != ReleaseVerdict::kEligible) return Refused(s);
+  const BufferState before = s;
+  s = Without(s, BufferFlag::kTreeRef);
+  s.refs = 0;
+  return Became(before, s);
+}
+
+// Reclaim passes over a buffer that was found since, once.
+constexpr Outcome ForgetAccess(BufferState s) {
+  if (s.refs == 0) return Refused(s);
+  return Became(s, Without(s, BufferFlag::kAccessed));
+}
+
+// ---- Reading ------------------------------------------------------------------------------------
+
+// By a holder: claims the read. UPTODATE is tested in the step that sets READING, so nobody reads
+// again what has just been read. The reader's own reference keeps the buffer until EndRead.
+constexpr Outcome BeginRead(BufferState s) {
+  if (!CanHaveHolder(s) || s.has(BufferFlag::kUnmapped) || s.has(BufferFlag::kUptodate) ||
+      s.has(BufferFlag::kReading) || s.has(BufferFlag::kWriteErr)) {
+    return Refused(s);
+  }
+  const BufferState before = s;
+  s = EnsureTreeRef(With(s, BufferFlag::kReading));
+  ++s.refs;
+  return Became(before, s);
+}
+
+// By the reader, who then puts its reference and wakes those who wait.
+constexpr Outcome EndRead(BufferState s, bool valid) {
+  if (!CanHaveHolder(s) || !s.has(BufferFlag::kReading)) return Refused(s);
+  const BufferState before = s;
+  s = Without(s, BufferFlag::kReading);
+  s = valid ? With(s, BufferFlag::kUptodate) : Without(s, BufferFlag::kUptodate);
+  return Became(before, s);
+}
+
+// By a holder who has filled in all bytes.
+constexpr Outcome SetUptodate(BufferState s) {
+  if (!CanHaveHolder(s) || s.has(BufferFlag::kReading)) return Refused(s);
+  return Became(s, With(s, BufferFlag::kUptodate));
+}
+
+// ---- Writing ------------------------------------------------------------------------------------
+
+constexpr Outcome SetDirty(BufferState s) {
+  if (!CanHaveHolder(s) || s.has(BufferFlag::kUnmapped)) return Refused(s);
+  return Became(s, EnsureTreeRef(With(s, BufferFlag::kDirty)));
+}
+
+constexpr Outcome ClearDirty(BufferState s) {
+  if (!CanHaveHolder(s)) return Refused(s);
+  return Became(s, Without(s, BufferFlag::kDirty));
+}
+
+// By a holder: DIRTY turns into WRITEBACK, and the writer's own reference is taken, in one step:
+// there is no moment in which the buffer looks clean. Refused when there is nothing to write or a
+// write is under way.
+constexpr Outcome BeginWriteback(BufferState s) {
+  if (!CanHaveHolder(s) || !s.has(BufferFlag::kDirty) || s.has(BufferFlag::kWriteback)) {
+    return Refused(s);
+  }
+  const BufferState before = s;
+  s = Without(Without(s, BufferFlag::kDirty), BufferFlag::kWriteErr);
+  s = With(s, BufferFlag::kWriteback);
+  ++s.refs;
+  return Became(before, s);
+}
+
+// By the writer, who then puts its reference and wakes those who wait. After a failure the bytes
+// are not what a reader would find on disk, nor are they safe: neither UPTODATE nor readable again.
+constexpr Outcome EndWriteback(BufferState s, bool written) {
+  if (!CanHaveHolder(s) || !s.has(BufferFlag::kWriteback)) return Refused(s);
+  const BufferState before = s;
+  s = Without(s, BufferFlag::kWriteback);
+  if (!written) s = Without(With(s, BufferFlag::kWriteErr), BufferFlag::kUptodate);
+  return Became(before, s);
+}
+
+// By a holder who has the bytes to itself: the block was freed without having been written, and is
+// allocated anew at the same address. Not while its old contents are still being written.
+constexpr Outcome ReinitAsNewBlock(BufferState s) {
+  if (!CanHaveHolder(s) || s.has(BufferFlag::kWriteback) || s.has(BufferFlag::kReading)) {
+    return Refused(s);
+  }
+  const BufferState before = s;
+  s = Without(Without(s, BufferFlag::kStale), BufferFlag::kDirty);
+  s = With(Without(s, BufferFlag::kZonedZeroout), BufferFlag::kUptodate);
+  return Became(before, s);
+}
+
+// ---- Migration ----------------------------------------------------------------------------------
+
+// By anybody: freezes an idle buffer. Until EndMigrate nobody else can take a reference, so what
+// the descriptor says stays true.
+constexpr Outcome BeginMigrate(BufferState s) {
+  if (VerdictOf(s) != ReleaseVerdict::kEligible) return Refused(s);
+  return Became(s, With(s, BufferFlag::kMigrating));
+}
+
+// By who froze it, who then wakes those who wait.
+constexpr Outcome EndMigrate(BufferState s) {
+  if (!s.has(BufferFlag::kMigrating)) return Refused(s);
+  return Became(s, Without(s, BufferFlag::kMigrating));
+}
+
+// By who froze it: kills it instead. MIGRATING goes too, so that those who wait look again and find
+// it dead.
+constexpr Outcome ReleaseFrozen(BufferState s) {
+  if (!s.has(BufferFlag::kMigrating)) return Refused(s);
+  const BufferState before = s;
+  s = Without(Without(s, BufferFlag::kMigrating), BufferFlag::kTreeRef);
+  s.refs = 0;
+  return Became(before, s);
+}
+
+}  // namespace ebcache::state
+
+#endif  // EBCACHE_LIB_CACHE_BUFFER_STATE_H_

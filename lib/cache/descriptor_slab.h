@@ -1,0 +1,90 @@
+// DescriptorSlab: the type-stable home of extent buffer descriptors and their page array rows.
+//
+// Memory that was a descriptor stays one until the cache goes. That is what makes lock-free lookups
+// work without RCU: a pointer that was good once can always be looked through, and the state word
+// behind it tells whether there is somebody home.
+//
+// Invariants:
+//   1. A descriptor is handed out with refs == 0 and stays dead until its new owner publishes it.
+//   2. cache_, folios_ and index_ are set when a descriptor is first made, and never change.
+//   3. older_ links the free list while a descriptor is here, and belongs to reclaim otherwise.
+//
+// Thread safety: all methods, from any thread. At and ForEach take no lock.
+
+#ifndef EBCACHE_LIB_CACHE_DESCRIPTOR_SLAB_H_
+#define EBCACHE_LIB_CACHE_DESCRIPTOR_SLAB_H_
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+
+#include "ebcache/allocators.h"
+#include "ebcache/extent_buffer.h"
+
+namespace ebcache {
+
+class DescriptorSlab {
+ public:
+  // Names no descriptor.
+  static constexpr uint32_t kNone = ~uint32_t{0};
+
+  // Each descriptor gets a row of `row_slots` folio slots. `os` must outlive the slab.
+  DescriptorSlab(BufferCacheImpl* cache, uint32_t row_slots, OsCalls* os);
+  ~DescriptorSlab();
+  DescriptorSlab(const DescriptorSlab&) = delete;
+  DescriptorSlab& operator=(const DescriptorSlab&) = delete;
+
+  // A dead descriptor, the one freed last if there is one; null when memory is out.
+  ExtentBuffer* Allocate();
+  // REQUIRES: dead, and nobody but late lookups will touch it any more.
+  void Free(ExtentBuffer* buffer);
+
+  // REQUIRES: index is that of a descriptor that was handed out once.
+  ExtentBuffer* At(uint32_t index) const {
+    // Acquire pairs with the release in Grow; whoever has the index got it through more than that,
+    // but a load this rare is not worth an argument.
+    Chunk* chunk = chunks_[index >> kChunkBits].load(std::memory_order_acquire);
+    return &chunk->descriptors[index & (kPerChunk - 1)];
+  }
+
+  // Number of descriptors ever made: the indices below are valid.
+  uint32_t size() const { return made_.load(std::memory_order_acquire); }
+
+  // Address space in use for descriptors and rows, in bytes.
+  uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+
+ private:
+  // One chunk of descriptors is one huge page.
+  static constexpr int kChunkBits = 15;
+  static constexpr uint32_t kPerChunk = uint32_t{1} << kChunkBits;
+  static constexpr size_t kDescriptorBytes = kPerChunk * sizeof(ExtentBuffer);
+  static constexpr size_t kMaxChunks = 4096;  // 2 TiB of 16 KiB blocks
+  static_assert(kDescriptorBytes == size_t{2} << 20);
+
+  struct Chunk {
+    ExtentBuffer descriptors[kPerChunk];
+    // Followed by kPerChunk rows of Folio[row_slots_].
+  };
+
+  bool Grow();  // REQUIRES: mutex_ held
+  size_t chunk_bytes() const;
+
+  BufferCacheImpl* const cache_;
+  const uint32_t row_slots_;
+  OsCalls* const os_;
+
+  // Set once each, under mutex_, by a release store: At and ForEach read them without.
+  std::array<std::atomic<Chunk*>, kMaxChunks> chunks_{};
+  // Counts descriptors whose fields are set; the release store publishes them to size().
+  std::atomic<uint32_t> made_{0};
+  std::atomic<uint64_t> bytes_{0};  // a statistic: relaxed
+
+  std::mutex mutex_;
+  uint32_t free_ = kNone;  // guarded by mutex_: head of the free list
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_LIB_CACHE_DESCRIPTOR_SLAB_H_

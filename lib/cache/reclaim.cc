@@ -1,0 +1,100 @@
+// Giving memory back: by budget, on request, and the counts that tell why it cannot be given.
+
+#include <algorithm>
+#include <array>
+
+#include "lib/cache/buffer_cache_impl.h"
+
+namespace ebcache {
+
+namespace {
+
+// Buffers killed under one hold of the reclaim lock, and buried after it.
+constexpr uint32_t kBatch = 32;
+
+// What a Create over budget may look at: enough to step over some pinned buffers, little enough
+// that a Create stays a Create.
+constexpr uint64_t kScanPerCreate = 64;
+
+// After n searches in a row that found nothing, 2^n Creates go by unsearched, up to this many: with
+// everything pinned, a Create looks at about one buffer.
+constexpr uint32_t kMaxSkippedCreates = 64;
+
+}  // namespace
+
+BufferCacheImpl::Freed BufferCacheImpl::Reclaim(uint64_t wanted_buffers, uint64_t max_scan,
+                                                bool spare_accessed) {
+  Freed freed;
+  std::array<ExtentBuffer*, kBatch> victims;
+  while (freed.buffers < wanted_buffers && freed.scanned < max_scan) {
+    const auto want = std::min<uint64_t>(wanted_buffers - freed.buffers, kBatch);
+    // The lock is dropped every so often also where there is little to find.
+    const auto scan = static_cast<uint32_t>(std::min<uint64_t>(max_scan - freed.scanned, 1024));
+    const auto done =
+        reclaim_list_.Collect(absl::MakeSpan(victims.data(), want), scan, spare_accessed);
+    for (uint32_t i = 0; i < done.victims; ++i) Bury(victims[i], /*listed=*/false);
+    for (int i = 0; i < kReleaseVerdicts; ++i) {
+      if (done.skipped[i] != 0) Count(counters_.skipped[i], done.skipped[i]);
+    }
+    freed.buffers += done.victims;
+    freed.scanned += done.scanned;
+    if (done.scanned == 0) break;  // nothing on the list
+  }
+  Count(counters_.reclaimed, freed.buffers);
+  Count(counters_.reclaim_scanned, freed.scanned);
+  return freed;
+}
+
+// Called before a buffer is made: brings the cache to one block under its budget, if it can with
+// bounded work.
+void BufferCacheImpl::MakeRoom() {
+  const uint64_t budget = budget_bytes_.load(std::memory_order_relaxed);
+  if (budget == 0) return;
+  const uint64_t allowed = budget / options_.node_bytes;
+  const uint64_t cached = counters_.cached.load(std::memory_order_relaxed) + 1;
+  if (cached <= allowed) return;
+  uint32_t skip = searches_to_skip_.load(std::memory_order_relaxed);
+  if (skip != 0) {
+    searches_to_skip_.store(skip - 1, std::memory_order_relaxed);
+    Count(counters_.over_budget_creates);
+    return;
+  }
+  const uint64_t excess = cached - allowed;
+  const Freed freed = Reclaim(excess, kScanPerCreate + 2 * std::min<uint64_t>(excess, 1024),
+                              /*spare_accessed=*/true);
+  if (freed.buffers >= excess) {
+    futile_searches_.store(0, std::memory_order_relaxed);
+    return;
+  }
+  Count(counters_.over_budget_creates);
+  if (freed.buffers != 0) {
+    futile_searches_.store(0, std::memory_order_relaxed);
+    return;
+  }
+  const uint32_t futile =
+      std::min<uint32_t>(futile_searches_.load(std::memory_order_relaxed) + 1, 6);
+  futile_searches_.store(futile, std::memory_order_relaxed);
+  searches_to_skip_.store(std::min(uint32_t{1} << futile, kMaxSkippedCreates),
+                          std::memory_order_relaxed);
+}
+
+uint64_t BufferCacheImpl::DropCaches() {
+  return Reclaim(~uint64_t{0}, reclaim_list_.size(), /*spare_accessed=*/false).buffers;
+}
+
+uint64_t BufferCacheImpl::Shrink(uint64_t bytes) {
+  const uint64_t wanted = bytes / options_.node_bytes + (bytes % options_.node_bytes != 0);
+  // Twice round: once may only take ACCESSED away.
+  const Freed freed = Reclaim(wanted, uint64_t{2} * reclaim_list_.size(), /*spare_accessed=*/true);
+  return freed.buffers * options_.node_bytes;
+}
+
+void BufferCacheImpl::SetBudget(uint64_t budget_bytes) {
+  budget_bytes_.store(budget_bytes, std::memory_order_relaxed);
+  searches_to_skip_.store(0, std::memory_order_relaxed);
+  const uint64_t cached_bytes =
+      counters_.cached.load(std::memory_order_relaxed) * options_.node_bytes;
+  if (budget_bytes != 0 && cached_bytes > budget_bytes) Shrink(cached_bytes - budget_bytes);
+}
+
+}  // namespace ebcache

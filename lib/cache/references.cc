@@ -1,0 +1,82 @@
+// Steps that holders of references make, and what a refused one means.
+
+#include "ebcache/extent_buffer.h"
+#include "lib/cache/buffer_cache_impl.h"
+#include "lib/cache/state_word.h"
+
+namespace ebcache {
+
+BufferState ExtentBuffer::state() const {
+  // Acquire: who sees UPTODATE may look at the bytes.
+  return state::Unpack(state_.load(std::memory_order_acquire));
+}
+
+void BufferCacheImpl::Put(ExtentBuffer* buffer) {
+  const auto outcome = state::Apply(buffer->state_, state::Put);
+  if (outcome.result == state::Result::kChanged) [[likely]]
+    return;
+  EBCACHE_CHECK(outcome.result == state::Result::kDied,
+                "a reference was put twice, or never taken");
+  if (outcome.after.has(BufferFlag::kStale)) Count(counters_.stale_frees);
+  Bury(buffer, /*listed=*/true);
+}
+
+void BufferCacheImpl::PutStale(ExtentBuffer* buffer) {
+  const auto outcome = state::Apply(buffer->state_, state::PutStale);
+  EBCACHE_CHECK(outcome.result != state::Result::kRefused,
+                "a reference was put twice, or never taken");
+  if (outcome.result != state::Result::kDied) return;
+  Count(counters_.stale_frees);
+  Bury(buffer, /*listed=*/true);
+}
+
+void BufferCacheImpl::SetDirty(ExtentBuffer* buffer) {
+  bool was_dirty = false;
+  const auto outcome = state::Apply(buffer->state_, [&](BufferState s) {
+    was_dirty = s.has(BufferFlag::kDirty);
+    return s.has(BufferFlag::kUptodate) ? state::SetDirty(s) : state::Refused(s);
+  });
+  EBCACHE_CHECK(outcome.result != state::Result::kRefused,
+                "SetDirty needs a reference to a buffer that is uptodate and no dummy or clone");
+  if (!was_dirty) Count(counters_.dirty);
+}
+
+void BufferCacheImpl::ClearDirty(ExtentBuffer* buffer) {
+  const auto outcome = state::Apply(buffer->state_, state::ClearDirty);
+  EBCACHE_CHECK(outcome.result != state::Result::kRefused, "ClearDirty without a reference");
+  if (outcome.result == state::Result::kChanged) Uncount(counters_.dirty);
+}
+
+ExtentBufferRef ExtentBufferRef::Share() const {
+  if (buffer_ == nullptr) return {};
+  const auto outcome = state::Apply(buffer_->state_, state::Share);
+  EBCACHE_CHECK(outcome.result == state::Result::kChanged, "Share without a reference");
+  return ExtentBufferRef(buffer_);
+}
+
+void ExtentBufferRef::PutBuffer(ExtentBuffer* buffer) { buffer->cache_->Put(buffer); }
+
+void ExtentBufferRef::PutStale() {
+  EBCACHE_CHECK(buffer_ != nullptr, "PutStale of an empty reference");
+  ExtentBuffer* buffer = std::exchange(buffer_, nullptr);
+  buffer->cache_->PutStale(buffer);
+}
+
+void ExtentBufferRef::SetDirty() const {
+  EBCACHE_CHECK(buffer_ != nullptr, "SetDirty of an empty reference");
+  buffer_->cache_->SetDirty(buffer_);
+}
+
+void ExtentBufferRef::ClearDirty() const {
+  EBCACHE_CHECK(buffer_ != nullptr, "ClearDirty of an empty reference");
+  buffer_->cache_->ClearDirty(buffer_);
+}
+
+void ExtentBufferRef::SetUptodate() const {
+  EBCACHE_CHECK(buffer_ != nullptr, "SetUptodate of an empty reference");
+  const auto outcome = state::Apply(buffer_->state_, state::SetUptodate);
+  EBCACHE_CHECK(outcome.result != state::Result::kRefused,
+                "SetUptodate without a reference, or during a read");
+}
+
+}  // namespace ebcache

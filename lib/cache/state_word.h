@@ -1,0 +1,52 @@
+// StateWord: steps of buffer_state.h applied to the 64-bit atomic word of a descriptor.
+//
+// Memory orders, for all of them:
+//   - loads that decide what to try next are relaxed: the compare-and-swap re-checks them;
+//   - a step that succeeds is acq_rel. Acquire, because whoever takes a reference, wins a read or
+//     kills a buffer must see what earlier holders wrote to it. Release, because whoever gives up a
+//     reference, ends a read or thaws a buffer publishes what it wrote. Weaker orders would buy
+//     nothing on x86, where a locked instruction is a full barrier, and cost a proof elsewhere;
+//   - birth is a release store: it publishes the whole descriptor.
+
+#ifndef EBCACHE_LIB_CACHE_STATE_WORD_H_
+#define EBCACHE_LIB_CACHE_STATE_WORD_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "lib/cache/buffer_state.h"
+
+namespace ebcache::state {
+
+// References in the low half, so that a step which only counts them is an addition.
+constexpr uint64_t Pack(BufferState s) { return uint64_t{s.flags} << 32 | s.refs; }
+constexpr BufferState Unpack(uint64_t word) {
+  return {static_cast<uint32_t>(word), static_cast<uint32_t>(word >> 32)};
+}
+
+// Makes `step` on the word, or reports that the state it met does not allow it.
+template <typename Step>
+inline Outcome Apply(std::atomic<uint64_t>& word, Step step) {
+  uint64_t seen = word.load(std::memory_order_relaxed);
+  for (;;) {
+    const Outcome outcome = step(Unpack(seen));
+    if (outcome.result == Result::kRefused || outcome.result == Result::kKept) return outcome;
+    if (word.compare_exchange_weak(seen, Pack(outcome.after), std::memory_order_acq_rel,
+                                   std::memory_order_relaxed)) [[likely]] {
+      return outcome;
+    }
+  }
+}
+
+// Waits while `flag` is set. The acquire makes visible what was written by whoever cleared it.
+inline void WaitWhile(const std::atomic<uint64_t>& word, BufferFlag flag) {
+  for (;;) {
+    const uint64_t seen = word.load(std::memory_order_acquire);
+    if (!Unpack(seen).has(flag)) return;
+    word.wait(seen, std::memory_order_acquire);
+  }
+}
+
+}  // namespace ebcache::state
+
+#endif  // EBCACHE_LIB_CACHE_STATE_WORD_H_
