@@ -1,0 +1,115 @@
+// Going sideways from where a path stands, and reading what is there.
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/strings/str_cat.h>
+#include <absl/types/span.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "ebcache/btree.h"
+#include "ebcache/check.h"
+#include "ebcache/extent_buffer.h"
+#include "ebcache/on_disk.h"
+#include "lib/btree/tree_error.h"
+
+namespace ebcache {
+namespace {
+
+// [offset, offset + size) of a block where it lies, if it lies in one piece of memory.
+absl::Span<const std::byte> InPlace(const ExtentBuffer& buffer, size_t offset, size_t size) {
+  if (buffer.contiguous() != nullptr) return {buffer.contiguous() + offset, size};
+  for (absl::Span<const std::byte> segment : buffer.segments()) {
+    if (offset < segment.size()) {
+      return size <= segment.size() - offset ? segment.subspan(offset, size)
+                                             : absl::Span<const std::byte>();
+    }
+    offset -= segment.size();
+  }
+  return {};
+}
+
+}  // namespace
+
+absl::Status Path::Load(Item& item) const {
+  EBCACHE_CHECK(valid(), "Load needs a path that stands on an item");
+  const ExtentBuffer& buffer = *leaf();
+  const ItemHead head = LoadItemHead(buffer, slot(0));
+  if (head.offset > buffer.length() || head.size > buffer.length() - head.offset) {
+    return absl::DataLossError(
+        absl::StrCat("block ", buffer.start(), ": item ", slot(0), " lies outside of the block"));
+  }
+  item.key_ = head.key;
+  item.data_ = InPlace(buffer, head.offset, head.size);
+  if (item.data_.size() == head.size) return absl::OkStatus();
+  item.copy_.resize(head.size);
+  item.data_ = item.copy_;
+  return buffer.Read(head.offset, absl::MakeSpan(item.copy_));
+}
+
+absl::Status BTree::Descend(Path& path, int level, Edge edge) const {
+  for (; level > 0; --level) {
+    absl::StatusOr<ExtentBufferRef> child = ReadChild(path, level);
+    if (!child.ok()) return child.status();
+    path.slots_[level - 1] = edge == Edge::kFirst ? 0 : Header(**child).item_count() - 1;
+    path.nodes_[level - 1] = *std::move(child);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status BTree::NextLeaf(Path& path) const {
+  const uint32_t items = Header(*path.leaf()).item_count();
+  int level = 1;
+  while (level <= path.root_level_ &&
+         path.slots_[level] + 1 >= Header(*path.nodes_[level]).item_count()) {
+    ++level;
+  }
+  if (level > path.root_level_) {
+    path.slots_[0] = items;
+    return absl::OkStatus();
+  }
+  const Key last = LeafKey(*path.leaf(), items - 1);  // a leaf with a parent is never empty
+  ++path.slots_[level];
+  absl::Status status = Descend(path, level, Edge::kFirst);
+  if (status.ok() && path.key() <= last) {
+    status = TreeError(root_, 0, path.leaf()->start(),
+                       absl::StrCat("starts with ", path.key().ToString(),
+                                    ", but the leaf before it ends with ", last.ToString()));
+  }
+  if (!status.ok()) path = Path();
+  return status;
+}
+
+absl::Status BTree::Next(Path& path) const {
+  EBCACHE_CHECK(path.leaf(), "Next needs a path that stands in a tree");
+  if (!path.valid()) return absl::OkStatus();
+  if (++path.slots_[0]; path.valid()) return absl::OkStatus();
+  return NextLeaf(path);
+}
+
+absl::Status BTree::Previous(Path& path) const {
+  EBCACHE_CHECK(path.leaf(), "Previous needs a path that stands in a tree");
+  if (path.slots_[0] > 0) {
+    --path.slots_[0];
+    return absl::OkStatus();
+  }
+  int level = 1;
+  while (level <= path.root_level_ && path.slots_[level] == 0) ++level;
+  if (level > path.root_level_) {
+    return absl::NotFoundError(absl::StrCat("tree ", root_.name, " has no item before this one"));
+  }
+  const Key first = LeafKey(*path.leaf(), 0);
+  --path.slots_[level];
+  absl::Status status = Descend(path, level, Edge::kLast);
+  if (status.ok() && path.key() >= first) {
+    status = TreeError(root_, 0, path.leaf()->start(),
+                       absl::StrCat("ends with ", path.key().ToString(),
+                                    ", but the leaf after it starts with ", first.ToString()));
+  }
+  if (!status.ok()) path = Path();
+  return status;
+}
+
+}  // namespace ebcache

@@ -1,0 +1,92 @@
+// Going down a tree from its root: searches, and the reads they make.
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/strings/str_cat.h>
+
+#include <cstdint>
+#include <utility>
+
+#include "ebcache/btree.h"
+#include "ebcache/buffer_cache.h"
+#include "ebcache/extent_buffer.h"
+#include "ebcache/on_disk.h"
+#include "lib/btree/slots.h"
+#include "lib/btree/tree_error.h"
+
+namespace ebcache {
+
+absl::StatusOr<ExtentBufferRef> BTree::ReadRoot() const {
+  if (root_.level >= kMaxLevels) {
+    return TreeError(root_, root_.level, root_.bytenr, "a tree has at most 8 levels");
+  }
+  const ParentCheck check{
+      .level = root_.level, .generation = root_.generation, .owner = root_.id, .first_key = {}};
+  absl::StatusOr<ExtentBufferRef> root = cache_->ReadBlock(root_.bytenr, &check);
+  if (!root.ok()) return InTree(root_, root_.level, root_.bytenr, root.status());
+  return root;
+}
+
+absl::StatusOr<ExtentBufferRef> BTree::ReadChild(const Path& path, int level) const {
+  const ExtentBuffer& parent = *path.node(level);
+  const KeyPointer pointer = LoadKeyPointer(parent, path.slot(level));
+  const ParentCheck check{.level = static_cast<uint8_t>(level - 1),
+                          .generation = pointer.generation,
+                          .owner = root_.id,
+                          .first_key = pointer.key};
+  absl::StatusOr<ExtentBufferRef> child = cache_->ReadBlock(pointer.bytenr, &check);
+  if (!child.ok()) return InTree(root_, level - 1, pointer.bytenr, child.status());
+  // Only a root may be empty. The steps of a path rely on it.
+  if (Header(**child).item_count() == 0) {
+    return TreeError(root_, level - 1, pointer.bytenr, "no items, though it has a parent");
+  }
+  return child;
+}
+
+absl::StatusOr<Path> BTree::Locate(const Key& key) const {
+  absl::StatusOr<ExtentBufferRef> block = ReadRoot();
+  if (!block.ok()) return block.status();
+  Path path;
+  path.root_level_ = root_.level;
+  for (int level = root_.level; level > 0; --level) {
+    path.nodes_[level] = *std::move(block);
+    path.slots_[level] = NodeSlotTowards(*path.nodes_[level], key);
+    block = ReadChild(path, level);
+    if (!block.ok()) return block.status();
+  }
+  path.nodes_[0] = *std::move(block);
+  path.slots_[0] = LeafSlotAtOrAfter(*path.nodes_[0], key);
+  return path;
+}
+
+absl::StatusOr<Path> BTree::Search(const Key& key) const {
+  absl::StatusOr<Path> path = Locate(key);
+  if (!path.ok() || path->valid()) return path;
+  absl::Status moved = NextLeaf(*path);
+  if (!moved.ok()) return moved;
+  return path;
+}
+
+absl::StatusOr<Path> BTree::Find(const Key& key) const {
+  absl::StatusOr<Path> path = Locate(key);
+  if (!path.ok()) return path;
+  if (!path->valid() || path->key() != key) {
+    return absl::NotFoundError(absl::StrCat("tree ", root_.name, " has no item ", key.ToString()));
+  }
+  return path;
+}
+
+absl::StatusOr<Path> BTree::SearchBackward(const Key& key) const {
+  absl::StatusOr<Path> path = Locate(key);
+  if (!path.ok()) return path;
+  if (path->valid() && path->key() == key) return path;
+  absl::Status moved = Previous(*path);
+  if (absl::IsNotFound(moved)) {
+    return absl::NotFoundError(
+        absl::StrCat("tree ", root_.name, " has no item at or before ", key.ToString()));
+  }
+  if (!moved.ok()) return moved;
+  return path;
+}
+
+}  // namespace ebcache
