@@ -1,0 +1,67 @@
+// Arena: one piece of address space, cut into page frames of equal size, with a table of what is
+// known of each. Both are reserved by the first Prepare and cost memory only where touched.
+//
+// The front of the arena is taken into use in steps of 2 MiB, each with huge pages advised before
+// it is touched: a first touch costs microseconds, and should pay for 512 pages, not for one.
+//
+// Thread safety: see FrameSource; base() and Contains() may be called from any thread.
+
+#ifndef EBCACHE_LIB_MM_ARENA_H_
+#define EBCACHE_LIB_MM_ARENA_H_
+
+#include <absl/status/status.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "ebcache/allocators.h"
+#include "lib/mm/frame_depot.h"
+#include "lib/mm/page_frame.h"
+
+namespace ebcache {
+
+class Arena final : public FrameSource {
+ public:
+  static constexpr size_t kStepBytes = size_t{2} << 20;
+
+  // REQUIRES: `bytes` a multiple of kStepBytes, and below 2^32 - 1 pages.
+  Arena(OsCalls* os, size_t bytes, size_t page_bytes);
+  ~Arena() override;
+
+  uint32_t frames() const { return static_cast<uint32_t>(bytes_ / page_bytes_); }
+
+  // Address of frame 0; null before the first Prepare succeeded.
+  std::byte* base() const { return base_.load(std::memory_order_relaxed); }
+
+  // Whether there is an entry in the table for `pfn`.
+  bool Contains(uint32_t pfn) const {
+    return pfn < frames() && table_.load(std::memory_order_relaxed) != nullptr;
+  }
+
+  PageFrame& frame(uint32_t pfn) override { return table_.load(std::memory_order_relaxed)[pfn]; }
+  absl::Status Prepare(uint32_t end) override;
+  bool Purge(uint32_t first, uint32_t count) override;
+  bool Retreat(uint32_t end) override;
+  uint32_t frames_per_step() const override {
+    return static_cast<uint32_t>(kStepBytes / page_bytes_);
+  }
+  uint64_t prepared_bytes() const override { return prepared_bytes_; }
+
+ private:
+  absl::Status Reserve();
+
+  OsCalls* const os_;
+  const size_t bytes_;
+  const size_t page_bytes_;
+  const size_t table_bytes_;
+  size_t prepared_bytes_ = 0;
+  // Written once, under the depot's lock, before any frame is given out. Relaxed: who has a frame
+  // has got it through that lock, or from somebody who did.
+  std::atomic<std::byte*> base_{nullptr};
+  std::atomic<PageFrame*> table_{nullptr};
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_LIB_MM_ARENA_H_

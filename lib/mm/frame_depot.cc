@@ -1,0 +1,205 @@
+#include "lib/mm/frame_depot.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+namespace ebcache {
+namespace {
+
+uint64_t NextSerial() {
+  // Relaxed: only has to give each depot another number. 0 is no depot.
+  static std::atomic<uint64_t> next{1};
+  return next.fetch_add(1, std::memory_order_relaxed);
+}
+
+// What other threads keep at hand is out of reach when memory runs out: a 64th of it at most each.
+uint32_t FittingListCapacity(uint32_t wanted, uint32_t max_frames) {
+  return std::clamp<uint32_t>(std::min(wanted, max_frames / 64), 2, ThreadList::kMaxCapacity);
+}
+
+}  // namespace
+
+FrameDepot::FrameDepot(std::unique_ptr<FrameSource> source, uint32_t max_frames,
+                       uint32_t list_capacity)
+    : serial_(NextSerial()),
+      max_frames_(max_frames),
+      list_capacity_(FittingListCapacity(list_capacity, max_frames)),
+      source_(std::move(source)) {}
+
+absl::Status FrameDepot::Refill(ThreadList& list, uint32_t wanted) {
+  std::lock_guard lock(mutex_);
+  const uint32_t missing = wanted - list.size_;
+  if (absl::Status status = MakeAvailableLocked(missing); !status.ok()) return status;
+
+  const uint32_t half = list.capacity_ / 2;
+  uint32_t count = missing;
+  if (half > wanted) count = std::min(half - list.size_, missing + free_frames_);
+  // Beneath what the thread has already, the first one popped uppermost: the order is kept.
+  std::copy_backward(list.frames_.begin(), list.frames_.begin() + list.size_,
+                     list.frames_.begin() + list.size_ + count);
+  for (uint32_t i = count; i-- > 0;) list.frames_[i] = PopLocked();
+  list.size_ += count;
+  return absl::OkStatus();
+}
+
+absl::Status FrameDepot::Fill(ThreadList& list, uint64_t wanted, const FrameState& state,
+                              absl::Span<Folio> slots) {
+  std::lock_guard lock(mutex_);
+  DrainLocked(list, list.size_);
+  if (absl::Status status = MakeAvailableLocked(wanted); !status.ok()) return status;
+  for (Folio& slot : slots) {
+    if (!slot.empty()) continue;
+    const uint32_t pfn = PopLocked();
+    source_->frame(pfn).Store(state);
+    slot = Folio(pfn);
+  }
+  return absl::OkStatus();
+}
+
+void FrameDepot::Drain(ThreadList& list) {
+  std::lock_guard lock(mutex_);
+  DrainLocked(list, list.capacity_ / 2);
+}
+
+void FrameDepot::Enlist(ThreadList& list) {
+  std::lock_guard lock(mutex_);
+  lists_.push_back(&list);
+}
+
+void FrameDepot::Retire(ThreadList& list) {
+  std::lock_guard lock(mutex_);
+  DrainLocked(list, list.size_);
+  retired_.Add(list.counters);
+  std::erase(lists_, &list);
+}
+
+size_t FrameDepot::Trim(ThreadList& list, size_t frame_bytes) {
+  // Under the lock for all of it: whoever came in between would find nothing, and fail.
+  std::lock_guard lock(mutex_);
+  DrainLocked(list, list.size_);
+  const uint64_t before = ResidentBytesLocked(frame_bytes);
+  RetreatLocked();
+  PurgeRunsLocked();
+  RelinkLocked();
+  return before - ResidentBytesLocked(frame_bytes);
+}
+
+bool FrameDepot::AnyOwnedBy(OwnerId owner) {
+  std::lock_guard lock(mutex_);
+  for (uint32_t pfn = 0; pfn < fresh_; ++pfn) {
+    const FrameState state = source_->frame(pfn).Load();
+    if (state.use == FrameUse::kAllocated && state.owner == owner) return true;
+  }
+  return false;
+}
+
+void FrameDepot::AddStats(AllocatorStats& stats, size_t frame_bytes) const {
+  std::lock_guard lock(mutex_);
+  FolioCounters sum;
+  sum.Add(retired_);
+  for (const ThreadList* list : lists_) sum.Add(list->counters);
+  stats.allocated_folios += sum.allocated_folios.Load();
+  stats.freed_folios += sum.freed_folios.Load();
+  stats.allocated_blocks += sum.allocated_blocks.Load();
+  stats.contiguous_blocks += sum.contiguous_blocks.Load();
+  stats.in_use_bytes += sum.allocated_bytes.Load() - sum.freed_bytes.Load();
+  stats.from_os_bytes += ResidentBytesLocked(frame_bytes);
+}
+
+// Enough frames in the stack or prepared behind `fresh_`, or an error.
+absl::Status FrameDepot::MakeAvailableLocked(uint64_t count) {
+  if (count <= free_frames_) return absl::OkStatus();
+  const uint64_t from_fresh = count - free_frames_;
+  if (from_fresh > max_frames_ - fresh_) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("no memory: ", count, " page frames wanted, ", free_frames_, " free and ",
+                     max_frames_ - fresh_, " never used of ", max_frames_));
+  }
+  return source_->Prepare(fresh_ + static_cast<uint32_t>(from_fresh));
+}
+
+// REQUIRES: MakeAvailableLocked succeeded for it.
+uint32_t FrameDepot::PopLocked() {
+  if (free_frames_ == 0) {
+    source_->frame(fresh_).Store({.use = FrameUse::kListed});
+    return fresh_++;
+  }
+  const uint32_t pfn = free_top_;
+  PageFrame& frame = source_->frame(pfn);
+  const FrameState state = frame.Load();
+  free_top_ = state.private_bits;
+  --free_frames_;
+  if (state.purged) --purged_frames_;
+  frame.Store({.use = FrameUse::kListed});
+  return pfn;
+}
+
+void FrameDepot::PushLocked(uint32_t pfn) {
+  source_->frame(pfn).Store({.use = FrameUse::kFree, .private_bits = free_top_});
+  free_top_ = pfn;
+  ++free_frames_;
+}
+
+// The oldest `count` of a list, so that the newest of them is again the first to go.
+void FrameDepot::DrainLocked(ThreadList& list, uint32_t count) {
+  for (uint32_t i = 0; i < count; ++i) PushLocked(list.frames_[i]);
+  std::copy(list.frames_.begin() + count, list.frames_.begin() + list.size_, list.frames_.begin());
+  list.size_ -= count;
+}
+
+// Forgets the steps behind the last frame in use, as if they had never been touched.
+void FrameDepot::RetreatLocked() {
+  uint32_t end = fresh_;
+  while (end > 0 && source_->frame(end - 1).Load().use == FrameUse::kFree) --end;
+  const uint64_t step = source_->frames_per_step();
+  const uint64_t rounded = (end + step - 1) / step * step;
+  if (rounded >= fresh_ || !source_->Retreat(static_cast<uint32_t>(rounded))) return;
+  for (uint32_t pfn = static_cast<uint32_t>(rounded); pfn < fresh_; ++pfn) {
+    PageFrame& frame = source_->frame(pfn);
+    if (frame.Load().purged) --purged_frames_;
+    frame.Store({});
+    --free_frames_;
+  }
+  fresh_ = static_cast<uint32_t>(rounded);
+}
+
+void FrameDepot::PurgeRunsLocked() {
+  const auto purgeable = [this](uint32_t pfn) {
+    const FrameState state = source_->frame(pfn).Load();
+    return state.use == FrameUse::kFree && !state.purged;
+  };
+  for (uint32_t first = 0; first < fresh_; ++first) {
+    if (!purgeable(first)) continue;
+    uint32_t end = first + 1;
+    while (end < fresh_ && purgeable(end)) ++end;
+    if (source_->Purge(first, end - first)) {
+      for (uint32_t pfn = first; pfn < end; ++pfn) {
+        source_->frame(pfn).Store({.use = FrameUse::kFree, .purged = true});
+      }
+      purged_frames_ += end - first;
+    }
+    first = end;  // not purgeable, or past the last
+  }
+}
+
+// Builds the stack anew in order of number, the lowest on top: neighbours become neighbours again.
+void FrameDepot::RelinkLocked() {
+  free_top_ = kEnd;
+  for (uint32_t pfn = fresh_; pfn-- > 0;) {
+    PageFrame& frame = source_->frame(pfn);
+    FrameState state = frame.Load();
+    if (state.use != FrameUse::kFree) continue;
+    state.private_bits = free_top_;
+    frame.Store(state);
+    free_top_ = pfn;
+  }
+}
+
+uint64_t FrameDepot::ResidentBytesLocked(size_t frame_bytes) const {
+  return source_->prepared_bytes() - uint64_t{purged_frames_} * frame_bytes;
+}
+
+}  // namespace ebcache

@@ -1,0 +1,119 @@
+// FrameDepot: the free frames of an allocator that are in no thread's list.
+//
+// Frames that were used before are a stack, linked through the frame table itself, so freeing can
+// never fail for lack of memory. The others are given out in order of number, from the front: what
+// is in use stays together, and memory beyond it stays untouched.
+//
+// Neighbours: a thread list and the stack keep the order in which frames were freed, and blocks are
+// freed back to front. So a block that was in one piece is likely to be so again.
+//
+// Thread safety: everything may be called from any thread; a ThreadList only by its own.
+
+#ifndef EBCACHE_LIB_MM_FRAME_DEPOT_H_
+#define EBCACHE_LIB_MM_FRAME_DEPOT_H_
+
+#include <absl/status/status.h>
+#include <absl/types/span.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "ebcache/page_allocator.h"
+#include "lib/mm/page_frame.h"
+#include "lib/mm/thread_list.h"
+
+namespace ebcache {
+
+// What the numbers of a depot stand for: a table of frames, and the memory behind them. Called with
+// the depot's lock held, `frame` apart.
+class FrameSource {
+ public:
+  virtual ~FrameSource() = default;
+
+  // REQUIRES: `pfn` is below the end of a Prepare that succeeded.
+  virtual PageFrame& frame(uint32_t pfn) = 0;
+
+  // Makes the frames below `end` usable. On error nothing has changed.
+  virtual absl::Status Prepare(uint32_t end) = 0;
+
+  // Gives back the memory of frames that stay usable. False: could not.
+  virtual bool Purge(uint32_t first, uint32_t count) = 0;
+
+  // The reverse of Prepare, for frames at and above a multiple of frames_per_step(), none of which
+  // is in use. False: could not, and nothing has changed.
+  virtual bool Retreat(uint32_t end) = 0;
+  virtual uint32_t frames_per_step() const = 0;
+
+  // Bytes behind the frames that are prepared, purged ones included.
+  virtual uint64_t prepared_bytes() const = 0;
+};
+
+class FrameDepot {
+ public:
+  // `max_frames`: the most that `source` can ever prepare. `list_capacity`: how many frames a
+  // thread may keep at hand; cut down where that would be a large part of all there are.
+  FrameDepot(std::unique_ptr<FrameSource> source, uint32_t max_frames, uint32_t list_capacity);
+
+  // Tells depots apart for ever.
+  uint64_t serial() const { return serial_; }
+  uint32_t list_capacity() const { return list_capacity_; }
+
+  // Puts frames into `list` until it has `wanted` at least, and more if there are.
+  // REQUIRES: wanted <= list.capacity()
+  absl::Status Refill(ThreadList& list, uint32_t wanted);
+
+  // Fills the empty slots, `wanted` of them, with frames in `state`, past `list`, but with the
+  // frames of `list` too if it takes them. For requests larger than a list. All or nothing.
+  absl::Status Fill(ThreadList& list, uint64_t wanted, const FrameState& state,
+                    absl::Span<Folio> slots);
+
+  // Takes the older half of a full list.
+  void Drain(ThreadList& list);
+
+  // A list joins, and leaves for ever with its frames and counts taken over.
+  void Enlist(ThreadList& list);
+  void Retire(ThreadList& list);
+
+  // Gives the memory of free frames back to the OS, those in `list` included, but not those in the
+  // lists of other threads. Returns the bytes given back.
+  size_t Trim(ThreadList& list, size_t frame_bytes);
+
+  // Whether any folio in use belongs to `owner`.
+  bool AnyOwnedBy(OwnerId owner);
+
+  // Adds what the depot knows to `stats`.
+  void AddStats(AllocatorStats& stats, size_t frame_bytes) const;
+
+ private:
+  static constexpr uint32_t kEnd = ~uint32_t{0};  // of the free stack
+
+  // REQUIRES for all of these: the caller holds mutex_.
+  absl::Status MakeAvailableLocked(uint64_t count);
+  uint32_t PopLocked();
+  void PushLocked(uint32_t pfn);
+  void DrainLocked(ThreadList& list, uint32_t count);
+  void RetreatLocked();
+  void PurgeRunsLocked();
+  void RelinkLocked();
+  uint64_t ResidentBytesLocked(size_t frame_bytes) const;
+
+  const uint64_t serial_;
+  const uint32_t max_frames_;
+  const uint32_t list_capacity_;
+  const std::unique_ptr<FrameSource> source_;
+
+  mutable std::mutex mutex_;  // guards all below, and the frames that are kFree
+  uint32_t free_top_ = kEnd;
+  uint32_t free_frames_ = 0;    // in the stack
+  uint32_t purged_frames_ = 0;  // of these, without memory
+  uint32_t fresh_ = 0;          // the first frame that was never given out
+  std::vector<ThreadList*> lists_;
+  FolioCounters retired_;  // counts of the threads that ended
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_LIB_MM_FRAME_DEPOT_H_

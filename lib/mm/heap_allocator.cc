@@ -1,0 +1,182 @@
+// HeapAllocator: folios of every order, each one piece of mimalloc's heap.
+
+#include <absl/container/inlined_vector.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/strings/str_cat.h>
+#include <absl/types/span.h>
+#include <mimalloc.h>
+
+#include <bit>
+#include <memory>
+#include <utility>
+
+#include "ebcache/allocators.h"
+#include "ebcache/check.h"
+#include "lib/mm/allocator_base.h"
+#include "lib/mm/frame_depot.h"
+#include "lib/mm/heap_frames.h"
+#include "lib/mm/thread_list.h"
+
+#if defined(__SANITIZE_THREAD__)
+#include <sanitizer/tsan_interface.h>
+#endif
+
+namespace ebcache {
+namespace {
+
+// mimalloc is not built for the thread sanitizer, which therefore does not see that memory freed by
+// one thread and allocated by another has been handed over inside. These two lines tell it.
+void* HeapAllocate(size_t bytes, size_t alignment) {
+  void* const address = mi_malloc_aligned(bytes, alignment);
+#if defined(__SANITIZE_THREAD__)
+  __tsan_acquire(reinterpret_cast<void*>(&HeapAllocate));
+#endif
+  return address;
+}
+
+void HeapFree(void* address) {
+#if defined(__SANITIZE_THREAD__)
+  __tsan_release(reinterpret_cast<void*>(&HeapAllocate));
+#endif
+  mi_free(address);
+}
+
+class Heap final : public AllocatorBase {
+ public:
+  explicit Heap(const HeapOptions& options)
+      : AllocatorBase(options.page_bytes, /*contiguous_by_luck=*/true),
+        frames_(new HeapFrames),
+        depot_(std::make_shared<FrameDepot>(std::unique_ptr<FrameSource>(frames_),
+                                            HeapFrames::kMaxFrames, ThreadList::kMaxCapacity)) {}
+
+  std::string_view name() const override { return "heap"; }
+
+  absl::Status AllocateBulk(const FolioRequest& request, int order,
+                            absl::Span<Folio> slots) override {
+    if (absl::Status status = CheckRequest(request, order, kMaxFolioOrder); !status.ok()) {
+      return status;
+    }
+    ThreadListLease list(depot_);
+    absl::InlinedVector<Folio, 16> folios;  // for the empty slots, in order
+    for (Folio slot : slots) {
+      if (!slot.empty()) continue;
+      absl::StatusOr<Folio> folio = AllocateFolio(*list, request, order);
+      if (!folio.ok()) {
+        FreeFolios(*list, order, absl::MakeSpan(folios));
+        return Failed(request, folio.status());
+      }
+      folios.push_back(*folio);
+    }
+    auto next = folios.begin();
+    for (Folio& slot : slots) {
+      if (slot.empty()) slot = *next++;
+    }
+    list->counters.allocated_folios.Add(folios.size());
+    list->counters.allocated_bytes.Add(folios.size() * (page_bytes() << order));
+    return absl::OkStatus();
+  }
+
+  void FreeBulk(int order, absl::Span<Folio> slots) override {
+    ThreadListLease list(depot_);
+    const uint64_t freed = FreeFolios(*list, order, slots);
+    list->counters.freed_folios.Add(freed);
+    list->counters.freed_bytes.Add(freed * (page_bytes() << order));
+  }
+
+  absl::Status AllocateBlock(const FolioRequest& request, FolioBlock& block) override {
+    CheckBlock(block);
+    const int order = std::countr_zero(block.slots.size());
+    absl::Status status = AllocateBulk(request, order, block.slots.first(1));
+    if (!status.ok()) return status;
+    block.order = order;
+    block.direct = Address(block.slots[0]);
+    CountBlock(true);
+    return absl::OkStatus();
+  }
+
+  void SetPrivate(Folio folio, uint32_t private_bits) override {
+    Entry(folio).frame.SetPrivate(private_bits);
+  }
+
+  std::byte* Address(Folio folio) const override { return Entry(folio).address; }
+
+  size_t Trim() override {
+    // The heap is the whole process's: this is what all of it gave back.
+    const size_t before = CommittedBytes();
+    mi_collect(/*force=*/true);
+    const size_t after = CommittedBytes();
+    return before > after ? before - after : 0;
+  }
+
+ protected:
+  void CountBlock(bool contiguous) override {
+    ThreadListLease list(depot_);
+    list->counters.allocated_blocks.Add(1);
+    if (contiguous) list->counters.contiguous_blocks.Add(1);
+  }
+
+  bool AnyOwnedBy(OwnerId owner) override { return depot_->AnyOwnedBy(owner); }
+
+  void AddStats(AllocatorStats& stats) const override {
+    depot_->AddStats(stats, page_bytes());
+    // What mimalloc holds beyond this serves the whole process, and is not ours to count.
+    stats.from_os_bytes = stats.in_use_bytes;
+  }
+
+ private:
+  static size_t CommittedBytes() {
+    size_t committed = 0;
+    mi_process_info(nullptr, nullptr, nullptr, nullptr, nullptr, &committed, nullptr, nullptr);
+    return committed;
+  }
+
+  HeapFrame& Entry(Folio folio) const {
+    HeapFrame* const entry = frames_->Find(folio.pfn());
+    EBCACHE_CHECK(entry != nullptr, "folio was not handed out by this allocator");
+    return *entry;
+  }
+
+  absl::StatusOr<Folio> AllocateFolio(ThreadList& list, const FolioRequest& request, int order) {
+    if (list.size() == 0) {
+      if (absl::Status status = depot_->Refill(list, 1); !status.ok()) return status;
+    }
+    const size_t bytes = page_bytes() << order;
+    void* const address = HeapAllocate(bytes, page_bytes());
+    if (address == nullptr) {
+      return absl::ResourceExhaustedError(absl::StrCat("the heap has no ", bytes, " bytes"));
+    }
+    const Folio folio(list.Pop());
+    HeapFrame& entry = Entry(folio);
+    entry.address = static_cast<std::byte*>(address);
+    entry.frame.Store(FrameState::Allocated(request, order));
+    return folio;
+  }
+
+  uint64_t FreeFolios(ThreadList& list, int order, absl::Span<Folio> slots) {
+    uint64_t freed = 0;
+    for (Folio& slot : slots) {
+      if (slot.empty()) continue;
+      HeapFrame& entry = Entry(slot);
+      entry.frame.Free(order);
+      HeapFree(std::exchange(entry.address, nullptr));
+      if (list.full()) depot_->Drain(list);
+      list.Push(slot.pfn());
+      slot = Folio();
+      ++freed;
+    }
+    return freed;
+  }
+
+  HeapFrames* const frames_;  // owned by the depot
+  // Shared with nobody for long: a thread that ends just now may be returning its list.
+  const std::shared_ptr<FrameDepot> depot_;
+};
+
+}  // namespace
+
+std::shared_ptr<PageAllocator> HeapAllocator(HeapOptions options) {
+  return std::make_shared<Heap>(options);
+}
+
+}  // namespace ebcache

@@ -1,0 +1,49 @@
+#include "lib/mm/owner_table.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/string_view.h>
+
+#include "ebcache/check.h"
+
+namespace ebcache {
+
+OwnerId OwnerTable::Register(FolioOwner* owner) {
+  EBCACHE_CHECK(owner != nullptr, "registering a null folio owner");
+  std::lock_guard lock(mutex_);
+  for (size_t id = kNoOwner + 1; id < owners_.size(); ++id) {
+    // Relaxed: only the holder of the mutex writes.
+    if (owners_[id].load(std::memory_order_relaxed) != nullptr) continue;
+    owners_[id].store(owner, std::memory_order_release);
+    return static_cast<OwnerId>(id);
+  }
+  EBCACHE_CHECK(false, "more than 255 folio owners at a time");
+}
+
+void OwnerTable::Unregister(OwnerId id) {
+  EBCACHE_CHECK(Find(id) != nullptr, "unregistering nobody");
+  std::lock_guard lock(mutex_);
+  owners_[id].store(nullptr, std::memory_order_release);
+}
+
+FolioOwner* OwnerTable::Find(OwnerId id) const {
+  if (id == kNoOwner) return nullptr;
+  FolioOwner* const owner = owners_[id].load(std::memory_order_acquire);
+  EBCACHE_CHECK(owner != nullptr, "folio owner was never registered, or is gone");
+  return owner;
+}
+
+absl::Status OwnerTable::CheckContract(const FolioRequest& request) {
+  const FolioOwner* const owner = Find(request.owner);
+  if (!Has(request.flags, AllocFlags::kMovable)) return absl::OkStatus();
+  if (owner != nullptr && owner->movable()) return absl::OkStatus();
+  breaches_.fetch_add(1, std::memory_order_relaxed);
+  if (owner == nullptr) {
+    return absl::InvalidArgumentError("movable folio asked for without an owner who could move it");
+  }
+  const std::string_view name = owner->name();
+  return absl::InvalidArgumentError(absl::StrCat("movable folio asked for by owner \"",
+                                                 absl::string_view(name.data(), name.size()),
+                                                 "\", which can neither release nor migrate it"));
+}
+
+}  // namespace ebcache

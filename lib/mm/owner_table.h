@@ -1,0 +1,49 @@
+// OwnerTable: the owners an allocator knows, by number, and the migrability contract they are held
+// to.
+//
+// The contract: a movable folio can be taken from its owner at any idle moment. So a request for
+// one by somebody who can neither release nor migrate is refused, and counted: such a folio in a
+// movable page block would defeat compaction, which finds out only when it comes to move it.
+//
+// Thread safety: everything may be called from any thread.
+
+#ifndef EBCACHE_LIB_MM_OWNER_TABLE_H_
+#define EBCACHE_LIB_MM_OWNER_TABLE_H_
+
+#include <absl/status/status.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+
+#include "ebcache/page_allocator.h"
+
+namespace ebcache {
+
+class OwnerTable {
+ public:
+  // The lowest free number. At most 255 owners at a time.
+  OwnerId Register(FolioOwner* owner);
+  // REQUIRES: registered.
+  void Unregister(OwnerId id);
+
+  // Null for kNoOwner. REQUIRES: registered or kNoOwner.
+  FolioOwner* Find(OwnerId id) const;
+
+  // InvalidArgument, naming the owner, when `request` breaks the contract.
+  absl::Status CheckContract(const FolioRequest& request);
+
+  uint64_t breaches() const { return breaches_.load(std::memory_order_relaxed); }
+
+ private:
+  std::mutex mutex_;  // one registration at a time
+  // Release when an owner goes in, acquire when it is looked up: the finder calls the owner.
+  std::array<std::atomic<FolioOwner*>, 256> owners_{};
+  // Relaxed: a statistic.
+  std::atomic<uint64_t> breaches_{0};
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_LIB_MM_OWNER_TABLE_H_

@@ -1,0 +1,88 @@
+#include "lib/mm/thread_list.h"
+
+#include <utility>
+#include <vector>
+
+#include "lib/mm/frame_depot.h"
+
+namespace ebcache {
+namespace {
+
+// The list used last. Serial numbers are never used again, so this may outlive its depot. Trivial,
+// and apart from the registry: reading it costs no check whether thread-locals are set up.
+struct LastUsed {
+  uint64_t depot_serial = 0;
+  ThreadList* list = nullptr;
+};
+constinit thread_local LastUsed last_used;
+constinit thread_local bool thread_is_ending = false;
+
+// All lists of a thread.
+class Registry {
+ public:
+  ~Registry() {
+    thread_is_ending = true;
+    last_used = {};
+    for (Entry& entry : entries_) {
+      // A depot that is gone has taken its frames along.
+      if (const std::shared_ptr<FrameDepot> depot = entry.depot.lock()) depot->Retire(*entry.list);
+    }
+  }
+
+  ThreadList* FindOrMake(const std::shared_ptr<FrameDepot>& depot) {
+    for (const Entry& entry : entries_) {
+      if (entry.depot_serial == depot->serial()) return entry.list.get();
+    }
+    std::erase_if(entries_, [](const Entry& entry) { return entry.depot.expired(); });
+    auto list = std::make_unique<ThreadList>(depot->list_capacity());
+    depot->Enlist(*list);
+    entries_.push_back({depot->serial(), depot, std::move(list)});
+    return entries_.back().list.get();
+  }
+
+ private:
+  struct Entry {
+    uint64_t depot_serial;
+    std::weak_ptr<FrameDepot> depot;
+    std::unique_ptr<ThreadList> list;
+  };
+  std::vector<Entry> entries_;
+};
+thread_local Registry registry;
+
+}  // namespace
+
+void FolioCounters::Add(const FolioCounters& other) {
+  allocated_folios.Add(other.allocated_folios.Load());
+  allocated_bytes.Add(other.allocated_bytes.Load());
+  freed_folios.Add(other.freed_folios.Load());
+  freed_bytes.Add(other.freed_bytes.Load());
+  allocated_blocks.Add(other.allocated_blocks.Load());
+  contiguous_blocks.Add(other.contiguous_blocks.Load());
+}
+
+ThreadListLease::ThreadListLease(const std::shared_ptr<FrameDepot>& depot) {
+  if (last_used.depot_serial == depot->serial()) [[likely]] {
+    list_ = last_used.list;
+  } else {
+    FindOrMake(depot);
+  }
+}
+
+void ThreadListLease::FindOrMake(const std::shared_ptr<FrameDepot>& depot) {
+  if (thread_is_ending) {
+    list_ = new ThreadList(depot->list_capacity());
+    depot->Enlist(*list_);
+    passing_depot_ = depot.get();
+    return;
+  }
+  list_ = registry.FindOrMake(depot);
+  last_used = {depot->serial(), list_};
+}
+
+void ThreadListLease::ReturnPassing() {
+  passing_depot_->Retire(*list_);
+  delete list_;
+}
+
+}  // namespace ebcache

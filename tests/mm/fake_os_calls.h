@@ -1,0 +1,75 @@
+// OS calls that fail when told to, and count what they were asked for.
+
+#ifndef EBCACHE_TESTS_MM_FAKE_OS_CALLS_H_
+#define EBCACHE_TESTS_MM_FAKE_OS_CALLS_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "ebcache/allocators.h"
+
+namespace ebcache {
+
+class FakeOsCalls final : public OsCalls {
+ public:
+  struct Range {
+    std::byte* address;
+    size_t bytes;
+  };
+
+  // The n-th Map from now on (1 is the next) returns null, and no other.
+  void FailMap(int nth) { maps_until_failure_ = nth; }
+  void set_purge_works(bool works) { purge_works_ = works; }
+  void set_advice_works(bool works) { advice_works_ = works; }
+
+  void* Map(size_t bytes, size_t alignment) override {
+    if (maps_until_failure_ > 0 && --maps_until_failure_ == 0) return nullptr;
+    void* const address = real_->Map(bytes, alignment);
+    if (address != nullptr) mapped_bytes_ += bytes;
+    return address;
+  }
+  void Unmap(void* address, size_t bytes) override {
+    mapped_bytes_ -= bytes;
+    real_->Unmap(address, bytes);
+  }
+  bool Purge(void* address, size_t bytes) override {
+    if (!purge_works_) return false;
+    std::lock_guard lock(mutex_);
+    purged_.push_back({static_cast<std::byte*>(address), bytes});
+    return real_->Purge(address, bytes);
+  }
+  bool AdviseHugePages(void* address, size_t bytes) override {
+    std::lock_guard lock(mutex_);
+    advised_.push_back({static_cast<std::byte*>(address), bytes});
+    return advice_works_ && real_->AdviseHugePages(address, bytes);
+  }
+  uint64_t NowNanoseconds() override { return real_->NowNanoseconds(); }
+
+  size_t mapped_bytes() const { return mapped_bytes_; }
+  // What was asked for since the last call.
+  std::vector<Range> TakePurged() { return Take(purged_); }
+  std::vector<Range> TakeAdvised() { return Take(advised_); }
+
+ private:
+  std::vector<Range> Take(std::vector<Range>& ranges) {
+    std::lock_guard lock(mutex_);
+    return std::exchange(ranges, {});
+  }
+
+  OsCalls* const real_ = OsCalls::Real();
+  std::atomic<int> maps_until_failure_{0};
+  std::atomic<bool> purge_works_{true};
+  std::atomic<bool> advice_works_{true};
+  std::atomic<size_t> mapped_bytes_{0};
+  std::mutex mutex_;
+  std::vector<Range> purged_;
+  std::vector<Range> advised_;
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_TESTS_MM_FAKE_OS_CALLS_H_

@@ -1,0 +1,79 @@
+// What only the heap allocator does.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
+#include "ebcache/allocators.h"
+
+namespace ebcache {
+namespace {
+
+TEST(HeapAllocatorTest, ABlockIsOneFolioOfItsOrder) {
+  const std::shared_ptr<PageAllocator> heap = HeapAllocator();
+  std::vector<Folio> slots(16);
+  FolioBlock block = {.slots = absl::MakeSpan(slots)};
+  ASSERT_TRUE(heap->AllocateBlock({}, block).ok());
+  EXPECT_EQ(block.order, 4);
+  EXPECT_EQ(block.folios().size(), 1u);
+  EXPECT_EQ(block.direct, heap->Address(slots[0]));
+  EXPECT_EQ(heap->stats().allocated_folios, 1u);
+  EXPECT_EQ(heap->direct_map(), nullptr);
+  heap->FreeBlock(block);
+}
+
+TEST(HeapAllocatorTest, NoFailBlocksAboveOrderOneAreRefused) {
+  const std::shared_ptr<PageAllocator> heap = HeapAllocator();
+  std::vector<Folio> slots(4);
+  FolioBlock four = {.slots = absl::MakeSpan(slots)};
+  EXPECT_TRUE(absl::IsInvalidArgument(heap->AllocateBlock({.flags = AllocFlags::kNoFail}, four)));
+  EXPECT_EQ(four.direct, nullptr);
+  FolioBlock two = {.slots = absl::MakeSpan(slots).first(2)};
+  ASSERT_TRUE(heap->AllocateBlock({.flags = AllocFlags::kNoFail}, two).ok());
+  heap->FreeBlock(two);
+}
+
+TEST(HeapAllocatorTest, BlocksAboveTheLargestOrderAreRefused) {
+  const std::shared_ptr<PageAllocator> heap = HeapAllocator();
+  std::vector<Folio> slots(size_t{2} << kMaxFolioOrder);
+  FolioBlock block = {.slots = absl::MakeSpan(slots)};
+  EXPECT_TRUE(absl::IsInvalidArgument(heap->AllocateBlock({}, block)));
+}
+
+// Address space runs out in the middle of a bulk request: all of it is undone.
+int AllocateUntilRefused() {
+  const std::shared_ptr<PageAllocator> heap = HeapAllocator({.page_bytes = 65536});
+  Folio warm_up;
+  if (!heap->AllocateBulk({}, 0, {&warm_up, 1}).ok()) return 1;
+  const rlimit limit = {size_t{2} << 30, size_t{2} << 30};
+  if (setrlimit(RLIMIT_AS, &limit) != 0) return 2;
+  std::vector<Folio> slots(128);  // of 32 MiB
+  const absl::Status status = heap->AllocateBulk({}, kMaxFolioOrder, absl::MakeSpan(slots));
+  if (!absl::IsResourceExhausted(status)) return 3;
+  for (Folio slot : slots) {
+    if (!slot.empty()) return 4;
+  }
+  const AllocatorStats stats = heap->stats();
+  if (stats.in_use_bytes != 65536 || stats.failed_allocations != 1) return 5;
+  const absl::Status expected =
+      heap->AllocateBulk({.flags = AllocFlags::kNoWarn}, kMaxFolioOrder, absl::MakeSpan(slots));
+  if (expected.ok() || heap->stats().failed_allocations != 1) return 6;
+  if (!heap->AllocateBulk({}, kMaxFolioOrder, absl::MakeSpan(slots).first(4)).ok()) return 7;
+  std::fprintf(stderr, "%s\n", status.ToString().c_str());
+  return 0;
+}
+
+TEST(HeapAllocatorDeathTest, AllOrNothingWhenMemoryRunsOut) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers need more address space than this test leaves them";
+#endif
+  EXPECT_EXIT(std::_Exit(AllocateUntilRefused()), testing::ExitedWithCode(0),
+              "the heap has no 33554432 bytes");
+}
+
+}  // namespace
+}  // namespace ebcache
