@@ -34,6 +34,7 @@ struct MirrorDamage {
   uint64_t physical = 0;
   std::string reason;      // "checksum mismatch (crc32c): wanted 0x.., found 0x.."
   bool recovered = false;  // another copy was good
+  bool repaired = false;   // and was written over this one
   // "mirror 1 on disk0.img at 22020096: checksum mismatch (crc32c)"
   std::string ToString() const;
 };
@@ -42,7 +43,8 @@ struct VolumeOptions {
   // Opens the devices' filesystem for writing: the source's Write works, and a bad copy is replaced
   // when another one was good, as the kernel does.
   bool writable = false;
-  // Told of every copy that could not be used, from any thread, while the read is going on.
+  // Told of every copy that could not be used, or not be written, from any thread, while the read
+  // or write is going on. A missing device is told of only where no other copy was good.
   std::function<void(const MirrorDamage&)> on_damage;
 };
 
@@ -95,7 +97,7 @@ class Volume : public BlockSource {
   absl::Status Validate(const ExtentBuffer& buffer, const ParentCheck* check) const;
 
  private:
-  class Impl;
+  struct Impl;
   explicit Volume(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

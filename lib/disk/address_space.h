@@ -1,0 +1,65 @@
+// The devices of a filesystem and its chunks: from logical addresses to devices.
+
+#ifndef EBCACHE_LIB_DISK_ADDRESS_SPACE_H_
+#define EBCACHE_LIB_DISK_ADDRESS_SPACE_H_
+
+#include <absl/container/inlined_vector.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "ebcache/block_device.h"
+#include "ebcache/on_disk.h"
+#include "ebcache/volume.h"
+#include "lib/disk/chunk_map.h"
+
+namespace ebcache {
+
+// A block has at most four copies in the profiles that can be mapped.
+using Copies = absl::InlinedVector<PhysicalExtent, 4>;
+
+// Thread safety: the Add methods by one thread with nobody else around; the rest from any thread.
+class AddressSpace {
+ public:
+  explicit AddressSpace(const Superblock& superblock);
+
+  // A device that is there. `item` is from its own superblock.
+  // Errors, naming the device: InvalidArgument (another one has its id).
+  absl::Status AddOpenDevice(std::unique_ptr<BlockDevice> device, const DeviceItem& item);
+
+  // A device as the chunk tree tells of it; it may be missing.
+  // Errors: DataLoss (it is there and smaller than it should be).
+  absl::Status AddDeviceItem(const DeviceItem& item);
+
+  // Errors: DataLoss.
+  absl::Status AddChunk(Chunk chunk);
+
+  // As ChunkMap::Map.
+  absl::StatusOr<Copies> Map(uint64_t logical, uint64_t length) const;
+
+  const ChunkMap& chunk_map() const { return chunk_map_; }
+  std::vector<uint64_t> missing_devices() const { return {missing_.begin(), missing_.end()}; }
+
+ private:
+  struct OpenDevice {
+    std::unique_ptr<BlockDevice> device;
+    Uuid uuid;
+  };
+  // The device with this id and uuid; null when it is missing. An id is used again when a device is
+  // replaced, so that alone does not tell.
+  BlockDevice* FindDevice(uint64_t id, const Uuid& uuid) const;
+
+  const bool mixed_groups_;
+  ChunkMap chunk_map_;
+  std::map<uint64_t, OpenDevice> devices_;  // by id
+  std::set<uint64_t> missing_;
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_LIB_DISK_ADDRESS_SPACE_H_

@@ -1,0 +1,42 @@
+// Whether the bytes that came from a disk are the block that was asked for.
+
+#ifndef EBCACHE_LIB_DISK_BLOCK_VALIDATOR_H_
+#define EBCACHE_LIB_DISK_BLOCK_VALIDATOR_H_
+
+#include <absl/status/status.h>
+
+#include <cstdint>
+
+#include "ebcache/on_disk.h"
+
+namespace ebcache {
+
+// Thread safety: const methods from any thread.
+class BlockValidator {
+ public:
+  explicit BlockValidator(const Superblock& superblock);
+
+  uint32_t node_bytes() const { return node_bytes_; }
+
+  // The whole validation, in the kernel's order; `check` may be null. Errors are DataLoss and do
+  // not name the block.
+  absl::Status Validate(const ExtentBuffer& buffer, const ParentCheck* check) const;
+
+  // Makes bytes that are to be written as the block at `bytenr` ready for it: the kernel's checks
+  // before a write, the unused part zeroed, the checksum put in. `block` is a whole block in one
+  // piece. Errors: FailedPrecondition, DataLoss; neither names the block.
+  absl::Status Seal(uint64_t bytenr, absl::Span<std::byte> block) const;
+
+ private:
+  absl::Status CheckChecksum(const ExtentBuffer& buffer) const;
+
+  Uuid fsid_;
+  uint32_t node_bytes_;
+  uint32_t sector_bytes_;
+  ChecksumType checksum_type_;
+  uint64_t committed_generation_;
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_LIB_DISK_BLOCK_VALIDATOR_H_

@@ -1,0 +1,165 @@
+#include "lib/disk/checksum.h"
+
+#include <absl/container/inlined_vector.h>
+#include <absl/strings/escaping.h>
+#include <absl/strings/str_cat.h>
+#include <gcrypt.h>
+#include <isa-l/crc.h>
+
+// Gives the streaming state a size, so that it can live on the stack.
+#define XXH_STATIC_LINKING_ONLY
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "lib/disk/messages.h"
+
+namespace ebcache {
+namespace {
+
+using Pieces = absl::Span<const absl::Span<const std::byte>>;
+
+Checksum Crc32c(Pieces pieces) {
+  // ISA-L does not invert, neither before nor after.
+  uint32_t crc = ~uint32_t{0};
+  // It takes an int for the length.
+  constexpr size_t kMaxRun = size_t{1} << 30;
+  for (absl::Span<const std::byte> piece : pieces) {
+    while (!piece.empty()) {
+      size_t run = std::min(piece.size(), kMaxRun);
+      // The library only reads; its interface has no const.
+      auto* bytes = reinterpret_cast<unsigned char*>(const_cast<std::byte*>(piece.data()));
+      crc = crc32_iscsi(bytes, static_cast<int>(run), crc);
+      piece.remove_prefix(run);
+    }
+  }
+  crc = ~crc;
+  Checksum checksum{};
+  std::memcpy(checksum.data(), &crc, sizeof(crc));
+  return checksum;
+}
+
+Checksum Xxhash64(Pieces pieces) {
+  uint64_t hash;
+  if (pieces.size() == 1) {
+    hash = XXH64(pieces[0].data(), pieces[0].size(), 0);
+  } else {
+    XXH64_state_t state;
+    XXH64_reset(&state, 0);
+    for (absl::Span<const std::byte> piece : pieces) {
+      XXH64_update(&state, piece.data(), piece.size());
+    }
+    hash = XXH64_digest(&state);
+  }
+  Checksum checksum{};
+  std::memcpy(checksum.data(), &hash, sizeof(hash));
+  return checksum;
+}
+
+// libgcrypt must be initialised once per process; the program may have done so already, in its own
+// way.
+void InitialiseGcrypt() {
+  static const bool initialised = [] {
+    if (gcry_control(GCRYCTL_INITIALIZATION_FINISHED_P) == 0) {
+      gcry_check_version(nullptr);
+      gcry_control(GCRYCTL_DISABLE_SECMEM, 0);
+      gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0);
+    }
+    return true;
+  }();
+  (void)initialised;
+}
+
+absl::StatusOr<Checksum> Gcrypt(int algorithm, Pieces pieces) {
+  InitialiseGcrypt();
+  absl::InlinedVector<gcry_buffer_t, 16> buffers;
+  for (absl::Span<const std::byte> piece : pieces) {
+    gcry_buffer_t buffer{};
+    buffer.len = piece.size();
+    buffer.data = const_cast<std::byte*>(piece.data());  // only read
+    buffers.push_back(buffer);
+  }
+  Checksum checksum{};
+  gcry_error_t error = gcry_md_hash_buffers(algorithm, 0, checksum.data(), buffers.data(),
+                                            static_cast<int>(buffers.size()));
+  if (error != 0) {
+    return absl::InternalError(
+        absl::StrCat("libgcrypt: ", gcry_md_algo_name(algorithm), ": ", gcry_strerror(error)));
+  }
+  return checksum;
+}
+
+std::string HexString(const Checksum& checksum, size_t bytes) {
+  absl::string_view view(reinterpret_cast<const char*>(checksum.data()), bytes);
+  return absl::StrCat("0x", absl::BytesToHexString(view));
+}
+
+}  // namespace
+
+std::optional<ChecksumType> ChecksumTypeFromDisk(uint16_t on_disk) {
+  if (on_disk > static_cast<uint16_t>(ChecksumType::kBlake2b)) return std::nullopt;
+  return static_cast<ChecksumType>(on_disk);
+}
+
+std::string_view ChecksumName(ChecksumType type) {
+  switch (type) {
+    case ChecksumType::kCrc32c:
+      return "crc32c";
+    case ChecksumType::kXxhash64:
+      return "xxhash64";
+    case ChecksumType::kSha256:
+      return "sha256";
+    case ChecksumType::kBlake2b:
+      return "blake2b";
+  }
+  return "unknown";
+}
+
+size_t ChecksumBytes(ChecksumType type) {
+  switch (type) {
+    case ChecksumType::kCrc32c:
+      return 4;
+    case ChecksumType::kXxhash64:
+      return 8;
+    case ChecksumType::kSha256:
+    case ChecksumType::kBlake2b:
+      return 32;
+  }
+  return kMaxChecksumBytes;
+}
+
+absl::StatusOr<Checksum> ComputeChecksum(ChecksumType type, Pieces pieces) {
+  switch (type) {
+    case ChecksumType::kCrc32c:
+      return Crc32c(pieces);
+    case ChecksumType::kXxhash64:
+      return Xxhash64(pieces);
+    case ChecksumType::kSha256:
+      return Gcrypt(GCRY_MD_SHA256, pieces);
+    case ChecksumType::kBlake2b:
+      return Gcrypt(GCRY_MD_BLAKE2B_256, pieces);
+  }
+  return absl::InternalError(absl::StrCat("no checksum of type ", static_cast<int>(type)));
+}
+
+absl::StatusOr<Checksum> ComputeBlockChecksum(ChecksumType type, Pieces pieces) {
+  absl::InlinedVector<absl::Span<const std::byte>, 16> body(pieces.begin(), pieces.end());
+  size_t skip = kChecksumAreaBytes;
+  for (absl::Span<const std::byte>& piece : body) {
+    size_t here = std::min(skip, piece.size());
+    piece.remove_prefix(here);
+    skip -= here;
+  }
+  return ComputeChecksum(type, body);
+}
+
+absl::Status CompareChecksums(ChecksumType type, const Checksum& stored, const Checksum& computed) {
+  size_t bytes = ChecksumBytes(type);
+  if (std::memcmp(stored.data(), computed.data(), bytes) == 0) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("checksum mismatch (", AbslView(ChecksumName(type)),
+                                          "): wanted ", HexString(stored, bytes), ", found ",
+                                          HexString(computed, bytes)));
+}
+
+}  // namespace ebcache

@@ -1,0 +1,19 @@
+// What makes a chunk sound, so that mapping through it needs no further checks.
+
+#ifndef EBCACHE_LIB_DISK_CHUNK_CHECK_H_
+#define EBCACHE_LIB_DISK_CHUNK_CHECK_H_
+
+#include <absl/status/status.h>
+
+#include <cstdint>
+
+#include "ebcache/on_disk.h"
+
+namespace ebcache {
+
+// Range, alignment, type, stripe length and number of stripes. Errors: DataLoss.
+absl::Status CheckChunk(const Chunk& chunk, uint32_t sector_bytes);
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_LIB_DISK_CHUNK_CHECK_H_

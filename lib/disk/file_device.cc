@@ -1,0 +1,167 @@
+// BlockDevice by preadv and pwritev.
+
+#include <absl/container/inlined_vector.h>
+#include <absl/strings/str_cat.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "ebcache/block_device.h"
+#include "lib/disk/transfer_range.h"
+
+namespace ebcache {
+namespace {
+
+std::string ErrnoText(int error) { return std::generic_category().message(error); }
+
+absl::Status OpenError(const std::string& path, int error) {
+  std::string message = absl::StrCat(path, ": ", ErrnoText(error));
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+      return absl::NotFoundError(message);
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return absl::PermissionDeniedError(message);
+    case EISDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case ENXIO:  // a socket
+      return absl::InvalidArgumentError(message);
+    default:
+      return absl::UnavailableError(message);
+  }
+}
+
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileDescriptor& operator=(FileDescriptor&&) = delete;
+  ~FileDescriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+absl::StatusOr<uint64_t> FindSize(int fd, const std::string& path) {
+  struct stat info;
+  if (fstat(fd, &info) != 0) return OpenError(path, errno);
+  if (S_ISREG(info.st_mode)) return static_cast<uint64_t>(info.st_size);
+  if (S_ISBLK(info.st_mode)) {
+    uint64_t bytes = 0;
+    if (ioctl(fd, BLKGETSIZE64, &bytes) != 0) return OpenError(path, errno);
+    return bytes;
+  }
+  const char* what = S_ISDIR(info.st_mode) ? "a directory" : "neither a file nor a block device";
+  return absl::InvalidArgumentError(absl::StrCat(path, ": is ", what));
+}
+
+using IoVectors = absl::InlinedVector<iovec, 16>;
+
+template <typename Segments>
+IoVectors MakeIoVectors(const Segments& segments) {
+  IoVectors vectors;
+  for (auto segment : segments) {
+    // pwritev only reads from them.
+    vectors.push_back({const_cast<std::byte*>(segment.data()), segment.size()});
+  }
+  return vectors;
+}
+
+// Takes `bytes` off the front of vectors[*first..].
+void Consume(IoVectors& vectors, size_t* first, size_t bytes) {
+  while (*first < vectors.size() && bytes >= vectors[*first].iov_len) {
+    bytes -= vectors[*first].iov_len;
+    ++*first;
+  }
+  if (bytes > 0) {
+    iovec& partial = vectors[*first];
+    partial.iov_base = static_cast<std::byte*>(partial.iov_base) + bytes;
+    partial.iov_len -= bytes;
+  }
+}
+
+// Moves all bytes, however many calls it takes. `call` is preadv or pwritev.
+template <typename Call>
+absl::Status TransferAll(Call call, const char* what, int fd, uint64_t offset, IoVectors vectors) {
+  size_t first = 0;
+  Consume(vectors, &first, 0);  // empty pieces in front
+  while (first < vectors.size()) {
+    const int count = static_cast<int>(std::min<size_t>(vectors.size() - first, IOV_MAX));
+    const ssize_t moved = call(fd, &vectors[first], count, static_cast<off_t>(offset));
+    if (moved < 0) {
+      if (errno == EINTR) continue;
+      return absl::UnavailableError(absl::StrCat(what, " error: ", ErrnoText(errno)));
+    }
+    // The range was on the device when it was opened.
+    if (moved == 0) return absl::UnavailableError(absl::StrCat(what, " ended early at ", offset));
+    offset += static_cast<uint64_t>(moved);
+    Consume(vectors, &first, static_cast<size_t>(moved));
+  }
+  return absl::OkStatus();
+}
+
+class FileDevice : public BlockDevice {
+ public:
+  FileDevice(std::string path, FileDescriptor fd, uint64_t size_bytes, bool writable)
+      : path_(std::move(path)), fd_(std::move(fd)), size_bytes_(size_bytes), writable_(writable) {}
+
+  const std::string& name() const override { return path_; }
+  uint64_t size_bytes() const override { return size_bytes_; }
+
+  void Read(absl::Span<DeviceRead> reads) override {
+    for (DeviceRead& read : reads) {
+      read.status = CheckTransferRange(read.offset, read.segments, size_bytes_);
+      if (!read.status.ok()) continue;
+      read.status =
+          TransferAll(preadv, "read", fd_.get(), read.offset, MakeIoVectors(read.segments));
+    }
+  }
+
+  void Write(absl::Span<DeviceWrite> writes) override {
+    for (DeviceWrite& write : writes) {
+      write.status = writable_ ? CheckTransferRange(write.offset, write.segments, size_bytes_)
+                               : absl::PermissionDeniedError("opened read-only");
+      if (!write.status.ok()) continue;
+      write.status =
+          TransferAll(pwritev, "write", fd_.get(), write.offset, MakeIoVectors(write.segments));
+    }
+  }
+
+ private:
+  const std::string path_;
+  const FileDescriptor fd_;
+  const uint64_t size_bytes_;
+  const bool writable_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<BlockDevice>> OpenFileDevice(const std::string& path,
+                                                            FileDeviceOptions options) {
+  // O_NONBLOCK: the open of a pipe must not wait for its other end. Files do not care.
+  const int flags = (options.writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK;
+  FileDescriptor fd(open(path.c_str(), flags));
+  if (fd.get() < 0) return OpenError(path, errno);
+  absl::StatusOr<uint64_t> size_bytes = FindSize(fd.get(), path);
+  if (!size_bytes.ok()) return size_bytes.status();
+  return std::make_unique<FileDevice>(path, std::move(fd), *size_bytes, options.writable);
+}
+
+}  // namespace ebcache

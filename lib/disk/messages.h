@@ -1,0 +1,26 @@
+// Helpers for error messages.
+
+#ifndef EBCACHE_LIB_DISK_MESSAGES_H_
+#define EBCACHE_LIB_DISK_MESSAGES_H_
+
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/string_view.h>
+
+#include <string>
+#include <string_view>
+
+namespace ebcache {
+
+// The distribution's absl::string_view is a type of its own.
+inline absl::string_view AbslView(std::string_view text) { return {text.data(), text.size()}; }
+
+// The same error, with where it happened in front of what happened.
+inline absl::Status Prefixed(const std::string& where, const absl::Status& status) {
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat(where, ": ", status.message()));
+}
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_LIB_DISK_MESSAGES_H_

@@ -1,0 +1,34 @@
+#include "lib/disk/mirror_damage.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+
+namespace ebcache {
+
+std::string MirrorDamage::ToString() const {
+  return absl::StrCat("mirror ", mirror, " on ", device, " at ", physical, ": ", reason);
+}
+
+MirrorDamage MakeDamage(uint64_t logical, size_t copy, const PhysicalExtent& extent,
+                        const absl::Status& reason) {
+  return {.logical = logical,
+          .mirror = static_cast<int>(copy) + 1,
+          .device_id = extent.device_id,
+          .device = extent.device != nullptr ? extent.device->name()
+                                             : absl::StrCat("missing device ", extent.device_id),
+          .physical = extent.physical,
+          .reason = std::string(reason.message())};
+}
+
+absl::Status AllCopiesFailed(absl::StatusCode code, const char* what, uint64_t logical,
+                             const std::vector<MirrorDamage>& failures) {
+  return absl::Status(
+      code, absl::StrCat("block ", logical, ": ", what, ": ",
+                         absl::StrJoin(failures, "; ", [](std::string* out, const MirrorDamage& f) {
+                           absl::StrAppend(out, f.ToString());
+                         })));
+}
+
+absl::Status MissingDeviceError() { return absl::UnavailableError("the device is missing"); }
+
+}  // namespace ebcache

@@ -1,0 +1,130 @@
+#include "lib/disk/mirror_reader.h"
+
+#include <absl/container/inlined_vector.h>
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "ebcache/check.h"
+#include "lib/disk/device_batch.h"
+#include "lib/disk/messages.h"
+#include "lib/disk/mirror_damage.h"
+#include "lib/disk/transfer_range.h"
+
+namespace ebcache {
+
+// How far the read of one block has come.
+struct MirrorReader::Attempt {
+  BlockRead* read;
+  Copies copies;
+  absl::InlinedVector<size_t, 4> order;  // in which copies are tried
+  size_t next = 0;                       // in `order`
+  bool done = false;                     // read->status is the last word
+  bool rejected = false;                 // a copy was there and was no good
+  std::vector<MirrorDamage> failures;
+
+  size_t current_copy() const { return order[next]; }
+  const PhysicalExtent& current() const { return copies[current_copy()]; }
+
+  void Fail(const absl::Status& reason) {
+    if (!absl::IsUnavailable(reason)) rejected = true;
+    failures.push_back(MakeDamage(read->buffer->start(), current_copy(), current(), reason));
+    ++next;
+  }
+  // Passes over copies that cannot be asked for. False when no other is left.
+  bool SkipMissing() {
+    while (next < order.size() && current().device == nullptr) Fail(MissingDeviceError());
+    return next < order.size();
+  }
+};
+
+MirrorReader::MirrorReader(const AddressSpace* space, const BlockValidator* validator,
+                           VolumeOptions options)
+    : space_(space), validator_(validator), options_(std::move(options)) {}
+
+void MirrorReader::Read(absl::Span<BlockRead> reads) const {
+  std::vector<Attempt> attempts;
+  attempts.reserve(reads.size());
+  for (BlockRead& read : reads) attempts.push_back(Begin(read));
+  DeviceBatch<DeviceRead> batch;
+  do {
+    for (size_t i = 0; i < attempts.size(); ++i) {
+      Attempt& attempt = attempts[i];
+      if (attempt.done || !attempt.SkipMissing()) continue;
+      batch.Add(attempt.current().device, i,
+                {.offset = attempt.current().physical,
+                 .segments = attempt.read->buffer->mutable_segments()});
+    }
+    batch.Run([&](size_t i, const absl::Status& status) { Judge(attempts[i], status); });
+    // Each round uses up a copy of every block in it.
+  } while (std::any_of(attempts.begin(), attempts.end(), [](const Attempt& attempt) {
+    return !attempt.done && attempt.next < attempt.order.size();
+  }));
+  for (Attempt& attempt : attempts) Finish(attempt);
+}
+
+MirrorReader::Attempt MirrorReader::Begin(BlockRead& read) const {
+  const ExtentBuffer& buffer = *read.buffer;
+  EBCACHE_CHECK(buffer.length() == validator_->node_bytes(),
+                "a buffer to read is not of the filesystem's node size");
+  Attempt attempt{.read = &read};
+  absl::StatusOr<Copies> copies = space_->Map(buffer.start(), buffer.length());
+  if (!copies.ok()) {
+    read.status = Prefixed(absl::StrCat("block ", buffer.start()), copies.status());
+    attempt.done = true;
+    return attempt;
+  }
+  if (SegmentBytes(buffer.segments()) != buffer.length()) {
+    read.status = absl::FailedPreconditionError(
+        absl::StrCat("block ", buffer.start(), ": its pages have no memory behind them"));
+    attempt.done = true;
+    return attempt;
+  }
+  attempt.copies = *std::move(copies);
+  for (size_t copy = 0; copy < attempt.copies.size(); ++copy) attempt.order.push_back(copy);
+  std::stable_partition(attempt.order.begin(), attempt.order.end(),
+                        [&](size_t copy) { return attempt.copies[copy].device != nullptr; });
+  return attempt;
+}
+
+void MirrorReader::Judge(Attempt& attempt, const absl::Status& transferred) const {
+  absl::Status status = transferred;
+  if (status.ok()) status = validator_->Validate(*attempt.read->buffer, attempt.read->check);
+  if (status.ok()) {
+    attempt.read->status = absl::OkStatus();
+    attempt.read->buffer->set_mirror(static_cast<int>(attempt.current_copy()) + 1);
+    attempt.done = true;
+  } else {
+    attempt.Fail(status);
+  }
+}
+
+void MirrorReader::Finish(Attempt& attempt) const {
+  BlockRead& read = *attempt.read;
+  if (!attempt.done) {
+    read.status = AllCopiesFailed(
+        attempt.rejected ? absl::StatusCode::kDataLoss : absl::StatusCode::kUnavailable,
+        "no good copy", read.buffer->start(), attempt.failures);
+  }
+  for (MirrorDamage& failure : attempt.failures) failure.recovered = read.status.ok();
+  if (read.status.ok() && options_.writable) Repair(attempt);
+  if (!options_.on_damage) return;
+  for (const MirrorDamage& failure : attempt.failures) options_.on_damage(failure);
+}
+
+void MirrorReader::Repair(Attempt& attempt) const {
+  for (MirrorDamage& failure : attempt.failures) {
+    // None is on a missing device: those come last, and one before them was good.
+    const PhysicalExtent& bad = attempt.copies[failure.mirror - 1];
+    DeviceWrite write{.offset = bad.physical, .segments = attempt.read->buffer->segments()};
+    bad.device->Write(absl::MakeSpan(&write, 1));
+    failure.repaired = write.status.ok();
+    if (!write.status.ok()) {
+      absl::StrAppend(&failure.reason, "; not repaired: ", write.status.message());
+    }
+  }
+}
+
+}  // namespace ebcache

@@ -1,0 +1,116 @@
+#include "lib/disk/mirror_writer.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "ebcache/check.h"
+#include "lib/disk/device_batch.h"
+#include "lib/disk/messages.h"
+#include "lib/disk/mirror_damage.h"
+
+namespace ebcache {
+namespace {
+
+// Blocks written together: bounds the memory for their copies.
+constexpr size_t kMaxGroup = 64;
+
+}  // namespace
+
+// How the write of one block went.
+struct MirrorWriter::Attempt {
+  BlockWrite* write;
+  Copies copies;
+  std::vector<MirrorDamage> failures;
+};
+
+MirrorWriter::MirrorWriter(const AddressSpace* space, const BlockValidator* validator,
+                           VolumeOptions options)
+    : space_(space), validator_(validator), options_(std::move(options)) {}
+
+void MirrorWriter::Write(absl::Span<BlockWrite> writes) const {
+  const size_t scratch_bytes = std::min(writes.size(), kMaxGroup) * validator_->node_bytes();
+  auto scratch = std::make_unique_for_overwrite<std::byte[]>(scratch_bytes);
+  while (!writes.empty()) {
+    absl::Span<BlockWrite> group = writes.subspan(0, kMaxGroup);
+    WriteGroup(group, absl::MakeSpan(scratch.get(), scratch_bytes));
+    writes.remove_prefix(group.size());
+  }
+}
+
+void MirrorWriter::WriteGroup(absl::Span<BlockWrite> writes, absl::Span<std::byte> scratch) const {
+  const size_t node_bytes = validator_->node_bytes();
+  std::vector<Attempt> attempts;
+  attempts.reserve(writes.size());
+  // A tag counts copies of all blocks; this tells which one it was.
+  std::vector<std::pair<size_t, size_t>> attempt_and_copy;
+  DeviceBatch<DeviceWrite> batch;
+  for (BlockWrite& write : writes) {
+    const ExtentBuffer& buffer = *write.buffer;
+    absl::Span<std::byte> block = scratch.subspan(attempts.size() * node_bytes, node_bytes);
+    Attempt& attempt = attempts.emplace_back(Attempt{.write = &write});
+    write.status = Prepare(buffer, block);
+    if (!write.status.ok()) continue;
+    absl::StatusOr<Copies> copies = space_->Map(buffer.start(), buffer.length());
+    if (!copies.ok()) {
+      write.status = Prefixed(absl::StrCat("block ", buffer.start()), copies.status());
+      continue;
+    }
+    attempt.copies = *std::move(copies);
+    for (size_t copy = 0; copy < attempt.copies.size(); ++copy) {
+      const PhysicalExtent& extent = attempt.copies[copy];
+      if (extent.device == nullptr) {
+        attempt.failures.push_back(MakeDamage(buffer.start(), copy, extent, MissingDeviceError()));
+        continue;
+      }
+      batch.Add(extent.device, attempt_and_copy.size(),
+                {.offset = extent.physical, .segments = {block}});
+      attempt_and_copy.emplace_back(attempts.size() - 1, copy);
+    }
+  }
+  batch.Run([&](size_t tag, const absl::Status& status) {
+    if (status.ok()) return;
+    const auto [i, copy] = attempt_and_copy[tag];
+    Attempt& attempt = attempts[i];
+    attempt.failures.push_back(
+        MakeDamage(attempt.write->buffer->start(), copy, attempt.copies[copy], status));
+  });
+  for (const Attempt& attempt : attempts) Finish(attempt);
+}
+
+absl::Status MirrorWriter::Prepare(const ExtentBuffer& buffer, absl::Span<std::byte> block) const {
+  EBCACHE_CHECK(buffer.length() == validator_->node_bytes(),
+                "a buffer to write is not of the filesystem's node size");
+  const std::string where = absl::StrCat("block ", buffer.start(), ": not written");
+  if (!options_.writable) {
+    return Prefixed(where, absl::PermissionDeniedError("the volume is open read-only"));
+  }
+  if (!buffer.uptodate()) {
+    return Prefixed(where, absl::FailedPreconditionError("the buffer is not UPTODATE"));
+  }
+  if (absl::Status status = buffer.Read(0, block); !status.ok()) return Prefixed(where, status);
+  return Prefixed(where, validator_->Seal(buffer.start(), block));
+}
+
+void MirrorWriter::Finish(const Attempt& attempt) const {
+  BlockWrite& write = *attempt.write;
+  if (!write.status.ok() || attempt.failures.empty()) return;
+  const bool written = attempt.failures.size() < attempt.copies.size();
+  if (!written) {
+    write.status = AllCopiesFailed(absl::StatusCode::kUnavailable, "no copy written",
+                                   write.buffer->start(), attempt.failures);
+  }
+  if (!options_.on_damage) return;
+  for (MirrorDamage failure : attempt.failures) {
+    // Of a missing device everybody knows already.
+    if (written && attempt.copies[failure.mirror - 1].device == nullptr) continue;
+    failure.recovered = written;
+    failure.reason = absl::StrCat("not written: ", failure.reason);
+    options_.on_damage(failure);
+  }
+}
+
+}  // namespace ebcache

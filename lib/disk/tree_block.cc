@@ -1,0 +1,56 @@
+// Views of tree blocks.
+
+#include <array>
+
+#include "ebcache/on_disk.h"
+#include "lib/disk/byte_reader.h"
+
+namespace ebcache {
+namespace {
+
+size_t ItemOffset(uint32_t slot) { return kHeaderBytes + size_t{slot} * kItemBytes; }
+size_t KeyPointerOffset(uint32_t slot) { return kHeaderBytes + size_t{slot} * kKeyPointerBytes; }
+
+// Fields that would leave the block read as zero.
+template <typename T>
+T Field(const ExtentBuffer& buffer, size_t offset) {
+  T value{};
+  (void)buffer.Load(offset, value);
+  return value;
+}
+
+}  // namespace
+
+Uuid Header::fsid() const {
+  Uuid fsid{};
+  (void)buffer_.Read(32, absl::MakeSpan(fsid));  // always inside, as the other fields
+  return fsid;
+}
+
+Key LoadKey(const ExtentBuffer& buffer, size_t offset) {
+  return {Field<uint64_t>(buffer, offset), Field<uint8_t>(buffer, offset + 8),
+          Field<uint64_t>(buffer, offset + 9)};
+}
+
+Key NodeKey(const ExtentBuffer& node, uint32_t slot) {
+  return LoadKey(node, KeyPointerOffset(slot));
+}
+
+KeyPointer LoadKeyPointer(const ExtentBuffer& node, uint32_t slot) {
+  const size_t at = KeyPointerOffset(slot);
+  return {.key = LoadKey(node, at),
+          .bytenr = Field<uint64_t>(node, at + kKeyBytes),
+          .generation = Field<uint64_t>(node, at + kKeyBytes + 8)};
+}
+
+Key LeafKey(const ExtentBuffer& leaf, uint32_t slot) { return LoadKey(leaf, ItemOffset(slot)); }
+
+ItemHead LoadItemHead(const ExtentBuffer& leaf, uint32_t slot) {
+  const size_t at = ItemOffset(slot);
+  // On disk the offset counts from the end of the header.
+  return {.key = LoadKey(leaf, at),
+          .offset = Field<uint32_t>(leaf, at + kKeyBytes) + kHeaderBytes,
+          .size = Field<uint32_t>(leaf, at + kKeyBytes + 4)};
+}
+
+}  // namespace ebcache

@@ -1,0 +1,157 @@
+#include "lib/disk/tree_block_checker.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <bit>
+#include <cstring>
+#include <memory>
+
+#include "ebcache/on_disk.h"
+
+namespace ebcache {
+namespace {
+
+constexpr size_t kFlagsOffset = 56;
+constexpr size_t kOwnerOffset = 88;
+constexpr size_t kItemCountOffset = 96;
+constexpr size_t kLevelOffset = 100;
+// Header flag: the block belongs to a relocation tree.
+constexpr uint64_t kRelocFlag = 1 << 1;
+
+// REQUIRES: inside; the loops below prove that once per block, not once per field.
+template <typename T>
+T LoadAt(const std::byte* at) {
+  static_assert(std::endian::native == std::endian::little);
+  T value;
+  std::memcpy(&value, at, sizeof(T));
+  return value;
+}
+
+Key KeyAt(const std::byte* at) {
+  return {LoadAt<uint64_t>(at), LoadAt<uint8_t>(at + 8), LoadAt<uint64_t>(at + 9)};
+}
+
+absl::Status KeyOrderError(uint32_t slot, const Key& previous, const Key& key) {
+  return absl::DataLossError(absl::StrCat("slot ", slot, ": key ", key.ToString(), " is not above ",
+                                          previous.ToString(), " of slot ", slot - 1));
+}
+
+// An empty leaf is the root of an empty tree, and some trees never are. Of a relocation tree the
+// owner does not tell which tree it is.
+absl::Status CheckMayBeEmpty(absl::Span<const std::byte> block) {
+  if ((LoadAt<uint64_t>(block.data() + kFlagsOffset) & kRelocFlag) != 0) return absl::OkStatus();
+  const uint64_t owner = LoadAt<uint64_t>(block.data() + kOwnerOffset);
+  switch (owner) {
+    case 0:
+      return absl::DataLossError("empty leaf without an owner");
+    case kRootTreeId:
+    case kExtentTreeId:
+    case kChunkTreeId:
+    case kDevTreeId:
+    case kFsTreeId:
+    case kDataRelocTreeId:
+      return absl::DataLossError(
+          absl::StrCat("empty leaf, and ", TreeName(owner), " is never empty"));
+    default:
+      return absl::OkStatus();
+  }
+}
+
+// Item data fills the leaf from its end downwards, in the order of the slots and without gaps.
+absl::Status CheckLeaf(absl::Span<const std::byte> block, uint32_t count) {
+  const size_t data_area = block.size() - kHeaderBytes;
+  if (count > data_area / kItemBytes) {
+    return absl::DataLossError(
+        absl::StrCat("leaf with ", count, " items, room is for ", data_area / kItemBytes));
+  }
+  if (count == 0) return CheckMayBeEmpty(block);
+  const uint64_t heads_end = uint64_t{count} * kItemBytes;
+  uint64_t expected_end = data_area;
+  Key previous;
+  for (uint32_t slot = 0; slot < count; ++slot) {
+    const std::byte* head = block.data() + kHeaderBytes + size_t{slot} * kItemBytes;
+    const Key key = KeyAt(head);
+    if (slot > 0 && !(previous < key)) [[unlikely]]
+      return KeyOrderError(slot, previous, key);
+    previous = key;
+    const uint64_t offset = LoadAt<uint32_t>(head + kKeyBytes);
+    const uint64_t size = LoadAt<uint32_t>(head + kKeyBytes + 4);
+    if (offset + size != expected_end) [[unlikely]] {
+      return absl::DataLossError(absl::StrCat("slot ", slot, ": item data ends at ",
+                                              offset + size + kHeaderBytes, ", not at ",
+                                              expected_end + kHeaderBytes));
+    }
+    if (offset < heads_end) [[unlikely]] {
+      return absl::DataLossError(
+          absl::StrCat("slot ", slot, ": item data at ", offset + kHeaderBytes,
+                       " overlaps the item heads, which end at ", heads_end + kHeaderBytes));
+    }
+    expected_end = offset;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckNode(absl::Span<const std::byte> block, uint32_t count, uint32_t sector_bytes) {
+  const size_t most = (block.size() - kHeaderBytes) / kKeyPointerBytes;
+  if (count == 0 || count > most) {
+    return absl::DataLossError(
+        absl::StrCat("node with ", count, " pointers, legal is 1 to ", most));
+  }
+  Key previous;
+  for (uint32_t slot = 0; slot < count; ++slot) {
+    const std::byte* pointer = block.data() + kHeaderBytes + size_t{slot} * kKeyPointerBytes;
+    const Key key = KeyAt(pointer);
+    if (slot > 0 && !(previous < key)) [[unlikely]]
+      return KeyOrderError(slot, previous, key);
+    previous = key;
+    const uint64_t bytenr = LoadAt<uint64_t>(pointer + kKeyBytes);
+    if (bytenr == 0) [[unlikely]] {
+      return absl::DataLossError(absl::StrCat("slot ", slot, ": pointer to block 0"));
+    }
+    if (bytenr % sector_bytes != 0) [[unlikely]] {
+      return absl::DataLossError(absl::StrCat("slot ", slot, ": pointer to block ", bytenr,
+                                              ", which is not aligned to the sector size ",
+                                              sector_bytes));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckTreeBlockBytes(absl::Span<const std::byte> block, uint32_t sector_bytes) {
+  if (block.size() < kHeaderBytes) {
+    return absl::DataLossError(absl::StrCat("block of ", block.size(), " bytes"));
+  }
+  const uint8_t level = LoadAt<uint8_t>(block.data() + kLevelOffset);
+  const uint32_t count = LoadAt<uint32_t>(block.data() + kItemCountOffset);
+  if (level >= kMaxLevels) {
+    return absl::DataLossError(absl::StrCat("level ", level, ", the highest is ", kMaxLevels - 1));
+  }
+  return level == 0 ? CheckLeaf(block, count) : CheckNode(block, count, sector_bytes);
+}
+
+absl::Status CheckTreeBlock(const ExtentBuffer& buffer, uint32_t sector_bytes) {
+  const uint32_t length = buffer.length();
+  if (buffer.contiguous() != nullptr) [[likely]] {
+    return CheckTreeBlockBytes({buffer.contiguous(), length}, sector_bytes);
+  }
+  // A page array: one copy costs less than a test for a straddling field with every field.
+  auto copy = std::make_unique_for_overwrite<std::byte[]>(length);
+  absl::Span<std::byte> bytes(copy.get(), length);
+  if (absl::Status status = buffer.Read(0, bytes); !status.ok()) return status;
+  return CheckTreeBlockBytes(bytes, sector_bytes);
+}
+
+UnusedBytes FindUnusedBytes(absl::Span<const std::byte> block) {
+  const uint8_t level = LoadAt<uint8_t>(block.data() + kLevelOffset);
+  const uint32_t count = LoadAt<uint32_t>(block.data() + kItemCountOffset);
+  size_t begin = kHeaderBytes + size_t{count} * (level == 0 ? kItemBytes : kKeyPointerBytes);
+  size_t end = block.size();
+  if (level == 0 && count > 0) {
+    end = kHeaderBytes + LoadAt<uint32_t>(block.data() + begin - kItemBytes + kKeyBytes);
+  }
+  return {begin, end - begin};
+}
+
+}  // namespace ebcache
