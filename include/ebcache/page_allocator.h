@@ -30,7 +30,7 @@ enum class AllocFlags : uint32_t {
   kMovable = 1u << 0,      // the owner can release or migrate the folio at any time it is idle
   kReclaimable = 1u << 1,  // the owner can release the folio, not move it
   kNoFail = 1u << 2,       // honest for orders 0 and 1; higher orders are refused
-  kNoWarn = 1u << 3,       // failure is expected: do not count it as a surprise
+  kNoWarn = 1u << 3,       // running out of memory is expected: do not count it
   kNoReclaim = 1u << 4,    // fail rather than push others out
 };
 
@@ -126,7 +126,7 @@ struct AllocatorStats {
   uint64_t from_os_bytes = 0;       // in memory asked from the OS and not given back
   uint64_t allocated_folios = 0;    // since the start
   uint64_t freed_folios = 0;        // since the start
-  uint64_t failed_allocations = 0;  // calls that ended in an error
+  uint64_t failed_allocations = 0;  // calls that ended in an error, no memory with kNoWarn apart
   uint64_t allocated_blocks = 0;    // AllocateBlock calls that succeeded
   uint64_t contiguous_blocks = 0;   // of these, how many had one address
   uint64_t contract_breaches = 0;   // movable requests by owners who cannot move

@@ -34,9 +34,10 @@ absl::Status FrameDepot::Refill(ThreadList& list, uint32_t wanted) {
   const uint32_t missing = wanted - list.size_;
   if (absl::Status status = MakeAvailableLocked(missing); !status.ok()) return status;
 
+  // A batch of used frames; of fresh ones no more than needed, so that they stay untouched.
   const uint32_t half = list.capacity_ / 2;
-  uint32_t count = missing;
-  if (half > wanted) count = std::min(half - list.size_, missing + free_frames_);
+  const uint32_t batch = half > list.size_ ? std::min(half - list.size_, free_frames_) : 0;
+  const uint32_t count = std::max(missing, batch);
   // Beneath what the thread has already, the first one popped uppermost: the order is kept.
   std::copy_backward(list.frames_.begin(), list.frames_.begin() + list.size_,
                      list.frames_.begin() + list.size_ + count);

@@ -33,7 +33,7 @@ class FrameSource {
  public:
   virtual ~FrameSource() = default;
 
-  // REQUIRES: `pfn` is below the end of a Prepare that succeeded.
+  // REQUIRES: `pfn` was below the end of a Prepare that succeeded, Retreat or not.
   virtual PageFrame& frame(uint32_t pfn) = 0;
 
   // Makes the frames below `end` usable. On error nothing has changed.

@@ -20,25 +20,43 @@
 
 #if defined(__SANITIZE_THREAD__)
 #include <sanitizer/tsan_interface.h>
+extern "C" void AnnotateIgnoreWritesBegin(const char* file, int line);
+extern "C" void AnnotateIgnoreWritesEnd(const char* file, int line);
 #endif
 
 namespace ebcache {
 namespace {
 
-// mimalloc is not built for the thread sanitizer, which therefore does not see that memory freed by
-// one thread and allocated by another has been handed over inside. These two lines tell it.
-void* HeapAllocate(size_t bytes, size_t alignment) {
-  void* const address = mi_malloc_aligned(bytes, alignment);
 #if defined(__SANITIZE_THREAD__)
-  __tsan_acquire(reinterpret_cast<void*>(&HeapAllocate));
+// mimalloc is not built for the thread sanitizer, which therefore does not see how memory is handed
+// over inside: from the thread that freed it to the one that gets it next. This tells it.
+class InsideMimalloc {
+ public:
+  InsideMimalloc() {
+    __tsan_release(&handed_over);
+    AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
+  }
+  ~InsideMimalloc() {
+    AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
+    __tsan_acquire(&handed_over);
+  }
+
+ private:
+  static inline char handed_over;
+};
+#else
+struct InsideMimalloc {
+  InsideMimalloc() {}
+};
 #endif
-  return address;
+
+void* HeapAllocate(size_t bytes, size_t alignment) {
+  InsideMimalloc inside;
+  return mi_malloc_aligned(bytes, alignment);
 }
 
 void HeapFree(void* address) {
-#if defined(__SANITIZE_THREAD__)
-  __tsan_release(reinterpret_cast<void*>(&HeapAllocate));
-#endif
+  InsideMimalloc inside;
   mi_free(address);
 }
 

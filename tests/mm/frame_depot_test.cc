@@ -1,0 +1,158 @@
+#include "lib/mm/frame_depot.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <memory>
+#include <set>
+#include <vector>
+
+namespace ebcache {
+namespace {
+
+constexpr uint32_t kFrames = 1024;
+constexpr uint32_t kStep = 16;
+constexpr size_t kFrameBytes = 4096;
+
+// A table that counts every look at a frame that was never prepared.
+class StrictSource final : public FrameSource {
+ public:
+  explicit StrictSource(int* violations) : violations_(violations) {}
+
+  PageFrame& frame(uint32_t pfn) override {
+    if (pfn >= ever_prepared_) ++*violations_;
+    return frames_[pfn % kFrames];
+  }
+  absl::Status Prepare(uint32_t end) override {
+    if (end > kFrames) ++*violations_;
+    prepared_ = std::max(prepared_, (end + kStep - 1) / kStep * kStep);
+    ever_prepared_ = std::max(ever_prepared_, prepared_);
+    return absl::OkStatus();
+  }
+  bool Purge(uint32_t first, uint32_t count) override {
+    for (uint32_t pfn = first; pfn < first + count; ++pfn) {
+      if (frame(pfn).Load() !=
+          FrameState{.use = FrameUse::kFree, .private_bits = frame(pfn).Load().private_bits}) {
+        ++*violations_;
+      }
+    }
+    return true;
+  }
+  bool Retreat(uint32_t end) override {
+    if (end % kStep != 0 || end > prepared_) ++*violations_;
+    prepared_ = end;
+    return true;
+  }
+  uint32_t frames_per_step() const override { return kStep; }
+  uint64_t prepared_bytes() const override { return prepared_ * kFrameBytes; }
+  uint32_t prepared() const { return prepared_; }
+
+ private:
+  int* const violations_;
+  uint32_t prepared_ = 0;
+  uint32_t ever_prepared_ = 0;
+  std::vector<PageFrame> frames_{kFrames};
+};
+
+struct Fixture {
+  int violations = 0;
+  StrictSource* const source = new StrictSource(&violations);
+  FrameDepot depot{std::unique_ptr<FrameSource>(source), kFrames, 16};
+  ThreadList list{depot.list_capacity()};
+
+  Fixture() { depot.Enlist(list); }
+  ~Fixture() { depot.Retire(list); }
+
+  uint64_t ResidentBytes() {
+    AllocatorStats stats;
+    depot.AddStats(stats, kFrameBytes);
+    return stats.from_os_bytes;
+  }
+};
+
+TEST(FrameDepotTest, ListsAreSmallWhereFramesAreFew) {
+  const auto capacity = [](uint32_t frames, uint32_t wanted) {
+    int violations = 0;
+    return FrameDepot(std::make_unique<StrictSource>(&violations), frames, wanted).list_capacity();
+  };
+  EXPECT_EQ(capacity(32, 128), 2u);
+  EXPECT_EQ(capacity(1024, 128), 16u);
+  EXPECT_EQ(capacity(1 << 20, 128), 128u);
+  EXPECT_EQ(capacity(1 << 20, 8), 8u);
+  EXPECT_EQ(capacity(1 << 20, 1000), ThreadList::kMaxCapacity);
+}
+
+TEST(FrameDepotTest, FreshFramesAreTakenOneByOneUsedOnesInBatches) {
+  Fixture f;
+  ASSERT_TRUE(f.depot.Refill(f.list, 1).ok());
+  EXPECT_EQ(f.list.size(), 1u);
+  std::vector<Folio> slots(31);
+  ASSERT_TRUE(f.depot.Fill(f.list, 31, {.use = FrameUse::kListed}, absl::MakeSpan(slots)).ok());
+  EXPECT_EQ(f.list.size(), 0u);
+  for (Folio slot : slots) {
+    if (f.list.full()) f.depot.Drain(f.list);
+    f.list.Push(slot.pfn());
+  }
+  while (f.list.size() > 0) f.list.Pop();
+  ASSERT_TRUE(f.depot.Refill(f.list, 1).ok());
+  EXPECT_EQ(f.list.size(), f.list.capacity() / 2);
+  EXPECT_EQ(f.violations, 0);
+}
+
+TEST(FrameDepotTest, RefillKeepsTheOrderOfFreeing) {
+  Fixture f;
+  std::vector<uint32_t> given;
+  ASSERT_TRUE(f.depot.Refill(f.list, 16).ok());
+  while (f.list.size() > 0) given.push_back(f.list.Pop());
+  for (uint32_t i = 0; i < 16; ++i) EXPECT_EQ(given[i], i);  // fresh: in order of number
+  for (uint32_t i = 0; i < 16; ++i) f.list.Push(i);
+  f.depot.Drain(f.list);  // 0 to 7 go
+  EXPECT_EQ(f.list.Pop(), 15u);
+  while (f.list.size() > 0) f.list.Pop();
+  ASSERT_TRUE(f.depot.Refill(f.list, 3).ok());
+  for (uint32_t i = 8; i-- > 0;) EXPECT_EQ(f.list.Pop(), i);  // the last freed comes first
+}
+
+// Steps in any order: a frame is nowhere twice, and none is touched before it is prepared.
+RC_GTEST_PROP(FrameDepotProperty, NoFrameTwiceAndNoneUnprepared, ()) {
+  Fixture f;
+  std::set<uint32_t> held;
+  const auto take = [&](uint32_t pfn) {
+    RC_ASSERT(pfn < f.source->prepared());
+    RC_ASSERT(held.insert(pfn).second);
+  };
+  const auto steps = *rc::gen::container<std::vector<std::pair<int, uint32_t>>>(
+      rc::gen::pair(rc::gen::inRange(0, 4), rc::gen::inRange<uint32_t>(1, 60)));
+  for (const auto& [kind, n] : steps) {
+    if (kind == 0) {
+      const uint32_t wanted = std::min(n, f.list.capacity());
+      if (f.list.size() < wanted && !f.depot.Refill(f.list, wanted).ok()) continue;
+      RC_ASSERT(f.list.size() >= wanted);
+      for (uint32_t i = 0; i < wanted; ++i) take(f.list.Pop());
+    } else if (kind == 1) {
+      std::vector<Folio> slots(n);
+      if (!f.depot.Fill(f.list, n, {.use = FrameUse::kListed}, absl::MakeSpan(slots)).ok()) {
+        RC_ASSERT(held.size() + n > kFrames);
+        continue;
+      }
+      for (Folio slot : slots) take(slot.pfn());
+    } else if (kind == 2) {
+      for (uint32_t i = 0; i < n && !held.empty(); ++i) {
+        const auto it = i % 2 == 0 ? held.begin() : std::prev(held.end());
+        if (f.list.full()) f.depot.Drain(f.list);
+        f.list.Push(*it);
+        held.erase(it);
+      }
+    } else {
+      const uint64_t before = f.ResidentBytes();
+      const size_t given_back = f.depot.Trim(f.list, kFrameBytes);
+      RC_ASSERT(f.ResidentBytes() == before - given_back);
+      RC_ASSERT(f.ResidentBytes() >= held.size() * kFrameBytes);
+      RC_ASSERT(f.ResidentBytes() < (held.size() + kStep) * kFrameBytes);
+    }
+    RC_ASSERT(f.violations == 0);
+  }
+}
+
+}  // namespace
+}  // namespace ebcache
