@@ -218,6 +218,8 @@ struct WalkDamage {
   uint8_t level = 0;        // of the block, as its parent has it
   uint64_t logical = 0;
   absl::Status status;  // names mirrors, devices, physical offsets and reasons
+  // What is wrong, without the block's address in front.
+  std::string reason() const;
   // "tree FS_TREE, level 1, block 30408704: ..."
   std::string ToString() const;
 };

@@ -172,11 +172,13 @@ absl::StatusOr<ExtentBuffer*> BufferCacheImpl::MakeBuffer(uint64_t start, AllocF
   buffer->length_ = options_.node_bytes;
   buffer->mirror_ = 0;
   absl::Status status = AllocateFrames(buffer, flags);
-  // Out of pages: those of idle buffers will do, a few more of them each time.
-  for (uint64_t wanted = 4; !status.ok() && absl::IsResourceExhausted(status) &&
+  // Out of pages: those of idle buffers will do, wherever they are in the order. A few more each
+  // time, because others take them too.
+  for (uint64_t wanted = 4; absl::IsResourceExhausted(status) &&
                             !Has(flags, AllocFlags::kNoReclaim) && wanted <= 64;
        wanted *= 4) {
-    if (Reclaim(wanted, /*max_scan=*/8 * wanted, /*spare_accessed=*/false).buffers == 0) break;
+    const uint64_t all = reclaim_list_.size();
+    if (Reclaim(wanted, /*max_scan=*/all, /*spare_accessed=*/false).buffers == 0) break;
     status = AllocateFrames(buffer, flags);
   }
   if (status.ok()) return buffer;

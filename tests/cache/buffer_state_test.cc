@@ -1,0 +1,315 @@
+// Every state under every step, against the lifecycle table written down a second time.
+
+#include "lib/cache/buffer_state.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace ebcache::state {
+namespace {
+
+constexpr uint32_t kAllFlags = (1u << 11) - 1;
+constexpr uint32_t kMostRefs = 6;
+
+constexpr uint32_t kUptodate = Bit(BufferFlag::kUptodate);
+constexpr uint32_t kDirty = Bit(BufferFlag::kDirty);
+constexpr uint32_t kWriteback = Bit(BufferFlag::kWriteback);
+constexpr uint32_t kTreeRef = Bit(BufferFlag::kTreeRef);
+constexpr uint32_t kStale = Bit(BufferFlag::kStale);
+constexpr uint32_t kUnmapped = Bit(BufferFlag::kUnmapped);
+constexpr uint32_t kWriteErr = Bit(BufferFlag::kWriteErr);
+constexpr uint32_t kZonedZeroout = Bit(BufferFlag::kZonedZeroout);
+constexpr uint32_t kReading = Bit(BufferFlag::kReading);
+constexpr uint32_t kMigrating = Bit(BufferFlag::kMigrating);
+constexpr uint32_t kAccessed = Bit(BufferFlag::kAccessed);
+constexpr uint32_t kUnderIo = kDirty | kWriteback;
+
+// The table: when a step is allowed, and what it makes of references and flags. Written with masks
+// and numbers, so that it shares nothing with the functions it is held against.
+struct Row {
+  std::string name;
+  std::function<Outcome(BufferState)> step;
+  std::function<bool(uint32_t refs, uint32_t flags)> allowed;
+  std::function<BufferState(uint32_t refs, uint32_t flags)> becomes;
+};
+
+bool Holder(uint32_t refs, uint32_t flags) {
+  if (flags & kMigrating) return false;
+  return flags & kTreeRef ? refs >= 2 : refs >= 1;
+}
+bool Idle(uint32_t refs, uint32_t flags) {
+  return refs == 1 &&
+         (flags & (kTreeRef | kUnderIo | kReading | kMigrating | kUnmapped)) == kTreeRef;
+}
+BufferState AfterPut(uint32_t refs, uint32_t flags) {
+  const bool last_of_stale =
+      (flags & kTreeRef) && refs == 2 && (flags & kStale) && !(flags & kUnderIo);
+  if (last_of_stale) return {0, flags & ~kTreeRef};
+  return {refs - 1, flags};
+}
+BufferState WithTreeRef(uint32_t refs, uint32_t flags) {
+  return flags & kTreeRef ? BufferState{refs, flags} : BufferState{refs + 1, flags | kTreeRef};
+}
+
+const std::vector<Row>& Table() {
+  static const std::vector<Row> table = {
+      {"Get", Get, [](uint32_t r, uint32_t f) { return r > 0 && !(f & kMigrating); },
+       [](uint32_t r, uint32_t f) {
+         return BufferState{r + 1, f | kAccessed};
+       }},
+      {"Share", Share, Holder,
+       [](uint32_t r, uint32_t f) {
+         return BufferState{r + 1, f};
+       }},
+      {"Put", Put, Holder, AfterPut},
+      {"PutStale", PutStale, Holder,
+       [](uint32_t r, uint32_t f) { return AfterPut(r, f | kStale); }},
+      {"TakeTreeRef", TakeTreeRef,
+       [](uint32_t r, uint32_t f) { return Holder(r, f) && !(f & kUnmapped); }, WithTreeRef},
+      {"TryRelease", TryRelease, Idle,
+       [](uint32_t, uint32_t f) {
+         return BufferState{0, f & ~kTreeRef};
+       }},
+      {"ForgetAccess", ForgetAccess, [](uint32_t r, uint32_t) { return r > 0; },
+       [](uint32_t r, uint32_t f) {
+         return BufferState{r, f & ~kAccessed};
+       }},
+      {"BeginRead", BeginRead,
+       [](uint32_t r, uint32_t f) {
+         return Holder(r, f) && !(f & (kUnmapped | kUptodate | kReading | kWriteErr));
+       },
+       [](uint32_t r, uint32_t f) { return WithTreeRef(r + 1, f | kReading); }},
+      {"EndRead(valid)", [](BufferState s) { return EndRead(s, true); },
+       [](uint32_t r, uint32_t f) { return Holder(r, f) && (f & kReading); },
+       [](uint32_t r, uint32_t f) {
+         return BufferState{r, (f & ~kReading) | kUptodate};
+       }},
+      {"EndRead(invalid)", [](BufferState s) { return EndRead(s, false); },
+       [](uint32_t r, uint32_t f) { return Holder(r, f) && (f & kReading); },
+       [](uint32_t r, uint32_t f) {
+         return BufferState{r, f & ~kReading & ~kUptodate};
+       }},
+      {"SetUptodate", SetUptodate,
+       [](uint32_t r, uint32_t f) { return Holder(r, f) && !(f & kReading); },
+       [](uint32_t r, uint32_t f) {
+         return BufferState{r, f | kUptodate};
+       }},
+      {"SetDirty", SetDirty,
+       [](uint32_t r, uint32_t f) { return Holder(r, f) && !(f & kUnmapped); },
+       [](uint32_t r, uint32_t f) { return WithTreeRef(r, f | kDirty); }},
+      {"ClearDirty", ClearDirty, Holder,
+       [](uint32_t r, uint32_t f) {
+         return BufferState{r, f & ~kDirty};
+       }},
+      {"BeginWriteback", BeginWriteback,
+       [](uint32_t r, uint32_t f) { return Holder(r, f) && (f & kUnderIo) == kDirty; },
+       [](uint32_t r, uint32_t f) {
+         return BufferState{r + 1, (f & ~kDirty & ~kWriteErr) | kWriteback};
+       }},
+      {"EndWriteback(written)", [](BufferState s) { return EndWriteback(s, true); },
+       [](uint32_t r, uint32_t f) { return Holder(r, f) && (f & kWriteback); },
+       [](uint32_t r, uint32_t f) {
+         return BufferState{r, f & ~kWriteback};
+       }},
+      {"EndWriteback(failed)", [](BufferState s) { return EndWriteback(s, false); },
+       [](uint32_t r, uint32_t f) { return Holder(r, f) && (f & kWriteback); },
+       [](uint32_t r, uint32_t f) {
+         return BufferState{r, (f & ~kWriteback & ~kUptodate) | kWriteErr};
+       }},
+      {"ReinitAsNewBlock", ReinitAsNewBlock,
+       [](uint32_t r, uint32_t f) { return Holder(r, f) && !(f & (kWriteback | kReading)); },
+       [](uint32_t r, uint32_t f) {
+         return BufferState{r, (f & ~kStale & ~kDirty & ~kZonedZeroout) | kUptodate};
+       }},
+      {"BeginMigrate", BeginMigrate, Idle,
+       [](uint32_t r, uint32_t f) {
+         return BufferState{r, f | kMigrating};
+       }},
+      {"EndMigrate", EndMigrate, [](uint32_t, uint32_t f) { return (f & kMigrating) != 0; },
+       [](uint32_t r, uint32_t f) {
+         return BufferState{r, f & ~kMigrating};
+       }},
+      {"ReleaseFrozen", ReleaseFrozen, [](uint32_t, uint32_t f) { return (f & kMigrating) != 0; },
+       [](uint32_t, uint32_t f) {
+         return BufferState{0, f & ~kMigrating & ~kTreeRef};
+       }},
+  };
+  return table;
+}
+
+class EveryState : public testing::TestWithParam<size_t> {};
+
+TEST_P(EveryState, GivesTheOutcomeOfTheTable) {
+  const Row& row = Table()[GetParam()];
+  uint64_t allowed = 0;
+  for (uint32_t flags = 0; flags <= kAllFlags; ++flags) {
+    for (uint32_t refs = 0; refs <= kMostRefs; ++refs) {
+      const BufferState before{refs, flags};
+      const Outcome outcome = row.step(before);
+      if (!row.allowed(refs, flags)) {
+        ASSERT_EQ(outcome.result, Result::kRefused) << row.name << " in " << before.ToString();
+        ASSERT_EQ(outcome.after, before);
+        continue;
+      }
+      ++allowed;
+      const BufferState after = row.becomes(refs, flags);
+      ASSERT_EQ(outcome.after, after)
+          << row.name << " in " << before.ToString() << " gave " << outcome.after.ToString();
+      const Result result = after == before   ? Result::kKept
+                            : after.refs == 0 ? Result::kDied
+                                              : Result::kChanged;
+      ASSERT_EQ(outcome.result, result) << row.name << " in " << before.ToString();
+    }
+  }
+  EXPECT_GT(allowed, 0u) << row.name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Steps, EveryState, testing::Range<size_t>(0, 20), [](const auto& info) {
+  std::string name = Table()[info.param].name;
+  std::erase_if(name, [](char c) { return c == '(' || c == ')'; });
+  return name;
+});
+
+TEST(EveryStep, IsInTheTable) { EXPECT_EQ(Table().size(), 20u); }
+
+// ---- What holds along every path ----------------------------------------------------------------
+
+// States that can be reached from birth, holders' steps being made only where there is a holder.
+std::set<std::pair<uint32_t, uint32_t>> Reachable() {
+  std::set<std::pair<uint32_t, uint32_t>> seen;
+  std::deque<BufferState> todo = {BornMapped(), BornUnmapped()};
+  while (!todo.empty()) {
+    const BufferState s = todo.front();
+    todo.pop_front();
+    if (s.refs > kMostRefs || !seen.insert({s.refs, s.flags}).second) continue;
+    for (const Row& row : Table()) {
+      const Outcome outcome = row.step(s);
+      if (outcome.result != Result::kRefused) todo.push_back(outcome.after);
+    }
+  }
+  return seen;
+}
+
+TEST(Reachable, StatesKeepTheInvariants) {
+  const auto states = Reachable();
+  EXPECT_GT(states.size(), 100u);
+  for (const auto& [refs, flags] : states) {
+    const std::string name = BufferState{refs, flags}.ToString();
+    if (flags & kMigrating) {
+      EXPECT_EQ(refs, 1u) << name;
+      EXPECT_TRUE(flags & kTreeRef) << name;
+      EXPECT_FALSE(flags & (kUnderIo | kReading)) << name;
+    }
+    if (flags & kUnmapped) {
+      EXPECT_FALSE(flags & (kTreeRef | kDirty | kWriteback | kReading | kMigrating)) << name;
+    }
+    if (refs == 0) {
+      EXPECT_FALSE(flags & kTreeRef) << name;
+      EXPECT_FALSE(flags & kUnderIo) << "dead with bytes to write: " << name;
+    }
+  }
+}
+
+TEST(Dead, StaysDead) {
+  for (uint32_t flags = 0; flags <= kAllFlags; ++flags) {
+    if (flags & kMigrating) continue;  // cannot be: the dead are thawed
+    for (const Row& row : Table()) {
+      EXPECT_EQ(row.step({0, flags}).result, Result::kRefused) << row.name;
+    }
+  }
+}
+
+TEST(UnderIo, NothingKills) {
+  for (const auto& [refs, flags] : Reachable()) {
+    if ((flags & kUnderIo) == 0) continue;
+    for (const Row& row : Table()) {
+      EXPECT_NE(row.step({refs, flags}).result, Result::kDied)
+          << row.name << " in " << BufferState{refs, flags}.ToString();
+    }
+  }
+}
+
+// A read in flight is protected by the reader's own reference.
+TEST(Reading, NothingKillsWhileTheReaderHoldsItsReference) {
+  for (const auto& [refs, flags] : Reachable()) {
+    if ((flags & kReading) == 0) continue;
+    for (const Row& row : Table()) {
+      // Puts by anybody else leave the reader's reference: at least two, with the cache's.
+      if (refs >= 3) {
+        EXPECT_NE(row.step({refs, flags}).result, Result::kDied)
+            << row.name << " in " << BufferState{refs, flags}.ToString();
+      }
+    }
+  }
+}
+
+TEST(Dirty, GoesOnlyByCleaningWritingOrReinit) {
+  const std::set<std::string> may = {"ClearDirty", "BeginWriteback", "ReinitAsNewBlock"};
+  for (const auto& [refs, flags] : Reachable()) {
+    if ((flags & kDirty) == 0) continue;
+    for (const Row& row : Table()) {
+      const Outcome outcome = row.step({refs, flags});
+      if (!outcome.after.has(BufferFlag::kDirty)) {
+        EXPECT_TRUE(may.contains(row.name)) << row.name;
+        // And not even for a moment is the buffer without protection while it is written.
+        EXPECT_TRUE(row.name != "BeginWriteback" || outcome.after.under_io());
+      }
+    }
+  }
+}
+
+TEST(Stale, OnlyASteadyHandClearsIt) {
+  for (const auto& [refs, flags] : Reachable()) {
+    if ((flags & kStale) == 0) continue;
+    for (const Row& row : Table()) {
+      if (row.name == "ReinitAsNewBlock") continue;
+      EXPECT_TRUE(row.step({refs, flags}).after.has(BufferFlag::kStale)) << row.name;
+    }
+  }
+}
+
+// ---- Verdicts -----------------------------------------------------------------------------------
+
+TEST(Verdict, IsEligibleExactlyWhereReleaseIsAllowed) {
+  std::map<ReleaseVerdict, int> met;
+  for (uint32_t flags = 0; flags <= kAllFlags; ++flags) {
+    for (uint32_t refs = 0; refs <= kMostRefs; ++refs) {
+      const ReleaseVerdict verdict = VerdictOf({refs, flags});
+      ++met[verdict];
+      EXPECT_EQ(verdict == ReleaseVerdict::kEligible, Idle(refs, flags));
+      EXPECT_NE(ReleaseVerdictName(verdict), "unknown");
+    }
+  }
+  EXPECT_EQ(met.size(), static_cast<size_t>(kReleaseVerdicts));
+}
+
+TEST(Verdict, NamesTheReason) {
+  EXPECT_EQ(VerdictOf({0, 0}), ReleaseVerdict::kDead);
+  EXPECT_EQ(VerdictOf({1, kUnmapped | kUptodate}), ReleaseVerdict::kUnmapped);
+  EXPECT_EQ(VerdictOf({1, kTreeRef | kMigrating}), ReleaseVerdict::kMigrating);
+  EXPECT_EQ(VerdictOf({3, kTreeRef | kReading}), ReleaseVerdict::kReading);
+  EXPECT_EQ(VerdictOf({2, kTreeRef | kWriteback}), ReleaseVerdict::kWriteback);
+  EXPECT_EQ(VerdictOf({1, kTreeRef | kDirty}), ReleaseVerdict::kDirty);
+  EXPECT_EQ(VerdictOf({2, kTreeRef}), ReleaseVerdict::kInUse);
+  EXPECT_EQ(VerdictOf({1, kUptodate}), ReleaseVerdict::kNoTreeRef);
+  EXPECT_EQ(VerdictOf({1, kTreeRef | kStale}), ReleaseVerdict::kEligible);
+}
+
+TEST(Get, RefusesRatherThanOverflow) {
+  EXPECT_EQ(Get({kMaxRefs, kTreeRef}).result, Result::kRefused);
+  EXPECT_EQ(Get({kMaxRefs - 1, kTreeRef}).result, Result::kChanged);
+}
+
+TEST(BufferState, PrintsItself) {
+  EXPECT_EQ((BufferState{2, kUptodate | kTreeRef}).ToString(), "refs 2 UPTODATE|TREE_REF");
+  EXPECT_EQ((BufferState{0, 0}).ToString(), "refs 0");
+}
+
+}  // namespace
+}  // namespace ebcache::state

@@ -1,0 +1,243 @@
+// The bytes of a block: contiguous or a page array, the same operations give the same bytes and the
+// same errors as on a flat array.
+
+#include "ebcache/extent_buffer.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <random>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "ebcache/allocators.h"
+#include "ebcache/buffer_cache.h"
+
+namespace ebcache {
+namespace {
+
+struct Shape {
+  std::string name;
+  size_t page_bytes;
+  uint32_t node_bytes;
+  bool heap;
+};
+
+std::vector<Shape> Shapes() {
+  std::vector<Shape> shapes;
+  for (const size_t page : {4096, 16384, 65536}) {
+    for (const uint32_t node : {4096, 16384, 65536}) {
+      for (const bool heap : {true, false}) {
+        shapes.push_back({std::string(heap ? "heap" : "order0") + "_page" + std::to_string(page) +
+                              "_node" + std::to_string(node),
+                          page, node, heap});
+      }
+    }
+  }
+  return shapes;
+}
+
+class BytesTest : public testing::TestWithParam<Shape> {
+ protected:
+  BytesTest() {
+    const Shape& shape = GetParam();
+    auto allocator = shape.heap ? HeapAllocator({.page_bytes = shape.page_bytes})
+                                : Order0Allocator({.page_bytes = shape.page_bytes,
+                                                   .arena_bytes = 64 << 20,
+                                                   .contiguous_by_luck = false});
+    cache_ = std::make_unique<BufferCache>(
+        BufferCacheOptions{.node_bytes = shape.node_bytes, .allocator = allocator});
+    // Blocks whose pages came back in another order: nobody's pages are neighbours.
+    {
+      std::vector<ExtentBufferRef> churn;
+      for (uint64_t i = 0; i < 32; ++i) churn.push_back(*cache_->CreateDummy(i << 20));
+      std::mt19937 shuffle(1);
+      std::shuffle(churn.begin(), churn.end(), shuffle);
+    }
+    buffer_ = *cache_->CreateDummy(1 << 20);
+    oracle_.resize(shape.node_bytes);
+  }
+
+  size_t size() const { return oracle_.size(); }
+
+  void ExpectSame(const char* after) {
+    std::vector<std::byte> bytes(size());
+    ASSERT_TRUE(buffer_->Read(0, absl::MakeSpan(bytes)).ok());
+    ASSERT_TRUE(bytes == oracle_) << "after " << after;
+  }
+
+  void Fill(std::mt19937_64& random) {
+    for (std::byte& byte : oracle_) byte = static_cast<std::byte>(random());
+    ASSERT_TRUE(buffer_->Write(0, oracle_).ok());
+  }
+
+  std::unique_ptr<BufferCache> cache_;
+  ExtentBufferRef buffer_;
+  std::vector<std::byte> oracle_;
+};
+
+TEST_P(BytesTest, IsContiguousOnlyWhereItShouldBe) {
+  const Shape& shape = GetParam();
+  const bool one_page = shape.node_bytes <= shape.page_bytes;
+  EXPECT_EQ(buffer_->contiguous() != nullptr, shape.heap || one_page);
+  size_t total = 0;
+  for (const auto& segment : buffer_->segments()) total += segment.size();
+  EXPECT_EQ(total, size());
+  EXPECT_EQ(buffer_->segments().size(),
+            shape.heap || one_page ? 1u : shape.node_bytes / shape.page_bytes);
+}
+
+TEST_P(BytesTest, RandomOperationsMatchAFlatArray) {
+  std::mt19937_64 random(20240229);
+  Fill(random);
+  // Ranges end at page boundaries and just beside them more often than chance would have it.
+  const auto offset = [&]() -> size_t {
+    if (random() % 2 == 0) return random() % (size() + 1);
+    const size_t page = random() % (size() / 4096 + 1) * 4096;
+    const size_t off = random() % 17;
+    return std::min(size(), page + off < 8 ? 0 : page + off - 8);
+  };
+  for (int i = 0; i < 2000; ++i) {
+    const size_t a = offset();
+    const size_t b = offset();
+    const size_t length = random() % (size() - std::max(a, b) + 1);
+    switch (random() % 6) {
+      case 0: {
+        std::vector<std::byte> data(length);
+        for (std::byte& byte : data) byte = static_cast<std::byte>(random());
+        ASSERT_TRUE(buffer_->Write(a, data).ok());
+        std::copy(data.begin(), data.end(), oracle_.begin() + a);
+        break;
+      }
+      case 1:
+        ASSERT_TRUE(buffer_->Move(a, b, length).ok());
+        std::memmove(oracle_.data() + a, oracle_.data() + b, length);
+        break;
+      case 2:
+        ASSERT_TRUE(buffer_->Zero(a, length).ok());
+        std::memset(oracle_.data() + a, 0, length);
+        break;
+      case 3: {
+        std::vector<std::byte> data(oracle_.begin() + a, oracle_.begin() + a + length);
+        ASSERT_EQ(*buffer_->Compare(a, data), 0);
+        if (length == 0) break;
+        data[random() % length] ^= std::byte{1};
+        ASSERT_EQ(*buffer_->Compare(a, data) < 0,
+                  std::memcmp(oracle_.data() + a, data.data(), length) < 0);
+        ASSERT_NE(*buffer_->Compare(a, data), 0);
+        break;
+      }
+      case 4: {
+        const size_t bits = (size() - a) * 8;
+        if (bits == 0) break;
+        const size_t first = random() % bits;
+        const size_t count = random() % (bits - first + 1);
+        const bool set = random() % 2 == 0;
+        ASSERT_TRUE(
+            (set ? buffer_->SetBits(a, first, count) : buffer_->ClearBits(a, first, count)).ok());
+        for (size_t bit = first; bit < first + count; ++bit) {
+          const std::byte mask{static_cast<uint8_t>(1u << bit % 8)};
+          std::byte& byte = oracle_[a + bit / 8];
+          byte = set ? byte | mask : byte & ~mask;
+        }
+        ASSERT_EQ(*buffer_->TestBit(a, first),
+                  (oracle_[a + first / 8] >> first % 8 & std::byte{1}) != std::byte{0});
+        break;
+      }
+      case 5: {
+        ExtentBufferRef other = *cache_->Clone(*buffer_);
+        ASSERT_TRUE(other->CopyFrom(*buffer_, a, b, length).ok());
+        std::vector<std::byte> data(length);
+        ASSERT_TRUE(other->Read(b, absl::MakeSpan(data)).ok());
+        ASSERT_TRUE(std::equal(data.begin(), data.end(), oracle_.begin() + a));
+        break;
+      }
+    }
+    if (i % 50 == 0) {
+      ASSERT_NO_FATAL_FAILURE(ExpectSame("some operations"));
+    }
+  }
+  ExpectSame("all operations");
+}
+
+TEST_P(BytesTest, IntegersReadTheSameAcrossPages) {
+  std::mt19937_64 random(7);
+  Fill(random);
+  for (size_t page = 4096; page <= size(); page += 4096) {
+    for (size_t at = page - 9; at <= page && at + 8 <= size(); ++at) {
+      uint64_t wide;
+      std::memcpy(&wide, oracle_.data() + at, 8);
+      ASSERT_EQ(*buffer_->Get<uint64_t>(at), wide);
+      ASSERT_EQ(*buffer_->Get<uint32_t>(at), static_cast<uint32_t>(wide));
+      ASSERT_EQ(*buffer_->Get<uint16_t>(at), static_cast<uint16_t>(wide));
+      ASSERT_EQ(*buffer_->Get<uint8_t>(at), static_cast<uint8_t>(wide));
+      ASSERT_TRUE(buffer_->Set<uint64_t>(at, ~wide).ok());
+      ASSERT_EQ(*buffer_->Get<uint64_t>(at), ~wide);
+      ASSERT_TRUE(buffer_->Set<uint64_t>(at, wide).ok());
+    }
+  }
+  ExpectSame("setting and setting back");
+}
+
+TEST_P(BytesTest, LittleEndian) {
+  ASSERT_TRUE(buffer_->Set<uint32_t>(0, 0x04030201u).ok());
+  EXPECT_EQ(*buffer_->Get<uint8_t>(0), 1);
+  EXPECT_EQ(*buffer_->Get<uint16_t>(2), 0x0403);
+}
+
+TEST_P(BytesTest, OutOfBoundsIsAnErrorThatTouchesNothing) {
+  std::mt19937_64 random(3);
+  Fill(random);
+  const size_t huge = ~size_t{0};
+  std::vector<std::byte> data(16);
+  const auto out = absl::StatusCode::kOutOfRange;
+  for (const size_t at : {size() - 15, size(), size() + 1, huge, huge - 7}) {
+    EXPECT_EQ(buffer_->Read(at, absl::MakeSpan(data)).code(), out) << at;
+    EXPECT_EQ(buffer_->Write(at, data).code(), out);
+    EXPECT_EQ(buffer_->Compare(at, data).status().code(), out);
+    EXPECT_EQ(buffer_->Zero(at, 16).code(), out);
+    EXPECT_EQ(buffer_->Move(at, 0, 16).code(), out);
+    EXPECT_EQ(buffer_->Move(0, at, 16).code(), out);
+    EXPECT_EQ(buffer_->SetBits(at, 0, 16 * 8).code(), out);
+    EXPECT_EQ(buffer_->ClearBits(0, at < huge / 8 ? at * 8 : at, 16 * 8).code(), out);
+    uint64_t value = 42;
+    EXPECT_FALSE(buffer_->Load(std::max(at, size() - 7), value));
+    EXPECT_EQ(value, 42u);
+  }
+  EXPECT_EQ(buffer_->Zero(1, huge).code(), out);
+  EXPECT_EQ(buffer_->SetBits(0, huge, huge).code(), out);
+  EXPECT_EQ(buffer_->SetBits(0, 8, huge - 8).code(), out);
+  EXPECT_EQ(buffer_->TestBit(0, huge).status().code(), out);
+  EXPECT_EQ(buffer_->TestBit(huge, 0).status().code(), out);
+  EXPECT_EQ(buffer_->TestBit(0, size() * 8).status().code(), out);
+  EXPECT_TRUE(buffer_->TestBit(0, size() * 8 - 1).ok());
+  EXPECT_EQ(buffer_->Get<uint64_t>(size() - 7).status().message(),
+            "block 1048576: read of 8 bytes at offset " + std::to_string(size() - 7) +
+                " leaves its " + std::to_string(size()) + " bytes");
+  ExpectSame("refused operations");
+}
+
+TEST_P(BytesTest, EmptyRangesAreFineAnywhereInside) {
+  for (const size_t at : {size_t{0}, size() / 2, size()}) {
+    EXPECT_TRUE(buffer_->Read(at, {}).ok());
+    EXPECT_TRUE(buffer_->Write(at, {}).ok());
+    EXPECT_TRUE(buffer_->Zero(at, 0).ok());
+    EXPECT_TRUE(buffer_->Move(at, at, 0).ok());
+    EXPECT_EQ(*buffer_->Compare(at, {}), 0);
+    EXPECT_TRUE(buffer_->SetBits(at, 0, 0).ok());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, BytesTest, testing::ValuesIn(Shapes()),
+                         [](const auto& info) { return info.param.name; });
+
+TEST(BytesDeathTest, CopyFromItselfIsMisuse) {
+  BufferCache cache({.node_bytes = 4096});
+  ExtentBufferRef block = *cache.CreateDummy(0);
+  EXPECT_DEATH((void)block->CopyFrom(*block, 0, 0, 1), "use Move");
+}
+
+}  // namespace
+}  // namespace ebcache
