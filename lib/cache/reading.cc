@@ -82,7 +82,7 @@ absl::Status BufferCacheImpl::Read(ExtentBuffer* buffer, const ParentCheck* chec
   }
   if (begun.after.has(BufferFlag::kReading)) {
     if (auto status = WaitForRead(buffer); !status.ok()) return status;
-  } else if (begun.after.has(BufferFlag::kWriteErr)) {
+  } else if (!begun.after.has(BufferFlag::kUptodate)) {
     return UnreadableAfterWriteError(buffer->start());
   }
   // UPTODATE, by whoever: but perhaps not what this parent expects.

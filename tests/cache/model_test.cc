@@ -374,7 +374,7 @@ RC_GTEST_PROP(Model, CacheMatchesTheNaiveOne, (const std::vector<Operation>& pro
 
 // Longer programs, which reach states that short ones do not.
 RC_GTEST_PROP(Model, CacheMatchesTheNaiveOneForLong, ()) {
-  Run(*rc::gen::container<std::vector<Operation>>(400, rc::gen::arbitrary<Operation>()));
+  Run(*rc::gen::resize(600, rc::gen::arbitrary<std::vector<Operation>>()));
 }
 
 }  // namespace
