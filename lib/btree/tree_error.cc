@@ -15,14 +15,16 @@
 namespace ebcache {
 namespace {
 
-std::string Describe(std::string_view tree, int level, uint64_t logical,
+// Whoever read the block has mostly named it already.
+absl::string_view WithoutBlock(uint64_t logical, absl::string_view message) {
+  absl::ConsumePrefix(&message, absl::StrCat("block ", logical, ": "));
+  return message;
+}
+
+std::string Describe(const std::string& tree, int level, uint64_t logical,
                      const absl::Status& status) {
-  const std::string block = absl::StrCat("block ", logical, ": ");
-  // Whoever read the block has mostly named it already.
-  absl::string_view reason = status.message();
-  absl::ConsumePrefix(&reason, block);
-  return absl::StrCat("tree ", absl::string_view(tree.data(), tree.size()), ", level ", level, ", ",
-                      block, reason);
+  return absl::StrCat("tree ", tree, ", level ", level, ", block ", logical, ": ",
+                      WithoutBlock(logical, status.message()));
 }
 
 }  // namespace
@@ -31,6 +33,10 @@ std::string TreeRootName(uint64_t id, uint64_t key_offset) {
   // The key offset of a snapshot's root item is a generation; only these two have a subvolume's id.
   const bool of_subvolume = (id == kTreeLogId && key_offset != 0) || id == kTreeRelocId;
   return of_subvolume ? absl::StrCat(TreeName(id), " ", key_offset) : TreeName(id);
+}
+
+std::string WalkDamage::reason() const {
+  return std::string(WithoutBlock(logical, status.message()));
 }
 
 std::string WalkDamage::ToString() const {

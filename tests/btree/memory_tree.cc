@@ -24,28 +24,28 @@ constexpr uint32_t kSectorBytes = 4096;
 
 }  // namespace
 
-// ---- MemorySource -------------------------------------------------------------------------------
+// ---- MemoryDisk -------------------------------------------------------------------------------
 
-uint64_t MemorySource::Allocate() {
+uint64_t MemoryDisk::Allocate() {
   const uint64_t bytenr = next_bytenr_;
   next_bytenr_ += node_bytes_;
   blocks_[bytenr].resize(node_bytes_);
   return bytenr;
 }
 
-void MemorySource::Store(uint64_t bytenr, size_t offset, uint64_t value, size_t bytes) {
+void MemoryDisk::Store(uint64_t bytenr, size_t offset, uint64_t value, size_t bytes) {
   std::vector<std::byte>& block = blocks_.at(bytenr);
   EBCACHE_CHECK(offset + bytes <= block.size(), "the test writes outside of its block");
   std::memcpy(block.data() + offset, &value, bytes);
 }
 
-void MemorySource::StoreKey(uint64_t bytenr, size_t offset, const Key& key) {
+void MemoryDisk::StoreKey(uint64_t bytenr, size_t offset, const Key& key) {
   Store(bytenr, offset, key.objectid, 8);
   Store(bytenr, offset + 8, key.type, 1);
   Store(bytenr, offset + 9, key.offset, 8);
 }
 
-void MemorySource::SetHeader(uint64_t bytenr, const BlockHeader& header) {
+void MemoryDisk::SetHeader(uint64_t bytenr, const BlockHeader& header) {
   Store(bytenr, 48, header.bytenr, 8);
   Store(bytenr, 80, header.generation, 8);
   Store(bytenr, 88, header.owner, 8);
@@ -53,18 +53,18 @@ void MemorySource::SetHeader(uint64_t bytenr, const BlockHeader& header) {
   Store(bytenr, 100, header.level, 1);
 }
 
-void MemorySource::SetPointer(uint64_t node, uint32_t slot, const KeyPointer& pointer) {
+void MemoryDisk::SetPointer(uint64_t node, uint32_t slot, const KeyPointer& pointer) {
   const size_t offset = kHeaderBytes + size_t{slot} * kKeyPointerBytes;
   StoreKey(node, offset, pointer.key);
   Store(node, offset + kKeyBytes, pointer.bytenr, 8);
   Store(node, offset + kKeyBytes + 8, pointer.generation, 8);
 }
 
-void MemorySource::SetPointerBytenr(uint64_t node, uint32_t slot, uint64_t bytenr) {
+void MemoryDisk::SetPointerBytenr(uint64_t node, uint32_t slot, uint64_t bytenr) {
   Store(node, kHeaderBytes + size_t{slot} * kKeyPointerBytes + kKeyBytes, bytenr, 8);
 }
 
-void MemorySource::SetItem(uint64_t leaf, uint32_t slot, const Key& key, uint32_t data_offset,
+void MemoryDisk::SetItem(uint64_t leaf, uint32_t slot, const Key& key, uint32_t data_offset,
                            const std::string& data) {
   const size_t offset = kHeaderBytes + size_t{slot} * kItemBytes;
   StoreKey(leaf, offset, key);
@@ -73,7 +73,7 @@ void MemorySource::SetItem(uint64_t leaf, uint32_t slot, const Key& key, uint32_
   std::memcpy(blocks_.at(leaf).data() + data_offset, data.data(), data.size());
 }
 
-void MemorySource::Read(absl::Span<BlockRead> reads) {
+void MemoryDisk::Read(absl::Span<BlockRead> reads) {
   largest_batch_ = std::max(largest_batch_, reads.size());
   for (BlockRead& read : reads) {
     reads_.push_back(read.buffer->start());
@@ -83,7 +83,7 @@ void MemorySource::Read(absl::Span<BlockRead> reads) {
   }
 }
 
-absl::Status MemorySource::ReadOne(ExtentBuffer& buffer, const ParentCheck* check) {
+absl::Status MemoryDisk::ReadOne(ExtentBuffer& buffer, const ParentCheck* check) {
   const auto block = blocks_.find(buffer.start());
   if (block == blocks_.end()) return absl::NotFoundError("no such block");
   absl::Status status = buffer.Write(0, block->second);
@@ -93,7 +93,7 @@ absl::Status MemorySource::ReadOne(ExtentBuffer& buffer, const ParentCheck* chec
   return status.ok() ? CheckTreeBlock(buffer, kSectorBytes) : status;
 }
 
-absl::Status MemorySource::CheckParent(const ExtentBuffer& buffer, const ParentCheck& check) {
+absl::Status MemoryDisk::CheckParent(const ExtentBuffer& buffer, const ParentCheck& check) {
   if (!checking_) return absl::OkStatus();
   const Header header(buffer);
   if (check.level.has_value() && header.level() != *check.level) {
@@ -114,7 +114,7 @@ absl::Status MemorySource::CheckParent(const ExtentBuffer& buffer, const ParentC
   return absl::OkStatus();
 }
 
-void MemorySource::Write(absl::Span<BlockWrite> writes) {
+void MemoryDisk::Write(absl::Span<BlockWrite> writes) {
   for (BlockWrite& write : writes) write.status = absl::PermissionDeniedError("read-only");
 }
 
@@ -128,7 +128,7 @@ struct Orphan {
   uint64_t bytenr;
 };
 
-Orphan WriteLeaf(MemorySource& source, const TreeShape& shape, ItemMap::const_iterator& next,
+Orphan WriteLeaf(MemoryDisk& source, const TreeShape& shape, ItemMap::const_iterator& next,
                  ItemMap::const_iterator end) {
   const Orphan leaf{next == end ? kMinKey : next->first, source.Allocate()};
   uint32_t count = 0;
@@ -148,7 +148,7 @@ Orphan WriteLeaf(MemorySource& source, const TreeShape& shape, ItemMap::const_it
   return leaf;
 }
 
-Orphan WriteNode(MemorySource& source, const TreeShape& shape, uint8_t level,
+Orphan WriteNode(MemoryDisk& source, const TreeShape& shape, uint8_t level,
                  absl::Span<const Orphan> children) {
   const Orphan node{children[0].first_key, source.Allocate()};
   for (uint32_t slot = 0; slot < children.size(); ++slot) {
@@ -177,7 +177,7 @@ uint64_t BuiltTree::blocks() const {
   return count;
 }
 
-BuiltTree BuildTree(MemorySource& source, const ItemMap& items, const TreeShape& shape) {
+BuiltTree BuildTree(MemoryDisk& source, const ItemMap& items, const TreeShape& shape) {
   std::vector<Orphan> blocks;
   auto next = items.begin();
   do {

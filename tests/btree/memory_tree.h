@@ -1,6 +1,6 @@
 // Trees made of memory, whole or damaged, for tests that need no image.
 //
-// MemorySource is the disk: blocks by address, checked on reading as a volume checks them (but for
+// MemoryDisk is the disk: blocks by address, checked on reading as a volume checks them (but for
 // the checksum). BuildTree writes a valid tree of any fan-out into it; what a test wants broken, it
 // breaks afterwards, through the source's setters.
 
@@ -23,9 +23,9 @@
 namespace ebcache::testing {
 
 // A disk of tree blocks. Not thread-safe.
-class MemorySource : public BlockSource {
+class MemoryDisk : public BlockSource {
  public:
-  explicit MemorySource(uint32_t node_bytes = 4096) : node_bytes_(node_bytes) {}
+  explicit MemoryDisk(uint32_t node_bytes = 4096) : node_bytes_(node_bytes) {}
 
   uint32_t node_bytes() const { return node_bytes_; }
 
@@ -99,7 +99,7 @@ struct BuiltTree {
 using ItemMap = std::map<Key, std::string>;
 
 // Writes a tree with these items. A tree without items is one empty leaf.
-BuiltTree BuildTree(MemorySource& source, const ItemMap& items, const TreeShape& shape = {});
+BuiltTree BuildTree(MemoryDisk& source, const ItemMap& items, const TreeShape& shape = {});
 
 // Items (first + i, 1, 0) for i in [0, count), the data of each its number in words of digits.
 ItemMap NumberedItems(int count, uint64_t first = 256);

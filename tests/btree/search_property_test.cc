@@ -8,6 +8,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,7 +18,11 @@
 #include "ebcache/buffer_cache.h"
 #include "tests/btree/memory_tree.h"
 
-namespace ebcache::testing {
+namespace ebcache {
+
+void showValue(const Key& key, std::ostream& out) { out << key.ToString(); }
+
+namespace testing {
 namespace {
 
 // Few values for each part of a key, so that keys are often equal, or neighbours.
@@ -38,8 +43,9 @@ class RandomTree {
       items_[key] = std::string(*rc::gen::inRange(0, 1000), 'x');
     }
     const BuiltTree built = BuildTree(source_, items_,
-                                      {.leaf_items = *rc::gen::inRange<uint32_t>(1, 6),
-                                       .node_children = *rc::gen::inRange<uint32_t>(3, 8)});
+                                      {.id = kCsumTreeId,  // may be empty
+                                       .leaf_items = *rc::gen::inRange<uint32_t>(1, 6),
+                                       .node_children = *rc::gen::inRange<uint32_t>(2, 8)});
     cache_ = std::make_unique<BufferCache>(
         BufferCacheOptions{.node_bytes = source_.node_bytes(),
                            .budget_bytes = *rc::gen::element<uint64_t>(65536, 1 << 20),
@@ -57,7 +63,7 @@ class RandomTree {
 
  private:
   ItemMap items_;
-  MemorySource source_;
+  MemoryDisk source_;
   std::unique_ptr<BufferCache> cache_;
   std::optional<BTree> tree_;
 };
@@ -162,4 +168,5 @@ RC_GTEST_PROP(SearchProperties, RangesAreTheItemsBetween, ()) {
 }
 
 }  // namespace
-}  // namespace ebcache::testing
+}  // namespace testing
+}  // namespace ebcache

@@ -44,13 +44,13 @@ class SearchTest : public ::testing::Test {
     return BTree(&cache_, built_.root);
   }
 
-  MemorySource source_;
+  MemoryDisk source_;
   BufferCache cache_{{.node_bytes = 4096, .allocator = nullptr}, &source_};
   BuiltTree built_;
 };
 
 TEST_F(SearchTest, EmptyTree) {
-  const BTree tree = Build({});
+  const BTree tree = Build({}, {.id = kCsumTreeId});  // an FS tree is never empty
   absl::StatusOr<Path> path = tree.Search(kMinKey);
   ASSERT_TRUE(path.ok()) << path.status();
   EXPECT_FALSE(path->valid());
@@ -216,7 +216,7 @@ TEST_F(SearchTest, EmptyLeafBelowANodeIsDamage) {
 
 // Item data is the same wherever it lies: in one page, on the seam of two, across several.
 TEST(ItemData, IsWholeInPageArrays) {
-  MemorySource source(16384);
+  MemoryDisk source(16384);
   BufferCache cache({.node_bytes = 16384,
                      .allocator = Order0Allocator(
                          {.arena_bytes = size_t{64} << 20, .contiguous_by_luck = false})},

@@ -59,7 +59,7 @@ class TreeWalkDamageTest : public ::testing::Test {
     EXPECT_EQ(cache_.stats().cached_buffers, 0) << "no reference left";
   }
 
-  MemorySource source_;
+  MemoryDisk source_;
   BufferCache cache_{{.node_bytes = 4096, .allocator = nullptr}, &source_};
   BuiltTree built_ = BuildTree(source_, NumberedItems(27), {.leaf_items = 1, .node_children = 3});
 };
@@ -173,7 +173,7 @@ TEST_F(TreeWalkDamageTest, SaysWhereInWhichTree) {
 
 // Each of eight levels points many times to the one block below: 121^7 ways down.
 TEST(TreeWalkBomb, EndsAtOnce) {
-  MemorySource source;
+  MemoryDisk source;
   source.set_checking(false);
   constexpr uint32_t kPointers = (4096 - kHeaderBytes) / kKeyPointerBytes;
   uint64_t below = BuildTree(source, NumberedItems(1)).root.bytenr;
@@ -199,7 +199,7 @@ TEST(TreeWalkBomb, EndsAtOnce) {
 
 // A block that is in the batch of a node, and below another block of that batch.
 TEST(TreeWalkBomb, NeighbourAndChildAtOnce) {
-  MemorySource source;
+  MemoryDisk source;
   const BuiltTree built =
       BuildTree(source, NumberedItems(4), {.leaf_items = 1, .node_children = 2});
   source.set_checking(false);

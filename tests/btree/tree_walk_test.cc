@@ -30,7 +30,7 @@ class TreeWalkTest : public ::testing::Test {
     return visitor;
   }
 
-  MemorySource source_;
+  MemoryDisk source_;
   BufferCache cache_{{.node_bytes = 4096, .allocator = nullptr}, &source_};
 };
 
@@ -46,7 +46,7 @@ void Preorder(BufferCache& cache, uint64_t bytenr, std::vector<uint64_t>& order)
 }
 
 TEST_F(TreeWalkTest, EmptyTree) {
-  const BuiltTree built = BuildTree(source_, {});
+  const BuiltTree built = BuildTree(source_, {}, {.id = kCsumTreeId});
   const RecordingVisitor walk = Walk(built.root);
   EXPECT_THAT(walk.visited, ElementsAre(built.root.bytenr));
   EXPECT_THAT(walk.damage, IsEmpty());
@@ -93,7 +93,7 @@ TEST_F(TreeWalkTest, HoldsNothingWhenItIsOver) {
 
 // A tree many times larger than the cache: what is read ahead stays within the batches.
 TEST(TreeWalkMemory, IsBoundedByBatchesAndBudget) {
-  MemorySource source;
+  MemoryDisk source;
   const BuiltTree built =
       BuildTree(source, NumberedItems(8000), {.leaf_items = 1, .node_children = 20});
   constexpr int kBatch = 16;

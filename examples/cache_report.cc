@@ -1,0 +1,36 @@
+#include "examples/cache_report.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <cinttypes>
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+#include "ebcache/buffer_cache.h"
+#include "ebcache/page_allocator.h"
+#include "examples/table.h"
+
+namespace ebcache::examples {
+
+void PrintCacheStats(const BufferCache& cache) {
+  const CacheStats stats = cache.stats();
+  const PageAllocator& allocator = cache.allocator();
+  const AllocatorStats pages = allocator.stats();
+  const std::string_view name = allocator.name();
+  std::printf("cache: %" PRIu64 " buffers, %s, at most %" PRIu64 " at a time\n",
+              stats.cached_buffers, HumanBytes(stats.cached_bytes).c_str(),
+              stats.peak_cached_buffers);
+  std::printf("  reads %" PRIu64 ", failed %" PRIu64 ", reclaimed %" PRIu64
+              ", created over budget %" PRIu64 "\n",
+              stats.reads, stats.read_failures, stats.reclaimed, stats.over_budget_creates);
+  std::printf("  descriptors %s, index %s\n", HumanBytes(stats.descriptor_bytes).c_str(),
+              HumanBytes(stats.index_bytes).c_str());
+  std::printf("  %.*s allocator, pages of %s: %s in use, %s from the OS, %" PRIu64 " of %" PRIu64
+              " blocks in one piece\n",
+              static_cast<int>(name.size()), name.data(), HumanBytes(pages.page_bytes).c_str(),
+              HumanBytes(pages.in_use_bytes).c_str(), HumanBytes(pages.from_os_bytes).c_str(),
+              pages.contiguous_blocks, pages.allocated_blocks);
+}
+
+}  // namespace ebcache::examples

@@ -1,0 +1,122 @@
+// tree_stats: walks and verifies every tree of a btrfs filesystem, and counts.
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/string_view.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ebcache/allocators.h"
+#include "ebcache/filesystem.h"
+#include "examples/command_line.h"
+#include "examples/damage_log.h"
+#include "examples/peak_memory.h"
+#include "examples/progress.h"
+#include "examples/tree_counts.h"
+#include "examples/tree_stats_report.h"
+
+namespace ebcache::examples {
+namespace {
+
+constexpr char kAbout[] =
+    "Reads the metadata of the btrfs filesystem on DEVICE... (image files or block devices, all "
+    "of\n"
+    "one filesystem) through an extent buffer cache, verifies every block, and prints how many\n"
+    "blocks and items each tree has.\n"
+    "\n"
+    "Exit code: 0 all blocks are good, or were recovered through another copy; 1 blocks are lost;\n"
+    "2 the filesystem cannot be opened, or the command line is wrong.";
+
+enum ExitCode { kAllGood = 0, kBlocksLost = 1, kCannotOpen = 2 };
+
+constexpr size_t kDamageLines = 100;
+
+struct Flags {
+  bool json = false;
+  uint64_t cache_mib = 256;
+  std::string allocator = "heap";
+  std::string page_size = "4096";
+
+  uint64_t budget_bytes() const { return cache_mib << 20; }
+};
+
+std::shared_ptr<PageAllocator> MakeAllocator(const Flags& flags) {
+  size_t page_bytes = 0;
+  (void)absl::SimpleAtoi(flags.page_size, &page_bytes);  // one of three words
+  if (flags.allocator == "order0") return Order0Allocator({.page_bytes = page_bytes});
+  return HeapAllocator({.page_bytes = page_bytes});
+}
+
+void ComplainOfVolume(const CommandLine& line, const Volume& volume) {
+  for (const std::string& warning : volume.superblock_warnings()) line.Complain(warning);
+  for (uint64_t id : volume.missing_devices()) {
+    line.Complain(absl::StrCat("device ", id, " is missing"));
+  }
+}
+
+void ComplainOfDamage(const CommandLine& line, const std::vector<BlockDamage>& blocks,
+                      uint64_t count, absl::string_view what) {
+  const size_t lines = std::min(blocks.size(), kDamageLines);
+  for (size_t i = 0; i < lines; ++i) line.Complain(blocks[i].ToString());
+  if (count > lines) line.Complain(absl::StrCat("... and ", count - lines, " more ", what));
+}
+
+int Run(const CommandLine& line, const Flags& flags) {
+  DamageLog damage;
+  Progress progress;
+  absl::StatusOr<std::unique_ptr<Filesystem>> filesystem = Filesystem::Open(
+      line.operands(),
+      {.cache = {.budget_bytes = flags.budget_bytes(), .allocator = MakeAllocator(flags)},
+       .on_damage = [&](const MirrorDamage& mirror) { damage.NoteMirror(mirror); }});
+  if (!filesystem.ok()) {
+    line.Complain(filesystem.status().message());
+    return kCannotOpen;
+  }
+
+  TreeStatsReport report{.filesystem = **filesystem, .damage = damage};
+  report.counts = CountTrees(**filesystem, damage, progress);
+  report.cache_budget_bytes = flags.budget_bytes();
+  report.elapsed_s = progress.elapsed_s();
+  report.peak_rss_bytes = PeakRssBytes();
+  progress.Clear();
+
+  flags.json ? PrintJson(report) : PrintText(report);
+  if (std::fflush(stdout) != 0) {
+    line.Complain("cannot write the result");
+    return kCannotOpen;
+  }
+  ComplainOfVolume(line, (*filesystem)->volume());
+  ComplainOfDamage(line, damage.recovered(), damage.recovered_count(), "recovered blocks");
+  ComplainOfDamage(line, damage.lost(), damage.lost_count(), "lost blocks");
+  return damage.lost_count() == 0 ? kAllGood : kBlocksLost;
+}
+
+int Main(int argc, char** argv) {
+  Flags flags;
+  CommandLine line("tree_stats", "[FLAG]... DEVICE...", kAbout);
+  line.AddFlag("json", "print JSON", &flags.json);
+  line.AddFlag("cache-mib", "budget of the cache in MiB, 0 for none (default 256)", 1 << 20,
+               &flags.cache_mib);
+  line.AddFlag("allocator", "where pages come from (default heap)", {"heap", "order0"},
+               &flags.allocator);
+  line.AddFlag("page-size", "bytes in a page (default 4096)", {"4096", "16384", "65536"},
+               &flags.page_size);
+  if (std::optional<int> exit_code = line.Parse(argc, argv)) return *exit_code;
+  if (line.operands().empty()) return line.UsageError("no device given");
+  EnterDirectoryOfCaller();
+  return Run(line, flags);
+}
+
+}  // namespace
+}  // namespace ebcache::examples
+
+int main(int argc, char** argv) { return ebcache::examples::Main(argc, argv); }

@@ -1,0 +1,128 @@
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "ebcache/buffer_cache.h"
+#include "ebcache/filesystem.h"
+#include "ebcache/on_disk.h"
+#include "ebcache/page_allocator.h"
+#include "examples/tree_stats_report.h"
+
+namespace ebcache::examples {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json FilesystemJson(Filesystem& filesystem) {
+  const Superblock& superblock = filesystem.superblock();
+  return {{"fsid", UuidString(superblock.fsid)},
+          {"label", superblock.label},
+          {"generation", superblock.generation},
+          {"node_bytes", superblock.node_bytes},
+          {"sector_bytes", superblock.sector_bytes},
+          {"total_bytes", superblock.total_bytes},
+          {"used_bytes", superblock.bytes_used},
+          {"devices", superblock.num_devices},
+          {"missing_devices", filesystem.volume().missing_devices()},
+          {"warnings", filesystem.volume().superblock_warnings()}};
+}
+
+Json TreesJson(const FilesystemCounts& counts, uint64_t node_bytes) {
+  Json trees = Json::array();
+  for (const TreeCounts& tree : counts.trees) {
+    trees.push_back({{"id", tree.root.id},
+                     {"key_offset", tree.root.key_offset},
+                     {"name", tree.root.name},
+                     {"levels", tree.levels},
+                     {"items", tree.items},
+                     {"bytes", tree.blocks() * node_bytes}});
+  }
+  return trees;
+}
+
+Json TotalsJson(const TreeStatsReport& report, uint64_t node_bytes) {
+  const TreeCounts sum = report.counts.Sum();
+  return {{"trees", report.counts.trees.size()},
+          {"blocks", sum.blocks()},
+          {"nodes", sum.nodes()},
+          {"leaves", sum.leaves()},
+          {"items", sum.items},
+          {"bytes", sum.blocks() * node_bytes},
+          {"unique_blocks", report.counts.unique_blocks},
+          {"unique_bytes", report.counts.unique_blocks * node_bytes},
+          {"lost_blocks", report.damage.lost_count()},
+          {"recovered_blocks", report.damage.recovered_count()}};
+}
+
+Json AllocatorJson(const PageAllocator& allocator) {
+  const AllocatorStats stats = allocator.stats();
+  return {{"name", allocator.name()},
+          {"page_bytes", stats.page_bytes},
+          {"in_use_bytes", stats.in_use_bytes},
+          {"from_os_bytes", stats.from_os_bytes},
+          {"allocated_folios", stats.allocated_folios},
+          {"freed_folios", stats.freed_folios},
+          {"failed_allocations", stats.failed_allocations},
+          {"allocated_blocks", stats.allocated_blocks},
+          {"contiguous_blocks", stats.contiguous_blocks}};
+}
+
+Json CacheJson(const BufferCache& cache, uint64_t budget_bytes) {
+  const CacheStats stats = cache.stats();
+  return {{"budget_bytes", budget_bytes},
+          {"cached_buffers", stats.cached_buffers},
+          {"cached_bytes", stats.cached_bytes},
+          {"peak_cached_buffers", stats.peak_cached_buffers},
+          {"descriptor_bytes", stats.descriptor_bytes},
+          {"index_bytes", stats.index_bytes},
+          {"creates", stats.creates},
+          {"reads", stats.reads},
+          {"read_failures", stats.read_failures},
+          {"reclaimed", stats.reclaimed},
+          {"reclaim_scanned", stats.reclaim_scanned},
+          {"over_budget_creates", stats.over_budget_creates},
+          {"allocator", AllocatorJson(cache.allocator())}};
+}
+
+Json MirrorJson(const MirrorDamage& mirror) {
+  return {{"mirror", mirror.mirror},
+          {"device_id", mirror.device_id},
+          {"device", mirror.device},
+          {"physical", mirror.physical},
+          {"reason", mirror.reason}};
+}
+
+void AppendDamage(const std::vector<BlockDamage>& blocks, Json& damage) {
+  for (const BlockDamage& block : blocks) {
+    Json mirrors = Json::array();
+    for (const MirrorDamage& mirror : block.mirrors) mirrors.push_back(MirrorJson(mirror));
+    damage.push_back({{"tree", block.tree},
+                      {"key_offset", block.key_offset},
+                      {"level", block.level},
+                      {"logical", block.logical},
+                      {"reason", block.reason},
+                      {"recovered", block.recovered},
+                      {"mirrors", std::move(mirrors)}});
+  }
+}
+
+}  // namespace
+
+void PrintJson(const TreeStatsReport& report) {
+  const uint64_t node_bytes = report.filesystem.superblock().node_bytes;
+  Json damage = Json::array();
+  AppendDamage(report.damage.lost(), damage);
+  AppendDamage(report.damage.recovered(), damage);
+  const Json json = {{"filesystem", FilesystemJson(report.filesystem)},
+                     {"trees", TreesJson(report.counts, node_bytes)},
+                     {"totals", TotalsJson(report, node_bytes)},
+                     {"cache", CacheJson(report.filesystem.cache(), report.cache_budget_bytes)},
+                     {"damage", std::move(damage)},
+                     {"elapsed_s", report.elapsed_s},
+                     {"peak_rss_bytes", report.peak_rss_bytes}};
+  // Labels and paths need not be UTF-8.
+  const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
+  std::printf("%s\n", text.c_str());
+}
+
+}  // namespace ebcache::examples
