@@ -174,8 +174,8 @@ absl::StatusOr<ExtentBuffer*> BufferCacheImpl::MakeBuffer(uint64_t start, AllocF
   absl::Status status = AllocateFrames(buffer, flags);
   // Out of pages: those of idle buffers will do, wherever they are in the order. A few more each
   // time, because others take them too.
-  for (uint64_t wanted = 4; absl::IsResourceExhausted(status) &&
-                            !Has(flags, AllocFlags::kNoReclaim) && wanted <= 64;
+  for (uint64_t wanted = 4;
+       absl::IsResourceExhausted(status) && !Has(flags, AllocFlags::kNoReclaim) && wanted <= 64;
        wanted *= 4) {
     const uint64_t all = reclaim_list_.size();
     if (Reclaim(wanted, /*max_scan=*/all, /*spare_accessed=*/false).buffers == 0) break;

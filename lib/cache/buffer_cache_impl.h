@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <string_view>
 
 #include "ebcache/buffer_cache.h"
@@ -109,7 +110,7 @@ class BufferCacheImpl final : public FolioOwner {
   void NoteCreated();
 
   // reading.cc
-  void FinishRead(ExtentBuffer* buffer, absl::Status status);
+  void FinishRead(ExtentBuffer* buffer, const absl::Status& status);
   absl::Status WaitForRead(ExtentBuffer* buffer);
   absl::Status FailureOf(const ExtentBuffer* buffer);
   void ForgetFailure(const ExtentBuffer* buffer);
@@ -158,7 +159,13 @@ class BufferCacheImpl final : public FolioOwner {
   // Errors of failed reads, by descriptor, for those who waited for the read; kept until the buffer
   // is read again or buried.
   std::mutex failures_mutex_;
-  absl::flat_hash_map<const ExtentBuffer*, absl::Status> failures_;  // guarded by failures_mutex_
+  // Code and text rather than a Status: copies of one share a count inside Abseil, which is not
+  // built for the thread sanitizer.
+  struct Failure {
+    absl::StatusCode code;
+    std::string message;
+  };
+  absl::flat_hash_map<const ExtentBuffer*, Failure> failures_;  // guarded by failures_mutex_
   // Size of failures_. Relaxed: a holder who needs an entry made visible by the state word sees the
   // count as well; everybody else only saves a lock.
   std::atomic<uint32_t> failure_count_{0};

@@ -25,7 +25,7 @@ absl::Status UnreadableAfterWriteError(uint64_t start) {
 absl::Status BufferCacheImpl::FailureOf(const ExtentBuffer* buffer) {
   std::lock_guard lock(failures_mutex_);
   const auto it = failures_.find(buffer);
-  if (it != failures_.end()) return it->second;
+  if (it != failures_.end()) return absl::Status(it->second.code, it->second.message);
   // It was there and is gone: another holder has begun to read again.
   return absl::UnavailableError(absl::StrCat("block ", buffer->start(), ": the read failed"));
 }
@@ -38,14 +38,15 @@ void BufferCacheImpl::ForgetFailure(const ExtentBuffer* buffer) {
 
 // Ends a read that this thread began. On failure the error is in place before the waiters wake, and
 // the buffer is STALE before the reader's reference goes, so that it cannot stay in the cache.
-void BufferCacheImpl::FinishRead(ExtentBuffer* buffer, absl::Status status) {
+void BufferCacheImpl::FinishRead(ExtentBuffer* buffer, const absl::Status& status) {
   const bool valid = status.ok();
   if (valid) {
     ForgetFailure(buffer);
   } else {
     Count(counters_.read_failures);
     std::lock_guard lock(failures_mutex_);
-    if (failures_.insert_or_assign(buffer, std::move(status)).second) {
+    Failure failure{status.code(), std::string(status.message())};
+    if (failures_.insert_or_assign(buffer, std::move(failure)).second) {
       failure_count_.fetch_add(1, std::memory_order_relaxed);
     }
   }
@@ -76,9 +77,8 @@ absl::Status BufferCacheImpl::Read(ExtentBuffer* buffer, const ParentCheck* chec
       Count(counters_.reads);
       source_->Read(absl::MakeSpan(&read, 1));
     }
-    absl::Status result = read.status;
-    FinishRead(buffer, std::move(read.status));
-    return result;
+    FinishRead(buffer, read.status);
+    return read.status;
   }
   if (begun.after.has(BufferFlag::kReading)) {
     if (auto status = WaitForRead(buffer); !status.ok()) return status;
@@ -121,9 +121,8 @@ void BufferCacheImpl::ReadBlocks(absl::Span<const uint64_t> starts,
   // All of our own reads are ended before any of the others' is waited for: two batches that want
   // each other's blocks cannot hold each other up.
   for (size_t n = 0; n < reads.size(); ++n) {
-    absl::Status status = reads[n].status;
-    FinishRead(reads[n].buffer, std::move(reads[n].status));
-    if (!status.ok()) results[places[n]] = std::move(status);
+    FinishRead(reads[n].buffer, reads[n].status);
+    if (!reads[n].status.ok()) results[places[n]] = std::move(reads[n].status);
   }
   for (const size_t i : others) {
     auto status = Read(results[i]->get(), checks.empty() ? nullptr : checks[i]);

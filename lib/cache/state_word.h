@@ -1,7 +1,9 @@
 // StateWord: steps of buffer_state.h applied to the 64-bit atomic word of a descriptor.
 //
 // Memory orders, for all of them:
-//   - loads that decide what to try next are relaxed: the compare-and-swap re-checks them;
+//   - loads, and compare-and-swaps that fail, are acquire: a step that is refused tells something
+//   as
+//     well. BeginRead refused because of UPTODATE means that the bytes may be looked at;
 //   - a step that succeeds is acq_rel. Acquire, because whoever takes a reference, wins a read or
 //     kills a buffer must see what earlier holders wrote to it. Release, because whoever gives up a
 //     reference, ends a read or thaws a buffer publishes what it wrote. Weaker orders would buy
@@ -27,12 +29,12 @@ constexpr BufferState Unpack(uint64_t word) {
 // Makes `step` on the word, or reports that the state it met does not allow it.
 template <typename Step>
 inline Outcome Apply(std::atomic<uint64_t>& word, Step step) {
-  uint64_t seen = word.load(std::memory_order_relaxed);
+  uint64_t seen = word.load(std::memory_order_acquire);
   for (;;) {
     const Outcome outcome = step(Unpack(seen));
     if (outcome.result == Result::kRefused || outcome.result == Result::kKept) return outcome;
     if (word.compare_exchange_weak(seen, Pack(outcome.after), std::memory_order_acq_rel,
-                                   std::memory_order_relaxed)) [[likely]] {
+                                   std::memory_order_acquire)) [[likely]] {
       return outcome;
     }
   }
