@@ -65,7 +65,7 @@ void MemoryDisk::SetPointerBytenr(uint64_t node, uint32_t slot, uint64_t bytenr)
 }
 
 void MemoryDisk::SetItem(uint64_t leaf, uint32_t slot, const Key& key, uint32_t data_offset,
-                           const std::string& data) {
+                         const std::string& data) {
   const size_t offset = kHeaderBytes + size_t{slot} * kItemBytes;
   StoreKey(leaf, offset, key);
   Store(leaf, offset + kKeyBytes, data_offset - kHeaderBytes, 4);  // on disk, from the header's end

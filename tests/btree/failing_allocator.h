@@ -1,0 +1,79 @@
+// A PageAllocator whose N-th allocation fails, alone or with all that follow.
+
+#ifndef EBCACHE_TESTS_BTREE_FAILING_ALLOCATOR_H_
+#define EBCACHE_TESTS_BTREE_FAILING_ALLOCATOR_H_
+
+#include <absl/status/status.h>
+#include <absl/types/span.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "ebcache/page_allocator.h"
+
+namespace ebcache::testing {
+
+// Passes everything on to another allocator. Not thread-safe.
+class FailingAllocator : public PageAllocator {
+ public:
+  explicit FailingAllocator(std::shared_ptr<PageAllocator> real) : real_(std::move(real)) {}
+
+  // Allocation number `n` from now fails, counting from 1.
+  void FailOnce(uint64_t n) { until_failure_ = n, failures_left_ = 1; }
+  // That one and every one after it.
+  void FailFrom(uint64_t n) { until_failure_ = n, failures_left_ = ~uint64_t{0}; }
+  // Whether it has failed.
+  bool failed() const { return failed_; }
+
+  std::string_view name() const override { return "failing"; }
+  size_t page_bytes() const override { return real_->page_bytes(); }
+  OwnerId RegisterOwner(FolioOwner* owner) override { return real_->RegisterOwner(owner); }
+  void UnregisterOwner(OwnerId owner) override { real_->UnregisterOwner(owner); }
+
+  absl::Status AllocateBulk(const FolioRequest& request, int order,
+                            absl::Span<Folio> slots) override {
+    if (Fails()) return Failure();
+    return real_->AllocateBulk(request, order, slots);
+  }
+  void FreeBulk(int order, absl::Span<Folio> slots) override { real_->FreeBulk(order, slots); }
+  absl::Status AllocateBlock(const FolioRequest& request, FolioBlock& block) override {
+    if (Fails()) return Failure();
+    return real_->AllocateBlock(request, block);
+  }
+  void FreeBlock(FolioBlock& block) override { real_->FreeBlock(block); }
+
+  void SetPrivate(Folio folio, uint32_t private_bits) override {
+    real_->SetPrivate(folio, private_bits);
+  }
+  std::byte* Address(Folio folio) const override { return real_->Address(folio); }
+  std::byte* direct_map() const override { return real_->direct_map(); }
+  size_t Trim() override { return real_->Trim(); }
+  AllocatorStats stats() const override { return real_->stats(); }
+
+ private:
+  bool Fails() {
+    if (until_failure_ > 1) {
+      --until_failure_;
+      return false;
+    }
+    if (failures_left_ == 0) return false;
+    --failures_left_;
+    failed_ = true;
+    return true;
+  }
+  static absl::Status Failure() {
+    return absl::ResourceExhaustedError("injected allocation failure");
+  }
+
+  const std::shared_ptr<PageAllocator> real_;
+  uint64_t until_failure_ = 0;
+  uint64_t failures_left_ = 0;
+  bool failed_ = false;
+};
+
+}  // namespace ebcache::testing
+
+#endif  // EBCACHE_TESTS_BTREE_FAILING_ALLOCATOR_H_
