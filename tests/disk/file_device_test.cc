@@ -1,0 +1,178 @@
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "ebcache/block_device.h"
+
+namespace ebcache {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+std::string TempPath(const std::string& name) { return ::testing::TempDir() + "/" + name; }
+
+std::string MakeFile(const std::string& name, const std::string& contents) {
+  const std::string path = TempPath(name);
+  std::ofstream(path, std::ios::binary) << contents;
+  return path;
+}
+
+std::string ReadAt(BlockDevice& device, uint64_t offset, size_t length, absl::Status* status) {
+  std::string text(length, '?');
+  DeviceRead read{.offset = offset,
+                  .segments = {{reinterpret_cast<std::byte*>(text.data()), text.size()}}};
+  device.Read(absl::MakeSpan(&read, 1));
+  *status = read.status;
+  return text;
+}
+
+absl::Status WriteAt(BlockDevice& device, uint64_t offset, const std::string& text) {
+  DeviceWrite write{.offset = offset,
+                    .segments = {{reinterpret_cast<const std::byte*>(text.data()), text.size()}}};
+  device.Write(absl::MakeSpan(&write, 1));
+  return write.status;
+}
+
+TEST(FileDevice, NameAndSize) {
+  const std::string path = MakeFile("name", "0123456789");
+  auto device = OpenFileDevice(path);
+  ASSERT_TRUE(device.ok()) << device.status();
+  EXPECT_EQ((*device)->name(), path);
+  EXPECT_EQ((*device)->size_bytes(), 10);
+}
+
+TEST(FileDevice, ReadsABatch) {
+  auto device = OpenFileDevice(MakeFile("batch", "0123456789"));
+  std::string one(3, '?'), two(4, '?');
+  auto bytes = [](std::string& s) {
+    return absl::Span<std::byte>(reinterpret_cast<std::byte*>(s.data()), s.size());
+  };
+  DeviceRead reads[] = {{.offset = 7, .segments = {bytes(one)}},
+                        {.offset = 8, .segments = {bytes(two)}},  // leaves the device
+                        {.offset = 0, .segments = {bytes(two)}}};
+  (*device)->Read(absl::MakeSpan(reads));
+  EXPECT_TRUE(reads[0].status.ok());
+  EXPECT_EQ(one, "789");
+  EXPECT_EQ(reads[1].status.code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(reads[1].status.message(), "4 bytes there leave the device, which has 10");
+  EXPECT_TRUE(reads[2].status.ok());
+  EXPECT_EQ(two, "0123");
+}
+
+TEST(FileDevice, Ranges) {
+  auto device = OpenFileDevice(MakeFile("ranges", "0123456789"));
+  absl::Status status;
+  EXPECT_EQ(ReadAt(**device, 9, 1, &status), "9");
+  EXPECT_TRUE(status.ok());
+  ReadAt(**device, 10, 0, &status);
+  EXPECT_TRUE(status.ok());
+  for (uint64_t offset : {uint64_t{10}, uint64_t{11}, uint64_t{1} << 63, ~uint64_t{0}}) {
+    ReadAt(**device, offset, 1, &status);
+    EXPECT_EQ(status.code(), absl::StatusCode::kOutOfRange) << offset;
+  }
+}
+
+// More pieces than one call takes, of odd lengths, some of them empty.
+TEST(FileDevice, ManySegments) {
+  std::string contents;
+  for (int i = 0; i < 3 * IOV_MAX; ++i) contents.push_back(static_cast<char>('a' + i % 23));
+  auto device = OpenFileDevice(MakeFile("segments", contents));
+  std::string copy(contents.size(), '?');
+  DeviceRead read;
+  for (size_t at = 0; at < copy.size();) {
+    const size_t length = at % 7 == 3 ? 0 : 1;
+    read.segments.push_back({reinterpret_cast<std::byte*>(&copy[at]), length});
+    if (length == 0) read.segments.push_back({reinterpret_cast<std::byte*>(&copy[at]), 1});
+    ++at;
+  }
+  ASSERT_GT(read.segments.size(), 3 * IOV_MAX);
+  (*device)->Read(absl::MakeSpan(&read, 1));
+  EXPECT_TRUE(read.status.ok()) << read.status;
+  EXPECT_EQ(copy, contents);
+}
+
+TEST(FileDevice, Writes) {
+  const std::string path = MakeFile("writes", "0123456789");
+  auto device = OpenFileDevice(path, {.writable = true});
+  ASSERT_TRUE(device.ok()) << device.status();
+  EXPECT_TRUE(WriteAt(**device, 3, "abc").ok());
+  EXPECT_EQ(WriteAt(**device, 8, "abc").code(), absl::StatusCode::kOutOfRange);
+  absl::Status status;
+  EXPECT_EQ(ReadAt(**device, 0, 10, &status), "012abc6789");
+  struct stat info;
+  ASSERT_EQ(stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_size, 10);  // a file does not grow
+}
+
+TEST(FileDevice, ReadOnly) {
+  auto device = OpenFileDevice(MakeFile("read_only", "0123456789"));
+  EXPECT_EQ(WriteAt(**device, 0, "a").code(), absl::StatusCode::kPermissionDenied);
+  absl::Status status;
+  EXPECT_EQ(ReadAt(**device, 0, 1, &status), "0");
+}
+
+TEST(FileDevice, ShrinksWhileOpen) {
+  const std::string path = MakeFile("shrinks", "0123456789");
+  auto device = OpenFileDevice(path);
+  ASSERT_EQ(truncate(path.c_str(), 4), 0);
+  absl::Status status;
+  ReadAt(**device, 2, 5, &status);
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(status.message(), "read ended early at 4");
+}
+
+TEST(FileDevice, ErrnoIsToldOf) {
+  auto device = OpenFileDevice(MakeFile("errno", "0123456789"));
+  DeviceRead read{.offset = 0, .segments = {{reinterpret_cast<std::byte*>(8), 4}}};
+  (*device)->Read(absl::MakeSpan(&read, 1));  // the kernel refuses the address
+  EXPECT_EQ(read.status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(read.status.message(), "read error: Bad address");
+}
+
+TEST(FileDevice, OpenErrors) {
+  const std::string directory = TempPath("directory");
+  mkdir(directory.c_str(), 0700);
+  const std::string pipe = TempPath("pipe");
+  mkfifo(pipe.c_str(), 0600);
+  struct {
+    std::string path;
+    bool writable;
+    absl::StatusCode code;
+    const char* message;
+  } const cases[] = {
+      {TempPath("nothing"), false, absl::StatusCode::kNotFound, "No such file or directory"},
+      {MakeFile("file", "x") + "/below", false, absl::StatusCode::kNotFound, "Not a directory"},
+      {"", false, absl::StatusCode::kNotFound, "No such file or directory"},
+      {directory, false, absl::StatusCode::kInvalidArgument, "is a directory"},
+      {directory, true, absl::StatusCode::kInvalidArgument, "Is a directory"},
+      {pipe, false, absl::StatusCode::kInvalidArgument, "is neither a file nor a block device"},
+      {"/dev/null", false, absl::StatusCode::kInvalidArgument,
+       "is neither a file nor a block device"},
+      {TempPath(std::string(300, 'n')), false, absl::StatusCode::kInvalidArgument,
+       "File name too long"},
+  };
+  for (const auto& c : cases) {
+    const absl::Status status = OpenFileDevice(c.path, {.writable = c.writable}).status();
+    EXPECT_EQ(status.code(), c.code) << status;
+    EXPECT_THAT(std::string(status.message()), StartsWith(c.path + ": "));
+    EXPECT_THAT(std::string(status.message()), HasSubstr(c.message));
+  }
+}
+
+TEST(FileDevice, PermissionDenied) {
+  if (geteuid() == 0) GTEST_SKIP() << "root may read everything";
+  const std::string path = MakeFile("secret", "x");
+  ASSERT_EQ(chmod(path.c_str(), 0), 0);
+  EXPECT_EQ(OpenFileDevice(path).status().code(), absl::StatusCode::kPermissionDenied);
+}
+
+}  // namespace
+}  // namespace ebcache

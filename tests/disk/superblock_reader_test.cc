@@ -1,0 +1,169 @@
+// Which copy of a superblock is taken, and what is said when none can be.
+
+#include "lib/disk/superblock_reader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+
+#include "tests/disk/format_bytes.h"
+#include "tests/disk/memory_device.h"
+
+namespace ebcache::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+constexpr uint64_t kMiB = uint64_t{1} << 20;
+constexpr uint64_t kGiB = uint64_t{1} << 30;
+
+// A device with all the copies that fit.
+void StoreSuperblocks(MemoryDevice& device, Superblock sb) {
+  sb.device.total_bytes = device.size_bytes();
+  for (uint64_t offset : kSuperblockOffsets) {
+    if (offset + kSuperblockBytes > device.size_bytes()) break;
+    device.Store(offset, SuperblockBytes(sb, offset));
+  }
+}
+
+std::string ErrorOf(MemoryDevice& device, absl::StatusCode code) {
+  const absl::Status status = ReadSuperblock(device).status();
+  EXPECT_EQ(status.code(), code) << status;
+  return std::string(status.message());
+}
+
+TEST(SuperblockReader, ReadsTheCopiesThatFit) {
+  const std::pair<uint64_t, size_t> cases[] = {
+      {65536 + 4096, 1}, {64 * kMiB + 4095, 1}, {64 * kMiB + 4096, 2}, {256 * kGiB + 4096, 3}};
+  for (auto [size, copies] : cases) {
+    MemoryDevice device("disk", size);
+    StoreSuperblocks(device, SoundSuperblock());
+    const absl::StatusOr<DeviceSuperblock> found = ReadSuperblock(device);
+    ASSERT_TRUE(found.ok()) << found.status();
+    EXPECT_EQ(found->superblock.bytenr, 65536);
+    EXPECT_THAT(found->warnings, IsEmpty());
+    EXPECT_EQ(device.reads().size(), copies) << size;
+  }
+}
+
+TEST(SuperblockReader, AGoodMirrorStandsIn) {
+  MemoryDevice device("disk0.img", kGiB);
+  StoreSuperblocks(device, SoundSuperblock());
+  device.Flip(65536 + 300);
+  const absl::StatusOr<DeviceSuperblock> found = ReadSuperblock(device);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->superblock.bytenr, 64 * kMiB);
+  EXPECT_THAT(
+      found->warnings,
+      ElementsAre(StartsWith("disk0.img: superblock at 65536: checksum mismatch (crc32c)")));
+}
+
+TEST(SuperblockReader, ABadMirrorIsMentioned) {
+  MemoryDevice device("disk0.img", kGiB);
+  StoreSuperblocks(device, SoundSuperblock());
+  device.FailReadsAt(64 * kMiB, 4096);
+  const absl::StatusOr<DeviceSuperblock> found = ReadSuperblock(device);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->superblock.bytenr, 65536);
+  EXPECT_THAT(found->warnings, ElementsAre("disk0.img: superblock at 67108864: bad sector"));
+}
+
+TEST(SuperblockReader, TheNewestWins) {
+  MemoryDevice device("disk", kGiB);
+  StoreSuperblocks(device, SoundSuperblock());
+  Superblock newer = SoundSuperblock();
+  newer.generation = 8;
+  device.Store(64 * kMiB, SuperblockBytes(newer, 64 * kMiB));
+  EXPECT_EQ(ReadSuperblock(device)->superblock.generation, 8);
+}
+
+// An fsync writes the log's root to the primary alone, in the same generation.
+TEST(SuperblockReader, OfEquallyNewOnesThePrimary) {
+  MemoryDevice device("disk", kGiB);
+  StoreSuperblocks(device, SoundSuperblock());
+  Superblock with_log = SoundSuperblock();
+  with_log.log_root = 40960;
+  device.Store(65536, SuperblockBytes(with_log));
+  EXPECT_EQ(ReadSuperblock(device)->superblock.log_root, 40960);
+}
+
+TEST(SuperblockReader, LeftOversBehindTheFilesystemAreNotLookedAt) {
+  MemoryDevice device("disk", kGiB);
+  Superblock old = SoundSuperblock();
+  old.generation = 1000;
+  StoreSuperblocks(device, old);
+  Superblock small = SoundSuperblock();
+  small.device.total_bytes = 32 * kMiB;
+  device.Store(65536, SuperblockBytes(small));
+  const absl::StatusOr<DeviceSuperblock> found = ReadSuperblock(device);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->superblock.generation, 7);
+  EXPECT_THAT(found->warnings, IsEmpty());
+}
+
+TEST(SuperblockReader, LeftOversOfAnotherFilesystemDoNotTakeOver) {
+  MemoryDevice device("disk", kGiB);
+  Superblock other = SoundSuperblock();
+  other.generation = 1000;
+  other.fsid = other.device.fsid = UuidOf(0x99);
+  StoreSuperblocks(device, other);
+  Superblock sb = SoundSuperblock();
+  sb.device.total_bytes = kGiB;
+  device.Store(65536, SuperblockBytes(sb));
+  const absl::StatusOr<DeviceSuperblock> found = ReadSuperblock(device);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->superblock.generation, 7);
+  EXPECT_THAT(found->warnings, ElementsAre("disk: superblock at 67108864: of another filesystem, "
+                                           "99999999-9999-9999-9999-999999999999"));
+}
+
+TEST(SuperblockReader, AllBad) {
+  MemoryDevice device("disk0.img", kGiB);
+  StoreSuperblocks(device, SoundSuperblock());
+  device.Flip(65536 + 300);
+  Superblock sb = SoundSuperblock();
+  sb.node_bytes = 0;
+  device.Store(64 * kMiB, SuperblockBytes(sb, 64 * kMiB));
+  const std::string message = ErrorOf(device, absl::StatusCode::kDataLoss);
+  EXPECT_THAT(message, StartsWith("disk0.img: superblock at 65536: checksum mismatch (crc32c): "));
+  EXPECT_THAT(message, HasSubstr("; superblock at 67108864: node size 0 is no power of two"));
+}
+
+TEST(SuperblockReader, NotBtrfs) {
+  MemoryDevice empty("empty", 0);
+  EXPECT_EQ(ErrorOf(empty, absl::StatusCode::kDataLoss),
+            "empty: not a btrfs filesystem: 0 bytes, too small for the superblock at 65536");
+  MemoryDevice small("small", 65536 + 4095);
+  EXPECT_THAT(ErrorOf(small, absl::StatusCode::kDataLoss), HasSubstr("69631 bytes, too small"));
+  MemoryDevice blank("blank", kGiB);
+  EXPECT_EQ(ErrorOf(blank, absl::StatusCode::kDataLoss),
+            "blank: not a btrfs filesystem: no superblock magic at 65536");
+}
+
+TEST(SuperblockReader, ReadErrorsAreNotCalledDamage) {
+  MemoryDevice device("disk", 8 * kMiB);
+  StoreSuperblocks(device, SoundSuperblock());
+  device.FailRead(1);
+  EXPECT_EQ(ErrorOf(device, absl::StatusCode::kUnavailable),
+            "disk: superblock at 65536: injected read error");
+}
+
+TEST(SuperblockReader, AFeatureIsNoDamage) {
+  MemoryDevice device("disk", kGiB);
+  StoreSuperblocks(device, SoundSuperblock());
+  Superblock zoned = SoundSuperblock();
+  zoned.incompat_flags |= static_cast<uint64_t>(IncompatFlag::kZoned);
+  zoned.generation = 8;
+  device.Store(65536, SuperblockBytes(zoned));
+  // The mirror is sound, older and knows nothing of zones.
+  EXPECT_EQ(ErrorOf(device, absl::StatusCode::kUnimplemented),
+            "disk: superblock at 65536: uses features that cannot be read: zoned");
+}
+
+}  // namespace
+}  // namespace ebcache::testing

@@ -1,0 +1,303 @@
+// Opening volumes: which devices go together, and what is said when they do not.
+
+#include "ebcache/volume.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/disk/buffer_pool.h"
+#include "tests/disk/format_bytes.h"
+#include "tests/disk/memory_device.h"
+#include "tests/disk/mkfs_image.h"
+#include "tests/disk/test_volume.h"
+
+namespace ebcache::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr uint64_t kMiB = uint64_t{1} << 20;
+
+// A device of 32 MiB, so with one superblock, as device `id` of SoundSuperblock's filesystem.
+struct DeviceShape {
+  std::string name = "disk0.img";
+  uint64_t id = 1;
+  uint64_t size_bytes = 32 * kMiB;
+};
+std::unique_ptr<BlockDevice> DeviceWith(Superblock sb, const DeviceShape& shape = {}) {
+  sb.device.id = shape.id;
+  sb.device.uuid = DeviceUuid(shape.id);
+  sb.device.total_bytes = 32 * kMiB;
+  auto device = std::make_unique<MemoryDevice>(shape.name, shape.size_bytes);
+  device->Store(kSuperblockOffsets[0], SuperblockBytes(sb));
+  return device;
+}
+
+template <typename... Devices>
+absl::StatusOr<std::unique_ptr<Volume>> OpenWith(VolumeOptions options, Devices... devices) {
+  std::vector<std::unique_ptr<BlockDevice>> all;
+  (all.push_back(std::move(devices)), ...);
+  return Volume::Open(std::move(all), std::move(options));
+}
+template <typename... Devices>
+std::string OpenError(absl::StatusCode code, Devices... devices) {
+  const absl::Status status = OpenWith({}, std::move(devices)...).status();
+  EXPECT_EQ(status.code(), code) << status;
+  return std::string(status.message());
+}
+
+Superblock TwoDevices() {
+  Superblock sb = SoundSuperblock();
+  sb.num_devices = 2;
+  sb.system_chunk_array = SystemChunkArrayOf({SoundChunk(RaidProfile::kRaid1, 22020096, 8 * kMiB)});
+  return sb;
+}
+
+TEST(VolumeOpen, OneDevice) {
+  auto volume = OpenWith({}, DeviceWith(SoundSuperblock()));
+  ASSERT_TRUE(volume.ok()) << volume.status();
+  EXPECT_EQ((*volume)->superblock().label, "sound");
+  EXPECT_THAT((*volume)->superblock_warnings(), IsEmpty());
+  EXPECT_THAT((*volume)->missing_devices(), IsEmpty());
+  ASSERT_EQ((*volume)->chunks().size(), 1);
+  EXPECT_EQ((*volume)->chunks()[0]->logical, 22020096);
+}
+
+TEST(VolumeOpen, NoDevices) {
+  EXPECT_EQ(OpenError(absl::StatusCode::kInvalidArgument), "no devices given");
+}
+
+TEST(VolumeOpen, TheErrorOfTheDeviceThatHasOne) {
+  EXPECT_EQ(OpenError(absl::StatusCode::kDataLoss, DeviceWith(TwoDevices()),
+                      std::make_unique<MemoryDevice>("text", 100000)),
+            "text: not a btrfs filesystem: no superblock magic at 65536");
+}
+
+TEST(VolumeOpen, AnotherFilesystem) {
+  Superblock other = TwoDevices();
+  other.fsid = other.device.fsid = UuidOf(0x99);
+  EXPECT_EQ(OpenError(absl::StatusCode::kInvalidArgument, DeviceWith(TwoDevices()),
+                      DeviceWith(other, {.name = "disk1.img", .id = 2})),
+            "disk1.img: of another filesystem, 99999999-9999-9999-9999-999999999999, than "
+            "disk0.img, 11111111-1111-1111-1111-111111111111");
+}
+
+TEST(VolumeOpen, TheSameDeviceTwice) {
+  EXPECT_EQ(OpenError(absl::StatusCode::kInvalidArgument, DeviceWith(TwoDevices()),
+                      DeviceWith(TwoDevices(), {.name = "copy.img"})),
+            "copy.img: has device id 1, as has disk0.img");
+}
+
+TEST(VolumeOpen, Truncated) {
+  EXPECT_EQ(OpenError(absl::StatusCode::kDataLoss,
+                      DeviceWith(SoundSuperblock(), {.size_bytes = 8 * kMiB})),
+            "disk0.img: truncated: 8388608 bytes, its superblock says 33554432");
+}
+
+TEST(VolumeOpen, BadSystemChunks) {
+  Superblock sb = SoundSuperblock();
+  Chunk chunk = SoundChunk(RaidProfile::kSingle, 22020096, 8 * kMiB);
+  chunk.stripe_bytes = uint64_t{1} << 45;
+  sb.system_chunk_array = SystemChunkArrayOf({chunk});
+  EXPECT_EQ(OpenError(absl::StatusCode::kDataLoss, DeviceWith(sb)),
+            "disk0.img: system chunk array at byte 0: chunk 22020096: stripe length 35184372088832 "
+            "is not 65536");
+  sb.system_chunk_array =
+      SystemChunkArrayOf({SoundChunk(RaidProfile::kSingle, 22020096, 8 * kMiB),
+                          SoundChunk(RaidProfile::kSingle, 22020096 + 4096, 8 * kMiB)});
+  EXPECT_THAT(OpenError(absl::StatusCode::kDataLoss, DeviceWith(sb)),
+              HasSubstr("disk0.img: system chunk array: chunk 22024192, length 8388608, type 0x2 "
+                        "overlaps chunk 22020096"));
+}
+
+TEST(VolumeOpen, UnknownCompatRoFeaturesForbidWriting) {
+  Superblock sb = SoundSuperblock();
+  sb.compat_ro_flags = 1 << 20;
+  EXPECT_TRUE(OpenWith({}, DeviceWith(sb)).ok());
+  const absl::Status status = OpenWith({.writable = true}, DeviceWith(sb)).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(status.message(), "disk0.img: cannot be written: unknown compat_ro features 0x100000");
+}
+
+TEST(VolumeOpen, TheNewestDeviceLeads) {
+  Superblock newer = TwoDevices();
+  newer.generation = 9;
+  auto volume =
+      OpenWith({}, DeviceWith(TwoDevices()), DeviceWith(newer, {.name = "disk1.img", .id = 2}));
+  ASSERT_TRUE(volume.ok()) << volume.status();
+  EXPECT_EQ((*volume)->superblock().generation, 9);
+  EXPECT_THAT((*volume)->superblock_warnings(),
+              ElementsAre("disk0.img: superblock of generation 7, that of disk1.img is 9"));
+}
+
+TEST(VolumeOpen, MissingDevices) {
+  auto volume = OpenWith({}, DeviceWith(TwoDevices(), {.id = 2}));
+  ASSERT_TRUE(volume.ok()) << volume.status();
+  EXPECT_THAT((*volume)->missing_devices(), ElementsAre(1));
+  ASSERT_TRUE((*volume)->AddDevice({.id = 3, .total_bytes = 1, .uuid = DeviceUuid(3)}).ok());
+  EXPECT_THAT((*volume)->missing_devices(), ElementsAre(1, 3));
+}
+
+// The number was given away again: what has it now is not the device that the chunk means.
+TEST(VolumeOpen, AnIdWithAnotherUuidIsMissing) {
+  Superblock sb = TwoDevices();
+  Chunk chunk = SoundChunk(RaidProfile::kRaid1, 22020096, 8 * kMiB);
+  chunk.stripes[1].device_uuid = UuidOf(0x55);
+  sb.system_chunk_array = SystemChunkArrayOf({chunk});
+  auto volume = OpenWith({}, DeviceWith(sb), DeviceWith(sb, {.name = "disk1.img", .id = 2}));
+  ASSERT_TRUE(volume.ok()) << volume.status();
+  EXPECT_THAT((*volume)->missing_devices(), ElementsAre(2));
+  EXPECT_EQ((*(*volume)->Map(22020096, 4096))[1].device, nullptr);
+}
+
+TEST(Volume, AddDevice) {
+  auto volume = OpenWith({}, DeviceWith(SoundSuperblock()));
+  EXPECT_TRUE(
+      (*volume)->AddDevice({.id = 1, .total_bytes = 32 * kMiB, .uuid = DeviceUuid(1)}).ok());
+  const absl::Status status =
+      (*volume)->AddDevice({.id = 1, .total_bytes = 32 * kMiB + 1, .uuid = DeviceUuid(1)});
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(status.message(), "disk0.img: has 33554432 bytes, the chunk tree says 33554433");
+}
+
+TEST(Volume, AddChunk) {
+  auto volume = OpenWith({}, DeviceWith(SoundSuperblock()));
+  EXPECT_TRUE((*volume)->AddChunk(SoundChunk(RaidProfile::kSingle, 22020096, 8 * kMiB)).ok());
+  EXPECT_EQ((*volume)->chunks().size(), 1);
+  EXPECT_EQ((*volume)->AddChunk(SoundChunk(RaidProfile::kSingle, 20 * kMiB, 8 * kMiB)).code(),
+            absl::StatusCode::kDataLoss);
+  EXPECT_TRUE((*volume)->AddChunk(SoundChunk(RaidProfile::kRaid5, kMiB, 8 * kMiB, 3)).ok());
+  EXPECT_THAT((*volume)->missing_devices(), ElementsAre(2, 3));
+}
+
+TEST(Volume, MixedGroupsNeedTheFeature) {
+  Chunk mixed = SoundChunk(RaidProfile::kSingle, 64 * kMiB, 8 * kMiB);
+  mixed.type = kBlockGroupData | kBlockGroupMetadata;
+  Superblock sb = SoundSuperblock();
+  EXPECT_EQ((*OpenWith({}, DeviceWith(sb)))->AddChunk(mixed).message(),
+            "chunk 67108864: type 0x5 is mixed, and the filesystem has no mixed groups");
+  sb.incompat_flags |= static_cast<uint64_t>(IncompatFlag::kMixedGroups);
+  EXPECT_TRUE((*OpenWith({}, DeviceWith(sb)))->AddChunk(mixed).ok());
+}
+
+TEST(Volume, MapErrorsNameTheAddress) {
+  auto volume = OpenWith({}, DeviceWith(SoundSuperblock()));
+  ASSERT_TRUE((*volume)->AddChunk(SoundChunk(RaidProfile::kRaid6, kMiB, 8 * kMiB, 3)).ok());
+  EXPECT_EQ((*volume)->Map(4096, 1).status().message(), "address 4096: no chunk at this address");
+  EXPECT_THAT(std::string((*volume)->Map(kMiB, 4096).status().message()),
+              HasSubstr("address 1048576: in chunk 1048576, length 8388608, type 0x102: RAID6 "
+                        "cannot be read yet"));
+  const auto extents = (*volume)->Map(22020096 + 4096, 4096);
+  ASSERT_TRUE(extents.ok()) << extents.status();
+  ASSERT_EQ(extents->size(), 1);
+  EXPECT_EQ((*extents)[0].device_id, 1);
+  EXPECT_EQ((*extents)[0].device->name(), "disk0.img");
+  EXPECT_EQ((*extents)[0].physical, kMiB + 4096);
+}
+
+TEST(Volume, ValidateAndCheckParentNameTheBlock) {
+  auto volume = OpenWith({}, DeviceWith(SoundSuperblock()));
+  BufferPool pool;
+  const ExtentBufferRef buffer = pool.Make(65536, BlockAt(65536));
+  EXPECT_EQ((*volume)->Validate(*buffer, nullptr), absl::OkStatus());
+  EXPECT_EQ((*volume)->CheckParent(*buffer, {.level = 0}), absl::OkStatus());
+  const ParentCheck wrong{.generation = 8};
+  EXPECT_EQ((*volume)->CheckParent(*buffer, wrong).message(),
+            "block 65536: generation 7, the parent expects 8");
+  EXPECT_EQ((*volume)->Validate(*buffer, &wrong).message(),
+            "block 65536: generation 7, the parent expects 8");
+}
+
+// ---- Images of mkfs.btrfs -----------------------------------------------------------------------
+
+struct MkfsCase {
+  const char* options;
+  int devices;
+};
+
+class VolumeOnImage : public ::testing::TestWithParam<MkfsCase> {};
+
+// Reads the roots of the chunk tree and of the root tree through a cache, checked in all ways.
+TEST_P(VolumeOnImage, ReadsTheRoots) {
+  if (!HaveMkfs()) GTEST_SKIP() << "mkfs.btrfs is not installed";
+  const std::vector<std::string> paths = MakeImages(GetParam().options, GetParam().devices);
+  ASSERT_EQ(paths.size(), GetParam().devices);
+  std::vector<std::unique_ptr<BlockDevice>> devices;
+  for (const std::string& path : paths) devices.push_back(*OpenFileDevice(path));
+  std::vector<std::string> damage;
+  auto opened =
+      Volume::Open(std::move(devices),
+                   {.on_damage = [&](const MirrorDamage& d) { damage.push_back(d.ToString()); }});
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  Volume& volume = **opened;
+  const Superblock& sb = volume.superblock();
+  EXPECT_THAT(volume.superblock_warnings(), IsEmpty());
+  EXPECT_THAT(volume.missing_devices(), IsEmpty());
+  BufferCache cache({.node_bytes = sb.node_bytes}, &volume);
+
+  const ParentCheck chunk_check{
+      .level = sb.chunk_root_level, .generation = sb.chunk_root_generation, .owner = kChunkTreeId};
+  const auto chunk_root = cache.ReadBlock(sb.chunk_root, &chunk_check);
+  ASSERT_TRUE(chunk_root.ok()) << chunk_root.status();
+  ASSERT_EQ(sb.chunk_root_level, 0);
+  for (uint32_t slot = 0; slot < Header(**chunk_root).item_count(); ++slot) {
+    const ItemHead item = LoadItemHead(**chunk_root, slot);
+    Bytes data(item.size);
+    ASSERT_TRUE((*chunk_root)->Read(item.offset, absl::MakeSpan(data)).ok());
+    if (item.key.type == kDevItemType) {
+      const absl::StatusOr<DeviceItem> device = ParseDeviceItem(data);
+      ASSERT_TRUE(device.ok()) << device.status();
+      EXPECT_EQ(volume.AddDevice(*device), absl::OkStatus());
+    } else if (item.key.type == kChunkItemType) {
+      const absl::StatusOr<Chunk> chunk = ParseChunkItem(item.key.offset, data, sb.sector_bytes);
+      ASSERT_TRUE(chunk.ok()) << chunk.status();
+      EXPECT_EQ(volume.AddChunk(*chunk), absl::OkStatus());
+    }
+  }
+  EXPECT_GE(volume.chunks().size(), 1);
+  EXPECT_THAT(volume.missing_devices(), IsEmpty());
+
+  const ParentCheck root_check{
+      .level = sb.root_level, .generation = sb.generation, .owner = kRootTreeId};
+  const auto root = cache.ReadBlock(sb.root, &root_check);
+  ASSERT_TRUE(root.ok()) << root.status();
+  for (uint32_t slot = 0; slot < Header(**root).item_count(); ++slot) {
+    const ItemHead item = LoadItemHead(**root, slot);
+    if (item.key.type != kRootItemType) continue;
+    Bytes data(item.size);
+    ASSERT_TRUE((*root)->Read(item.offset, absl::MakeSpan(data)).ok());
+    const absl::StatusOr<RootItem> tree = ParseRootItem(data);
+    ASSERT_TRUE(tree.ok()) << tree.status();
+    const ParentCheck check{
+        .level = tree->level, .generation = tree->generation, .owner = item.key.objectid};
+    const auto block = cache.ReadBlock(tree->bytenr, &check);
+    EXPECT_TRUE(block.ok()) << TreeName(item.key.objectid) << ": " << block.status();
+  }
+  EXPECT_THAT(damage, IsEmpty());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Images, VolumeOnImage,
+    ::testing::Values(MkfsCase{"-n 4096", 1}, MkfsCase{"-n 65536", 1}, MkfsCase{"--csum xxhash", 1},
+                      MkfsCase{"--csum sha256", 1}, MkfsCase{"--csum blake2", 1},
+                      MkfsCase{"-m single", 1}, MkfsCase{"--mixed", 1},
+                      MkfsCase{"-m raid0 -d raid0", 3}, MkfsCase{"-m raid1", 2},
+                      MkfsCase{"-m raid1c3", 3}, MkfsCase{"-m raid1c4", 4},
+                      MkfsCase{"-m raid10 -d raid10", 4}, MkfsCase{"-m raid1 -d raid5", 3}),
+    [](const auto& info) {
+      std::string name;
+      for (const char* c = info.param.options; *c != '\0'; ++c) {
+        if (std::isalnum(static_cast<unsigned char>(*c))) name.push_back(*c);
+      }
+      return name;
+    });
+
+}  // namespace
+}  // namespace ebcache::testing
