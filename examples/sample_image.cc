@@ -92,7 +92,7 @@ absl::StatusOr<TemporaryDirectory> TemporaryDirectory::Create() {
 
 TemporaryDirectory::~TemporaryDirectory() {
   std::error_code ignored;  // nobody is left to be told
-  if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  if (!path_.empty() && !keep_) std::filesystem::remove_all(path_, ignored);
 }
 
 absl::Status MakeFiles(const std::string& directory, uint64_t files,

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ebcache::examples {
@@ -17,19 +18,19 @@ namespace ebcache::examples {
 class TemporaryDirectory {
  public:
   static absl::StatusOr<TemporaryDirectory> Create();
-  TemporaryDirectory(TemporaryDirectory&& other) noexcept : path_(std::move(other.path_)) {
-    other.path_.clear();
-  }
+  TemporaryDirectory(TemporaryDirectory&& other) noexcept
+      : path_(std::exchange(other.path_, "")), keep_(other.keep_) {}
   TemporaryDirectory& operator=(TemporaryDirectory&&) = delete;
   ~TemporaryDirectory();
 
   const std::string& path() const { return path_; }
   // Leaves the directory where it is.
-  void Keep() { path_.clear(); }
+  void Keep() { keep_ = true; }
 
  private:
   explicit TemporaryDirectory(std::string path) : path_(std::move(path)) {}
-  std::string path_;  // empty: nothing to remove
+  std::string path_;  // empty when moved from
+  bool keep_ = false;
 };
 
 // Fills `directory` with `files` files of up to some kilobytes, a few hundred to a subdirectory.

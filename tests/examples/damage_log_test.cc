@@ -1,0 +1,106 @@
+#include "examples/damage_log.h"
+
+#include <absl/status/status.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+
+#include "ebcache/btree.h"
+#include "ebcache/buffer_cache.h"
+#include "tests/btree/memory_tree.h"
+
+namespace ebcache::examples {
+namespace {
+
+using ebcache::testing::BuildTree;
+using ebcache::testing::BuiltTree;
+using ebcache::testing::MemoryDisk;
+using ebcache::testing::NumberedItems;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+MirrorDamage BadMirror(uint64_t logical, int mirror) {
+  return {.logical = logical,
+          .mirror = mirror,
+          .device_id = 1,
+          .device = "disk0.img",
+          .physical = logical + 1000,
+          .reason = "checksum mismatch (crc32c)"};
+}
+
+WalkDamage Lost(uint64_t logical) {
+  return {.tree = kFsTreeId,
+          .level = 1,
+          .logical = logical,
+          .status = absl::DataLossError("no good copy: and so on")};
+}
+
+class DamageLogTest : public ::testing::Test {
+ protected:
+  // Tells the log that a walk has come to the (only) block of the tree.
+  void Visit() {
+    const ExtentBufferRef block = *cache_.ReadBlock(built_.root.bytenr);
+    log_.NoteGoodBlock(built_.root, *block);
+  }
+
+  MemoryDisk disk_;
+  BuiltTree built_ = BuildTree(disk_, NumberedItems(1));
+  BufferCache cache_{{.node_bytes = 4096, .allocator = nullptr}, &disk_};
+  DamageLog log_;
+};
+
+TEST_F(DamageLogTest, NothingToTell) {
+  Visit();
+  EXPECT_THAT(log_.lost(), IsEmpty());
+  EXPECT_THAT(log_.recovered(), IsEmpty());
+}
+
+TEST_F(DamageLogTest, ARecoveredBlockIsToldOnceWithItsPlace) {
+  log_.NoteMirror(BadMirror(built_.root.bytenr, 1));
+  log_.NoteMirror(BadMirror(built_.root.bytenr, 1));  // read twice before the walk got to it
+  Visit();
+  log_.NoteMirror(BadMirror(built_.root.bytenr, 1));  // and once more for another tree
+  Visit();
+  ASSERT_THAT(log_.recovered(), SizeIs(1));
+  EXPECT_EQ(log_.recovered_count(), 1);
+  const BlockDamage& damage = log_.recovered()[0];
+  EXPECT_TRUE(damage.recovered);
+  EXPECT_EQ(damage.tree, kFsTreeId);
+  EXPECT_EQ(damage.level, 0);
+  EXPECT_THAT(damage.mirrors, SizeIs(1));
+  EXPECT_THAT(damage.ToString(), HasSubstr("tree FS_TREE, level 0, block "));
+  EXPECT_THAT(damage.ToString(), HasSubstr("mirror 1 on disk0.img at "));
+  EXPECT_EQ(log_.lost_count(), 0);
+}
+
+TEST_F(DamageLogTest, ALostBlockHasItsMirrors) {
+  log_.NoteMirror(BadMirror(4096, 1));
+  log_.NoteMirror(BadMirror(4096, 2));
+  log_.NoteMirror(BadMirror(8192, 1));
+  log_.NoteDamage(Lost(4096));
+  ASSERT_THAT(log_.lost(), SizeIs(1));
+  EXPECT_THAT(log_.lost()[0].mirrors, SizeIs(2));
+  EXPECT_EQ(log_.lost()[0].ToString(),
+            "tree FS_TREE, level 1, block 4096: no good copy: and so on");
+}
+
+TEST_F(DamageLogTest, WhatWasToldEarlyCountsOnce) {
+  log_.NoteEarly(Lost(4096));
+  log_.NoteDamage(Lost(4096));
+  log_.NoteDamage(Lost(8192));
+  EXPECT_EQ(log_.lost_count(), 2);
+  EXPECT_THAT(log_.lost(), SizeIs(2));
+}
+
+TEST_F(DamageLogTest, KeepsABoundedListAndCountsTheRest) {
+  constexpr uint64_t kLost = DamageLog::kKept + 17;
+  for (uint64_t i = 0; i < kLost; ++i) log_.NoteDamage(Lost(4096 * i));
+  EXPECT_EQ(log_.lost_count(), kLost);
+  EXPECT_THAT(log_.lost(), SizeIs(DamageLog::kKept));
+}
+
+}  // namespace
+}  // namespace ebcache::examples
