@@ -44,7 +44,8 @@ class Filesystem {
   // A missing device is no error while each block that is read has a copy elsewhere.
   static absl::StatusOr<std::unique_ptr<Filesystem>> Open(const std::vector<std::string>& paths,
                                                           FilesystemOptions options = {});
-  static absl::StatusOr<std::unique_ptr<Filesystem>> Open(
+  // The same, with devices of the caller's: wrapped, or made of memory.
+  static absl::StatusOr<std::unique_ptr<Filesystem>> OpenDevices(
       std::vector<std::unique_ptr<BlockDevice>> devices, FilesystemOptions options = {});
 
   // REQUIRES: no references to its blocks are left.

@@ -67,10 +67,10 @@ absl::StatusOr<std::unique_ptr<Filesystem>> Filesystem::Open(const std::vector<s
     if (!device.ok()) return device.status();
     devices.push_back(*std::move(device));
   }
-  return Open(std::move(devices), std::move(options));
+  return OpenDevices(std::move(devices), std::move(options));
 }
 
-absl::StatusOr<std::unique_ptr<Filesystem>> Filesystem::Open(
+absl::StatusOr<std::unique_ptr<Filesystem>> Filesystem::OpenDevices(
     std::vector<std::unique_ptr<BlockDevice>> devices, FilesystemOptions options) {
   if (devices.empty()) return absl::InvalidArgumentError("a filesystem needs at least one device");
   absl::StatusOr<std::unique_ptr<Volume>> volume =

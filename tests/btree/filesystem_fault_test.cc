@@ -34,7 +34,7 @@ struct Outcome {
 
 Outcome OpenAndWalk(MemoryDevice& device, std::shared_ptr<PageAllocator> allocator) {
   Outcome outcome;
-  absl::StatusOr<std::unique_ptr<Filesystem>> filesystem = Filesystem::Open(
+  absl::StatusOr<std::unique_ptr<Filesystem>> filesystem = Filesystem::OpenDevices(
       Borrow(device), {.cache = {.allocator = std::move(allocator)},
                        .on_damage = [&](const MirrorDamage&) { ++outcome.reports; }});
   outcome.error = filesystem.status();

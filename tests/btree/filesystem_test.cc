@@ -49,7 +49,7 @@ class FilesystemTest : public ::testing::Test {
   }
 
   std::unique_ptr<Filesystem> Open() {
-    absl::StatusOr<std::unique_ptr<Filesystem>> opened = Filesystem::Open(
+    absl::StatusOr<std::unique_ptr<Filesystem>> opened = Filesystem::OpenDevices(
         Borrow(*pristine_),
         {.cache = {.allocator = nullptr},
          .on_damage = [this](const MirrorDamage& damage) { mirrors_.push_back(damage); }});
@@ -227,7 +227,7 @@ TEST(FilesystemErrors, NameThePath) {
   EXPECT_TRUE(absl::IsNotFound(missing)) << missing;
   EXPECT_THAT(std::string(missing.message()), HasSubstr("/no/such/image"));
   EXPECT_TRUE(absl::IsInvalidArgument(
-      Filesystem::Open(std::vector<std::unique_ptr<BlockDevice>>()).status()));
+      Filesystem::OpenDevices(std::vector<std::unique_ptr<BlockDevice>>()).status()));
 }
 
 }  // namespace

@@ -1,0 +1,75 @@
+"""Documents against the tree: links lead somewhere, labels exist, and README's code compiles.
+
+By hand, from the top of the checkout: python3 tests/docs/docs_test.py
+"""
+
+import os
+import re
+import subprocess
+import tempfile
+import unittest
+
+DOCUMENTS = ["README.md", "CHANGELOG.md"] + sorted(
+    os.path.join("docs", name) for name in os.listdir("docs") if name.endswith(".md")
+)
+
+# What the snippets take for granted.
+STUBS = """
+int Fail(const absl::Status&) { return 1; }
+void Print(const ebcache::Key&, absl::Span<const std::byte>) {}
+void Use(...) {}
+"""
+PARAMETERS = "ebcache::BlockSource& my_source, absl::Span<const std::byte> header, uint64_t bytenr"
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+class DocumentsTest(unittest.TestCase):
+    def test_relative_links_lead_somewhere(self):
+        checked = 0
+        for path in DOCUMENTS:
+            for target in re.findall(r"\]\(([^)#]+)\)", read(path)):
+                if "://" in target:
+                    continue
+                full = os.path.normpath(os.path.join(os.path.dirname(path), target))
+                self.assertTrue(os.path.exists(full), f"{path} links to {target}")
+                checked += 1
+        self.assertGreater(checked, 0)
+
+    def test_no_path_leaves_the_checkout(self):
+        for path in DOCUMENTS:
+            self.assertNotRegex(read(path), r"\.\./\.\.|\(/(?!/)|/home/|/tmp/", path)
+
+    def test_headers_named_in_the_readme_exist(self):
+        named = set(re.findall(r"`([a-z0-9_]+\.h)`", read("README.md")))
+        self.assertGreater(len(named), 5)
+        for name in named:
+            self.assertTrue(os.path.exists(os.path.join("include/ebcache", name)), name)
+
+    def test_code_in_the_readme_compiles(self):
+        blocks = re.findall(r"```cpp\n(.*?)```", read("README.md"), re.S)
+        self.assertGreater(len(blocks), 1)
+        for number, block in enumerate(blocks):
+            includes = "\n".join(re.findall(r"^#include.*$", block, re.M))
+            body = re.sub(r"^#include.*$", "", block, flags=re.M)
+            body = re.sub(r"\)\s*\.\.\.", ") Use(verdict, buffers);", body)
+            source = (
+                f'{includes}\n#include "ebcache/filesystem.h"\n{STUBS}\n'
+                f"int Snippet{number}({PARAMETERS}) {{\n{body}\nreturn 0;\n}}\n"
+            )
+            with tempfile.NamedTemporaryFile("w", suffix=".cc") as file:
+                file.write(source)
+                file.flush()
+                done = subprocess.run(
+                    ["g++", "-std=c++20", "-fsyntax-only", "-w", "-Iinclude", file.name],
+                    capture_output=True,
+                    text=True,
+                )
+            self.assertEqual(done.returncode, 0, f"{block}\n{done.stderr}")
+
+
+if __name__ == "__main__":
+    unittest.main()
