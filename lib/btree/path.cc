@@ -18,14 +18,11 @@
 namespace ebcache {
 namespace {
 
-// [offset, offset + size) of a block where it lies, if it lies in one piece of memory.
+// [offset, offset + size) of a block where it lies; less of it when it is not in one piece.
 absl::Span<const std::byte> InPlace(const ExtentBuffer& buffer, size_t offset, size_t size) {
   if (buffer.contiguous() != nullptr) return {buffer.contiguous() + offset, size};
   for (absl::Span<const std::byte> segment : buffer.segments()) {
-    if (offset < segment.size()) {
-      return size <= segment.size() - offset ? segment.subspan(offset, size)
-                                             : absl::Span<const std::byte>();
-    }
+    if (offset < segment.size()) return segment.subspan(offset, size);
     offset -= segment.size();
   }
   return {};
@@ -84,7 +81,6 @@ absl::Status BTree::NextLeaf(Path& path) const {
 
 absl::Status BTree::Next(Path& path) const {
   EBCACHE_CHECK(path.leaf(), "Next needs a path that stands in a tree");
-  if (!path.valid()) return absl::OkStatus();
   if (++path.slots_[0]; path.valid()) return absl::OkStatus();
   return NextLeaf(path);
 }

@@ -76,11 +76,6 @@ absl::StatusOr<TreeRoot> ParseTreeRoot(const Key& key, absl::Span<const std::byt
   absl::StatusOr<RootItem> root = ParseRootItem(item);
   if (!root.ok()) return root.status();
   if (root->bytenr == 0) return absl::DataLossError("the root is at address 0");
-  if (root->level >= kMaxLevels || root->drop_level >= kMaxLevels) {
-    return absl::DataLossError(absl::StrCat("level ", root->level, ", drop level ",
-                                            root->drop_level, ": a tree has at most ", kMaxLevels,
-                                            " levels"));
-  }
   return TreeRoot{.id = key.objectid,
                   .key_offset = key.offset,
                   .bytenr = root->bytenr,

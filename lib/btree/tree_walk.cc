@@ -88,7 +88,6 @@ void Walk::Run() {
   for (int level = root_.level; level <= root_.level;) {
     Frame& frame = frames_[level];
     if (frame.next_result == frame.results.size() && !ReadBatch(level)) {
-      frame.node.Put();
       ++level;
       continue;
     }

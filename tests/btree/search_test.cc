@@ -169,8 +169,33 @@ TEST_F(SearchTest, PathIsEmptyAfterAFailedStep) {
 
 TEST_F(SearchTest, RootThatIsTooHigh) {
   TreeRoot root = Build(NumberedItems(3)).root();
-  root.level = kMaxLevels;
-  EXPECT_TRUE(absl::IsDataLoss(BTree(&cache_, root).Search(kMinKey).status()));
+  source_.set_checking(false);
+  for (uint8_t level : {8, 9, 255}) {
+    root.level = level;
+    EXPECT_TRUE(absl::IsDataLoss(BTree(&cache_, root).Search(kMinKey).status())) << int{level};
+  }
+}
+
+// What a parent says of its child is passed on, all of it.
+TEST_F(SearchTest, ChildrenThatAreNotWhatTheirParentSays) {
+  const BTree tree = Build(NumberedItems(30));
+  const uint64_t leaf = built_.levels[0][3];  // items 9 to 11
+  const auto error = [&] {
+    cache_.DropCaches();
+    return std::string(tree.Find(NumberedKey(10)).status().message());
+  };
+  EXPECT_EQ(error(), "");
+  source_.SetGeneration(leaf, 6);
+  EXPECT_THAT(error(), HasSubstr("wrong generation"));
+  source_.SetGeneration(leaf, 7);
+  source_.SetOwner(leaf, kExtentTreeId);
+  EXPECT_THAT(error(), HasSubstr("wrong owner"));
+  source_.SetOwner(leaf, kFsTreeId);
+  source_.SetLevel(leaf, 1);
+  EXPECT_THAT(error(), HasSubstr("wrong level"));
+  source_.SetLevel(leaf, 0);
+  source_.SetItem(leaf, 0, {264, kInodeItemType, 0}, 4096 - 13, "item number 9");
+  EXPECT_THAT(error(), HasSubstr("wrong first key"));
 }
 
 TEST_F(SearchTest, RootOnAnotherLevelThanItsItemSays) {

@@ -148,6 +148,21 @@ TEST_F(TreeWalkDamageTest, SeveralAtOnceInKeyOrder) {
   EXPECT_EQ(walk.visited.size(), kBlocks - 1 - 4 - 1);
 }
 
+TEST_F(TreeWalkDamageTest, WrongFirstKey) {
+  source_.SetItem(built_.levels[0][5], 0, {1000, kInodeItemType, 0}, 4096 - 13, "item number 5");
+  ExpectOneDamage(0, built_.levels[0][5], "wrong first key", 1);
+}
+
+// Visits and damage come in key order together, also where one batch would have both.
+TEST_F(TreeWalkDamageTest, ToldAmongTheVisits) {
+  const std::vector<uint64_t>& leaves = built_.levels[0];
+  source_.SetPointerBytenr(built_.levels[1][8], 1, leaves[0]);
+  const RecordingVisitor walk = Walk();
+  ASSERT_GE(walk.order.size(), 3);
+  EXPECT_EQ(std::vector<uint64_t>(walk.order.end() - 3, walk.order.end()),
+            std::vector<uint64_t>({leaves[24], leaves[0], leaves[26]}));
+}
+
 TEST_F(TreeWalkDamageTest, RootThatIsTooHigh) {
   TreeRoot root = built_.root;
   root.level = 255;
