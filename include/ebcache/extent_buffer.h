@@ -173,6 +173,7 @@ class alignas(64) ExtentBuffer {
   friend class DescriptorSlab;
   friend class BufferIndex;
   friend class ReclaimList;
+  friend class ExtentBufferPeer;  // tests, of the parts that have no cache around them
 
   ExtentBuffer() = default;
 

@@ -1,5 +1,7 @@
 // The index through the cache: hostile addresses, growth, leaves that come and go.
 
+#include "lib/cache/buffer_index.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,8 +11,18 @@
 #include <vector>
 
 #include "ebcache/buffer_cache.h"
+#include "lib/cache/descriptor_slab.h"
+#include "lib/cache/state_word.h"
 
 namespace ebcache {
+
+// Descriptors without a cache.
+class ExtentBufferPeer {
+ public:
+  static void SetStart(ExtentBuffer* buffer, uint64_t start) { buffer->start_ = start; }
+  static void Kill(ExtentBuffer* buffer) { buffer->state_.store(0); }
+};
+
 namespace {
 
 constexpr uint64_t kNode = 4096;
@@ -62,6 +74,32 @@ TEST(BufferIndex, DenseBlocksCostAboutTenBytesEach) {
   constexpr uint64_t kBlocks = 1 << 16;
   for (uint64_t i = 0; i < kBlocks; ++i) (void)*cache.Create(i * kNode);
   EXPECT_LE(cache.stats().index_bytes, 14 * kBlocks);
+}
+
+// A buffer died, and before it is out of the index its block is made anew: the newcomer replaces
+// it, and the burial of the dead one leaves the newcomer alone.
+TEST(BufferIndex, TheDeadTakeOutOnlyThemselves) {
+  DescriptorSlab slab(nullptr, 1, OsCalls::Real());
+  BufferIndex index(kNode, OsCalls::Real());
+  ExtentBuffer* dead = slab.Allocate();
+  ExtentBuffer* live = slab.Allocate();
+  ExtentBufferPeer::SetStart(dead, kNode);
+  ExtentBufferPeer::SetStart(live, kNode);
+  const auto grab = [](ExtentBuffer* there) {
+    return there->state().refs == 0 ? BufferIndex::Grab::kDead : BufferIndex::Grab::kTaken;
+  };
+  const uint64_t birth = state::Pack(state::BornMapped());
+  ExtentBuffer* existing = nullptr;
+  ASSERT_EQ(index.Insert(dead, birth, grab, &existing), BufferIndex::Insertion::kInserted);
+  ASSERT_EQ(index.Insert(live, birth, grab, &existing), BufferIndex::Insertion::kExists);
+  EXPECT_EQ(existing, dead);
+  ExtentBufferPeer::Kill(dead);
+  EXPECT_EQ(index.Find(kNode, grab), nullptr);
+  ASSERT_EQ(index.Insert(live, birth, grab, &existing), BufferIndex::Insertion::kInserted);
+  index.Remove(kNode, dead);
+  EXPECT_EQ(index.Find(kNode, grab), live);
+  index.Remove(kNode, live);
+  EXPECT_EQ(index.Find(kNode, grab), nullptr);
 }
 
 // Misses beside leaves that come and go: a block that is always there is always found.
