@@ -60,9 +60,8 @@ class FilesystemTest : public ::testing::Test {
   // Where the copies of a block are on the device.
   std::vector<uint64_t> CopiesOf(Filesystem& filesystem, uint64_t logical) {
     std::vector<uint64_t> copies;
-    for (const PhysicalExtent& extent : *filesystem.volume().Map(logical, 4096)) {
-      copies.push_back(extent.physical);
-    }
+    const std::vector<PhysicalExtent> extents = *filesystem.volume().Map(logical, 4096);
+    for (const PhysicalExtent& extent : extents) copies.push_back(extent.physical);
     return copies;
   }
 

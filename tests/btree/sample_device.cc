@@ -4,10 +4,10 @@
 #include <absl/types/span.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -34,12 +34,11 @@ std::string MakeFiles(int files) {
 std::unique_ptr<MemoryDevice> Load(const std::string& path) {
   auto device = std::make_unique<MemoryDevice>("sample", std::filesystem::file_size(path));
   std::ifstream file(path, std::ios::binary);
+  constexpr std::array<std::byte, 4096> kZeroes{};
   std::array<std::byte, 4096> page;
   for (uint64_t offset = 0; file.read(reinterpret_cast<char*>(page.data()), page.size());
        offset += page.size()) {
-    const bool zero =
-        std::all_of(page.begin(), page.end(), [](std::byte byte) { return byte == std::byte{0}; });
-    if (!zero) device->Store(offset, page);
+    if (std::memcmp(page.data(), kZeroes.data(), page.size()) != 0) device->Store(offset, page);
   }
   return device;
 }
@@ -55,7 +54,7 @@ std::vector<std::unique_ptr<BlockDevice>> Borrow(BlockDevice& device) {
 std::unique_ptr<MemoryDevice> MakeSampleDevice(const std::string& mkfs_options, int files) {
   const std::string directory = MakeFiles(files);
   const std::vector<std::string> images =
-      MakeImages(absl::StrCat(mkfs_options, " --rootdir ", directory));
+      MakeImages(absl::StrCat(mkfs_options, " --rootdir ", directory), 1, uint64_t{128} << 20);
   std::filesystem::remove_all(directory);
   if (images.empty()) return nullptr;
   std::unique_ptr<MemoryDevice> device = Load(images[0]);
