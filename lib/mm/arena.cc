@@ -2,7 +2,10 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
+
 #include "ebcache/check.h"
+#include "lib/mm/poison.h"
 
 namespace ebcache {
 namespace {
@@ -25,6 +28,7 @@ Arena::Arena(OsCalls* os, size_t bytes, size_t page_bytes)
 
 Arena::~Arena() {
   if (base() == nullptr) return;
+  UnpoisonPages(base(), used_bytes_);  // whoever is mapped here next starts afresh
   os_->Unmap(table_.load(std::memory_order_relaxed), table_bytes_);
   os_->Unmap(base(), bytes_);
 }
@@ -56,6 +60,7 @@ absl::Status Arena::Prepare(uint32_t end) {
     // Advice: a refusal costs speed, nothing else.
     os_->AdviseHugePages(base() + prepared_bytes_, wanted - prepared_bytes_);
     prepared_bytes_ = wanted;
+    used_bytes_ = std::max(used_bytes_, wanted);
   }
   return absl::OkStatus();
 }

@@ -56,6 +56,7 @@ class Arena final : public FrameSource {
   const size_t page_bytes_;
   const size_t table_bytes_;
   size_t prepared_bytes_ = 0;
+  size_t used_bytes_ = 0;  // the most that was ever prepared
   // Written once, under the depot's lock, before any frame is given out. Relaxed: who has a frame
   // has got it through that lock, or from somebody who did.
   std::atomic<std::byte*> base_{nullptr};

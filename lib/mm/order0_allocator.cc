@@ -11,6 +11,7 @@
 #include "lib/mm/allocator_base.h"
 #include "lib/mm/arena.h"
 #include "lib/mm/frame_depot.h"
+#include "lib/mm/poison.h"
 #include "lib/mm/thread_list.h"
 
 namespace ebcache {
@@ -51,6 +52,7 @@ class Order0 final : public AllocatorBase {
         arena_->frame(slot.pfn()).Store(state);
       }
     }
+    for (Folio slot : slots) UnpoisonPages(Address(slot), page_bytes());
     list->counters.allocated_folios.Add(wanted);
     list->counters.allocated_bytes.Add(wanted * page_bytes());
     return absl::OkStatus();
@@ -63,6 +65,7 @@ class Order0 final : public AllocatorBase {
     for (auto slot = slots.rbegin(); slot != slots.rend(); ++slot) {
       if (slot->empty()) continue;
       FrameOf(*slot).Free(order);
+      PoisonPages(Address(*slot), page_bytes());
       if (list->full()) depot_->Drain(*list);
       list->Push(slot->pfn());
       *slot = Folio();

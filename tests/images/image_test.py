@@ -49,6 +49,11 @@ def sanitizer():
     return None
 
 
+def arguments():
+    """What main() was given: `tree_stats`, `quickstart`, ..."""
+    return _ARGUMENTS
+
+
 def seeds():
     """For tests that draw at random: one for each round."""
     return range(_ARGUMENTS.seed, _ARGUMENTS.seed + _ARGUMENTS.rounds)
@@ -154,11 +159,13 @@ class _LoudResult(unittest.TextTestResult):
 def main():
     """Runs the tests of the calling script: our flags first, then those of unittest."""
     parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
-    parser.add_argument("--tree-stats", required=True, help="the program under test")
+    parser.add_argument(
+        "--tree-stats", required=True, type=os.path.abspath, help="the program under test"
+    )
+    parser.add_argument("--quickstart", type=os.path.abspath, help="the other one")
     parser.add_argument("--seed", type=int, default=1, help="first seed of random tests")
     parser.add_argument("--rounds", type=int, default=300, help="of random tests")
     _, rest = parser.parse_known_args(namespace=_ARGUMENTS)
-    _ARGUMENTS.tree_stats = os.path.abspath(_ARGUMENTS.tree_stats)
     unittest.main(
         argv=[sys.argv[0], *rest],
         verbosity=2,

@@ -268,6 +268,20 @@ TEST(Order0AllocatorTest, IdleThreadsHoldLittleBack) {
   Free(*allocator, all);
 }
 
+TEST(Order0AllocatorDeathTest, UseOfAFreePage) {
+#if !defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "only the address sanitizer sees it";
+#endif
+  const std::shared_ptr<PageAllocator> allocator = Order0Allocator();
+  std::vector<Folio> pages = Allocate(*allocator, 2);
+  volatile std::byte* const first = allocator->Address(pages[0]);
+  Free(*allocator, pages);
+  EXPECT_DEATH((void)first[100], "use-after-poison");
+  pages = Allocate(*allocator, 2);
+  (void)first[100];
+  Free(*allocator, pages);
+}
+
 size_t ResidentBytes() {
   size_t pages = 0, resident = 0;
   std::FILE* const file = std::fopen("/proc/self/statm", "r");
