@@ -17,7 +17,6 @@ bool SameStripe(const ChunkStripe& a, const ChunkStripe& b) {
 
 bool SameChunk(const Chunk& a, const Chunk& b) {
   return a.logical == b.logical && a.length == b.length && a.type == b.type &&
-         a.sub_stripes == b.sub_stripes &&
          std::equal(a.stripes.begin(), a.stripes.end(), b.stripes.begin(), b.stripes.end(),
                     SameStripe);
 }

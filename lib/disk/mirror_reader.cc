@@ -11,7 +11,6 @@
 #include "lib/disk/device_batch.h"
 #include "lib/disk/messages.h"
 #include "lib/disk/mirror_damage.h"
-#include "lib/disk/transfer_range.h"
 
 namespace ebcache {
 
@@ -73,12 +72,6 @@ MirrorReader::Attempt MirrorReader::Begin(BlockRead& read) const {
   absl::StatusOr<Copies> copies = space_->Map(buffer.start(), buffer.length());
   if (!copies.ok()) {
     read.status = Prefixed(absl::StrCat("block ", buffer.start()), copies.status());
-    attempt.done = true;
-    return attempt;
-  }
-  if (SegmentBytes(buffer.segments()) != buffer.length()) {
-    read.status = absl::FailedPreconditionError(
-        absl::StrCat("block ", buffer.start(), ": its pages have no memory behind them"));
     attempt.done = true;
     return attempt;
   }

@@ -11,7 +11,7 @@ absl::Status CheckFirstKey(const ExtentBuffer& buffer, const Key& expected) {
     return absl::DataLossError(
         absl::StrCat("empty, the parent expects first key ", expected.ToString()));
   }
-  const Key found = header.level() == 0 ? LeafKey(buffer, 0) : NodeKey(buffer, 0);
+  const Key found = LoadKey(buffer, kHeaderBytes);  // of leaves and nodes alike
   if (found == expected) return absl::OkStatus();
   return absl::DataLossError(
       absl::StrCat("first key ", found.ToString(), ", the parent expects ", expected.ToString()));
