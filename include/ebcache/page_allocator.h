@@ -29,7 +29,7 @@ enum class AllocFlags : uint32_t {
   kNone = 0,
   kMovable = 1u << 0,      // the owner can release or migrate the folio at any time it is idle
   kReclaimable = 1u << 1,  // the owner can release the folio, not move it
-  kNoFail = 1u << 2,       // honest for orders 0 and 1; higher orders are refused
+  kNoFail = 1u << 2,       // the caller cannot do without; above order 1 it is refused by name
   kNoWarn = 1u << 3,       // running out of memory is expected: do not count it
   kNoReclaim = 1u << 4,    // fail rather than push others out
 };

@@ -67,7 +67,8 @@ class Volume : public BlockSource {
 
   const Superblock& superblock() const;
 
-  // Superblock copies that could not be used though another one could, as messages.
+  // Superblock copies that could not be used though another one could, and devices whose
+  // superblock is older than the newest, as messages.
   const std::vector<std::string>& superblock_warnings() const;
 
   // Adds what the chunk tree tells. A chunk that equals one known already is fine; one that

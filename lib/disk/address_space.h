@@ -20,8 +20,9 @@
 
 namespace ebcache {
 
-// A block has at most four copies in the profiles that can be mapped.
-using Copies = absl::InlinedVector<PhysicalExtent, 4>;
+// No profile that can be mapped has more: raid1c4.
+inline constexpr size_t kMaxCopies = 4;
+using Copies = absl::InlinedVector<PhysicalExtent, kMaxCopies>;
 
 // Thread safety: the Add methods by one thread with nobody else around; the rest from any thread.
 class AddressSpace {

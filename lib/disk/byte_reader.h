@@ -5,7 +5,6 @@
 
 #include <absl/types/span.h>
 
-#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>

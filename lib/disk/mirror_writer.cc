@@ -45,8 +45,6 @@ void MirrorWriter::WriteGroup(absl::Span<BlockWrite> writes, absl::Span<std::byt
   const size_t node_bytes = validator_->node_bytes();
   std::vector<Attempt> attempts;
   attempts.reserve(writes.size());
-  // A tag counts copies of all blocks; this tells which one it was.
-  std::vector<std::pair<size_t, size_t>> attempt_and_copy;
   DeviceBatch<DeviceWrite> batch;
   for (BlockWrite& write : writes) {
     const ExtentBuffer& buffer = *write.buffer;
@@ -66,15 +64,14 @@ void MirrorWriter::WriteGroup(absl::Span<BlockWrite> writes, absl::Span<std::byt
         attempt.failures.push_back(MakeDamage(buffer.start(), copy, extent, MissingDeviceError()));
         continue;
       }
-      batch.Add(extent.device, attempt_and_copy.size(),
-                {.offset = extent.physical, .segments = {block}});
-      attempt_and_copy.emplace_back(attempts.size() - 1, copy);
+      const size_t tag = (attempts.size() - 1) * kMaxCopies + copy;
+      batch.Add(extent.device, tag, {.offset = extent.physical, .segments = {block}});
     }
   }
   batch.Run([&](size_t tag, const absl::Status& status) {
     if (status.ok()) return;
-    const auto [i, copy] = attempt_and_copy[tag];
-    Attempt& attempt = attempts[i];
+    Attempt& attempt = attempts[tag / kMaxCopies];
+    const size_t copy = tag % kMaxCopies;
     attempt.failures.push_back(
         MakeDamage(attempt.write->buffer->start(), copy, attempt.copies[copy], status));
   });

@@ -1,17 +1,16 @@
 // Superblocks: one copy, from bytes to a Superblock that passed all checks.
 
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_join.h>
 
-#include <algorithm>
 #include <bit>
 #include <cstring>
+#include <optional>
 
 #include "ebcache/on_disk.h"
 #include "lib/disk/byte_reader.h"
 #include "lib/disk/checksum.h"
 #include "lib/disk/device_item.h"
-#include "lib/disk/incompat_features.h"
+#include "lib/disk/feature_flags.h"
 #include "lib/disk/messages.h"
 #include "lib/disk/superblock_format.h"
 #include "lib/disk/system_chunk_array.h"

@@ -13,7 +13,7 @@
 
 namespace ebcache {
 
-// As CheckTreeBlock.
+// As CheckTreeBlock. REQUIRES: sector_bytes is a power of two.
 absl::Status CheckTreeBlockBytes(absl::Span<const std::byte> block, uint32_t sector_bytes);
 
 // The bytes of a block that passed the check and mean nothing: behind the pointers of a node,

@@ -6,7 +6,7 @@
 
 #include "lib/disk/address_space.h"
 #include "lib/disk/block_validator.h"
-#include "lib/disk/incompat_features.h"
+#include "lib/disk/feature_flags.h"
 #include "lib/disk/messages.h"
 #include "lib/disk/mirror_reader.h"
 #include "lib/disk/mirror_writer.h"

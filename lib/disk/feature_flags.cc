@@ -1,4 +1,4 @@
-#include "lib/disk/incompat_features.h"
+#include "lib/disk/feature_flags.h"
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>

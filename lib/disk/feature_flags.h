@@ -1,7 +1,7 @@
 // Which features of a filesystem this library can live with.
 
-#ifndef EBCACHE_LIB_DISK_INCOMPAT_FEATURES_H_
-#define EBCACHE_LIB_DISK_INCOMPAT_FEATURES_H_
+#ifndef EBCACHE_LIB_DISK_FEATURE_FLAGS_H_
+#define EBCACHE_LIB_DISK_FEATURE_FLAGS_H_
 
 #include <absl/status/status.h>
 
@@ -17,4 +17,4 @@ absl::Status CheckCompatRoFeatures(uint64_t compat_ro_flags);
 
 }  // namespace ebcache
 
-#endif  // EBCACHE_LIB_DISK_INCOMPAT_FEATURES_H_
+#endif  // EBCACHE_LIB_DISK_FEATURE_FLAGS_H_
