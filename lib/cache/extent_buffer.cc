@@ -42,8 +42,12 @@ void ExtentBuffer::ForEachPiece(size_t offset, size_t bytes, Piece piece) const 
 }
 
 void ExtentBuffer::CopyOutOfPages(size_t offset, void* destination, size_t bytes) const {
+  if (bytes == 0) return;  // an empty range may come without an address
   auto* to = static_cast<std::byte*>(destination);
-  std::memset(to, 0, bytes);  // what frames without bytes read as
+  if (direct_ == nullptr && cache_->direct_map() == nullptr) {
+    std::memset(to, 0, bytes);  // what frames without bytes read as
+    return;
+  }
   ForEachPiece(offset, bytes, [&](const std::byte* from, size_t here) {
     std::memcpy(to, from, here);
     to += here;
