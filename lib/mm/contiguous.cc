@@ -111,6 +111,7 @@ absl::StatusOr<Folio> MovableRegion::Impl::AllocateContiguous(const FolioRequest
   if (auto status = CheckRequest(request, checked_order, max_folio_order_); !status.ok()) {
     return status;
   }
+  if (auto opened = Open(); !opened.ok()) return Failed(request, std::move(opened));
   const Mobility user = UserOf(request, order);
   const uint32_t count =
       uint32_t{1} << (std::max(order, geometry_.pageblock_order) - geometry_.pageblock_order);
