@@ -96,6 +96,13 @@ uint32_t Buddy::Claim(uint32_t zone, Mobility from, Mobility to, int order) {
 }
 
 void Buddy::Put(uint32_t pfn, int order) {
+  // What TakeRange gave may be larger than any block.
+  const int block = std::min(order, options_.max_order);
+  const uint32_t end = pfn + (uint32_t{1} << order);
+  for (; pfn < end; pfn += uint32_t{1} << block) PutBlock(pfn, block);
+}
+
+void Buddy::PutBlock(uint32_t pfn, int order) {
   (*frames_)[pfn].Store(FrameState{});
   // Buddies of whole page blocks have been through this already.
   const int whole = std::max(order, geometry_.pageblock_order);

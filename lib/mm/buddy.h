@@ -101,6 +101,7 @@ class Buddy {
   bool Isolated(uint32_t pfn) const {
     return mobility(geometry_.PageblockOf(pfn)) == Mobility::kIsolated;
   }
+  void PutBlock(uint32_t pfn, int order);
   void SetKinds(uint32_t pfn, int order, Mobility mobility);
   void Link(uint32_t pfn, int order);
   void Unlink(uint32_t pfn);

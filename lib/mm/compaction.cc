@@ -84,6 +84,7 @@ void MovableRegion::Impl::FinishLocked(const Move& move, Evacuation& evacuation)
   }
   EBCACHE_CHECK(!move.agreed, "a folio owner said that it released a folio, and did not free it");
   ++evacuation.refused;
+  if (move.destination == kNoFrame) ++evacuation.homeless;
   ++counters_.refused_folios;
   ++calls.report.refused;
   if (calls.report.refused >= kBreachRefusals &&

@@ -19,6 +19,9 @@ constexpr size_t kMaxRanges = 8;
 // Attempts at one page block. What is refused is in use, and mostly not for long.
 constexpr int kMaxPasses = 3;
 
+// How often others are asked to release pages for those of one page block that can only move.
+constexpr int kMaxRoomMade = 64;
+
 }  // namespace
 
 // Frames that would have to move, or kImpossible.
@@ -76,9 +79,14 @@ bool MovableRegion::Impl::EmptyRange(uint32_t first, uint32_t count) {
   bool emptied = true;
   for (uint32_t block = first; block < first + count && emptied; ++block) {
     emptied = is_free(block, 1);
-    for (int pass = 0; pass < kMaxPasses && !emptied; ++pass) {
-      Evacuate(block, Effort::kAnything, /*may_release=*/true);
+    int room_made = 0;
+    for (int pass = 0; pass < kMaxPasses && !emptied;) {
+      const Evacuation done = Evacuate(block, Effort::kAnything, /*may_release=*/true);
       emptied = is_free(block, 1);
+      // Where room was made elsewhere, another attempt is not the same again.
+      const bool room =
+          !emptied && done.homeless != 0 && room_made < kMaxRoomMade && ReleaseFromTainted();
+      room ? ++room_made : ++pass;
     }
   }
   std::lock_guard lock(mutex_);

@@ -21,7 +21,10 @@ constexpr uint32_t kStopFreeWorth = 3;
 constexpr uint32_t kWindow = 64;
 
 // Page blocks in a row that gave nothing, after which the next superpageblock is looked at.
-constexpr uint32_t kMaxFruitless = 8;
+constexpr uint32_t kMaxFruitless = 64;
+
+// Page blocks looked through for something that can be released.
+constexpr int kMaxReleaseTries = 512;
 
 // Page blocks that one step may try in vain.
 constexpr int kMaxTries = 4;
@@ -79,7 +82,8 @@ uint32_t MovableRegion::Impl::PickPageblockLocked(uint32_t superpageblock) {
   return best;
 }
 
-bool MovableRegion::Impl::DefragOne(bool short_of_room_only, bool may_release, uint32_t& gone) {
+bool MovableRegion::Impl::DefragOne(bool short_of_room_only, Effort effort, bool may_release,
+                                    uint32_t& gone) {
   uint32_t super = kNoFrame;
   uint32_t pageblock = kNoFrame;
   bool mixed = false;
@@ -94,11 +98,13 @@ bool MovableRegion::Impl::DefragOne(bool short_of_room_only, bool may_release, u
     }
     mixed = state_.counts(pageblock).nonmovable_frames != 0;
   }
-  const Evacuation evacuation = mixed ? Evacuate(pageblock, Effort::kCleanOnly, may_release)
-                                      : Empty(pageblock, Effort::kCleanOnly, may_release);
+  const Evacuation evacuation =
+      mixed ? Evacuate(pageblock, effort, may_release) : Empty(pageblock, effort, may_release);
   gone += evacuation.gone;
   std::lock_guard lock(mutex_);
   Superpageblock& block = state_.superpageblocks()[super];
+  // The next attempt is made elsewhere if this one was in vain.
+  if (evacuation.gone == 0) defrag_next_ = (super + 1) % geometry_.superpageblocks();
   block.fruitless = evacuation.gone != 0 ? 0 : block.fruitless + 1;
   if (block.fruitless >= kMaxFruitless) {
     block.fruitless = 0;
@@ -117,10 +123,22 @@ bool MovableRegion::Impl::MakeRoomInTainted() {
   }
   uint32_t gone = 0;
   for (int tries = 0; tries < kMaxTries && gone == 0; ++tries) {
-    if (!DefragOne(/*short_of_room_only=*/false, /*may_release=*/true, gone)) break;
+    if (!DefragOne(/*short_of_room_only=*/false, Effort::kCleanOnly, /*may_release=*/true, gone)) {
+      break;
+    }
   }
   std::lock_guard lock(mutex_);
   room_in_tainted_.Note(gone != 0);
+  return gone != 0;
+}
+
+bool MovableRegion::Impl::ReleaseFromTainted() {
+  uint32_t gone = 0;
+  for (int tries = 0; tries < kMaxReleaseTries && gone == 0; ++tries) {
+    if (!DefragOne(/*short_of_room_only=*/false, Effort::kNowhere, /*may_release=*/true, gone)) {
+      break;
+    }
+  }
   return gone != 0;
 }
 
@@ -150,7 +168,10 @@ MovableRegion::DefragProgress MovableRegion::Impl::DefragStep() {
   if (options_.policy == MovableRegionOptions::Policy::kSuperpageblock) {
     uint32_t gone = 0;
     for (int tries = 0; tries < kMaxTries && gone == 0; ++tries) {
-      if (!DefragOne(/*short_of_room_only=*/true, /*may_release=*/false, gone)) break;
+      if (!DefragOne(/*short_of_room_only=*/true, Effort::kCleanOnly, /*may_release=*/false,
+                     gone)) {
+        break;
+      }
     }
     if (gone != 0) {
       std::lock_guard lock(mutex_);

@@ -120,8 +120,9 @@ class MovableRegion::Impl final : public AllocatorBase {
   static constexpr size_t kBatch = 32;
   using Batch = absl::InlinedVector<Move, kBatch>;
   struct Evacuation {
-    uint32_t gone = 0;     // folios that left
-    uint32_t refused = 0;  // that their owners kept
+    uint32_t gone = 0;      // folios that left
+    uint32_t refused = 0;   // that their owners kept
+    uint32_t homeless = 0;  // of these, those that had nowhere to go
   };
   // Moves the movable folios out of a page block: to where steering puts them within `effort`; or
   // out of memory where there is no such place, if `may_release`. What is not movable stays.
@@ -149,7 +150,10 @@ class MovableRegion::Impl final : public AllocatorBase {
   uint32_t PickSuperpageblockLocked(bool short_of_room_only);
   uint32_t PickPageblockLocked(uint32_t superpageblock);
   // Works on one page block; how many folios left it. False: there was none to work on.
-  bool DefragOne(bool short_of_room_only, bool may_release, uint32_t& gone);
+  bool DefragOne(bool short_of_room_only, Effort effort, bool may_release, uint32_t& gone);
+  // For pages that can only move, when there is nowhere: asks others to release theirs from tainted
+  // superpageblocks. Whether some did.
+  bool ReleaseFromTainted();
   bool MakeRoomInTainted();
   bool ReturnSuperpageblock();
   void RunDefragmenter();

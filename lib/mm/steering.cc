@@ -28,6 +28,7 @@ uint32_t Steering::FirstOf(const Search& search, TakeFrom take) {
 }
 
 uint32_t Steering::Take(Mobility user, int order, Effort effort) {
+  if (effort == Effort::kNowhere) return kNoFrame;
   if (policy_ == MovableRegionOptions::Policy::kPageblock) return TakeByPageblock(user, order);
   return IsMovable(user) ? TakeMovable(order, effort) : TakeNonmovable(user, order, effort);
 }

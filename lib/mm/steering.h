@@ -16,6 +16,7 @@ namespace ebcache {
 
 // How far an allocation may go.
 enum class Effort {
+  kNowhere,          // there is no destination: release, or stay
   kCleanOnly,        // a destination for what is moved out of tainted superpageblocks
   kWithoutTainting,  // fail rather than taint a superpageblock beyond the reserve
   kAnything

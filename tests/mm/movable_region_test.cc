@@ -300,6 +300,26 @@ TEST(MovableRegionContiguous, EveryCleanSuperpageblockCanBeHad) {
   }
 }
 
+// Larger than the largest block of the buddy allocator.
+TEST(MovableRegionContiguous, WholeSuperpageblocksUnderThePageblockPolicy) {
+  auto region = MovableRegion::Create({.arena_bytes = size_t{64} << 20,
+                                       .superpageblock_bytes = size_t{16} << 20,
+                                       .policy = Policy::kPageblock});
+  Owner owner(region.get());
+  for (uint32_t i = 0; i < 100; ++i) ASSERT_TRUE(owner.Allocate(i));
+  for (int round = 0; round < 2; ++round) {
+    std::vector<Folio> huge;
+    for (;;) {
+      auto got = region->AllocateContiguous({}, region->superpageblock_order());
+      if (!got.ok()) break;
+      huge.push_back(*got);
+    }
+    EXPECT_EQ(huge.size(), 3u);
+    region->FreeBulk(region->superpageblock_order(), absl::MakeSpan(huge));
+  }
+  owner.ExpectStamps();
+}
+
 TEST(MovableRegionContiguous, PinnedPagesHoldOnlyTheirOwnSuperpageblock) {
   auto region = MovableRegion::Create(Small(Policy::kSuperpageblock));
   Owner owner(region.get());
