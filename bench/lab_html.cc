@@ -21,7 +21,8 @@ constexpr char kHead[] = R"(<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>ebcache fragmentation lab</title>
 <style>
 body{font:14px/1.4 sans-serif;margin:2em;max-width:1200px}
-table{border-collapse:collapse}td,th{padding:.2em .8em;text-align:right;border-bottom:1px solid #ddd}
+table{border-collapse:collapse}
+td,th{padding:.2em .8em;text-align:right;border-bottom:1px solid #ddd}
 td:first-child,th:first-child{text-align:left}
 canvas{border:1px solid #999;image-rendering:pixelated;width:512px}
 .pair{display:flex;gap:2em;flex-wrap:wrap}.key span{display:inline-block;margin-right:1em}

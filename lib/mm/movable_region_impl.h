@@ -1,5 +1,5 @@
 // MovableRegion::Impl: the parts of a movable region put together. One class, whose methods lie in
-// the files of what they are about: movable_region.cc (allocating and freeing), compaction.cc
+// the files of what they are about: region_allocation.cc (allocating and freeing), compaction.cc
 // (emptying page blocks), contiguous.cc (memory in one piece), defragmenter.cc, region_reports.cc.
 //
 // Locks: a set of page lists first, then mutex_. Neither is held while an owner is called.
@@ -34,7 +34,7 @@ class MovableRegion::Impl final : public AllocatorBase {
   explicit Impl(const MovableRegionOptions& options);
   ~Impl() override;
 
-  // ---- movable_region.cc ----
+  // ---- region_allocation.cc ----
   std::string_view name() const override { return "movable-region"; }
   OwnerId RegisterOwner(FolioOwner* owner) override;
   void QuiesceOwner(OwnerId owner) override;
@@ -82,7 +82,7 @@ class MovableRegion::Impl final : public AllocatorBase {
     }
   };
 
-  // ---- movable_region.cc ----
+  // ---- region_allocation.cc ----
   // As what a folio counts. One of a whole superpageblock mixes with nobody, so it taints nothing.
   Mobility UserOf(bool movable, bool reclaimable, int order) const;
   Mobility UserOf(const FrameState& state) const {
