@@ -41,6 +41,10 @@ void CommandLine::AddFlag(std::string name, std::string help, std::vector<std::s
   flags_.push_back({std::move(name), std::move(help), Word{value, std::move(words)}});
 }
 
+void CommandLine::AddFlag(std::string name, std::string help, std::string* value) {
+  flags_.push_back({std::move(name), std::move(help), Word{value, {}}});
+}
+
 std::optional<int> CommandLine::Parse(int argc, char** argv) {
   bool flags_ended = false;
   for (int i = 1; i < argc; ++i) {
@@ -89,7 +93,11 @@ absl::Status CommandLine::Store(const Flag& flag, absl::string_view value) {
     return absl::OkStatus();
   }
   const Word& word = std::get<Word>(flag.target);
-  if (std::find(word.words.begin(), word.words.end(), value) == word.words.end()) {
+  if (word.words.empty() && value.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("--", flag.name, " needs the name of a file"));
+  }
+  if (!word.words.empty() &&
+      std::find(word.words.begin(), word.words.end(), value) == word.words.end()) {
     return absl::InvalidArgumentError(
         absl::StrCat("--", flag.name, " is one of ", absl::StrJoin(word.words, ", ")));
   }
@@ -100,7 +108,8 @@ absl::Status CommandLine::Store(const Flag& flag, absl::string_view value) {
 std::string CommandLine::Flag::Usage() const {
   if (std::holds_alternative<Number>(target)) return absl::StrCat("--", name, "=N");
   if (const Word* word = std::get_if<Word>(&target)) {
-    return absl::StrCat("--", name, "=", absl::StrJoin(word->words, "|"));
+    return absl::StrCat("--", name, "=",
+                        word->words.empty() ? "FILE" : absl::StrJoin(word->words, "|"));
   }
   return absl::StrCat("--", name);
 }

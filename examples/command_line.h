@@ -29,6 +29,8 @@ class CommandLine {
   // One of several words.
   void AddFlag(std::string name, std::string help, std::vector<std::string> words,
                std::string* value);
+  // The name of a file.
+  void AddFlag(std::string name, std::string help, std::string* value);
 
   // The exit code if the program is to end here: 0 after --help and --version, 2 after a line on
   // stderr that says what is wrong.
@@ -48,7 +50,7 @@ class CommandLine {
   };
   struct Word {
     std::string* value;
-    std::vector<std::string> words;
+    std::vector<std::string> words;  // empty: any
   };
   struct Flag {
     std::string name;

@@ -92,6 +92,10 @@ class alignas(64) ExtentBuffer {
   // Size of the block (the node size), in bytes.
   uint32_t length() const { return length_; }
 
+  // The folios behind the block, for reports. They stay what they are for as long as the caller
+  // holds its reference.
+  absl::Span<const Folio> folios() const;
+
   // A snapshot; may be out of date when it returns.
   BufferState state() const;
   bool uptodate() const { return state().has(BufferFlag::kUptodate); }

@@ -144,6 +144,9 @@ class PageAllocator {
   // Makes `owner` known. It must outlive its folios, and be taken back by UnregisterOwner before it
   // goes. At most 255 owners at a time: more is a CHECK.
   virtual OwnerId RegisterOwner(FolioOwner* owner) = 0;
+  // Stops asking `owner` to release or migrate, and returns when no call of it is under way. What
+  // an owner does first when it goes: from here on nobody but itself touches its folios.
+  virtual void QuiesceOwner(OwnerId owner) { (void)owner; }
   // REQUIRES: the owner holds no folios any more.
   virtual void UnregisterOwner(OwnerId owner) = 0;
 

@@ -52,6 +52,7 @@ BufferCacheImpl::BufferCacheImpl(BufferCacheOptions options, BlockSource* source
       budget_bytes_(options_.budget_bytes) {}
 
 BufferCacheImpl::~BufferCacheImpl() {
+  allocator().QuiesceOwner(owner_);
   for (uint32_t i = 0; i < slab_.size(); ++i) {
     ExtentBuffer* buffer = slab_.At(i);
     const BufferState s = state::Unpack(buffer->state_.load(std::memory_order_acquire));

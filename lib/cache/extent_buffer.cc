@@ -18,6 +18,10 @@ absl::Status ExtentBuffer::OutOfRange(const char* what, size_t offset, size_t by
                                             " bytes"));
 }
 
+absl::Span<const Folio> ExtentBuffer::folios() const {
+  return {folios_, std::max<size_t>(1, length_ >> (cache_->page_shift() + order_))};
+}
+
 template <typename Piece>
 void ExtentBuffer::ForEachPiece(size_t offset, size_t bytes, Piece piece) const {
   if (bytes == 0) return;

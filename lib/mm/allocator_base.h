@@ -19,7 +19,7 @@ class AllocatorBase : public PageAllocator {
  public:
   size_t page_bytes() const final { return page_bytes_; }
 
-  OwnerId RegisterOwner(FolioOwner* owner) final { return owners_.Register(owner); }
+  OwnerId RegisterOwner(FolioOwner* owner) override { return owners_.Register(owner); }
   void UnregisterOwner(OwnerId owner) final;
 
   // Order-0 pages; one address if there is only one page, or if they are neighbours by luck.

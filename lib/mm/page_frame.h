@@ -9,15 +9,24 @@
 //   kListed     the thread in whose list it is.
 //   kAllocated  the holder. `order`, `owner`, `private_bits` and mobility are those of the request.
 //
-// It passes from one to the other through the depot's lock, or through whatever the users of a
-// folio pass it on with. So every access is relaxed: the atomic is there because scans look at
-// frames that they do not have, and because a double free must be seen for what it is.
+// In a movable region a kFree frame is the first of a free block, and its word is a FreeBlock; the
+// other frames of a block, free or not, are kUntouched.
+//
+// A frame passes from one to the other through the depot's lock, or through whatever the users of a
+// folio pass it on with. So accesses are relaxed: the atomic is there because scans look at frames
+// that they do not have, and because a double free must be seen for what it is.
+//
+// Compaction is the exception. It asks the owner of a folio to let it move, without a lock, and the
+// holder may free the folio just then. So the mover marks the frame first (BeginMove); whoever
+// frees a marked frame leaves it to the mover, who finds that out in EndMove. Those two meet in the
+// word alone: Free releases, EndMove acquires, so that the next holder comes after the last one.
 
 #ifndef EBCACHE_LIB_MM_PAGE_FRAME_H_
 #define EBCACHE_LIB_MM_PAGE_FRAME_H_
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 
 #include "ebcache/check.h"
 #include "ebcache/page_allocator.h"
@@ -32,6 +41,7 @@ struct FrameState {
   bool movable = false;
   bool reclaimable = false;
   bool purged = false;  // of a kFree frame: the memory behind it went back to the OS
+  bool moving = false;  // of a kAllocated frame: compaction is asking its owner about it
   uint8_t order = 0;
   OwnerId owner = kNoOwner;
   uint32_t private_bits = 0;
@@ -46,20 +56,43 @@ struct FrameState {
   }
 
   constexpr uint64_t Pack() const {
-    return uint64_t{private_bits} | uint64_t{owner} << 32 | uint64_t{order} << 40 |
-           uint64_t{static_cast<uint8_t>(use)} << 48 | uint64_t{movable} << 56 |
-           uint64_t{reclaimable} << 57 | uint64_t{purged} << 58;
+    return uint64_t{private_bits} | uint64_t{owner} << 32 | uint64_t{movable} << 40 |
+           uint64_t{reclaimable} << 41 | uint64_t{purged} << 42 | uint64_t{moving} << 43 |
+           uint64_t{order} << 56 | uint64_t{static_cast<uint8_t>(use)} << 61;
   }
+  // REQUIRES: no FreeBlock, or nothing but `use` and `order` is looked at.
   static constexpr FrameState Unpack(uint64_t word) {
-    return {.use = static_cast<FrameUse>(word >> 48 & 0xff),
-            .movable = (word >> 56 & 1) != 0,
-            .reclaimable = (word >> 57 & 1) != 0,
-            .purged = (word >> 58 & 1) != 0,
-            .order = static_cast<uint8_t>(word >> 40 & 0xff),
+    return {.use = static_cast<FrameUse>(word >> 61),
+            .movable = (word >> 40 & 1) != 0,
+            .reclaimable = (word >> 41 & 1) != 0,
+            .purged = (word >> 42 & 1) != 0,
+            .moving = (word >> 43 & 1) != 0,
+            .order = static_cast<uint8_t>(word >> 56 & 0x1f),
             .owner = static_cast<OwnerId>(word >> 32 & 0xff),
             .private_bits = static_cast<uint32_t>(word)};
   }
   friend constexpr bool operator==(const FrameState&, const FrameState&) = default;
+};
+
+// The word of the first frame of a free block: its order, and its neighbours in a free list.
+struct FreeBlock {
+  static constexpr int kLinkBits = 28;
+  static constexpr uint32_t kNone = (uint32_t{1} << kLinkBits) - 1;
+
+  int order = 0;
+  uint32_t previous = kNone;
+  uint32_t next = kNone;
+
+  constexpr uint64_t Pack() const {
+    return uint64_t{previous} | uint64_t{next} << kLinkBits |
+           uint64_t{static_cast<uint8_t>(order)} << 56 |
+           uint64_t{static_cast<uint8_t>(FrameUse::kFree)} << 61;
+  }
+  static constexpr FreeBlock Unpack(uint64_t word) {
+    return {.order = static_cast<int>(word >> 56 & 0x1f),
+            .previous = static_cast<uint32_t>(word) & kNone,
+            .next = static_cast<uint32_t>(word >> kLinkBits) & kNone};
+  }
 };
 
 class PageFrame {
@@ -67,26 +100,74 @@ class PageFrame {
   FrameState Load() const { return FrameState::Unpack(word_.load(std::memory_order_relaxed)); }
   void Store(const FrameState& state) { word_.store(state.Pack(), std::memory_order_relaxed); }
 
+  FreeBlock LoadFreeBlock() const {
+    return FreeBlock::Unpack(word_.load(std::memory_order_relaxed));
+  }
+  void StoreFreeBlock(const FreeBlock& block) {
+    word_.store(block.Pack(), std::memory_order_relaxed);
+  }
+
   // From kAllocated to kListed; returns what it was. An exchange, not a load and a store: of two
-  // threads that free the same folio, one is caught.
+  // threads that free the same folio, one is caught. If it was `moving`, it is the mover's now.
+  // Release, for a mover; acquire, so that the caller who passes the frame on has seen the move.
   FrameState Free(int order) {
     constexpr uint64_t kListedWord = FrameState{.use = FrameUse::kListed}.Pack();
     const FrameState was =
-        FrameState::Unpack(word_.exchange(kListedWord, std::memory_order_relaxed));
+        FrameState::Unpack(word_.exchange(kListedWord, std::memory_order_acq_rel));
     EBCACHE_CHECK(was.use == FrameUse::kAllocated,
                   "folio freed twice, or never handed out by this allocator");
     EBCACHE_CHECK(was.order == order, "folio freed with another order than it was allocated with");
     return was;
   }
 
+  // A compare-and-swap, because a mover may set or clear its mark meanwhile.
   void SetPrivate(uint32_t private_bits) {
-    FrameState state = Load();
-    EBCACHE_CHECK(state.use == FrameUse::kAllocated, "private bits of a folio that is not in use");
-    state.private_bits = private_bits;
-    Store(state);
+    Change([private_bits](FrameState& state) {
+      EBCACHE_CHECK(state.use == FrameUse::kAllocated,
+                    "private bits of a folio that is not in use");
+      state.private_bits = private_bits;
+      return true;
+    });
+  }
+
+  // Marks a movable folio in use as `moving`, and returns its state; nothing when it is not one, or
+  // somebody else is moving it.
+  std::optional<FrameState> BeginMove() {
+    std::optional<FrameState> begun;
+    Change([&begun](FrameState& state) {
+      begun.reset();
+      if (state.use != FrameUse::kAllocated || !state.movable || state.moving) return false;
+      state.moving = true;
+      begun = state;
+      return true;
+    });
+    return begun;
+  }
+
+  // Takes the mark away. False: the folio was freed meanwhile, and is the caller's to give back.
+  bool EndMove() {
+    return Change([](FrameState& state) {
+      if (state.use != FrameUse::kAllocated) return false;
+      state.moving = false;
+      return true;
+    });
   }
 
  private:
+  // Whether `change` agreed to what it saw at last, and its result was stored.
+  template <typename ChangeState>
+  bool Change(ChangeState change) {
+    uint64_t seen = word_.load(std::memory_order_acquire);
+    for (;;) {
+      FrameState state = FrameState::Unpack(seen);
+      if (!change(state)) return false;
+      if (word_.compare_exchange_weak(seen, state.Pack(), std::memory_order_acq_rel,
+                                      std::memory_order_acquire)) {
+        return true;
+      }
+    }
+  }
+
   std::atomic<uint64_t> word_{0};
 };
 static_assert(sizeof(PageFrame) == 8);

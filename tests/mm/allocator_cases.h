@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <memory>
 #include <ostream>
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "ebcache/allocators.h"
+#include "ebcache/movable_region.h"
 
 namespace ebcache {
 
@@ -20,11 +23,18 @@ struct AllocatorCase {
   const char* name;
   size_t page_bytes;
   int max_order;
-  // Order0 with small arenas: how many pages there are. 0: no such limit.
+  // With small arenas: how many pages there are. 0: no such limit.
   size_t pages = 0;
+  // Whether pages may be free and yet not fit.
+  bool may_fragment = false;
 
   std::shared_ptr<PageAllocator> Make() const {
     if (std::string_view(name) == "heap") return HeapAllocator({.page_bytes = page_bytes});
+    if (std::string_view(name) == "movable-region") {
+      return MovableRegion::Create({.page_bytes = page_bytes,
+                                    .arena_bytes = pages * page_bytes,
+                                    .superpageblock_bytes = size_t{4} << 20});
+    }
     return Order0Allocator({.page_bytes = page_bytes, .arena_bytes = pages * page_bytes});
   }
 };
@@ -37,6 +47,11 @@ inline std::vector<AllocatorCase> AllAllocatorCases() {
                      .page_bytes = page_bytes,
                      .max_order = 0,
                      .pages = (size_t{16} << 20) / page_bytes});
+    const int superpageblock_order = std::countr_zero((size_t{4} << 20) / page_bytes);
+    cases.push_back({.name = "movable-region",
+                     .page_bytes = page_bytes,
+                     .max_order = std::min(kMaxFolioOrder, superpageblock_order),
+                     .pages = (size_t{64} << 20) / page_bytes});
   }
   return cases;
 }
@@ -46,7 +61,9 @@ inline void PrintTo(const AllocatorCase& c, std::ostream* out) {
 }
 
 inline std::string AllocatorCaseName(const testing::TestParamInfo<AllocatorCase>& info) {
-  return std::string(info.param.name) + "_" + std::to_string(info.param.page_bytes);
+  std::string name = std::string(info.param.name) + "_" + std::to_string(info.param.page_bytes);
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
 }
 
 // An owner who keeps the migrability contract, or does not.

@@ -1,0 +1,47 @@
+// What the lab found, as a table, as JSON, and as a page to look at.
+
+#ifndef EBCACHE_BENCH_LAB_REPORT_H_
+#define EBCACHE_BENCH_LAB_REPORT_H_
+
+#include <absl/status/status.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bench/lab_machine.h"
+
+namespace ebcache::lab {
+
+// One machine's life.
+struct Run {
+  bool hint = false;
+  std::string policy;
+  uint32_t superpageblocks = 0;
+  Machine::Census census;  // when 1 GiB pages begin to be asked for
+  uint32_t huge_1g_obtained = 0;
+  uint64_t pages_migrated = 0;  // while they were asked for
+  uint64_t buffers_released = 0;
+  std::vector<std::pair<std::string, uint64_t>> skipped;  // buffers that stayed, by verdict
+  double seconds = 0;
+  std::vector<Content> before;
+  std::vector<Content> after;
+  std::vector<Sample> samples;
+};
+
+struct Lab {
+  uint64_t memory_gib = 0;
+  uint64_t btree_gib = 0;
+  uint64_t seed = 0;
+  std::vector<Run> runs;
+  uint64_t peak_rss_bytes = 0;
+};
+
+void PrintTable(const Lab& lab);
+std::string ToJson(const Lab& lab);
+std::string ToHtml(const Lab& lab);
+
+}  // namespace ebcache::lab
+
+#endif  // EBCACHE_BENCH_LAB_REPORT_H_

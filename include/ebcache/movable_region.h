@@ -1,0 +1,186 @@
+// MovableRegion: an allocator that can make room. It keeps what cannot move apart from what can,
+// and moves what can by asking its owner, so that memory in one piece can be had after a long life.
+//
+// The region is an arena of superpageblocks (1 GiB) made of page blocks (2 MiB), with a buddy
+// allocator in them. Requests are unmovable, reclaimable or movable (AllocFlags), and memory is
+// grouped by that under one of two policies:
+//
+//   kPageblock       as Linux does today: page blocks have a mobility. A request takes memory of
+//   its
+//                    own kind, wherever that is; when there is none it steals from another kind,
+//                    the largest block first, and with it the page block where that seems fair.
+//   kSuperpageblock  superpageblocks are clean (free memory and movable pages only) or tainted,
+//   each
+//                    with free lists of its own. What cannot move goes to tainted ones first;
+//                    before it taints another, movable pages are moved out of its way. What can
+//                    move goes to the fullest clean one.
+//
+// Backing is real memory, or phantom: frames are accounted for, and have no bytes. A machine of
+// 250 GiB is then 512 MiB of frame table.
+//
+// Moving: the owner of a movable folio is asked to Migrate it, or where there is nowhere to put it,
+// to Release it; never with a lock held. A refusal is final for that attempt, and counted by owner.
+
+#ifndef EBCACHE_MOVABLE_REGION_H_
+#define EBCACHE_MOVABLE_REGION_H_
+
+#include <absl/functional/function_ref.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/types/span.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ebcache/allocators.h"
+#include "ebcache/page_allocator.h"
+
+namespace ebcache {
+
+struct MovableRegionOptions {
+  enum class Policy { kPageblock, kSuperpageblock };
+  enum class Backing { kReal, kPhantom };
+
+  size_t page_bytes = 4096;  // 4096, 16384 or 65536
+  // The most there can be. A multiple of superpageblock_bytes; at most 2^28 - 1 pages.
+  size_t arena_bytes = size_t{4} << 30;
+  // Powers of two, of 1 to 2^18 pages; a page block not larger than a superpageblock.
+  size_t pageblock_bytes = size_t{2} << 20;
+  size_t superpageblock_bytes = size_t{1} << 30;
+  Policy policy = Policy::kSuperpageblock;
+  Backing backing = Backing::kReal;
+  // Superpageblocks that may become tainted without an attempt to make room in others first.
+  uint32_t tainted_reserve = 4;
+  OsCalls* os = OsCalls::Real();
+};
+
+enum class SuperpageblockCategory : uint8_t { kEmpty, kClean, kTainted, kIsolated };
+inline constexpr int kSuperpageblockCategories = 4;
+std::string_view SuperpageblockCategoryName(SuperpageblockCategory category);
+
+// How one owner answered when it was asked to let folios go.
+struct OwnerReport {
+  std::string name;
+  uint64_t migrated = 0;
+  uint64_t released = 0;
+  uint64_t refused = 0;  // to migrate, or to release where there was nowhere to migrate to
+  // Refused so often without ever agreeing that its folios are not movable, whatever it says.
+  bool breach = false;
+};
+
+struct MovableRegionReport {
+  uint32_t superpageblocks = 0;
+  // By SuperpageblockCategory.
+  std::array<uint32_t, kSuperpageblockCategories> by_category{};
+  uint64_t free_frames = 0;
+  uint32_t free_pageblocks = 0;
+  uint64_t migrated_folios = 0;
+  uint64_t migrated_frames = 0;
+  uint64_t released_folios = 0;  // by owners who were asked to
+  uint64_t refused_folios = 0;
+  uint64_t lost_races = 0;         // folios freed by their holders while they were being moved
+  uint64_t stolen_pageblocks = 0;  // page blocks whose kind changed for a request of another kind
+  uint64_t mixed_allocations = 0;  // served out of a page block of another kind, which it stayed
+  uint64_t defrag_steps = 0;
+  uint64_t defrag_pageblocks = 0;  // emptied by them
+  uint64_t contiguous_allocated = 0;
+  uint64_t contiguous_failed = 0;
+  uint64_t returned_bytes = 0;      // to the OS
+  std::vector<OwnerReport> owners;  // those that were ever asked
+};
+
+// What a page block, or a superpageblock, holds right now: frames by what they are.
+struct FrameCounts {
+  uint32_t free = 0;
+  uint32_t unmovable = 0;
+  uint32_t reclaimable = 0;
+  uint32_t movable = 0;
+  uint32_t listed = 0;                   // kept at hand for the next allocation
+  std::array<uint32_t, 256> by_owner{};  // frames in use, by OwnerId
+};
+
+class MovableRegion final : public PageAllocator {
+ public:
+  // Options out of range are a CHECK. Nothing is asked from the OS before the first allocation.
+  static std::shared_ptr<MovableRegion> Create(MovableRegionOptions options);
+  // Stops the background defragmenter.
+  ~MovableRegion() override;
+
+  // ---- PageAllocator --------------------------------------------------------------------------
+  // Orders up to that of a page block of 512 pages are served from free memory (kMaxFolioOrder).
+
+  std::string_view name() const override;
+  size_t page_bytes() const override;
+  OwnerId RegisterOwner(FolioOwner* owner) override;
+  void QuiesceOwner(OwnerId owner) override;
+  void UnregisterOwner(OwnerId owner) override;
+  absl::Status AllocateBulk(const FolioRequest& request, int order,
+                            absl::Span<Folio> slots) override;
+  // Frees what AllocateContiguous gave, too.
+  void FreeBulk(int order, absl::Span<Folio> slots) override;
+  absl::Status AllocateBlock(const FolioRequest& request, FolioBlock& block) override;
+  void FreeBlock(FolioBlock& block) override;
+  void SetPrivate(Folio folio, uint32_t private_bits) override;
+  std::byte* Address(Folio folio) const override;
+  std::byte* direct_map() const override;
+  size_t Trim() override;
+  AllocatorStats stats() const override;
+
+  // ---- Memory in one piece ----------------------------------------------------------------------
+
+  // 2^order pages, up to a whole superpageblock: out of free memory if there is such a block, else
+  // out of a range that is emptied for it, the one with least in it first. Slow: it may move a
+  // gigabyte. A folio of a whole superpageblock taints nothing. FreeBulk frees it.
+  // Errors: InvalidArgument; ResourceExhausted when no range could be emptied.
+  absl::StatusOr<Folio> AllocateContiguous(const FolioRequest& request, int order);
+  // The order of a superpageblock.
+  int superpageblock_order() const;
+
+  // ---- Defragmentation --------------------------------------------------------------------------
+
+  enum class DefragProgress {
+    kDone,    // no tainted superpageblock needs room, or has movable pages to give
+    kEmptied  // worked on a page block; there may be more to do
+  };
+  // One piece of the defragmenter's work: moves the movable pages out of one page block of a
+  // tainted superpageblock that is short of room. Whole free superpageblocks go back to the OS, one
+  // a step, when there is nothing else to do. Under kPageblock there is never anything to move.
+  DefragProgress DefragStep();
+
+  // A thread that does the steps as they are needed. Start while it runs does nothing.
+  void StartDefragmenter();
+  // Returns when the thread has ended, at the latest after the step it is in.
+  void StopDefragmenter();
+
+  // ---- Reports ----------------------------------------------------------------------------------
+
+  MovableRegionReport report() const;
+  uint32_t pageblocks() const;
+  uint32_t superpageblocks() const;
+  // Walks the frames of one; exact only while nobody allocates or frees.
+  FrameCounts CountPageblock(uint32_t pageblock) const;
+  FrameCounts CountSuperpageblock(uint32_t superpageblock) const;
+
+  // Free blocks by superpageblock and order, in the shape of /proc/buddyinfo. Superpageblocks
+  // without a free block are left out of the text.
+  std::string BuddyInfoText() const;
+  std::string BuddyInfoJson() const;
+  // Free blocks by mobility and order, and page blocks by mobility, in the shape of
+  // /proc/pagetypeinfo.
+  std::string PageTypeInfoText() const;
+  std::string PageTypeInfoJson() const;
+
+ private:
+  class Impl;
+  explicit MovableRegion(const MovableRegionOptions& options);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_MOVABLE_REGION_H_

@@ -1,0 +1,129 @@
+// Emptying page blocks: asking the owners of movable folios to let them move.
+//
+// A batch of folios is marked as moving, and gets destinations, under the lock. Then their owners
+// are asked, without it. Then the batch is settled under the lock again. Meanwhile a holder may
+// free a folio, source or destination: the mark leaves it to us (page_frame.h), so a frame that an
+// owner is being asked about is never handed out underneath.
+
+#include "ebcache/check.h"
+#include "lib/mm/movable_region_impl.h"
+
+namespace ebcache {
+namespace {
+
+// Refusals without a single agreement after which an owner is taken for one that cannot.
+constexpr uint64_t kBreachRefusals = 64;
+
+}  // namespace
+
+// Fills `batch` with movable folios from `pfn` on. Returns where to go on.
+uint32_t MovableRegion::Impl::CollectLocked(uint32_t pfn, uint32_t end, Effort effort,
+                                            bool may_release, Batch& batch) {
+  while (pfn < end && batch.size() < kBatch) {
+    PageFrame& frame = frames_[pfn];
+    const uint32_t source = pfn;
+    const FrameState seen = frame.Load();
+    const bool is_head = seen.use == FrameUse::kAllocated || seen.use == FrameUse::kFree;
+    pfn += is_head ? uint32_t{1} << seen.order : 1;
+    const std::optional<FrameState> state = frame.BeginMove();
+    if (!state.has_value()) continue;
+    Move move = {.source = source, .state = *state, .owner = owner_calls_[state->owner].owner};
+    if (!owner_calls_[state->owner].quiesced) {
+      move.destination = steering_.Take(Mobility::kMovable, state->order, effort);
+    }
+    const bool askable = move.destination != kNoFrame || may_release;
+    if (owner_calls_[state->owner].quiesced || !askable) {
+      if (!frame.EndMove()) state_.Put(source, state->order, UserOf(*state));
+      continue;
+    }
+    // Marked as well: an owner that lets go of the folio altogether frees the destination.
+    if (move.destination != kNoFrame) frames_[move.destination].Store(*state);
+    ++owner_calls_[state->owner].under_way;
+    batch.push_back(move);
+  }
+  return pfn;
+}
+
+void MovableRegion::Impl::AskOwner(Move& move) const {
+  // Most often because it belonged to the same buffer as the one before, which was released.
+  if (frames_[move.source].Load().use != FrameUse::kAllocated) return;
+  const Folio source(move.source);
+  move.agreed = move.destination == kNoFrame
+                    ? move.owner->Release(source, move.state.private_bits)
+                    : move.owner->Migrate(Folio(move.destination), source, move.state.private_bits);
+}
+
+void MovableRegion::Impl::FinishLocked(const Move& move, Evacuation& evacuation) {
+  const int order = move.state.order;
+  const Mobility user = UserOf(move.state);
+  OwnerCalls& calls = owner_calls_[move.state.owner];
+  --calls.under_way;
+  const bool migrated = move.agreed && move.destination != kNoFrame;
+  if (migrated) {
+    EBCACHE_CHECK(frames_[move.source].Load().use == FrameUse::kAllocated,
+                  "a folio owner freed the folio that it said had moved");
+    state_.Put(move.source, order, user);
+    if (!frames_[move.destination].EndMove()) state_.Put(move.destination, order, user);
+    ++calls.report.migrated;
+    ++counters_.migrated_folios;
+    counters_.migrated_frames += uint64_t{1} << order;
+    ++evacuation.gone;
+    return;
+  }
+  if (move.destination != kNoFrame) state_.Put(move.destination, order, user);
+  if (!frames_[move.source].EndMove()) {
+    state_.Put(move.source, order, user);
+    ++evacuation.gone;
+    if (move.agreed) {
+      ++calls.report.released;
+      ++counters_.released_folios;
+    } else {
+      ++counters_.lost_races;
+    }
+    return;
+  }
+  EBCACHE_CHECK(!move.agreed, "a folio owner said that it released a folio, and did not free it");
+  ++evacuation.refused;
+  if (move.destination == kNoFrame) ++evacuation.homeless;
+  ++counters_.refused_folios;
+  ++calls.report.refused;
+  if (calls.report.refused >= kBreachRefusals &&
+      calls.report.migrated + calls.report.released == 0) {
+    calls.report.breach = true;
+  }
+}
+
+MovableRegion::Impl::Evacuation MovableRegion::Impl::Evacuate(uint32_t pageblock, Effort effort,
+                                                              bool may_release) {
+  Evacuation evacuation;
+  uint32_t pfn = geometry_.FirstFrame(pageblock);
+  const uint32_t end = pfn + geometry_.pageblock_frames();
+  Batch batch;
+  std::unique_lock lock(mutex_);
+  while (pfn < end) {
+    pfn = CollectLocked(pfn, end, effort, may_release, batch);
+    if (batch.empty()) continue;
+    lock.unlock();
+    for (Move& move : batch) AskOwner(move);
+    lock.lock();
+    for (const Move& move : batch) FinishLocked(move, evacuation);
+    batch.clear();
+    calls_ended_.notify_all();
+  }
+  return evacuation;
+}
+
+MovableRegion::Impl::Evacuation MovableRegion::Impl::Empty(uint32_t pageblock, Effort effort,
+                                                           bool may_release) {
+  {
+    std::lock_guard lock(mutex_);
+    if (state_.counts(pageblock).nonmovable_frames != 0 || !state_.Isolate(pageblock, 1)) return {};
+  }
+  DrainLists(/*isolated_only=*/true);
+  const Evacuation evacuation = Evacuate(pageblock, effort, may_release);
+  std::lock_guard lock(mutex_);
+  state_.Restore(pageblock, 1);
+  return evacuation;
+}
+
+}  // namespace ebcache

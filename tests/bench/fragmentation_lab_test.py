@@ -1,0 +1,110 @@
+"""The lab's claims, on a machine of 8 GiB: all that can be recovered is, with the hint more than
+without it, and the same figures for the same seed.
+
+By hand: python3 tests/bench/fragmentation_lab_test.py PATH-OF-fragmentation_lab
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+LAB = ""
+
+
+def run_lab(*flags):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "lab.json")
+        page = os.path.join(folder, "lab.html")
+        done = subprocess.run(
+            [LAB, "--memory-gib=8", "--btree-gib=1", f"--json={path}", f"--html={page}", *flags],
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode != 0:
+            raise AssertionError(done.stderr)
+        with open(path, encoding="utf-8") as file:
+            figures = json.load(file)
+        with open(page, encoding="utf-8") as file:
+            html = file.read()
+        return figures, done.stdout, html, done.stderr
+
+
+def without_times(figures):
+    return [{k: v for k, v in run.items() if k != "seconds"} for run in figures["runs"]]
+
+
+class FragmentationLabTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.figures, cls.text, cls.html, cls.messages = run_lab()
+        cls.runs = {(run["policy"], run["hint"]): run for run in cls.figures["runs"]}
+
+    def test_four_runs_with_all_fields(self):
+        self.assertEqual(len(self.runs), 4)
+        for run in self.figures["runs"]:
+            self.assertEqual(
+                set(run),
+                {"hint", "policy", "superpageblocks", "tainted", "holding_btree", "recoverable",
+                 "huge_1g_obtained", "pages_migrated", "buffers_released", "skipped", "seconds"},
+            )
+            self.assertEqual(run["superpageblocks"], 8)
+        self.assertEqual(self.figures["assumptions"]["memory_gib"], 8)
+        self.assertGreater(self.figures["peak_rss_bytes"], 0)
+        self.assertLess(self.figures["peak_rss_bytes"], 1 << 30)
+
+    def test_with_the_hint_everything_recoverable_is_obtained(self):
+        run = self.runs["superpageblock", True]
+        self.assertEqual(run["huge_1g_obtained"], run["recoverable"])
+        self.assertGreater(run["pages_migrated"], 0)
+        self.assertGreater(run["holding_btree"], run["tainted"])
+
+    def test_without_the_hint_btree_pages_pin_theirs(self):
+        on = self.runs["superpageblock", True]
+        off = self.runs["superpageblock", False]
+        self.assertGreater(off["tainted"], on["tainted"])
+        self.assertLess(off["huge_1g_obtained"], on["huge_1g_obtained"])
+        self.assertEqual(off["buffers_released"], 0)
+        # Where btree pages are, nothing is recovered.
+        self.assertLessEqual(off["huge_1g_obtained"], 8 - off["holding_btree"])
+
+    def test_page_blocks_alone_keep_kinds_less_apart(self):
+        for hint in (False, True):
+            self.assertGreater(
+                self.runs["pageblock", hint]["tainted"],
+                self.runs["superpageblock", hint]["tainted"],
+            )
+
+    def test_same_seed_same_figures(self):
+        again, _, _, _ = run_lab("--policy=superpageblock", "--hint=on", "--seed=1")
+        self.assertEqual(
+            without_times(again), [r for r in without_times(self.figures)
+                                   if r["hint"] and r["policy"] == "superpageblock"])
+        other, _, _, _ = run_lab("--policy=superpageblock", "--hint=on", "--seed=2")
+        self.assertNotEqual(without_times(other), without_times(again))
+
+    def test_text_says_what_is_assumed_and_nothing_else_is_printed(self):
+        self.assertIn("It is assumed:", self.text)
+        self.assertEqual(len(re.findall(r"^(?:page|superpage)block ", self.text, re.M)), 4)
+        self.assertEqual(self.messages, "")
+
+    def test_page_is_self_contained(self):
+        self.assertEqual(re.findall(r"(?:src|href)\s*=", self.html), [])
+        self.assertEqual(self.html.count("<canvas"), 8)
+        maps = re.findall(r"\['[ab]\d','([a-i]+)',512\]", self.html)
+        self.assertEqual([len(m) for m in maps], [8 * 512] * 8)
+
+    def test_bad_flags_are_refused(self):
+        for flag in ("--memory-gib=2", "--btree-gib=0", "--btree-gib=5", "--hint=maybe", "--json="):
+            done = subprocess.run([LAB, "--memory-gib=8", "--btree-gib=1", flag],
+                                  capture_output=True, text=True)
+            self.assertEqual(done.returncode, 2, flag)
+            self.assertNotEqual(done.stderr, "")
+
+
+if __name__ == "__main__":
+    LAB = os.path.abspath(sys.argv.pop(1))
+    unittest.main()

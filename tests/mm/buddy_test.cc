@@ -1,0 +1,230 @@
+// The buddy allocator against a bitmap.
+
+#include "lib/mm/buddy.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <map>
+#include <vector>
+
+namespace ebcache {
+namespace {
+
+constexpr RegionGeometry kGeometry = {
+    .page_bytes = 4096, .frames = 256, .pageblock_order = 3, .superpageblock_order = 6};
+
+struct Step {
+  enum Kind { kTake, kClaim, kPut, kSetMobility, kIsolate, kRestore } kind;
+  uint32_t a;
+  uint32_t b;
+  uint32_t c;
+
+  friend std::ostream& operator<<(std::ostream& out, const Step& step) {
+    static constexpr const char* kNames[] = {"kTake",        "kClaim",   "kPut",
+                                             "kSetMobility", "kIsolate", "kRestore"};
+    return out << "{Step::" << kNames[step.kind] << ", " << step.a << ", " << step.b << ", "
+               << step.c << "}";
+  }
+};
+
+rc::Gen<Step> AnyStep() {
+  return rc::gen::apply(
+      [](Step::Kind kind, uint32_t a, uint32_t b, uint32_t c) {
+        return Step{kind, a, b, c};
+      },
+      rc::gen::weightedElement<Step::Kind>({{10, Step::kTake},
+                                            {3, Step::kClaim},
+                                            {10, Step::kPut},
+                                            {2, Step::kSetMobility},
+                                            {1, Step::kIsolate},
+                                            {1, Step::kRestore}}),
+      rc::gen::inRange<uint32_t>(0, 1000), rc::gen::inRange<uint32_t>(0, 3),
+      rc::gen::inRange<uint32_t>(0, 7));
+}
+
+class Model {
+ public:
+  explicit Model(const Buddy::Options& options)
+      : options_(options),
+        frames_(OsCalls::Real(), kGeometry, /*phantom=*/true),
+        buddy_(&frames_, kGeometry, options),
+        free_(kGeometry.frames, true) {
+    EXPECT_TRUE(frames_.Reserve().ok());
+    const uint32_t step = uint32_t{1} << options.max_order;
+    for (uint32_t pfn = 0; pfn < kGeometry.frames; pfn += step) buddy_.Put(pfn, options.max_order);
+    Check();
+  }
+
+  void Perform(const Step& step) {
+    const int order = static_cast<int>(step.c) % (options_.max_order + 1);
+    const uint32_t zone = step.a % buddy_.zones();
+    const auto kind = static_cast<Mobility>(step.b);
+    const uint32_t block = step.a % kGeometry.pageblocks();
+    switch (step.kind) {
+      case Step::kTake:
+        Hold(buddy_.Take(zone, kind, order), order, HasFreeBlock(zone, kind, order));
+        break;
+      case Step::kClaim: {
+        const int claimed = std::max(order, kGeometry.pageblock_order);
+        const auto to = static_cast<Mobility>((step.b + 1) % kRequestMobilities);
+        const bool possible = HasFreeBlock(zone, kind, claimed);
+        const uint32_t pfn = buddy_.Claim(zone, kind, to, order);
+        Hold(pfn, order, possible);
+        if (pfn != kNoFrame) RC_ASSERT(buddy_.mobility(kGeometry.PageblockOf(pfn)) == to);
+        break;
+      }
+      case Step::kPut:
+        if (!held_.empty()) Free(std::next(held_.begin(), step.a % held_.size()));
+        break;
+      case Step::kSetMobility:
+        if (buddy_.mobility(block) == Mobility::kIsolated) break;
+        buddy_.SetMobility(block, kind);
+        break;
+      case Step::kIsolate:
+        buddy_.SetMobility(block, Mobility::kIsolated);
+        break;
+      case Step::kRestore:
+        if (buddy_.mobility(block) != Mobility::kIsolated) break;
+        buddy_.SetMobility(block, Mobility::kMovable);
+        buddy_.Remerge(block);
+        break;
+    }
+    Check();
+  }
+
+  // All is free again, in the largest blocks.
+  void FreeAll() {
+    for (uint32_t block = 0; block < kGeometry.pageblocks(); ++block) {
+      if (buddy_.mobility(block) == Mobility::kIsolated) {
+        buddy_.SetMobility(block, Mobility::kMovable);
+        buddy_.Remerge(block);
+      }
+    }
+    while (!held_.empty()) Free(held_.begin());
+    Check();
+    // A change of kind splits for good what nobody took or freed since: merge it by hand.
+    for (uint32_t block = 0; block < kGeometry.pageblocks(); ++block) buddy_.Remerge(block);
+    uint32_t largest = 0;
+    for (uint32_t zone = 0; zone < buddy_.zones(); ++zone) {
+      for (int kind = 0; kind < kMobilities; ++kind) {
+        const FreeArea& area = buddy_.area(zone, static_cast<Mobility>(kind));
+        largest += area.blocks[static_cast<size_t>(options_.max_order)];
+      }
+    }
+    RC_ASSERT(largest == kGeometry.frames >> options_.max_order);
+  }
+
+ private:
+  bool HasFreeBlock(uint32_t zone, Mobility kind, int order) const {
+    return buddy_.area(zone, kind).HasAtLeast(order);
+  }
+
+  void Hold(uint32_t pfn, int order, bool possible) {
+    RC_ASSERT((pfn != kNoFrame) == possible);
+    if (pfn == kNoFrame) return;
+    RC_ASSERT(pfn % (uint32_t{1} << order) == 0u);
+    for (uint32_t i = 0; i < uint32_t{1} << order; ++i) {
+      RC_ASSERT(free_[pfn + i]);  // not held by anybody
+      free_[pfn + i] = false;
+    }
+    held_[pfn] = order;
+    frames_[pfn].Store(FrameState::Allocated({}, order));
+  }
+
+  void Free(std::map<uint32_t, int>::iterator it) {
+    const auto [pfn, order] = *it;
+    held_.erase(it);
+    for (uint32_t i = 0; i < uint32_t{1} << order; ++i) free_[pfn + i] = true;
+    buddy_.Put(pfn, order);
+  }
+
+  // The lists say what the bitmap says, every block once, in the list it belongs to; and what can
+  // merge has merged.
+  void Check() {
+    std::vector<bool> listed(kGeometry.frames, false);
+    std::map<uint32_t, int> blocks;
+    for (uint32_t zone = 0; zone < buddy_.zones(); ++zone) {
+      for (int kind = 0; kind < kMobilities; ++kind) {
+        CheckArea(zone, static_cast<Mobility>(kind), listed, blocks);
+      }
+    }
+    RC_ASSERT(listed == free_);
+    for (const auto& [pfn, order] : blocks) {
+      // Buddies that a change of kind has split may stay apart, until one is taken or freed.
+      if (order >= kGeometry.pageblock_order) continue;
+      const auto buddy = blocks.find(pfn ^ (uint32_t{1} << order));
+      RC_ASSERT(buddy == blocks.end() || buddy->second != order);
+    }
+  }
+
+  void CheckArea(uint32_t zone, Mobility kind, std::vector<bool>& listed,
+                 std::map<uint32_t, int>& blocks) {
+    const FreeArea& area = buddy_.area(zone, kind);
+    for (int order = 0; order < FreeArea::kOrders; ++order) {
+      const auto n = static_cast<size_t>(order);
+      RC_ASSERT((area.blocks[n] != 0) == ((area.nonempty >> order & 1) != 0));
+      uint32_t count = 0;
+      uint32_t previous = kNoFrame;
+      for (uint32_t pfn = area.first[n]; pfn != kNoFrame; ++count) {
+        const FreeBlock block = frames_[pfn].LoadFreeBlock();
+        RC_ASSERT(frames_[pfn].Load().use == FrameUse::kFree);
+        RC_ASSERT(block.order == order);
+        RC_ASSERT(block.previous == previous);
+        RC_ASSERT(pfn % (uint32_t{1} << order) == 0u);
+        RC_ASSERT(buddy_.ZoneOf(pfn) == zone);
+        RC_ASSERT(buddy_.mobility(kGeometry.PageblockOf(pfn)) == kind);
+        for (uint32_t i = 0; i < uint32_t{1} << order; ++i) {
+          RC_ASSERT(!listed[pfn + i]);
+          listed[pfn + i] = true;
+          const bool isolated =
+              buddy_.mobility(kGeometry.PageblockOf(pfn + i)) == Mobility::kIsolated;
+          RC_ASSERT(isolated == (kind == Mobility::kIsolated));
+        }
+        blocks[pfn] = order;
+        previous = pfn;
+        pfn = block.next;
+      }
+      RC_ASSERT(count == area.blocks[n]);
+    }
+  }
+
+  const Buddy::Options options_;
+  RegionFrames frames_;
+  Buddy buddy_;
+  std::vector<bool> free_;
+  std::map<uint32_t, int> held_;
+};
+
+void RunAgainstModel(const Buddy::Options& options) {
+  Model model(options);
+  for (const Step& step : *rc::gen::container<std::vector<Step>>(AnyStep())) model.Perform(step);
+  model.FreeAll();
+}
+
+RC_GTEST_PROP(Buddy, ZonePerSuperpageblock, ()) {
+  RunAgainstModel({.zone_per_superpageblock = true, .max_order = 6});
+}
+
+RC_GTEST_PROP(Buddy, OneZoneAsInLinux, ()) {
+  RunAgainstModel(
+      {.zone_per_superpageblock = false, .max_order = 4, .free_pageblocks_are_movable = false});
+}
+
+// A page block taken apart comes back as what it was, in order of number.
+TEST(Buddy, FreshFramesComeInOrder) {
+  RegionFrames frames(OsCalls::Real(), kGeometry, /*phantom=*/true);
+  ASSERT_TRUE(frames.Reserve().ok());
+  Buddy buddy(&frames, kGeometry, {.max_order = 6});
+  buddy.Put(0, 6);
+  for (uint32_t i = 0; i < 64; ++i) {
+    ASSERT_EQ(buddy.Take(0, Mobility::kMovable, 0), i);
+    frames[i].Store(FrameState::Allocated({}, 0));
+  }
+  EXPECT_EQ(buddy.Take(0, Mobility::kMovable, 0), kNoFrame);
+  for (uint32_t i = 0; i < 64; ++i) buddy.Put(i * 37 % 64, 0);
+  EXPECT_EQ(buddy.area(0, Mobility::kMovable).blocks[6], 1u);
+}
+
+}  // namespace
+}  // namespace ebcache

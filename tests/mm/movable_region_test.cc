@@ -1,0 +1,298 @@
+// Who sits where in a movable region, who may move, and what it says of itself.
+
+#include "ebcache/movable_region.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "tests/mm/fake_os_calls.h"
+#include "tests/mm/region_owner.h"
+
+namespace ebcache {
+namespace {
+
+using ::testing::HasSubstr;
+using Options = MovableRegionOptions;
+using Policy = Options::Policy;
+using Progress = MovableRegion::DefragProgress;
+
+// ---- Steering -----------------------------------------------------------------------------------
+
+TEST(MovableRegionSteering, KindsStayApart) {
+  auto region = MovableRegion::Create(Small(Policy::kSuperpageblock));
+  Owner owner(region.get());
+  for (uint32_t i = 0; i < 300; ++i) {
+    ASSERT_TRUE(owner.Allocate(3 * i, AllocFlags::kMovable));
+    ASSERT_TRUE(owner.Allocate(3 * i + 1, AllocFlags::kNone));
+    ASSERT_TRUE(owner.Allocate(3 * i + 2, AllocFlags::kReclaimable));
+  }
+  for (uint32_t i = 0; i < region->superpageblocks(); ++i) {
+    const FrameCounts counts = region->CountSuperpageblock(i);
+    EXPECT_TRUE(counts.movable == 0 || counts.unmovable + counts.reclaimable == 0) << i;
+  }
+  for (uint32_t i = 0; i < region->pageblocks(); ++i) {
+    const FrameCounts counts = region->CountPageblock(i);
+    EXPECT_TRUE(counts.unmovable == 0 || counts.reclaimable == 0) << i;
+  }
+  EXPECT_EQ(region->report().mixed_allocations, 0u);
+}
+
+TEST(MovableRegionSteering, MovableGoesToTheFullestClean) {
+  auto region = MovableRegion::Create(Small(Policy::kSuperpageblock));
+  Owner owner(region.get());
+  for (uint32_t i = 0; i < 4 * kSuperPages; ++i) ASSERT_TRUE(owner.Allocate(i));
+  // Room in two of them: a quarter of one, half of another.
+  std::map<uint32_t, std::vector<uint32_t>> by_super;
+  for (const auto& [key, folio] : owner.held) by_super[folio.pfn() / kSuperPages].push_back(key);
+  ASSERT_GE(by_super.size(), 4u);
+  for (uint32_t i = 0; i < kSuperPages / 4; ++i) owner.Free(by_super.at(1)[i]);
+  for (uint32_t i = 0; i < kSuperPages / 2; ++i) owner.Free(by_super.at(2)[i]);
+  region->Trim();  // nothing in page lists
+  ASSERT_TRUE(owner.Allocate(10'000));
+  EXPECT_EQ(owner.held.at(10'000).pfn() / kSuperPages, 1u);
+}
+
+TEST(MovableRegionSteering, UnmovableGoesToTaintedOnesFirst) {
+  auto region = MovableRegion::Create(Small(Policy::kSuperpageblock));
+  Owner owner(region.get());
+  ASSERT_TRUE(owner.Allocate(0, AllocFlags::kNone));
+  for (uint32_t i = 1; i < 3 * kSuperPages; ++i) ASSERT_TRUE(owner.Allocate(i));
+  for (uint32_t i = 0; i < kSuperPages / 2; ++i) {
+    ASSERT_TRUE(owner.Allocate(10'000 + i, AllocFlags::kReclaimable));
+  }
+  EXPECT_EQ(Category(*region, SuperpageblockCategory::kTainted), 1u);
+}
+
+// A region full of movable pages: what cannot move gets its room in what is tainted already.
+TEST(MovableRegionSteering, MovablePagesAreMovedOutOfTheWayBeforeAnotherIsTainted) {
+  auto region = MovableRegion::Create(Small(Policy::kSuperpageblock));
+  Owner owner(region.get());
+  ASSERT_TRUE(owner.Allocate(0, AllocFlags::kNone));
+  const uint32_t all = 16 * kSuperPages;
+  uint32_t key = 1;
+  while (key < all && owner.Allocate(key)) ++key;
+  ASSERT_GT(region->CountSuperpageblock(owner.held.at(0).pfn() / kSuperPages).movable, 0u);
+  // Room elsewhere, in clean ones only.
+  for (uint32_t k = 1; k < key; ++k) {
+    if (owner.held.at(k).pfn() / kSuperPages >= 12) owner.Free(k);
+  }
+  for (uint32_t i = 0; i < 100; ++i) {
+    ASSERT_TRUE(owner.Allocate(100'000 + i, AllocFlags::kNone)) << i;
+  }
+  EXPECT_EQ(Category(*region, SuperpageblockCategory::kTainted), 1u);
+  EXPECT_GT(region->report().migrated_folios, 0u);
+  owner.ExpectStamps();
+}
+
+TEST(MovableRegionSteering, TaintedBecomesCleanWithItsLastUnmovablePage) {
+  auto region = MovableRegion::Create(Small(Policy::kSuperpageblock));
+  Owner owner(region.get());
+  for (uint32_t i = 0; i < 40; ++i) ASSERT_TRUE(owner.Allocate(i, AllocFlags::kNone));
+  EXPECT_EQ(Category(*region, SuperpageblockCategory::kTainted), 1u);
+  for (uint32_t i = 0; i < 40; ++i) owner.Free(i);
+  region->Trim();
+  EXPECT_EQ(Category(*region, SuperpageblockCategory::kTainted), 0u);
+  EXPECT_EQ(Category(*region, SuperpageblockCategory::kEmpty), 16u);
+}
+
+TEST(MovableRegionPageblocks, StealsPageBlocksAndSpreads) {
+  auto region = MovableRegion::Create(Small(Policy::kPageblock));
+  Owner owner(region.get());
+  ASSERT_TRUE(owner.Allocate(0, AllocFlags::kNone));
+  EXPECT_GE(region->report().stolen_pageblocks, 1u);
+  uint32_t key = 1;
+  while (owner.Allocate(key)) ++key;
+  // Holes everywhere: the unmovable pages go wherever there is one.
+  for (uint32_t k = 5; k < key; k += 20) owner.Free(k);
+  region->Trim();
+  for (uint32_t i = 0; i < 60; ++i) ASSERT_TRUE(owner.Allocate(100'000 + i, AllocFlags::kNone));
+  EXPECT_GT(region->report().mixed_allocations, 0u);
+  EXPECT_GT(Category(*region, SuperpageblockCategory::kTainted), 4u);
+}
+
+// ---- Owners -------------------------------------------------------------------------------------
+
+class Squatter final : public FolioOwner {
+ public:
+  std::string_view name() const override { return "private buffers"; }
+  bool movable() const override { return true; }  // it says
+};
+
+TEST(MovableRegionOwners, BreachesFoundByCompactionAreCountedByName) {
+  auto region = MovableRegion::Create(Small(Policy::kSuperpageblock));
+  Squatter squatter;
+  const OwnerId id = region->RegisterOwner(&squatter);
+  std::vector<Folio> folios(100);
+  ASSERT_TRUE(
+      region->AllocateBulk({.flags = AllocFlags::kMovable, .owner = id}, 0, absl::MakeSpan(folios))
+          .ok());
+  EXPECT_EQ(region->stats().contract_breaches, 0u);
+  for (int i = 0; i < 30; ++i) {
+    absl::StatusOr<Folio> got = region->AllocateContiguous({}, kSuperOrder);
+    if (!got.ok()) continue;
+    Folio folio = *got;
+    // Until only the squatted one is left.
+    folios.push_back(folio);
+  }
+  const MovableRegionReport report = region->report();
+  ASSERT_EQ(report.owners.size(), 1u);
+  EXPECT_EQ(report.owners[0].name, "private buffers");
+  EXPECT_GE(report.owners[0].refused, 64u);
+  EXPECT_EQ(report.owners[0].migrated, 0u);
+  EXPECT_TRUE(report.owners[0].breach);
+  EXPECT_EQ(region->stats().contract_breaches, 1u);
+  absl::Span<Folio> all = absl::MakeSpan(folios);
+  region->FreeBulk(0, all.first(100));
+  region->FreeBulk(kSuperOrder, all.subspan(100));
+  region->UnregisterOwner(id);
+}
+
+TEST(MovableRegionOwners, FoliosFreedWhileTheyMoveAreNotLost) {
+  auto region = MovableRegion::Create(Small(Policy::kSuperpageblock, 4));
+  Owner owner(region.get());
+  for (uint32_t i = 0; i < 2 * kSuperPages; ++i) ASSERT_TRUE(owner.Allocate(i));
+  for (uint32_t i = 0; i < 2 * kSuperPages; i += 2) owner.Free(i);
+  // The holder frees every folio just as it is asked to let it move.
+  owner.on_question = [&](uint32_t key) { owner.Free(key); };
+  std::vector<Folio> huge;
+  for (int i = 0; i < 4; ++i) {
+    auto got = region->AllocateContiguous({}, kSuperOrder);
+    ASSERT_TRUE(got.ok()) << got.status();
+    huge.push_back(*got);
+  }
+  EXPECT_TRUE(owner.held.empty());
+  EXPECT_GT(region->report().lost_races, 0u);
+  region->FreeBulk(kSuperOrder, absl::MakeSpan(huge));
+  EXPECT_EQ(region->stats().in_use_bytes, 0u);
+  EXPECT_EQ(region->stats().allocated_folios, region->stats().freed_folios);
+  EXPECT_EQ(Category(*region, SuperpageblockCategory::kEmpty), 4u);
+}
+
+TEST(MovableRegionOwners, NobodyIsAskedOnceQuiesced) {
+  auto region = MovableRegion::Create(Small(Policy::kSuperpageblock, 2));
+  Owner owner(region.get());
+  for (uint32_t i = 0; i < kSuperPages + 5; ++i) ASSERT_TRUE(owner.Allocate(i));
+  for (uint32_t i = 0; i < kSuperPages; ++i) owner.Free(i);
+  owner.on_question = [](uint32_t) { FAIL() << "asked"; };
+  region->QuiesceOwner(owner.id());
+  auto first = region->AllocateContiguous({}, kSuperOrder);
+  auto second = region->AllocateContiguous({}, kSuperOrder);
+  EXPECT_TRUE(first.ok());
+  EXPECT_FALSE(second.ok());
+  region->FreeBulk(kSuperOrder, {&*first, 1});
+}
+
+// ---- Memory and the OS --------------------------------------------------------------------------
+
+TEST(MovableRegionMemory, FreeMemoryGoesBackToTheOs) {
+  FakeOsCalls os;
+  {
+    Options options = Small(Policy::kSuperpageblock);
+    options.os = &os;
+    auto region = MovableRegion::Create(options);
+    EXPECT_EQ(os.mapped_bytes(), 0u);
+    Owner owner(region.get());
+    for (uint32_t i = 0; i < 4 * kSuperPages; ++i) ASSERT_TRUE(owner.Allocate(i));
+    EXPECT_GE(region->stats().from_os_bytes, 4 * kSuperPages * kPage);
+    for (uint32_t i = 10; i < 4 * kSuperPages; ++i) owner.Free(i);
+    const size_t returned = region->Trim();
+    EXPECT_GE(returned, 3 * kSuperPages * kPage);
+    EXPECT_EQ(region->stats().from_os_bytes, kPageblockPages * kPage);
+    size_t purged = 0;
+    for (const FakeOsCalls::Range& range : os.TakePurged()) purged += range.bytes;
+    EXPECT_EQ(purged, returned);
+    owner.ExpectStamps();
+
+    // Without being asked, by the defragmenter: whole superpageblocks.
+    for (uint32_t i = 1000; i < 1000 + 4 * kSuperPages; ++i) ASSERT_TRUE(owner.Allocate(i));
+    for (uint32_t i = 1000; i < 1000 + 4 * kSuperPages; ++i) owner.Free(i);
+    const uint64_t before = region->stats().from_os_bytes;
+    while (region->DefragStep() == Progress::kEmptied) {
+    }
+    EXPECT_LT(region->stats().from_os_bytes, before);
+    os.set_purge_works(false);
+    EXPECT_EQ(region->Trim(), 0u);
+  }
+  EXPECT_EQ(os.mapped_bytes(), 0u);
+}
+
+TEST(MovableRegionMemory, AnOsThatRefusesIsAnError) {
+  for (int nth = 1; nth <= 2; ++nth) {
+    FakeOsCalls os;
+    Options options = Small(Policy::kSuperpageblock);
+    options.os = &os;
+    auto region = MovableRegion::Create(options);
+    os.FailMap(nth);
+    Folio folio;
+    EXPECT_TRUE(absl::IsResourceExhausted(region->AllocateBulk({}, 0, {&folio, 1})));
+    EXPECT_EQ(os.mapped_bytes(), 0u);
+    ASSERT_TRUE(region->AllocateBulk({}, 0, {&folio, 1}).ok());
+    region->FreeBulk(0, {&folio, 1});
+  }
+}
+
+TEST(MovableRegionMemory, PhantomFramesHaveNoBytes) {
+  FakeOsCalls os;
+  auto region = MovableRegion::Create(
+      {.arena_bytes = size_t{250} << 30, .backing = Options::Backing::kPhantom, .os = &os});
+  std::vector<Folio> folios(1000);
+  ASSERT_TRUE(region->AllocateBulk({}, 0, absl::MakeSpan(folios)).ok());
+  EXPECT_EQ(region->Address(folios[0]), nullptr);
+  EXPECT_EQ(region->direct_map(), nullptr);
+  EXPECT_LE(os.mapped_bytes(), size_t{512} << 20);
+  std::vector<Folio> huge(240);
+  for (Folio& folio : huge) {
+    auto got = region->AllocateContiguous({}, region->superpageblock_order());
+    ASSERT_TRUE(got.ok());
+    folio = *got;
+  }
+  EXPECT_EQ(region->stats().in_use_bytes, (uint64_t{240} << 30) + 1000 * 4096);
+  region->FreeBulk(region->superpageblock_order(), absl::MakeSpan(huge));
+  region->FreeBulk(0, absl::MakeSpan(folios));
+}
+
+// ---- Reports ------------------------------------------------------------------------------------
+
+TEST(MovableRegionReports, InTheShapeOfProc) {
+  auto region = MovableRegion::Create(Small(Policy::kSuperpageblock, 2));
+  EXPECT_EQ(region->BuddyInfoText(), "");  // nothing is set up yet
+  Folio folio;
+  ASSERT_TRUE(region->AllocateBulk({}, 4, {&folio, 1}).ok());
+  EXPECT_EQ(region->BuddyInfoText(),
+            "Node 0, zone        0      0      0      0      0      1      1      1      0\n"
+            "Node 0, zone        1      0      0      0      0      0      0      0      1\n");
+  EXPECT_THAT(region->BuddyInfoJson(), HasSubstr("\"zones\": [[0, 0, 0, 0, 1, 1, 1, 0], "));
+  EXPECT_THAT(region->BuddyInfoJson(), HasSubstr("\"category\": \"tainted\""));
+  EXPECT_THAT(region->PageTypeInfoText(), HasSubstr("Pages per block:  16"));
+  EXPECT_THAT(region->PageTypeInfoJson(),
+              HasSubstr("\"pageblocks\": {\"Unmovable\": 1, \"Reclaimable\": 0, \"Movable\": 15, "
+                        "\"Isolate\": 0}"));
+  const FrameCounts counts = region->CountPageblock(0);
+  EXPECT_EQ(counts.unmovable, kPageblockPages);
+  EXPECT_EQ(region->CountPageblock(9).free, kPageblockPages);
+  region->FreeBulk(4, {&folio, 1});
+}
+
+TEST(MovableRegionOptionsDeathTest, OutOfRange) {
+  const auto with = [](auto change) {
+    Options options = Small(Policy::kSuperpageblock);
+    change(options);
+    return MovableRegion::Create(options);
+  };
+  EXPECT_DEATH(with([](Options& o) { o.page_bytes = 8192; }), "page size of an allocator");
+  EXPECT_DEATH(with([](Options& o) { o.page_bytes = 0; }), "page size of an allocator");
+  EXPECT_DEATH(with([](Options& o) { o.arena_bytes = 0; }), "multiple of its superpageblocks");
+  EXPECT_DEATH(with([](Options& o) { o.arena_bytes += 4096; }), "multiple of its superpageblocks");
+  EXPECT_DEATH(with([](Options& o) { o.pageblock_bytes = 3 * 4096; }), "powers of two");
+  EXPECT_DEATH(with([](Options& o) { o.superpageblock_bytes = size_t{2} << 30; }), "powers of two");
+  EXPECT_DEATH(with([](Options& o) { o.arena_bytes = size_t{1} << 50; }), "more pages than");
+  EXPECT_DEATH(with([](Options& o) { o.os = nullptr; }), "needs OS calls");
+}
+
+}  // namespace
+}  // namespace ebcache
