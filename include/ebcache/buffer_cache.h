@@ -87,6 +87,7 @@ struct CacheStats {
   uint64_t peak_cached_buffers = 0;
   uint64_t descriptor_bytes = 0;   // in descriptors and page array rows, used or not
   uint64_t index_bytes = 0;        // in the index, used or not
+  uint64_t reclaim_bytes = 0;      // in what reclaim remembers of blocks that are gone
   uint64_t creates = 0;            // buffers made for a block that was not cached
   uint64_t create_races_lost = 0;  // of these, thrown away because another thread was first
   uint64_t reads = 0;              // blocks asked from the source
@@ -180,7 +181,7 @@ class BufferCache {
 
   // Lets every idle buffer go. Returns how many went.
   uint64_t DropCaches();
-  // Lets idle buffers go, the least recently used first, until at least `bytes` of payload are
+  // Lets idle buffers go, those least worth keeping first, until at least `bytes` of payload are
   // freed or nothing is left that can go. Returns the bytes freed.
   uint64_t Shrink(uint64_t bytes);
   // Changes the budget, and shrinks to it.

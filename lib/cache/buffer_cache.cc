@@ -49,7 +49,9 @@ BufferCacheImpl::BufferCacheImpl(BufferCacheOptions options, BlockSource* source
       index_(options_.node_bytes, OsCalls::Real()),
       reclaim_list_(&slab_),
       subpages_(options_.allocator.get(), owner_, BlocksPerPage(options_)),
-      budget_bytes_(options_.budget_bytes) {}
+      budget_bytes_(options_.budget_bytes) {
+  reclaim_list_.SetCapacity(options_.budget_bytes / options_.node_bytes);
+}
 
 BufferCacheImpl::~BufferCacheImpl() {
   for (uint32_t i = 0; i < slab_.size(); ++i) {

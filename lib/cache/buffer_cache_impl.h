@@ -91,7 +91,7 @@ class BufferCacheImpl final : public FolioOwner {
     std::atomic<uint64_t> reads{0}, read_failures{0}, read_waits{0};
     std::atomic<uint64_t> writes{0}, write_failures{0};
     std::atomic<uint64_t> stale_frees{0}, reclaimed{0}, folio_releases{0}, migrations{0};
-    std::atomic<uint64_t> reclaim_scanned{0}, over_budget_creates{0};
+    std::atomic<uint64_t> over_budget_creates{0};
     std::array<std::atomic<uint64_t>, kReleaseVerdicts> skipped{};
   };
   static void Count(std::atomic<uint64_t>& counter, uint64_t n = 1) {
@@ -150,10 +150,6 @@ class BufferCacheImpl final : public FolioOwner {
   ReclaimList reclaim_list_;
   SubpageFrames subpages_;              // unused unless pages are larger than blocks
   std::atomic<uint64_t> budget_bytes_;  // relaxed: changed by SetBudget while others look
-  // How many Creates over budget may go by before the next search, after a search that found
-  // nothing. Relaxed: a heuristic.
-  std::atomic<uint32_t> futile_searches_{0};
-  std::atomic<uint32_t> searches_to_skip_{0};
   Counters counters_;
 
   // Errors of failed reads, by descriptor, for those who waited for the read; kept until the buffer

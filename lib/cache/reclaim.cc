@@ -12,13 +12,9 @@ namespace {
 // Buffers killed under one hold of the reclaim lock, and buried after it.
 constexpr uint32_t kBatch = 32;
 
-// What a Create over budget may look at: enough to step over some pinned buffers, little enough
-// that a Create stays a Create.
-constexpr uint64_t kScanPerCreate = 64;
-
-// After n searches in a row that found nothing, 2^n Creates go by unsearched, up to this many: with
-// everything pinned, a Create looks at about one buffer.
-constexpr uint32_t kMaxSkippedCreates = 64;
+// What a Create over budget may look at: enough to step over some that are pinned or were found
+// since, little enough that a Create stays a Create.
+constexpr uint64_t kScanPerCreate = 128;
 
 }  // namespace
 
@@ -38,10 +34,9 @@ BufferCacheImpl::Freed BufferCacheImpl::Reclaim(uint64_t wanted_buffers, uint64_
     }
     freed.buffers += done.victims;
     freed.scanned += done.scanned;
-    if (done.scanned == 0) break;  // nothing on the list
+    if (done.scanned == 0) break;  // nothing there, or all of it parked
   }
   Count(counters_.reclaimed, freed.buffers);
-  Count(counters_.reclaim_scanned, freed.scanned);
   return freed;
 }
 
@@ -53,29 +48,10 @@ void BufferCacheImpl::MakeRoom() {
   const uint64_t allowed = budget / options_.node_bytes;
   const uint64_t cached = counters_.cached.load(std::memory_order_relaxed) + 1;
   if (cached <= allowed) return;
-  uint32_t skip = searches_to_skip_.load(std::memory_order_relaxed);
-  if (skip != 0) {
-    searches_to_skip_.store(skip - 1, std::memory_order_relaxed);
-    Count(counters_.over_budget_creates);
-    return;
-  }
   const uint64_t excess = cached - allowed;
   const Freed freed = Reclaim(excess, kScanPerCreate + 2 * std::min<uint64_t>(excess, 1024),
                               /*spare_accessed=*/true);
-  if (freed.buffers >= excess) {
-    futile_searches_.store(0, std::memory_order_relaxed);
-    return;
-  }
-  Count(counters_.over_budget_creates);
-  if (freed.buffers != 0) {
-    futile_searches_.store(0, std::memory_order_relaxed);
-    return;
-  }
-  const uint32_t futile =
-      std::min<uint32_t>(futile_searches_.load(std::memory_order_relaxed) + 1, 6);
-  futile_searches_.store(futile, std::memory_order_relaxed);
-  searches_to_skip_.store(std::min(uint32_t{1} << futile, kMaxSkippedCreates),
-                          std::memory_order_relaxed);
+  if (freed.buffers < excess) Count(counters_.over_budget_creates);
 }
 
 uint64_t BufferCacheImpl::DropCaches() {
@@ -84,14 +60,15 @@ uint64_t BufferCacheImpl::DropCaches() {
 
 uint64_t BufferCacheImpl::Shrink(uint64_t bytes) {
   const uint64_t wanted = bytes / options_.node_bytes + (bytes % options_.node_bytes != 0);
-  // Twice round: once may only take ACCESSED away.
-  const Freed freed = Reclaim(wanted, uint64_t{2} * reclaim_list_.size(), /*spare_accessed=*/true);
+  // Each may be looked at three times: found since on probation, found since among the hot ones,
+  // and when it goes.
+  const Freed freed = Reclaim(wanted, uint64_t{3} * reclaim_list_.size(), /*spare_accessed=*/true);
   return freed.buffers * options_.node_bytes;
 }
 
 void BufferCacheImpl::SetBudget(uint64_t budget_bytes) {
   budget_bytes_.store(budget_bytes, std::memory_order_relaxed);
-  searches_to_skip_.store(0, std::memory_order_relaxed);
+  reclaim_list_.SetCapacity(budget_bytes / options_.node_bytes);
   const uint64_t cached_bytes =
       counters_.cached.load(std::memory_order_relaxed) * options_.node_bytes;
   if (budget_bytes != 0 && cached_bytes > budget_bytes) Shrink(cached_bytes - budget_bytes);

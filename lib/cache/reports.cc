@@ -38,7 +38,8 @@ CacheStats BufferCacheImpl::stats() const {
   stats.reclaimed = value(counters_.reclaimed);
   stats.folio_releases = value(counters_.folio_releases);
   stats.migrations = value(counters_.migrations);
-  stats.reclaim_scanned = value(counters_.reclaim_scanned);
+  stats.reclaim_scanned = reclaim_list_.looks();
+  stats.reclaim_bytes = reclaim_list_.bytes();
   stats.over_budget_creates = value(counters_.over_budget_creates);
   for (int i = 0; i < kReleaseVerdicts; ++i) stats.skipped[i] = value(counters_.skipped[i]);
   return stats;
