@@ -40,18 +40,44 @@ BufferCacheImpl::Freed BufferCacheImpl::Reclaim(uint64_t wanted_buffers, uint64_
   return freed;
 }
 
+BufferCacheImpl::Room BufferCacheImpl::RoomNow() const {
+  const uint64_t budget = budget_bytes_.load(std::memory_order_relaxed);
+  if (budget == 0) return {};
+  Room room;
+  room.cached = counters_.cached.load(std::memory_order_relaxed);
+  // A budget of less than a block allows one: none would mean no limit.
+  room.allowed = std::max<uint64_t>(budget / options_.node_bytes, 1);
+  room.low = room.allowed * options_.low_room_percent / 100 + 1;
+  room.high = room.allowed * options_.high_room_percent / 100 + 1;
+  room.free = room.allowed > room.cached ? room.allowed - room.cached : 0;
+  return room;
+}
+
 // Called before a buffer is made: brings the cache to one block under its budget, if it can with
 // bounded work.
 void BufferCacheImpl::MakeRoom() {
-  const uint64_t budget = budget_bytes_.load(std::memory_order_relaxed);
-  if (budget == 0) return;
-  const uint64_t allowed = budget / options_.node_bytes;
-  const uint64_t cached = counters_.cached.load(std::memory_order_relaxed) + 1;
-  if (cached <= allowed) return;
-  const uint64_t excess = cached - allowed;
+  const Room room = RoomNow();
+  if (room.allowed == 0 || room.free != 0) return;
+  const uint64_t excess = room.cached + 1 - room.allowed;
   const Freed freed = Reclaim(excess, kScanPerCreate + 2 * std::min<uint64_t>(excess, 1024),
                               /*spare_accessed=*/true);
   if (freed.buffers < excess) Count(counters_.over_budget_creates);
+}
+
+void BufferCacheImpl::WakeReclaim() {
+  if (background_ == nullptr) return;
+  const Room room = RoomNow();
+  if (room.allowed != 0 && room.free < room.low && !reclaim_list_.all_parked()) background_->Wake();
+}
+
+// One step of the thread in the background. True when there is more to do.
+bool BufferCacheImpl::ReclaimInBackground() {
+  const Room room = RoomNow();
+  if (room.free >= room.high) return false;
+  const uint64_t wanted = std::min<uint64_t>(room.high - room.free, kBatch);
+  const Freed freed = Reclaim(wanted, kScanPerCreate, /*spare_accessed=*/true);
+  Count(counters_.reclaimed_in_background, freed.buffers);
+  return freed.buffers != 0;
 }
 
 uint64_t BufferCacheImpl::DropCaches() {
@@ -66,9 +92,16 @@ uint64_t BufferCacheImpl::Shrink(uint64_t bytes) {
   return freed.buffers * options_.node_bytes;
 }
 
-void BufferCacheImpl::SetBudget(uint64_t budget_bytes) {
+void BufferCacheImpl::UseBudget(uint64_t budget_bytes) {
   budget_bytes_.store(budget_bytes, std::memory_order_relaxed);
-  reclaim_list_.SetCapacity(budget_bytes / options_.node_bytes);
+  const Room room = RoomNow();
+  // What is there most of the time: with a thread that keeps room, not quite the budget.
+  const uint64_t kept_free = options_.background_reclaim ? room.high : 0;
+  reclaim_list_.SetCapacity(room.allowed > kept_free ? room.allowed - kept_free : room.allowed);
+}
+
+void BufferCacheImpl::SetBudget(uint64_t budget_bytes) {
+  UseBudget(budget_bytes);
   const uint64_t cached_bytes =
       counters_.cached.load(std::memory_order_relaxed) * options_.node_bytes;
   if (budget_bytes != 0 && cached_bytes > budget_bytes) Shrink(cached_bytes - budget_bytes);

@@ -36,6 +36,7 @@ CacheStats BufferCacheImpl::stats() const {
   stats.write_failures = value(counters_.write_failures);
   stats.stale_frees = value(counters_.stale_frees);
   stats.reclaimed = value(counters_.reclaimed);
+  stats.reclaimed_in_background = value(counters_.reclaimed_in_background);
   stats.folio_releases = value(counters_.folio_releases);
   stats.migrations = value(counters_.migrations);
   stats.reclaim_scanned = reclaim_list_.looks();
