@@ -65,6 +65,12 @@ struct BufferCacheOptions {
   // Bytes of payload to keep; 0 is no limit. Buffers in use, dirty or under IO cannot go, so the
   // cache may be over it for as long as they stay (CacheStats::over_budget_creates counts that).
   uint64_t budget_bytes = uint64_t{256} << 20;
+  // A thread of the cache's own that keeps room under the budget, so that whoever makes a buffer
+  // seldom has to look for one that can go: it wakes when less than `low_room_percent` of the
+  // budget is free, and works until `high_room_percent` is, or nothing is left that can go.
+  bool background_reclaim = false;
+  uint32_t low_room_percent = 2;
+  uint32_t high_room_percent = 5;  // from low_room_percent to 50
   // Null: a HeapAllocator of its own.
   std::shared_ptr<PageAllocator> allocator;
   // Flags of the allocations behind buffers in the index. Those behind dummies and clones never
@@ -87,6 +93,7 @@ struct CacheStats {
   uint64_t peak_cached_buffers = 0;
   uint64_t descriptor_bytes = 0;   // in descriptors and page array rows, used or not
   uint64_t index_bytes = 0;        // in the index, used or not
+  uint64_t reclaim_bytes = 0;      // in what reclaim remembers of blocks that are gone
   uint64_t creates = 0;            // buffers made for a block that was not cached
   uint64_t create_races_lost = 0;  // of these, thrown away because another thread was first
   uint64_t reads = 0;              // blocks asked from the source
@@ -94,11 +101,12 @@ struct CacheStats {
   uint64_t read_waits = 0;  // readers who waited for another's read
   uint64_t writes = 0;
   uint64_t write_failures = 0;
-  uint64_t stale_frees = 0;      // deaths by PutStale, or by the last put of a STALE buffer
-  uint64_t reclaimed = 0;        // deaths by budget, Shrink or DropCaches
-  uint64_t folio_releases = 0;   // deaths by ReleaseFolio
-  uint64_t migrations = 0;       // buffers whose folio was moved
-  uint64_t reclaim_scanned = 0;  // buffers looked at for reclaim
+  uint64_t stale_frees = 0;              // deaths by PutStale, or by the last put of a STALE buffer
+  uint64_t reclaimed = 0;                // deaths by budget, Shrink or DropCaches
+  uint64_t reclaimed_in_background = 0;  // of these, by the cache's own thread
+  uint64_t folio_releases = 0;           // deaths by ReleaseFolio
+  uint64_t migrations = 0;               // buffers whose folio was moved
+  uint64_t reclaim_scanned = 0;          // buffers looked at for reclaim
   uint64_t over_budget_creates = 0;
   // Buffers that reclaim, ReleaseFolio or MigrateFolio had to leave, by why.
   std::array<uint64_t, kReleaseVerdicts> skipped{};
@@ -180,7 +188,7 @@ class BufferCache {
 
   // Lets every idle buffer go. Returns how many went.
   uint64_t DropCaches();
-  // Lets idle buffers go, the least recently used first, until at least `bytes` of payload are
+  // Lets idle buffers go, those least worth keeping first, until at least `bytes` of payload are
   // freed or nothing is left that can go. Returns the bytes freed.
   uint64_t Shrink(uint64_t bytes);
   // Changes the budget, and shrinks to it.

@@ -34,7 +34,7 @@ namespace ebcache {
 class BufferCache;
 class ExtentBufferRef;
 
-// The flags of a buffer's state. The kernel's, and two of our own at the end.
+// The flags of a buffer's state. The kernel's, and three of our own at the end.
 enum class BufferFlag : uint32_t {
   kUptodate = 1u << 0,      // the bytes are those of the block
   kDirty = 1u << 1,         // the bytes are newer than the disk's
@@ -47,6 +47,7 @@ enum class BufferFlag : uint32_t {
   kReading = 1u << 8,       // being read
   kMigrating = 1u << 9,     // frozen while its pages move; nobody can take a reference
   kAccessed = 1u << 10,     // found since reclaim last looked
+  kParked = 1u << 11,       // passed over by reclaim, which wants to hear when it is idle
 };
 
 // A state as a value: what a load of the state word gives.
@@ -177,6 +178,7 @@ class alignas(64) ExtentBuffer {
   friend class DescriptorSlab;
   friend class BufferIndex;
   friend class ReclaimList;
+  friend class BufferQueue;
   friend class ExtentBufferPeer;  // tests, of the parts that have no cache around them
 
   ExtentBuffer() = default;
@@ -205,7 +207,12 @@ class alignas(64) ExtentBuffer {
   uint8_t order_;   // of the folios
   uint8_t mirror_;
   uint16_t subpage_;  // where in its page, when pages are larger than blocks
-  uint32_t reserved_;
+  // Guarded by the reclaim lock as well: when it was last seen to be in use, in newcomers; where it
+  // is in the order.
+  uint32_t reclaim_time_ : 28 = 0;
+  uint32_t ring_ : 2 = 0;
+  uint32_t demoted_ : 1 = 0;
+  uint32_t parked_ : 1 = 0;
 };
 static_assert(sizeof(ExtentBuffer) == 64, "the hot part of a buffer is one cache line");
 

@@ -23,6 +23,9 @@ BufferCacheOptions Complete(BufferCacheOptions options) {
   EBCACHE_CHECK(std::has_single_bit(options.node_bytes) && options.node_bytes >= 4096 &&
                     options.node_bytes <= 65536,
                 "BufferCacheOptions::node_bytes must be a power of two from 4096 to 65536");
+  EBCACHE_CHECK(
+      options.low_room_percent <= options.high_room_percent && options.high_room_percent <= 50,
+      "BufferCacheOptions: low_room_percent <= high_room_percent <= 50");
   if (options.allocator == nullptr) options.allocator = HeapAllocator();
   return options;
 }
@@ -49,9 +52,15 @@ BufferCacheImpl::BufferCacheImpl(BufferCacheOptions options, BlockSource* source
       index_(options_.node_bytes, OsCalls::Real()),
       reclaim_list_(&slab_),
       subpages_(options_.allocator.get(), owner_, BlocksPerPage(options_)),
-      budget_bytes_(options_.budget_bytes) {}
+      budget_bytes_(0) {
+  UseBudget(options_.budget_bytes);
+  if (options_.background_reclaim) {
+    background_ = std::make_unique<BackgroundReclaim>([this] { return ReclaimInBackground(); });
+  }
+}
 
 BufferCacheImpl::~BufferCacheImpl() {
+  background_.reset();
   allocator().QuiesceOwner(owner_);
   for (uint32_t i = 0; i < slab_.size(); ++i) {
     ExtentBuffer* buffer = slab_.At(i);
@@ -223,6 +232,7 @@ absl::StatusOr<ExtentBuffer*> BufferCacheImpl::Create(uint64_t start) {
       case BufferIndex::Insertion::kInserted:
         NoteCreated();
         reclaim_list_.Add(*made);
+        WakeReclaim();
         return *made;
       case BufferIndex::Insertion::kExists:
         Count(counters_.create_races_lost);

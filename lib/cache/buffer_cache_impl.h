@@ -3,7 +3,8 @@
 // reclaim.cc, migrate.cc.
 //
 // Lock order: none. No lock of this room is held while another is taken, nor while the allocator or
-// the source is called. The locks inside: index, reclaim list, slab, subpages, failed reads.
+// the source is called. The locks inside: index, reclaim list, slab, subpages, failed reads,
+// background reclaim.
 
 #ifndef EBCACHE_LIB_CACHE_BUFFER_CACHE_IMPL_H_
 #define EBCACHE_LIB_CACHE_BUFFER_CACHE_IMPL_H_
@@ -23,6 +24,7 @@
 
 #include "ebcache/buffer_cache.h"
 #include "ebcache/check.h"
+#include "lib/cache/background_reclaim.h"
 #include "lib/cache/buffer_index.h"
 #include "lib/cache/descriptor_slab.h"
 #include "lib/cache/reclaim_list.h"
@@ -66,6 +68,7 @@ class BufferCacheImpl final : public FolioOwner {
   uint64_t Shrink(uint64_t bytes);
   void SetBudget(uint64_t budget_bytes);
   void MakeRoom();
+  void WakeReclaim();  // where there is a thread for it, and it has something to do
 
   // ---- migrate.cc: what the allocator asks of the owner of a folio ----
   std::string_view name() const override { return "btree"; }
@@ -91,7 +94,8 @@ class BufferCacheImpl final : public FolioOwner {
     std::atomic<uint64_t> reads{0}, read_failures{0}, read_waits{0};
     std::atomic<uint64_t> writes{0}, write_failures{0};
     std::atomic<uint64_t> stale_frees{0}, reclaimed{0}, folio_releases{0}, migrations{0};
-    std::atomic<uint64_t> reclaim_scanned{0}, over_budget_creates{0};
+    std::atomic<uint64_t> reclaimed_in_background{0};
+    std::atomic<uint64_t> over_budget_creates{0};
     std::array<std::atomic<uint64_t>, kReleaseVerdicts> skipped{};
   };
   static void Count(std::atomic<uint64_t>& counter, uint64_t n = 1) {
@@ -124,6 +128,17 @@ class BufferCacheImpl final : public FolioOwner {
     uint64_t scanned = 0;
   };
   Freed Reclaim(uint64_t wanted_buffers, uint64_t max_scan, bool spare_accessed);
+  // What the budget is, in blocks, and how much of it a thread in the background keeps free.
+  struct Room {
+    uint64_t allowed = 0;  // 0: no limit
+    uint64_t low = 0;
+    uint64_t high = 0;
+    uint64_t cached = 0;
+    uint64_t free = 0;
+  };
+  Room RoomNow() const;
+  void UseBudget(uint64_t budget_bytes);
+  bool ReclaimInBackground();
 
   // migrate.cc
   using Members = absl::InlinedVector<ExtentBuffer*, 1>;
@@ -150,10 +165,6 @@ class BufferCacheImpl final : public FolioOwner {
   ReclaimList reclaim_list_;
   SubpageFrames subpages_;              // unused unless pages are larger than blocks
   std::atomic<uint64_t> budget_bytes_;  // relaxed: changed by SetBudget while others look
-  // How many Creates over budget may go by before the next search, after a search that found
-  // nothing. Relaxed: a heuristic.
-  std::atomic<uint32_t> futile_searches_{0};
-  std::atomic<uint32_t> searches_to_skip_{0};
   Counters counters_;
 
   // Errors of failed reads, by descriptor, for those who waited for the read; kept until the buffer
@@ -169,6 +180,9 @@ class BufferCacheImpl final : public FolioOwner {
   // Size of failures_. Relaxed: a holder who needs an entry made visible by the state word sees the
   // count as well; everybody else only saves a lock.
   std::atomic<uint32_t> failure_count_{0};
+
+  // Null unless asked for. Made last and stopped first: it works on all of the above.
+  std::unique_ptr<BackgroundReclaim> background_;
 };
 
 }  // namespace ebcache

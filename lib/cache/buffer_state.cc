@@ -13,7 +13,7 @@ std::string BufferState::ToString() const {
       {BufferFlag::kStale, "STALE"},         {BufferFlag::kUnmapped, "UNMAPPED"},
       {BufferFlag::kWriteErr, "WRITE_ERR"},  {BufferFlag::kZonedZeroout, "ZONED_ZEROOUT"},
       {BufferFlag::kReading, "READING"},     {BufferFlag::kMigrating, "MIGRATING"},
-      {BufferFlag::kAccessed, "ACCESSED"},
+      {BufferFlag::kAccessed, "ACCESSED"},   {BufferFlag::kParked, "PARKED"},
   };
   std::string text = "refs " + std::to_string(refs);
   char separator = ' ';

@@ -10,7 +10,7 @@
 //
 //   refs == 0                      dead. Out of the index or on its way out; never comes back.
 //   UNMAPPED                       private to its holders: not in the index, no TREE_REF, not
-//   moved. otherwise                      in the index; found by address. TREE_REF one of the
+//   moved. else                           in the index; found by address. TREE_REF one of the
 //   references is the cache's: the buffer stays when its
 //                                  last user has gone.
 //   refs == 1, TREE_REF, no IO     idle: may be released or moved at any time.
@@ -18,6 +18,7 @@
 //   READING                        refs counts the reader, so the buffer is not idle.
 //   STALE                          dies in the step that makes it idle.
 //   MIGRATING                      refs == 1, the cache's, and no step but the mover's is allowed.
+//   PARKED                         not idle: the put that makes it idle takes PARKED away.
 //
 // Steps that take or give up a reference belong to who makes them; "holder" below means that the
 // caller has a reference of its own. A holder's step in a state where it cannot hold one (a put of
@@ -84,6 +85,21 @@ constexpr BufferState BornUnmapped() {
   return {1, Bit(BufferFlag::kUnmapped) | Bit(BufferFlag::kUptodate)};
 }
 
+// ---- Idleness -----------------------------------------------------------------------------------
+
+// Why the buffer can or cannot go. The one place that decides what "idle" means.
+constexpr ReleaseVerdict VerdictOf(BufferState s) {
+  if (s.refs == 0) return ReleaseVerdict::kDead;
+  if (s.has(BufferFlag::kUnmapped)) return ReleaseVerdict::kUnmapped;
+  if (s.has(BufferFlag::kMigrating)) return ReleaseVerdict::kMigrating;
+  if (s.has(BufferFlag::kReading)) return ReleaseVerdict::kReading;
+  if (s.has(BufferFlag::kWriteback)) return ReleaseVerdict::kWriteback;
+  if (s.has(BufferFlag::kDirty)) return ReleaseVerdict::kDirty;
+  if (s.refs > 1) return ReleaseVerdict::kInUse;
+  if (!s.has(BufferFlag::kTreeRef)) return ReleaseVerdict::kNoTreeRef;
+  return ReleaseVerdict::kEligible;
+}
+
 // ---- References ---------------------------------------------------------------------------------
 
 // By anybody who found the buffer. Refused when dead (not found) or MIGRATING (wait, try again).
@@ -105,6 +121,7 @@ constexpr Outcome Share(BufferState s) {
 
 // A holder gives up its reference. The last user of a STALE buffer takes the cache's reference
 // along in the same step, unless bytes still have to be written: then the end of the IO does it.
+// A put that makes a PARKED buffer idle takes PARKED away, and the caller tells reclaim.
 constexpr Outcome Put(BufferState s) {
   if (!CanHaveHolder(s)) return Refused(s);
   const BufferState before = s;
@@ -114,6 +131,9 @@ constexpr Outcome Put(BufferState s) {
     return Became(before, s);
   }
   --s.refs;
+  if (s.has(BufferFlag::kParked) && VerdictOf(s) == ReleaseVerdict::kEligible) {
+    s = Without(s, BufferFlag::kParked);
+  }
   return Became(before, s);
 }
 
@@ -131,19 +151,6 @@ constexpr Outcome TakeTreeRef(BufferState s) {
 
 // ---- Release ------------------------------------------------------------------------------------
 
-// Why the buffer can or cannot go. The one place that decides what "idle" means.
-constexpr ReleaseVerdict VerdictOf(BufferState s) {
-  if (s.refs == 0) return ReleaseVerdict::kDead;
-  if (s.has(BufferFlag::kUnmapped)) return ReleaseVerdict::kUnmapped;
-  if (s.has(BufferFlag::kMigrating)) return ReleaseVerdict::kMigrating;
-  if (s.has(BufferFlag::kReading)) return ReleaseVerdict::kReading;
-  if (s.has(BufferFlag::kWriteback)) return ReleaseVerdict::kWriteback;
-  if (s.has(BufferFlag::kDirty)) return ReleaseVerdict::kDirty;
-  if (s.refs > 1) return ReleaseVerdict::kInUse;
-  if (!s.has(BufferFlag::kTreeRef)) return ReleaseVerdict::kNoTreeRef;
-  return ReleaseVerdict::kEligible;
-}
-
 // By anybody: kills an idle buffer. The check and the kill are one step, so nobody can take a
 // reference between them.
 constexpr Outcome TryRelease(BufferState s) {
@@ -158,6 +165,16 @@ constexpr Outcome TryRelease(BufferState s) {
 constexpr Outcome ForgetAccess(BufferState s) {
   if (s.refs == 0) return Refused(s);
   return Became(s, Without(s, BufferFlag::kAccessed));
+}
+
+// By reclaim: the buffer cannot go now. Its last put will say when it can. Refused where there is
+// no such put to come: it is idle, moving (which ends without one), or dead.
+constexpr Outcome Park(BufferState s) {
+  if (s.refs == 0 || s.has(BufferFlag::kMigrating) || s.has(BufferFlag::kUnmapped) ||
+      VerdictOf(s) == ReleaseVerdict::kEligible) {
+    return Refused(s);
+  }
+  return Became(s, With(s, BufferFlag::kParked));
 }
 
 // ---- Reading ------------------------------------------------------------------------------------

@@ -12,13 +12,9 @@ namespace {
 // Buffers killed under one hold of the reclaim lock, and buried after it.
 constexpr uint32_t kBatch = 32;
 
-// What a Create over budget may look at: enough to step over some pinned buffers, little enough
-// that a Create stays a Create.
-constexpr uint64_t kScanPerCreate = 64;
-
-// After n searches in a row that found nothing, 2^n Creates go by unsearched, up to this many: with
-// everything pinned, a Create looks at about one buffer.
-constexpr uint32_t kMaxSkippedCreates = 64;
+// What a Create over budget may look at: enough to step over some that are pinned or were found
+// since, little enough that a Create stays a Create.
+constexpr uint64_t kScanPerCreate = 128;
 
 }  // namespace
 
@@ -38,44 +34,50 @@ BufferCacheImpl::Freed BufferCacheImpl::Reclaim(uint64_t wanted_buffers, uint64_
     }
     freed.buffers += done.victims;
     freed.scanned += done.scanned;
-    if (done.scanned == 0) break;  // nothing on the list
+    if (done.scanned == 0) break;  // nothing there, or all of it parked
   }
   Count(counters_.reclaimed, freed.buffers);
-  Count(counters_.reclaim_scanned, freed.scanned);
   return freed;
+}
+
+BufferCacheImpl::Room BufferCacheImpl::RoomNow() const {
+  const uint64_t budget = budget_bytes_.load(std::memory_order_relaxed);
+  if (budget == 0) return {};
+  Room room;
+  room.cached = counters_.cached.load(std::memory_order_relaxed);
+  // A budget of less than a block allows one: none would mean no limit.
+  room.allowed = std::max<uint64_t>(budget / options_.node_bytes, 1);
+  room.low = room.allowed * options_.low_room_percent / 100 + 1;
+  room.high = room.allowed * options_.high_room_percent / 100 + 1;
+  room.free = room.allowed > room.cached ? room.allowed - room.cached : 0;
+  return room;
 }
 
 // Called before a buffer is made: brings the cache to one block under its budget, if it can with
 // bounded work.
 void BufferCacheImpl::MakeRoom() {
-  const uint64_t budget = budget_bytes_.load(std::memory_order_relaxed);
-  if (budget == 0) return;
-  const uint64_t allowed = budget / options_.node_bytes;
-  const uint64_t cached = counters_.cached.load(std::memory_order_relaxed) + 1;
-  if (cached <= allowed) return;
-  uint32_t skip = searches_to_skip_.load(std::memory_order_relaxed);
-  if (skip != 0) {
-    searches_to_skip_.store(skip - 1, std::memory_order_relaxed);
-    Count(counters_.over_budget_creates);
-    return;
-  }
-  const uint64_t excess = cached - allowed;
+  const Room room = RoomNow();
+  if (room.allowed == 0 || room.free != 0) return;
+  const uint64_t excess = room.cached + 1 - room.allowed;
   const Freed freed = Reclaim(excess, kScanPerCreate + 2 * std::min<uint64_t>(excess, 1024),
                               /*spare_accessed=*/true);
-  if (freed.buffers >= excess) {
-    futile_searches_.store(0, std::memory_order_relaxed);
-    return;
-  }
-  Count(counters_.over_budget_creates);
-  if (freed.buffers != 0) {
-    futile_searches_.store(0, std::memory_order_relaxed);
-    return;
-  }
-  const uint32_t futile =
-      std::min<uint32_t>(futile_searches_.load(std::memory_order_relaxed) + 1, 6);
-  futile_searches_.store(futile, std::memory_order_relaxed);
-  searches_to_skip_.store(std::min(uint32_t{1} << futile, kMaxSkippedCreates),
-                          std::memory_order_relaxed);
+  if (freed.buffers < excess) Count(counters_.over_budget_creates);
+}
+
+void BufferCacheImpl::WakeReclaim() {
+  if (background_ == nullptr) return;
+  const Room room = RoomNow();
+  if (room.allowed != 0 && room.free < room.low && !reclaim_list_.all_parked()) background_->Wake();
+}
+
+// One step of the thread in the background. True when there is more to do.
+bool BufferCacheImpl::ReclaimInBackground() {
+  const Room room = RoomNow();
+  if (room.free >= room.high) return false;
+  const uint64_t wanted = std::min<uint64_t>(room.high - room.free, kBatch);
+  const Freed freed = Reclaim(wanted, kScanPerCreate, /*spare_accessed=*/true);
+  Count(counters_.reclaimed_in_background, freed.buffers);
+  return freed.buffers != 0;
 }
 
 uint64_t BufferCacheImpl::DropCaches() {
@@ -84,14 +86,22 @@ uint64_t BufferCacheImpl::DropCaches() {
 
 uint64_t BufferCacheImpl::Shrink(uint64_t bytes) {
   const uint64_t wanted = bytes / options_.node_bytes + (bytes % options_.node_bytes != 0);
-  // Twice round: once may only take ACCESSED away.
-  const Freed freed = Reclaim(wanted, uint64_t{2} * reclaim_list_.size(), /*spare_accessed=*/true);
+  // Each may be looked at three times: found since on probation, found since among the hot ones,
+  // and when it goes.
+  const Freed freed = Reclaim(wanted, uint64_t{3} * reclaim_list_.size(), /*spare_accessed=*/true);
   return freed.buffers * options_.node_bytes;
 }
 
-void BufferCacheImpl::SetBudget(uint64_t budget_bytes) {
+void BufferCacheImpl::UseBudget(uint64_t budget_bytes) {
   budget_bytes_.store(budget_bytes, std::memory_order_relaxed);
-  searches_to_skip_.store(0, std::memory_order_relaxed);
+  const Room room = RoomNow();
+  // What is there most of the time: with a thread that keeps room, not quite the budget.
+  const uint64_t kept_free = options_.background_reclaim ? room.high : 0;
+  reclaim_list_.SetCapacity(room.allowed > kept_free ? room.allowed - kept_free : room.allowed);
+}
+
+void BufferCacheImpl::SetBudget(uint64_t budget_bytes) {
+  UseBudget(budget_bytes);
   const uint64_t cached_bytes =
       counters_.cached.load(std::memory_order_relaxed) * options_.node_bytes;
   if (budget_bytes != 0 && cached_bytes > budget_bytes) Shrink(cached_bytes - budget_bytes);

@@ -1,74 +1,271 @@
 #include "lib/cache/reclaim_list.h"
 
+#include <algorithm>
+
 #include "lib/cache/state_word.h"
 
 namespace ebcache {
 
-void ReclaimList::Link(ExtentBuffer* buffer) {
-  buffer->older_ = newest_;
-  buffer->newer_ = DescriptorSlab::kNone;
-  if (newest_ != DescriptorSlab::kNone) {
-    slab_->At(newest_)->newer_ = buffer->index_;
-  } else {
-    oldest_ = buffer->index_;
+namespace {
+
+// The nursery: long enough for a burst, and not a large part of a tiny cache.
+constexpr uint32_t kNurseryBuffers = 24;
+constexpr uint32_t kNurseryMostOf = 8;     // at most one part of so many
+constexpr uint32_t kNurseryGrowsBy = 512;  // plus one for each so many
+constexpr uint32_t kProbationPart = 20;    // one part of so many
+constexpr uint32_t kGhostsPerBuffer = 2;
+
+// How long a hot buffer must have been untouched, in terms of what the challenger needs.
+constexpr double kGhostMargin = 3;
+constexpr double kProbationMargin = 8;
+// Hot buffers that a challenge looks at.
+constexpr int kChallengeLooks = 16;
+// Hot buffers that the hand passes for each newcomer. What is known of their times is no better
+// than this.
+constexpr int kHandLooks = 3;
+
+// Patience, in capacities.
+constexpr double kLeastPatience = 0.5;
+constexpr double kMostPatience = 8;
+constexpr double kPatienceLost = 0.98;
+constexpr double kPatienceWon = 1.12;
+
+}  // namespace
+
+// ---- Rings --------------------------------------------------------------------------------------
+
+BufferQueue& ReclaimList::RingOf(const ExtentBuffer* buffer) {
+  if (buffer->parked_ != 0) return parked_;
+  switch (buffer->ring_) {
+    case kNursery:
+      return nursery_;
+    case kProbation:
+      return probation_;
+    default:
+      return hot_;
   }
-  newest_ = buffer->index_;
-  ++size_;
 }
 
-void ReclaimList::Unlink(ExtentBuffer* buffer) {
-  if (buffer->older_ != DescriptorSlab::kNone) {
-    slab_->At(buffer->older_)->newer_ = buffer->newer_;
-  } else {
-    oldest_ = buffer->newer_;
+void ReclaimList::Enter(Ring ring, ExtentBuffer* buffer) {
+  buffer->ring_ = ring;
+  buffer->parked_ = 0;
+  RingOf(buffer).PushNewest(buffer);
+  unparked_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void ReclaimList::Leave(ExtentBuffer* buffer) {
+  RingOf(buffer).Remove(buffer);
+  if (buffer->parked_ == 0) unparked_.fetch_sub(1, std::memory_order_relaxed);
+  buffer->parked_ = 0;
+}
+
+uint32_t ReclaimList::Total() const {
+  return nursery_.size() + probation_.size() + hot_.size() + parked_.size();
+}
+
+uint32_t ReclaimList::Capacity() const { return capacity_ != 0 ? capacity_ : Total(); }
+
+uint32_t ReclaimList::NurseryTarget() const {
+  const uint32_t capacity = Capacity();
+  return std::min(kNurseryBuffers, capacity / kNurseryMostOf) + capacity / kNurseryGrowsBy;
+}
+
+uint32_t ReclaimList::ProbationTarget() const { return std::max(1u, Capacity() / kProbationPart); }
+
+uint32_t ReclaimList::HotTarget() const {
+  const uint32_t others = NurseryTarget() + ProbationTarget();
+  return Capacity() > others ? Capacity() - others : 1;
+}
+
+// ---- Time and touches ---------------------------------------------------------------------------
+
+// Whether the buffer was found since this was last asked. Most were not: no write for them.
+bool ReclaimList::TakeAccess(ExtentBuffer* buffer) {
+  if (!buffer->state().has(BufferFlag::kAccessed)) return false;
+  const auto outcome = state::Apply(buffer->state_, state::ForgetAccess);
+  return outcome.result == state::Result::kChanged;
+}
+
+uint32_t ReclaimList::Age(const ExtentBuffer* buffer) const {
+  return now_.Since({buffer->reclaim_time_});
+}
+
+void ReclaimList::Stamp(ExtentBuffer* buffer) { buffer->reclaim_time_ = now_.value; }
+
+// ---- Becoming hot -------------------------------------------------------------------------------
+
+// Whether there is room among the hot ones, or one of those that the hand comes to has been
+// untouched for `age`; then that one goes on probation, as the next to go.
+bool ReclaimList::Challenge(double age) {
+  if (hot_.size() < HotTarget()) return true;
+  for (int i = 0; i < kChallengeLooks && !hot_.empty(); ++i) {
+    ExtentBuffer* buffer = hot_.oldest();
+    ++looks_;
+    if (TakeAccess(buffer)) {
+      Stamp(buffer);
+    } else if (Age(buffer) >= age) {
+      hot_.Remove(buffer);
+      Stamp(buffer);
+      buffer->ring_ = kProbation;
+      buffer->demoted_ = 1;
+      probation_.PushOldest(buffer);
+      return true;
+    }
+    hot_.Turn();
   }
-  if (buffer->newer_ != DescriptorSlab::kNone) {
-    slab_->At(buffer->newer_)->older_ = buffer->older_;
-  } else {
-    newest_ = buffer->older_;
-  }
-  --size_;
+  return false;
+}
+
+// Whether a ghost that came back becomes hot.
+bool ReclaimList::Welcome(const Ghost& ghost) {
+  if (ghost.demoted) patience_ = std::min(patience_ * kPatienceWon, kMostPatience);
+  if (!Challenge(kGhostMargin * now_.Since(ghost.time))) return false;
+  if (!ghost.demoted) patience_ = std::max(patience_ * kPatienceLost, kLeastPatience);
+  return true;
 }
 
 void ReclaimList::Add(ExtentBuffer* buffer) {
   std::lock_guard lock(mutex_);
-  Link(buffer);
+  // Nothing is to go where there is no budget, so nothing need be known.
+  if (capacity_ != 0) TurnHand();
+  now_ = now_.Next();
+  Stamp(buffer);
+  buffer->demoted_ = 0;
+  const auto ghost = ghosts_.Take(buffer->start());
+  Enter(ghost && Welcome(*ghost) ? kHot : kNursery, buffer);
+  if (nursery_.size() > NurseryTarget()) LeaveNursery();
 }
 
-void ReclaimList::Remove(ExtentBuffer* buffer) {
-  std::lock_guard lock(mutex_);
-  Unlink(buffer);
+void ReclaimList::LeaveNursery() {
+  ExtentBuffer* buffer = nursery_.oldest();
+  ++looks_;
+  const bool touched = TakeAccess(buffer);
+  Leave(buffer);
+  Stamp(buffer);
+  Enter(touched && Challenge(patience_ * Capacity()) ? kHot : kProbation, buffer);
 }
 
-uint32_t ReclaimList::size() const {
-  std::lock_guard lock(mutex_);
-  return size_;
+// ---- The search ---------------------------------------------------------------------------------
+
+void ReclaimList::TurnHand() {
+  for (int i = 0; i < kHandLooks && !hot_.empty(); ++i) {
+    ExtentBuffer* buffer = hot_.oldest();
+    ++looks_;
+    if (TakeAccess(buffer)) Stamp(buffer);
+    hot_.Turn();
+  }
+}
+
+// REQUIRES: one is not empty.
+BufferQueue& ReclaimList::NextRing() {
+  if (hot_.size() > HotTarget() && probation_.size() <= ProbationTarget()) return hot_;
+  if (!probation_.empty()) return probation_;
+  return hot_.empty() ? nursery_ : hot_;
+}
+
+// A buffer whose turn it was, but which was found since.
+void ReclaimList::Spare(ExtentBuffer* buffer, bool* challenges) {
+  const uint32_t age = Age(buffer);
+  Stamp(buffer);
+  if (buffer->ring_ == kProbation) {
+    if (buffer->demoted_ != 0) patience_ = std::min(patience_ * kPatienceWon, kMostPatience);
+    // One that fails is enough for a search: the others would look at the same hot buffers.
+    if (*challenges && Challenge(kProbationMargin * age)) {
+      buffer->demoted_ = 0;
+      Leave(buffer);
+      Enter(kHot, buffer);
+      return;
+    }
+    *challenges = false;
+  }
+  RingOf(buffer).Turn();
+}
+
+void ReclaimList::BecomeGhost(const ExtentBuffer* buffer) {
+  // Sized by what is there rather than by a budget that may be far more. What is remembered is lost
+  // when the table grows, which it therefore does by doubling.
+  const uint64_t wanted = uint64_t{kGhostsPerBuffer} * Total();
+  if (2 * ghosts_.capacity() <= wanted) ghosts_.Reset(wanted);
+  const bool was_hot = buffer->ring_ == kHot;
+  ghosts_.Remember(buffer->start(),
+                   {.time = was_hot ? now_ : ReclaimTime{buffer->reclaim_time_},
+                    .demoted = was_hot || buffer->demoted_ != 0},
+                   now_);
+}
+
+// Kills the buffer or, where that cannot be, parks it until it is idle.
+bool ReclaimList::Kill(ExtentBuffer* buffer, Collected& done) {
+  const auto outcome = state::Apply(buffer->state_, [](BufferState s) {
+    return state::VerdictOf(s) == ReleaseVerdict::kEligible ? state::TryRelease(s) : state::Park(s);
+  });
+  if (outcome.result == state::Result::kDied) {
+    Leave(buffer);
+    if (!outcome.after.has(BufferFlag::kStale)) BecomeGhost(buffer);
+    return true;
+  }
+  ++done.skipped[static_cast<size_t>(state::VerdictOf(outcome.after))];
+  if (outcome.result == state::Result::kRefused) {
+    // Its pages are moving, which is over soon; or it is dead, and who killed it is on the way.
+    RingOf(buffer).Turn();
+    return false;
+  }
+  Leave(buffer);
+  buffer->parked_ = 1;
+  parked_.PushNewest(buffer);
+  return false;
 }
 
 ReclaimList::Collected ReclaimList::Collect(absl::Span<ExtentBuffer*> victims, uint32_t max_scan,
                                             bool spare_accessed) {
   Collected done;
+  bool challenges = true;
   std::lock_guard lock(mutex_);
-  while (done.victims < victims.size() && done.scanned < max_scan &&
-         oldest_ != DescriptorSlab::kNone) {
-    ExtentBuffer* buffer = slab_->At(oldest_);
+  while (done.victims < victims.size() && done.scanned < max_scan && !all_parked()) {
     ++done.scanned;
-    Unlink(buffer);
-    const auto outcome = state::Apply(buffer->state_, [&](BufferState s) {
-      const bool spare = spare_accessed && s.has(BufferFlag::kAccessed);
-      return spare ? state::ForgetAccess(s) : state::TryRelease(s);
-    });
-    if (outcome.result == state::Result::kDied) {
+    ++looks_;
+    ExtentBuffer* buffer = NextRing().oldest();
+    if (spare_accessed && TakeAccess(buffer)) {
+      Spare(buffer, &challenges);
+    } else if (Kill(buffer, done)) {
       victims[done.victims++] = buffer;
-      continue;
-    }
-    // Back in, at the young end. A dead one too: who killed it is on the way to take it off.
-    Link(buffer);
-    if (outcome.result == state::Result::kRefused) {
-      ++done.skipped[static_cast<size_t>(state::VerdictOf(outcome.after))];
     }
   }
   return done;
+}
+
+// ---- Coming and going ---------------------------------------------------------------------------
+
+void ReclaimList::Remove(ExtentBuffer* buffer) {
+  std::lock_guard lock(mutex_);
+  Leave(buffer);
+}
+
+void ReclaimList::Unpark(ExtentBuffer* buffer) {
+  std::lock_guard lock(mutex_);
+  if (buffer->parked_ == 0) return;  // it died meanwhile
+  parked_.Remove(buffer);
+  Stamp(buffer);
+  Enter(buffer->ring_ == kHot ? kHot : kProbation, buffer);
+}
+
+void ReclaimList::SetCapacity(uint64_t buffers) {
+  std::lock_guard lock(mutex_);
+  capacity_ = static_cast<uint32_t>(std::min<uint64_t>(buffers, ~uint32_t{0}));
+}
+
+uint32_t ReclaimList::size() const {
+  std::lock_guard lock(mutex_);
+  return Total();
+}
+
+uint64_t ReclaimList::looks() const {
+  std::lock_guard lock(mutex_);
+  return looks_;
+}
+
+uint64_t ReclaimList::bytes() const {
+  std::lock_guard lock(mutex_);
+  return ghosts_.bytes();
 }
 
 }  // namespace ebcache

@@ -1,15 +1,43 @@
 // ReclaimList: the order in which idle buffers go, and the search for those that can.
 //
-// A CLOCK over a linked list: new buffers enter at the young end; the search looks at the old end.
-// A buffer found since it was last looked at gets another round, one that cannot go is passed over
-// and counted by why, an idle one dies in the compare-and-swap that finds it idle. Lookups never
-// touch the list: they leave ACCESSED in the state word, which they write anyway.
+// Metadata is touched in bursts: a leaf is found a hundred times while its items are used, and then
+// not again until the whole tree has been walked once more. So a second touch says nothing, and how
+// long ago the last one was says little: under walks that are larger than the cache, LRU evicts
+// each block just before it is wanted. What tells is how long a block stays away between bursts. As
+// LIRS does, this order keeps the blocks that come back soonest; but it knows only what can be
+// known without work in lookups, which leave ACCESSED in the state word and nothing else.
 //
-// New buffers enter without ACCESSED. So the leaves of a whole-tree walk, each met once, go before
-// the inner nodes it comes back to.
+// Where a buffer is:
 //
-// Links are descriptor numbers, in the descriptors. Invariant: a mapped buffer is on the list from
-// before its maker's first reference ends until it is buried, so whoever kills one finds it here.
+//   nursery    newcomers, for as long as a burst lasts. What happens here does not count.
+//   probation  first in, first out: about one in twenty. Who is found again here gets a chance.
+//   hot        the others, in a ring. A hand goes round it: it takes ACCESSED away, and notes when.
+//   parked     in use, dirty or being read when its turn came: on no ring until it is idle again.
+//   ghost      gone, but remembered, with the time at which it was last known to be in use.
+//
+// Time is counted in newcomers. A newcomer goes through nursery and probation, and out, as a ghost;
+// it becomes hot only by *challenge*: some hot buffer must have lain untouched for longer than the
+// challenger needs. In a loop larger than the cache no hot buffer lies that long, every challenge
+// fails, and so most of the loop stays. How long it must be:
+//
+//   - a ghost that comes back: three times as long as it stayed away;
+//   - a buffer found again on probation: eight times as long as it was there, which is not long;
+//   - a newcomer that was touched in the nursery, of which nothing is known: patience_. That is
+//     learnt. A ghost that is let in should have been kept: patience falls. A buffer that was hot,
+//     had to make way and comes back was wronged: it rises. So after a change of what is in use
+//     the old hot buffers go quickly, and in a loop they do not.
+//
+// docs/reclaim.md has the comparison with other orders, and what each rule is worth.
+//
+// Invariants:
+//   1. A mapped buffer is on exactly one ring from Add, which is before its maker's first reference
+//      ends, until Remove or its death in Collect; so whoever kills one finds it here.
+//   2. A buffer on parked_ has PARKED in its state, or whoever took PARKED away is on the way to
+//      Unpark it. PARKED is set under the lock, only where the buffer is not idle, and goes in the
+//      put that makes it idle: no idle buffer is forgotten.
+//   3. Work is bounded: Add looks at no more than two challenges' worth of hot buffers and what the
+//      hand passes, Collect at max_scan and one challenge's worth for each it spares. A buffer that
+//      cannot go is looked at once for each time it was in use.
 //
 // Thread safety: all methods, from any thread.
 
@@ -19,20 +47,32 @@
 #include <absl/types/span.h>
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 
 #include "ebcache/extent_buffer.h"
+#include "lib/cache/buffer_queue.h"
 #include "lib/cache/descriptor_slab.h"
+#include "lib/cache/ghost_table.h"
+#include "lib/cache/reclaim_clock.h"
 
 namespace ebcache {
 
 class ReclaimList {
  public:
-  explicit ReclaimList(DescriptorSlab* slab) : slab_(slab) {}
+  explicit ReclaimList(DescriptorSlab* slab)
+      : nursery_(slab), probation_(slab), hot_(slab), parked_(slab) {}
 
+  // How many buffers the cache is to hold; 0: as many as there are.
+  void SetCapacity(uint64_t buffers);
+
+  // A newcomer. REQUIRES: the caller has a reference.
   void Add(ExtentBuffer* buffer);
+  // REQUIRES: dead, and not by Collect.
   void Remove(ExtentBuffer* buffer);
+  // By whoever took PARKED away. The buffer may have died since, or be somebody else.
+  void Unpark(ExtentBuffer* buffer);
 
   // What one call of Collect did.
   struct Collected {
@@ -41,23 +81,59 @@ class ReclaimList {
     std::array<uint32_t, kReleaseVerdicts> skipped{};
   };
 
-  // Looks at up to `max_scan` buffers from the old end, and kills those that can go until `victims`
-  // is full. The dead ones are off the list; the caller buries them. `spare_accessed`: whether
-  // those found since get another round.
+  // Looks at up to `max_scan` buffers, and kills those that can go until `victims` is full. The
+  // dead ones are off the list; the caller buries them. `spare_accessed`: whether buffers found
+  // since they were last looked at get another round.
   Collected Collect(absl::Span<ExtentBuffer*> victims, uint32_t max_scan, bool spare_accessed);
 
+  // Buffers on the list, parked or not.
   uint32_t size() const;
+  // Whether there is nothing that Collect could look at. May be out of date when it returns.
+  bool all_parked() const { return unparked_.load(std::memory_order_relaxed) == 0; }
+  // Buffers looked at, ever.
+  uint64_t looks() const;
+  // Memory for ghosts.
+  uint64_t bytes() const;
 
  private:
-  void Link(ExtentBuffer* buffer);    // at the young end; REQUIRES: mutex_ held
-  void Unlink(ExtentBuffer* buffer);  // REQUIRES: mutex_ held
+  enum Ring : uint32_t { kNursery, kProbation, kHot };  // what ExtentBuffer::ring_ is
 
-  DescriptorSlab* const slab_;
+  // All of these REQUIRE mutex_.
+  BufferQueue& RingOf(const ExtentBuffer* buffer);
+  void Enter(Ring ring, ExtentBuffer* buffer);
+  void Leave(ExtentBuffer* buffer);
+  uint32_t Total() const;
+  uint32_t Capacity() const;
+  uint32_t NurseryTarget() const;
+  uint32_t ProbationTarget() const;
+  uint32_t HotTarget() const;
+  bool TakeAccess(ExtentBuffer* buffer);
+  uint32_t Age(const ExtentBuffer* buffer) const;
+  void Stamp(ExtentBuffer* buffer);
+  bool Challenge(double age);
+  bool Welcome(const Ghost& ghost);
+  void LeaveNursery();
+  void TurnHand();
+  BufferQueue& NextRing();
+  void Spare(ExtentBuffer* buffer, bool* challenges);
+  bool Kill(ExtentBuffer* buffer, Collected& done);
+  void BecomeGhost(const ExtentBuffer* buffer);
+
   mutable std::mutex mutex_;
-  // Guarded by mutex_, as are older_ and newer_ of the buffers on the list.
-  uint32_t oldest_ = DescriptorSlab::kNone;
-  uint32_t newest_ = DescriptorSlab::kNone;
-  uint32_t size_ = 0;
+  // Guarded by mutex_, as are older_, newer_ and the reclaim fields of the buffers on the rings.
+  BufferQueue nursery_;
+  BufferQueue probation_;
+  BufferQueue hot_;  // its oldest is where the hand is
+  BufferQueue parked_;
+  GhostTable ghosts_;
+  ReclaimTime now_;
+  uint32_t capacity_ = 0;
+  double patience_ = 1;  // in capacities
+  uint64_t looks_ = 0;
+
+  // Size of the rings but parked_, written under mutex_. Relaxed: who reads it without decides
+  // only whether to bother.
+  std::atomic<uint32_t> unparked_{0};
 };
 
 }  // namespace ebcache

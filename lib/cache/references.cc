@@ -12,9 +12,17 @@ BufferState ExtentBuffer::state() const {
 }
 
 void BufferCacheImpl::Put(ExtentBuffer* buffer) {
-  const auto outcome = state::Apply(buffer->state_, state::Put);
-  if (outcome.result == state::Result::kChanged) [[likely]]
+  bool was_parked = false;
+  const auto outcome = state::Apply(buffer->state_, [&](BufferState s) {
+    was_parked = s.has(BufferFlag::kParked);
+    return state::Put(s);
+  });
+  if (outcome.result == state::Result::kChanged) [[likely]] {
+    if (was_parked && !outcome.after.has(BufferFlag::kParked)) [[unlikely]] {
+      reclaim_list_.Unpark(buffer);
+    }
     return;
+  }
   EBCACHE_CHECK(outcome.result == state::Result::kDied,
                 "a reference was put twice, or never taken");
   if (outcome.after.has(BufferFlag::kStale)) Count(counters_.stale_frees);

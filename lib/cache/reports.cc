@@ -36,9 +36,11 @@ CacheStats BufferCacheImpl::stats() const {
   stats.write_failures = value(counters_.write_failures);
   stats.stale_frees = value(counters_.stale_frees);
   stats.reclaimed = value(counters_.reclaimed);
+  stats.reclaimed_in_background = value(counters_.reclaimed_in_background);
   stats.folio_releases = value(counters_.folio_releases);
   stats.migrations = value(counters_.migrations);
-  stats.reclaim_scanned = value(counters_.reclaim_scanned);
+  stats.reclaim_scanned = reclaim_list_.looks();
+  stats.reclaim_bytes = reclaim_list_.bytes();
   stats.over_budget_creates = value(counters_.over_budget_creates);
   for (int i = 0; i < kReleaseVerdicts; ++i) stats.skipped[i] = value(counters_.skipped[i]);
   return stats;

@@ -14,7 +14,7 @@
 namespace ebcache::state {
 namespace {
 
-constexpr uint32_t kAllFlags = (1u << 11) - 1;
+constexpr uint32_t kAllFlags = (1u << 12) - 1;
 constexpr uint32_t kMostRefs = 6;
 
 constexpr uint32_t kUptodate = Bit(BufferFlag::kUptodate);
@@ -28,6 +28,7 @@ constexpr uint32_t kZonedZeroout = Bit(BufferFlag::kZonedZeroout);
 constexpr uint32_t kReading = Bit(BufferFlag::kReading);
 constexpr uint32_t kMigrating = Bit(BufferFlag::kMigrating);
 constexpr uint32_t kAccessed = Bit(BufferFlag::kAccessed);
+constexpr uint32_t kParked = Bit(BufferFlag::kParked);
 constexpr uint32_t kUnderIo = kDirty | kWriteback;
 
 // The table: when a step is allowed, and what it makes of references and flags. Written with masks
@@ -51,6 +52,7 @@ BufferState AfterPut(uint32_t refs, uint32_t flags) {
   const bool last_of_stale =
       (flags & kTreeRef) && refs == 2 && (flags & kStale) && !(flags & kUnderIo);
   if (last_of_stale) return {0, flags & ~kTreeRef};
+  if (Idle(refs - 1, flags)) return {refs - 1, flags & ~kParked};
   return {refs - 1, flags};
 }
 BufferState WithTreeRef(uint32_t refs, uint32_t flags) {
@@ -79,6 +81,13 @@ const std::vector<Row>& Table() {
       {"ForgetAccess", ForgetAccess, [](uint32_t r, uint32_t) { return r > 0; },
        [](uint32_t r, uint32_t f) {
          return BufferState{r, f & ~kAccessed};
+       }},
+      {"Park", Park,
+       [](uint32_t r, uint32_t f) {
+         return r > 0 && !(f & (kMigrating | kUnmapped)) && !Idle(r, f);
+       },
+       [](uint32_t r, uint32_t f) {
+         return BufferState{r, f | kParked};
        }},
       {"BeginRead", BeginRead,
        [](uint32_t r, uint32_t f) {
@@ -170,13 +179,13 @@ TEST_P(EveryState, GivesTheOutcomeOfTheTable) {
   EXPECT_GT(allowed, 0u) << row.name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Steps, EveryState, testing::Range<size_t>(0, 20), [](const auto& info) {
+INSTANTIATE_TEST_SUITE_P(Steps, EveryState, testing::Range<size_t>(0, 21), [](const auto& info) {
   std::string name = Table()[info.param].name;
   std::erase_if(name, [](char c) { return c == '(' || c == ')'; });
   return name;
 });
 
-TEST(EveryStep, IsInTheTable) { EXPECT_EQ(Table().size(), 20u); }
+TEST(EveryStep, IsInTheTable) { EXPECT_EQ(Table().size(), 21u); }
 
 // ---- What holds along every path ----------------------------------------------------------------
 
@@ -208,6 +217,10 @@ TEST(Reachable, StatesKeepTheInvariants) {
     }
     if (flags & kUnmapped) {
       EXPECT_FALSE(flags & (kTreeRef | kDirty | kWriteback | kReading | kMigrating)) << name;
+    }
+    if (flags & kParked) {
+      EXPECT_FALSE(Idle(refs, flags)) << "idle, and reclaim was not told: " << name;
+      EXPECT_FALSE(flags & kMigrating) << name;
     }
     if (refs == 0) {
       EXPECT_FALSE(flags & kTreeRef) << name;

@@ -1,0 +1,127 @@
+#include "bench/eviction/access_trace.h"
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <memory>
+#include <numeric>
+#include <random>
+#include <string_view>
+
+namespace ebcache::eviction {
+
+namespace {
+
+// Gives blocks their numbers, and keeps the counts right.
+class TraceBuilder {
+ public:
+  explicit TraceBuilder(std::string name) { trace_.name = std::move(name); }
+
+  void Add(Access::Kind kind, uint64_t address) {
+    const auto [it, added] = numbers_.try_emplace(address, trace_.blocks);
+    if (added) ++trace_.blocks;
+    trace_.accesses.push_back({.kind = kind, .block = it->second});
+    if (kind == Access::Kind::kTouch) ++trace_.touches;
+  }
+  AccessTrace Take() { return std::move(trace_); }
+
+ private:
+  AccessTrace trace_;
+  absl::flat_hash_map<uint64_t, uint32_t> numbers_;
+};
+
+// "f1b4d". False when it is nothing of that kind.
+bool ParseLine(std::string_view line, Access::Kind* kind, uint64_t* address) {
+  if (line.size() < 2) return false;
+  switch (line[0]) {
+    case 'f':
+    case 'a':
+      *kind = Access::Kind::kTouch;
+      break;
+    case 's':
+      *kind = Access::Kind::kFree;
+      break;
+    default:
+      return false;
+  }
+  const char* end = line.data() + line.size();
+  const auto parsed = std::from_chars(line.data() + 1, end, *address, 16);
+  return parsed.ec == std::errc() && parsed.ptr == end;
+}
+
+}  // namespace
+
+absl::StatusOr<AccessTrace> ReadRecording(const std::string& path) {
+  const std::unique_ptr<gzFile_s, int (*)(gzFile)> file(gzopen(path.c_str(), "rb"), gzclose);
+  if (file == nullptr) return absl::NotFoundError(absl::StrCat(path, ": cannot be opened"));
+  TraceBuilder builder("kernel recording");
+  char buffer[64];
+  for (uint64_t number = 1; gzgets(file.get(), buffer, sizeof buffer) != nullptr; ++number) {
+    std::string_view line(buffer);
+    if (line.ends_with('\n')) line.remove_suffix(1);
+    Access::Kind kind;
+    uint64_t address = 0;
+    if (!ParseLine(line, &kind, &address)) {
+      return absl::InvalidArgumentError(absl::StrCat(path, ": line ", number, " is no access"));
+    }
+    builder.Add(kind, address);
+  }
+  int error = Z_OK;
+  const char* message = gzerror(file.get(), &error);
+  if (error != Z_OK) return absl::DataLossError(absl::StrCat(path, ": ", message));
+  return builder.Take();
+}
+
+absl::StatusOr<AccessTrace> ReadKernelRecording() {
+  const char* shared = std::getenv("EBCACHE_SHARED");
+  if (shared == nullptr) return absl::NotFoundError("EBCACHE_SHARED is not set");
+  return ReadRecording(absl::StrCat(shared, "/traces/metadata-access.gz"));
+}
+
+AccessTrace WalkWithLookups(uint64_t seed) {
+  constexpr uint64_t kLeaves = 20'000;
+  constexpr uint64_t kFanOut = 128;
+  constexpr int kLevels = 4;
+  constexpr int kWalks = 2;
+  constexpr int kLookupsPerLeaf = 4;
+  constexpr double kSkew = 0.9;
+
+  std::mt19937_64 random(seed);
+  std::vector<uint64_t> by_popularity(kLeaves);
+  std::iota(by_popularity.begin(), by_popularity.end(), 0);
+  std::shuffle(by_popularity.begin(), by_popularity.end(), random);
+  std::vector<double> share_up_to(kLeaves);
+  double total = 0;
+  for (uint64_t rank = 0; rank < kLeaves; ++rank) {
+    total += 1 / std::pow(static_cast<double>(rank + 1), kSkew);
+    share_up_to[rank] = total;
+  }
+
+  TraceBuilder builder("walk with look-ups");
+  const auto descend = [&](uint64_t leaf) {
+    for (int level = kLevels - 1; level >= 0; --level) {
+      uint64_t slot = leaf;
+      for (int i = 0; i < level; ++i) slot /= kFanOut;
+      builder.Add(Access::Kind::kTouch, static_cast<uint64_t>(level) << 32 | slot);
+    }
+  };
+  // By hand, because the distributions of <random> differ from library to library.
+  const auto look_up = [&] {
+    const double at = static_cast<double>(random() >> 11) * 0x1p-53 * total;
+    const auto rank = std::lower_bound(share_up_to.begin(), share_up_to.end(), at);
+    descend(by_popularity[std::min<size_t>(rank - share_up_to.begin(), kLeaves - 1)]);
+  };
+  for (uint64_t step = 0; step < kWalks * kLeaves; ++step) {
+    descend(step % kLeaves);
+    for (int i = 0; i < kLookupsPerLeaf; ++i) look_up();
+  }
+  return builder.Take();
+}
+
+}  // namespace ebcache::eviction

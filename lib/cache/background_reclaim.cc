@@ -1,0 +1,42 @@
+#include "lib/cache/background_reclaim.h"
+
+#include <utility>
+
+namespace ebcache {
+
+BackgroundReclaim::BackgroundReclaim(std::function<bool()> step)
+    : step_(std::move(step)), thread_([this] { Run(); }) {}
+
+BackgroundReclaim::~BackgroundReclaim() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_.store(true, std::memory_order_relaxed);
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+void BackgroundReclaim::Wake() {
+  if (at_work_.exchange(true, std::memory_order_relaxed)) return;
+  {
+    std::lock_guard lock(mutex_);
+    woken_ = true;
+  }
+  changed_.notify_one();
+}
+
+void BackgroundReclaim::Run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return woken_ || stopping_.load(std::memory_order_relaxed); });
+    if (stopping_.load(std::memory_order_relaxed)) return;
+    woken_ = false;
+    lock.unlock();
+    while (!stopping_.load(std::memory_order_relaxed) && step_()) {
+    }
+    at_work_.store(false, std::memory_order_relaxed);
+    lock.lock();
+  }
+}
+
+}  // namespace ebcache

@@ -1,0 +1,48 @@
+// BackgroundReclaim: a thread that keeps room under a cache's budget, as kswapd keeps pages free,
+// so that whoever makes a buffer seldom has to look for one that can go.
+//
+// It sleeps until it is woken, and then works in small steps until there is room enough, or until a
+// step finds nothing that can go. It does not try again by itself: the next newcomer wakes it.
+//
+// Thread safety: Wake from any thread. The destructor stops the thread after at most one more step.
+
+#ifndef EBCACHE_LIB_CACHE_BACKGROUND_RECLAIM_H_
+#define EBCACHE_LIB_CACHE_BACKGROUND_RECLAIM_H_
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace ebcache {
+
+class BackgroundReclaim {
+ public:
+  // `step` frees some buffers; true when it makes sense to go on. Called without a lock held.
+  explicit BackgroundReclaim(std::function<bool()> step);
+  ~BackgroundReclaim();
+  BackgroundReclaim(const BackgroundReclaim&) = delete;
+  BackgroundReclaim& operator=(const BackgroundReclaim&) = delete;
+
+  // Cheap when the thread is at work already.
+  void Wake();
+
+ private:
+  void Run();
+
+  const std::function<bool()> step_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool woken_ = false;  // guarded by mutex_
+  // Set under mutex_. Relaxed when read without, between steps: stopping a step later is as good.
+  std::atomic<bool> stopping_{false};
+  // Whether the thread has been woken and has not gone back to sleep. Relaxed: a Wake that is saved
+  // in the moment in which the thread finishes is made up for by the next.
+  std::atomic<bool> at_work_{false};
+  std::thread thread_;  // last: it uses the others
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_LIB_CACHE_BACKGROUND_RECLAIM_H_

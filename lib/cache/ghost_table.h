@@ -1,0 +1,57 @@
+// GhostTable: which blocks left the cache lately, and when each was last known to be in use.
+//
+// A ghost is 8 bytes: 32 bits of a hash of the block's address, a time, a flag. Eight of them are
+// a cache line, and a ghost can lie only in the line that its address hashes to, so remembering one
+// and asking for one touch a single line. In a full line the oldest makes way. Two blocks with the
+// same 32 bits in the same line are taken for each other: one in 500 million, and then a block is
+// kept for longer than it deserves.
+//
+// Thread safety: none; ReclaimList's lock guards it.
+
+#ifndef EBCACHE_LIB_CACHE_GHOST_TABLE_H_
+#define EBCACHE_LIB_CACHE_GHOST_TABLE_H_
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "lib/cache/reclaim_clock.h"
+
+namespace ebcache {
+
+struct Ghost {
+  ReclaimTime time;
+  bool demoted = false;  // the buffer had been among the hot ones
+};
+
+class GhostTable {
+ public:
+  // Forgets everything, and makes room for about `ghosts`.
+  void Reset(uint64_t ghosts);
+  uint64_t capacity() const { return lines_.size() * kGhostsPerLine; }
+  uint64_t bytes() const { return lines_.size() * sizeof(Line); }
+
+  // `now` tells which one is the oldest.
+  void Remember(uint64_t start, Ghost ghost, ReclaimTime now);
+  // Gives back what was remembered, and forgets it.
+  std::optional<Ghost> Take(uint64_t start);
+
+ private:
+  static constexpr size_t kGhostsPerLine = 8;
+  struct alignas(64) Line {
+    std::array<uint32_t, kGhostsPerLine> tags{};    // 0: nobody
+    std::array<uint32_t, kGhostsPerLine> values{};  // time, and the flag above it
+  };
+  struct Place {
+    Line* line;
+    uint32_t tag;
+  };
+  Place PlaceOf(uint64_t start);
+
+  std::vector<Line> lines_;
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_LIB_CACHE_GHOST_TABLE_H_
