@@ -9,26 +9,28 @@ namespace ebcache {
 namespace {
 
 // The nursery: long enough for a burst, and not a large part of a tiny cache.
-constexpr uint32_t kNurseryBuffers = 24;
-constexpr uint32_t kNurseryMostOf = 8;     // at most one part of so many
-constexpr uint32_t kNurseryGrowsBy = 512;  // plus one for each so many
-constexpr uint32_t kProbationPart = 20;    // one part of so many
+constexpr uint32_t kNurseryBuffers = 12;
+constexpr uint32_t kNurseryMostOf = 8;    // at most one part of so many
+constexpr uint32_t kNurseryGrowsBy = 32;  // plus one for each so many
+constexpr uint32_t kProbationPart = 13;   // one part of so many
 constexpr uint32_t kGhostsPerBuffer = 2;
 
-// How long a hot buffer must have been untouched, in terms of what the challenger needs.
-constexpr double kGhostMargin = 3;
+// How long a hot buffer must have been untouched, in terms of how long the challenger was away.
+constexpr double kGhostMargin = 4;
 constexpr double kProbationMargin = 8;
 // Hot buffers that a challenge looks at.
-constexpr int kChallengeLooks = 16;
+constexpr int kChallengeLooks = 32;
 // Hot buffers that the hand passes for each newcomer. What is known of their times is no better
 // than this.
 constexpr int kHandLooks = 3;
 
-// Patience, in capacities.
+// Patience, in capacities, and what a case of too much and of too little of it changes.
 constexpr double kLeastPatience = 0.5;
 constexpr double kMostPatience = 8;
-constexpr double kPatienceLost = 0.98;
-constexpr double kPatienceWon = 1.12;
+constexpr double kPatienceLost = 0.95;
+constexpr double kPatienceWon = 1.24;
+// A ghost that was away for longer, in capacities, would not have been kept in any case.
+constexpr double kLongestRegret = 1.5;
 
 }  // namespace
 
@@ -119,8 +121,10 @@ bool ReclaimList::Challenge(double age) {
 // Whether a ghost that came back becomes hot.
 bool ReclaimList::Welcome(const Ghost& ghost) {
   if (ghost.demoted) patience_ = std::min(patience_ * kPatienceWon, kMostPatience);
-  if (!Challenge(kGhostMargin * now_.Since(ghost.time))) return false;
-  if (!ghost.demoted) patience_ = std::max(patience_ * kPatienceLost, kLeastPatience);
+  const double away = now_.Since(ghost.time);
+  if (!Challenge(kGhostMargin * away)) return false;
+  if (!ghost.demoted && away < kLongestRegret * Capacity())
+    patience_ = std::max(patience_ * kPatienceLost, kLeastPatience);
   return true;
 }
 

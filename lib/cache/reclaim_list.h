@@ -128,7 +128,7 @@ class ReclaimList {
   GhostTable ghosts_;
   ReclaimTime now_;
   uint32_t capacity_ = 0;
-  double patience_ = 1;  // in capacities
+  double patience_ = 4;  // in capacities; high at first, because it falls more easily
   uint64_t looks_ = 0;
 
   // Size of the rings but parked_, written under mutex_. Relaxed: who reads it without decides
