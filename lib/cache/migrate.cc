@@ -5,9 +5,8 @@
 // the buffer is frozen first, which only an idle one can be, and only then asked whether the folio
 // is its. Frozen, its answer stays true.
 
-#include <cstring>
-
 #include "lib/cache/buffer_cache_impl.h"
+#include "lib/cache/page_copy.h"
 
 namespace ebcache {
 
@@ -114,7 +113,7 @@ bool BufferCacheImpl::Migrate(Folio destination, Folio source, uint32_t private_
   const std::byte* from = allocator().Address(source);
   std::byte* to = allocator().Address(destination);
   if (from != nullptr && to != nullptr) {
-    std::memcpy(to, from, allocator().page_bytes() << order);
+    CopyPages(to, from, allocator().page_bytes() << order);
   }
   for (ExtentBuffer* buffer : frozen) Repoint(buffer, destination, source);
   if (subpage()) {

@@ -44,6 +44,14 @@ uint32_t MovableRegion::Impl::CollectLocked(uint32_t pfn, uint32_t end, Effort e
   return pfn;
 }
 
+// Starts the page walks of a copy that is about to be made, and its first reads.
+void MovableRegion::Impl::ExpectCopy(const Move& move) const {
+  const std::byte* const base = frames_.base();
+  if (move.destination == kNoFrame || base == nullptr) return;
+  __builtin_prefetch(base + move.destination * geometry_.page_bytes, 1);
+  for (int i = 0; i < 8; ++i) __builtin_prefetch(base + move.source * geometry_.page_bytes + 64 * i);
+}
+
 void MovableRegion::Impl::AskOwner(Move& move) const {
   // Most often because it belonged to the same buffer as the one before, which was released.
   if (frames_[move.source].Load().use != FrameUse::kAllocated) return;
@@ -104,7 +112,10 @@ MovableRegion::Impl::Evacuation MovableRegion::Impl::Evacuate(uint32_t pageblock
     pfn = CollectLocked(pfn, end, effort, may_release, batch);
     if (batch.empty()) continue;
     lock.unlock();
-    for (Move& move : batch) AskOwner(move);
+    for (size_t i = 0; i < batch.size(); ++i) {
+      if (i + 1 < batch.size()) ExpectCopy(batch[i + 1]);
+      AskOwner(batch[i]);
+    }
     lock.lock();
     for (const Move& move : batch) FinishLocked(move, evacuation);
     batch.clear();

@@ -130,6 +130,7 @@ class MovableRegion::Impl final : public AllocatorBase {
   // The same with the page block isolated meanwhile, where nothing in it is unmovable.
   Evacuation Empty(uint32_t pageblock, Effort effort, bool may_release);
   uint32_t CollectLocked(uint32_t pfn, uint32_t end, Effort effort, bool may_release, Batch& batch);
+  void ExpectCopy(const Move& move) const;
   void AskOwner(Move& move) const;
   void FinishLocked(const Move& move, Evacuation& evacuation);
 
