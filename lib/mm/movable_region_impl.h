@@ -131,7 +131,7 @@ class MovableRegion::Impl final : public AllocatorBase {
   Evacuation Empty(uint32_t pageblock, Effort effort, bool may_release);
   uint32_t CollectLocked(uint32_t pfn, uint32_t end, Effort effort, bool may_release, Batch& batch);
   void ExpectCopy(const Move& move) const;
-  void AskOwner(Move& move) const;
+  size_t AskOwner(absl::Span<Move> moves) const;
   void FinishLocked(const Move& move, Evacuation& evacuation);
 
   // ---- contiguous.cc ----
