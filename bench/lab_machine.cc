@@ -28,8 +28,8 @@ constexpr double kBtreeReads = 0.01;         // of the cached blocks, a round
 constexpr double kBtreeWrites = 0.005;       // of the cached blocks, a round
 constexpr int kDefragStepsPerRound = 32;
 constexpr int kCommitEveryRounds = 10;
-constexpr double kBuffersInUsePerGib = 0.008;
-constexpr double kJobFiles = 0.6;  // of the page cache
+constexpr double kBuffersInUsePerGib = 0.064;  // 16 of 250: the roots of open trees
+constexpr double kJobFiles = 0.6;              // of the page cache
 constexpr double kDropPerFailureGib = 4;
 
 constexpr int kHugeOrder = 9;
@@ -64,7 +64,7 @@ const std::vector<Assumption>& Assumptions() {
       {"commit_rounds", kCommitEveryRounds, "rounds between commits"},
       {"job_files", kJobFiles, "of the page cache goes with the job, the oldest"},
       {"buffers_in_use_per_gib", kBuffersInUsePerGib,
-       "extent buffers in use for each GiB of memory while 1 GiB pages are asked for"},
+       "extent buffers in use, as tree roots are, for each GiB while 1 GiB pages are asked for"},
       {"drop_gib", kDropPerFailureGib, "GiB of page cache dropped when a 1 GiB page is refused"},
   };
   return assumptions;
@@ -302,8 +302,8 @@ void Machine::EndJob() {
   while (page_cache_.frames() > staying && page_cache_.RemoveOldest()) {
   }
   (void)cache_->WritebackAll();
-  const auto in_use =
-      static_cast<uint64_t>(kBuffersInUsePerGib * static_cast<double>(options_.memory_gib));
+  const uint64_t in_use = std::max<uint64_t>(
+      1, static_cast<uint64_t>(kBuffersInUsePerGib * static_cast<double>(options_.memory_gib)));
   for (uint64_t i = 0; i < in_use; ++i) {
     ExtentBufferRef block = cache_->FirstAtOrAfter(random_() % (tree_blocks_ * kNodeBytes));
     if (block) in_use_.push_back(std::move(block));
