@@ -1,4 +1,4 @@
-#include "bench/lab_machine.h"
+#include "bench/lab/machine.h"
 
 #include <algorithm>
 #include <utility>
@@ -302,8 +302,8 @@ void Machine::EndJob() {
   while (page_cache_.frames() > staying && page_cache_.RemoveOldest()) {
   }
   (void)cache_->WritebackAll();
-  const uint64_t in_use = std::max<uint64_t>(
-      1, static_cast<uint64_t>(kBuffersInUsePerGib * static_cast<double>(options_.memory_gib)));
+  const auto in_use =
+      static_cast<uint64_t>(kBuffersInUsePerGib * static_cast<double>(options_.memory_gib));
   for (uint64_t i = 0; i < in_use; ++i) {
     ExtentBufferRef block = cache_->FirstAtOrAfter(random_() % (tree_blocks_ * kNodeBytes));
     if (block) in_use_.push_back(std::move(block));
