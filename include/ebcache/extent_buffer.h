@@ -17,7 +17,6 @@
 #include <absl/status/statusor.h>
 #include <absl/types/span.h>
 
-#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -28,6 +27,7 @@
 #include <utility>
 
 #include "ebcache/page_allocator.h"
+#include "ebcache/sync.h"
 
 namespace ebcache {
 
@@ -195,7 +195,7 @@ class alignas(64) ExtentBuffer {
   template <typename Change>
   absl::Status ChangeBits(size_t offset, size_t first_bit, size_t bits, Change change);
 
-  std::atomic<uint64_t> state_;   // references below, flags above; lib/cache/buffer_state.h
+  sync::Atomic<uint64_t> state_;  // references below, flags above; lib/cache/buffer_state.h
   uint64_t start_;                // written while dead, read under a reference
   std::byte* direct_;             // the block in one piece, or null
   class BufferCacheImpl* cache_;  // set once, when the slab makes the descriptor

@@ -18,10 +18,10 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 
 #include "ebcache/allocators.h"
 #include "ebcache/extent_buffer.h"
+#include "ebcache/sync.h"
 
 namespace ebcache {
 
@@ -76,12 +76,12 @@ class DescriptorSlab {
   OsCalls* const os_;
 
   // Set once each, under mutex_, by a release store: At and ForEach read them without.
-  std::array<std::atomic<Chunk*>, kMaxChunks> chunks_{};
+  std::array<sync::Atomic<Chunk*>, kMaxChunks> chunks_{};
   // Counts descriptors whose fields are set; the release store publishes them to size().
-  std::atomic<uint32_t> made_{0};
-  std::atomic<uint64_t> bytes_{0};  // a statistic: relaxed
+  sync::Atomic<uint32_t> made_{0};
+  sync::Atomic<uint64_t> bytes_{0};  // a statistic: relaxed
 
-  std::mutex mutex_;
+  sync::Mutex mutex_;
   uint32_t free_ = kNone;  // guarded by mutex_: head of the free list
 };
 

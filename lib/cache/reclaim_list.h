@@ -49,9 +49,9 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 
 #include "ebcache/extent_buffer.h"
+#include "ebcache/sync.h"
 #include "lib/cache/buffer_queue.h"
 #include "lib/cache/descriptor_slab.h"
 #include "lib/cache/ghost_table.h"
@@ -119,7 +119,7 @@ class ReclaimList {
   bool Kill(ExtentBuffer* buffer, Collected& done);
   void BecomeGhost(const ExtentBuffer* buffer);
 
-  mutable std::mutex mutex_;
+  mutable sync::Mutex mutex_;
   // Guarded by mutex_, as are older_, newer_ and the reclaim fields of the buffers on the rings.
   BufferQueue nursery_;
   BufferQueue probation_;
@@ -133,7 +133,7 @@ class ReclaimList {
 
   // Size of the rings but parked_, written under mutex_. Relaxed: who reads it without decides
   // only whether to bother.
-  std::atomic<uint32_t> unparked_{0};
+  sync::Atomic<uint32_t> unparked_{0};
 };
 
 }  // namespace ebcache

@@ -1,6 +1,7 @@
 // What a cache tells about itself.
 
 #include "ebcache/buffer_cache.h"
+#include "ebcache/sync.h"
 #include "lib/cache/buffer_cache_impl.h"
 
 namespace ebcache {
@@ -16,7 +17,7 @@ void BufferCacheImpl::ForEachLive(
 }
 
 CacheStats BufferCacheImpl::stats() const {
-  const auto value = [](const std::atomic<uint64_t>& counter) {
+  const auto value = [](const sync::Atomic<uint64_t>& counter) {
     return counter.load(std::memory_order_relaxed);
   };
   CacheStats stats;

@@ -16,6 +16,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "ebcache/sync.h"
 #include "lib/cache/buffer_state.h"
 
 namespace ebcache::state {
@@ -28,7 +29,7 @@ constexpr BufferState Unpack(uint64_t word) {
 
 // Makes `step` on the word, or reports that the state it met does not allow it.
 template <typename Step>
-inline Outcome Apply(std::atomic<uint64_t>& word, Step step) {
+inline Outcome Apply(sync::Atomic<uint64_t>& word, Step step) {
   uint64_t seen = word.load(std::memory_order_acquire);
   for (;;) {
     const Outcome outcome = step(Unpack(seen));
@@ -41,7 +42,7 @@ inline Outcome Apply(std::atomic<uint64_t>& word, Step step) {
 }
 
 // Waits while `flag` is set. The acquire makes visible what was written by whoever cleared it.
-inline void WaitWhile(const std::atomic<uint64_t>& word, BufferFlag flag) {
+inline void WaitWhile(const sync::Atomic<uint64_t>& word, BufferFlag flag) {
   for (;;) {
     const uint64_t seen = word.load(std::memory_order_acquire);
     if (!Unpack(seen).has(flag)) return;

@@ -6,11 +6,11 @@
 
 #include <absl/status/status.h>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
 #include "ebcache/page_allocator.h"
+#include "ebcache/sync.h"
 #include "lib/mm/owner_table.h"
 
 namespace ebcache {
@@ -52,7 +52,7 @@ class AllocatorBase : public PageAllocator {
   const bool contiguous_by_luck_;
   OwnerTable owners_;
   // Relaxed: a statistic.
-  std::atomic<uint64_t> failed_allocations_{0};
+  sync::Atomic<uint64_t> failed_allocations_{0};
 };
 
 }  // namespace ebcache

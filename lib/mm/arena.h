@@ -16,6 +16,7 @@
 #include <cstdint>
 
 #include "ebcache/allocators.h"
+#include "ebcache/sync.h"
 #include "lib/mm/frame_depot.h"
 #include "lib/mm/page_frame.h"
 
@@ -59,8 +60,8 @@ class Arena final : public FrameSource {
   size_t used_bytes_ = 0;  // the most that was ever prepared
   // Written once, under the depot's lock, before any frame is given out. Relaxed: who has a frame
   // has got it through that lock, or from somebody who did.
-  std::atomic<std::byte*> base_{nullptr};
-  std::atomic<PageFrame*> table_{nullptr};
+  sync::Atomic<std::byte*> base_{nullptr};
+  sync::Atomic<PageFrame*> table_{nullptr};
 };
 
 }  // namespace ebcache

@@ -6,12 +6,14 @@
 #include <atomic>
 #include <utility>
 
+#include "ebcache/sync.h"
+
 namespace ebcache {
 namespace {
 
 uint64_t NextSerial() {
   // Relaxed: only has to give each depot another number. 0 is no depot.
-  static std::atomic<uint64_t> next{1};
+  static sync::Atomic<uint64_t> next{1};
   return next.fetch_add(1, std::memory_order_relaxed);
 }
 

@@ -18,10 +18,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "ebcache/page_allocator.h"
+#include "ebcache/sync.h"
 #include "lib/mm/page_frame.h"
 #include "lib/mm/thread_list.h"
 
@@ -105,7 +105,7 @@ class FrameDepot {
   const uint32_t list_capacity_;
   const std::unique_ptr<FrameSource> source_;
 
-  mutable std::mutex mutex_;  // guards all below, and the frames that are kFree
+  mutable sync::Mutex mutex_;  // guards all below, and the frames that are kFree
   uint32_t free_top_ = kEnd;
   uint32_t free_frames_ = 0;    // in the stack
   uint32_t purged_frames_ = 0;  // of these, without memory

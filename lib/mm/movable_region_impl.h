@@ -13,14 +13,11 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
 #include <string>
-#include <thread>
 
 #include "ebcache/movable_region.h"
+#include "ebcache/sync.h"
 #include "lib/mm/allocator_base.h"
 #include "lib/mm/page_lists.h"
 #include "lib/mm/region_frames.h"
@@ -165,8 +162,8 @@ class MovableRegion::Impl final : public AllocatorBase {
   const RegionGeometry geometry_;
   const int max_folio_order_;
 
-  mutable std::mutex mutex_;  // guards all below down to the page lists
-  RegionFrames frames_;       // what may be done without the lock, it says itself
+  mutable sync::Mutex mutex_;  // guards all below down to the page lists
+  RegionFrames frames_;        // what may be done without the lock, it says itself
   RegionState state_;
   Steering steering_;
   // Calls of owners: who may be called, and how many calls are under way.
@@ -177,7 +174,7 @@ class MovableRegion::Impl final : public AllocatorBase {
     uint32_t under_way = 0;
   };
   std::array<OwnerCalls, 256> owner_calls_;
-  std::condition_variable calls_ended_;
+  sync::ConditionVariable calls_ended_;
   MovableRegionReport counters_;  // the sums in it
   uint32_t defrag_next_ = 0;      // the superpageblock to look at next
   uint32_t return_next_ = 0;      // and that to give back to the OS next
@@ -187,9 +184,9 @@ class MovableRegion::Impl final : public AllocatorBase {
 
   mutable PageLists lists_;
 
-  std::mutex thread_mutex_;  // guards the background thread, not taken with any other lock
-  std::thread thread_;
-  std::condition_variable thread_wakes_;
+  sync::Mutex thread_mutex_;  // guards the background thread, not taken with any other lock
+  sync::Thread thread_;
+  sync::ConditionVariable thread_wakes_;
   bool stop_thread_ = false;
 };
 

@@ -15,9 +15,9 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 
 #include "ebcache/page_allocator.h"
+#include "ebcache/sync.h"
 
 namespace ebcache {
 
@@ -37,11 +37,11 @@ class OwnerTable {
   uint64_t breaches() const { return breaches_.load(std::memory_order_relaxed); }
 
  private:
-  std::mutex mutex_;  // one registration at a time
+  sync::Mutex mutex_;  // one registration at a time
   // Release when an owner goes in, acquire when it is looked up: the finder calls the owner.
-  std::array<std::atomic<FolioOwner*>, 256> owners_{};
+  std::array<sync::Atomic<FolioOwner*>, 256> owners_{};
   // Relaxed: a statistic.
-  std::atomic<uint64_t> breaches_{0};
+  sync::Atomic<uint64_t> breaches_{0};
 };
 
 }  // namespace ebcache

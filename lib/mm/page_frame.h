@@ -30,6 +30,7 @@
 
 #include "ebcache/check.h"
 #include "ebcache/page_allocator.h"
+#include "ebcache/sync.h"
 
 namespace ebcache {
 
@@ -168,7 +169,7 @@ class PageFrame {
     }
   }
 
-  std::atomic<uint64_t> word_{0};
+  sync::Atomic<uint64_t> word_{0};
 };
 static_assert(sizeof(PageFrame) == 8);
 

@@ -14,6 +14,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "ebcache/sync.h"
+
 namespace ebcache {
 
 class FrameDepot;
@@ -26,7 +28,7 @@ class ThreadCounter {
   uint64_t Load() const { return value_.load(std::memory_order_relaxed); }
 
  private:
-  std::atomic<uint64_t> value_{0};
+  sync::Atomic<uint64_t> value_{0};
 };
 
 // Since the start. What one thread allocates another may free: only sums over all threads mean
