@@ -116,6 +116,7 @@ class CacheScene final : public Scene, public BlockSource {
   const CacheSceneOptions options_;
   std::shared_ptr<ModelAllocator> allocator_;
   std::unique_ptr<BufferCache> cache_;
+  const std::byte* first_descriptor_ = nullptr;
   std::array<Folio, 4> folio_;
   std::array<sync::Mutex, kMaxBlocks> tree_locks_;
   std::array<uint64_t, kMaxBlocks> disk_{};
