@@ -19,10 +19,11 @@ bool BufferCacheImpl::HasFolio(const ExtentBuffer* buffer, Folio folio) const {
 }
 
 void BufferCacheImpl::Thaw(absl::Span<ExtentBuffer* const> frozen) {
+  if (sync::Planted("migrate-without-freeze")) return;
   for (ExtentBuffer* buffer : frozen) {
     const auto outcome = state::Apply(buffer->state_, state::EndMigrate);
     EBCACHE_CHECK(outcome.result == state::Result::kChanged, "a migration ended that was not one");
-    buffer->state_.notify_all();
+    if (!sync::Planted("thaw-without-wake")) buffer->state_.notify_all();
   }
 }
 
@@ -46,14 +47,17 @@ bool BufferCacheImpl::Freeze(Folio folio, uint32_t private_bits, Members& frozen
   bool all = !numbers.empty();
   for (const uint32_t number : numbers) {
     ExtentBuffer* buffer = slab_.At(number);
-    const auto outcome = state::Apply(buffer->state_, state::BeginMigrate);
+    const auto outcome =
+        state::Apply(buffer->state_, sync::Planted("migrate-without-freeze")
+                                         ? [](BufferState s) { return state::Became(s, s); }
+                                         : state::BeginMigrate);
     if (outcome.result == state::Result::kRefused) {
       Count(counters_.skipped[static_cast<size_t>(state::VerdictOf(outcome.after))]);
       all = false;
       break;
     }
     frozen.push_back(buffer);
-    if (!HasFolio(buffer, folio)) {
+    if (!HasFolio(buffer, folio) && !sync::Planted("freeze-without-folio-check")) {
       all = false;
       break;
     }

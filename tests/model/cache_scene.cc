@@ -13,20 +13,29 @@ constexpr uint64_t kTag = 0x0b10c0000u;  // in the upper half of every good word
 }  // namespace
 
 CacheScene::CacheScene(const CacheSceneOptions& options)
-    : options_(options),
-      allocator_(std::make_shared<ModelAllocator>(options.page_bytes, options.direct)) {
-  allocator_->on_free = [this](Folio folio, uint32_t bits) {
-    Scheduler::Get().Muted([&] { CheckFree(folio, bits); });
-  };
+    : options_(options) {
+  std::shared_ptr<PageAllocator> allocator;
+  if (options.region) {
+    allocator = region_ = MovableRegion::Create({.page_bytes = options.page_bytes,
+                                                 .arena_bytes = 8 * options.page_bytes,
+                                                 .pageblock_bytes = 2 * options.page_bytes,
+                                                 .superpageblock_bytes = 4 * options.page_bytes});
+  } else {
+    allocator = allocator_ = std::make_shared<ModelAllocator>(options.page_bytes, options.direct);
+    allocator_->on_free = [this](Folio folio, uint32_t bits) {
+      Scheduler::Get().Muted([&] { CheckFree(folio, bits); });
+    };
+  }
   cache_ = std::make_unique<BufferCache>(
       BufferCacheOptions{.node_bytes = options.node_bytes,
                          .budget_bytes = options.budget_bytes,
                          .background_reclaim = options.background_reclaim,
                          .low_room_percent = 50,
                          .high_room_percent = 50,
-                         .allocator = allocator_,
+                         .allocator = allocator,
                          .migrate_mode = options.migrate_mode},
       this);
+  disk_.fill(1);
   const ExtentBufferRef first = *cache_->CreateDummy(0);
   first_descriptor_ = static_cast<const std::byte*>(ExtentBufferPeer::word(*first));
 }
@@ -128,6 +137,9 @@ void CacheScene::AfterStep() {
     } else if (holders_[i] != 0) {
       FailRun("a dead buffer is held");
     }
+    if (holders_[i] != 0 && !(descriptor(i)->folios()[0] == held_folio_[i])) {
+      FailRun("the bytes of a held buffer moved");
+    }
   }
 }
 
@@ -170,18 +182,26 @@ bool CacheScene::IsWordOf(uint64_t start, uint64_t word) const {
   return word >> 16 == kTag + start / options_.node_bytes && (word & 0xffff) != 0;
 }
 
+const void* CacheScene::Bytes(Folio folio) const {
+  if (allocator_ != nullptr) return allocator_->Bytes(folio);
+  return reinterpret_cast<const std::byte*>(this) + folio.pfn();
+}
+
 uint64_t CacheScene::LoadWord(const ExtentBuffer& buffer) const {
-  Reach(allocator_->Bytes(buffer.folios()[0]), Access::kLoad);
+  Reach(Bytes(buffer.folios()[0]), Access::kLoad);
   return *buffer.Get<uint64_t>(0);
 }
 
 void CacheScene::StoreWord(ExtentBuffer& buffer, uint64_t word) const {
-  Reach(allocator_->Bytes(buffer.folios()[0]), Access::kStore);
+  Reach(Bytes(buffer.folios()[0]), Access::kStore);
   (void)buffer.Set<uint64_t>(0, word);
 }
 
 void CacheScene::CheckBytes(const ExtentBufferRef& ref) {
-  if (!ref->uptodate()) return;
+  if (ref->uptodate()) MustBeGood(ref);
+}
+
+void CacheScene::MustBeGood(const ExtentBufferRef& ref) {
   if (!IsWordOf(ref->start(), LoadWord(*ref))) FailRun("UPTODATE, and the bytes are not the block's");
 }
 
@@ -196,7 +216,7 @@ void CacheScene::Read(absl::Span<BlockRead> reads) {
       if (!buffer.state().has(BufferFlag::kReading)) FailRun("a read without READING");
     });
     if (being_read_[number]++ != 0) FailRun("two reads of one buffer at a time");
-    ++device_reads;
+    Reach(&disk_, Access::kUpdate);
     if (failing_reads > 0) {
       --failing_reads;
       StoreWord(buffer, 1);  // not a word of any block
@@ -204,7 +224,7 @@ void CacheScene::Read(absl::Span<BlockRead> reads) {
     } else {
       const uint64_t block = buffer.start() / options_.node_bytes % kMaxBlocks;
       StoreWord(buffer, 1);
-      StoreWord(buffer, WordOf(buffer.start(), disk_[block] + 1));
+      StoreWord(buffer, WordOf(buffer.start(), disk_[block]));
       read.status = absl::OkStatus();
     }
     --being_read_[number];
@@ -216,8 +236,8 @@ void CacheScene::Write(absl::Span<BlockWrite> writes) {
     Scheduler::Get().Muted([&] {
       if (!write.buffer->state().has(BufferFlag::kWriteback)) FailRun("a write without WRITEBACK");
     });
-    ++device_writes;
     const uint64_t word = LoadWord(*write.buffer);
+    Reach(&disk_, Access::kUpdate);
     if (failing_writes > 0) {
       --failing_writes;
       write.status = absl::DataLossError("the device failed, as asked for");
@@ -236,7 +256,7 @@ void CacheScene::Write(absl::Span<BlockWrite> writes) {
 ExtentBufferRef CacheScene::Took(ExtentBufferRef ref, uint64_t start, bool is_private) {
   if (!ref) return ref;
   const uint32_t number = NumberOf(ExtentBufferPeer::word(*ref));
-  ++holders_[number];
+  if (holders_[number]++ == 0) held_folio_[number] = ref->folios()[0];
   Scheduler::Get().Muted([&] {
     const BufferState s = ref->state();
     if (s.refs == 0) FailRun("a reference to the dead was handed out");
@@ -266,14 +286,15 @@ ExtentBufferRef CacheScene::ReadBlock(uint64_t start) {
     Put(ref);
     return {};
   }
-  CheckBytes(ref);
+  // Whatever else has happened: who was told that the block is there may look at it.
+  MustBeGood(ref);
   return ref;
 }
 
 bool CacheScene::Read(const ExtentBufferRef& ref) { return cache_->Read(ref).ok(); }
 
 ExtentBufferRef CacheScene::Clone(const ExtentBufferRef& ref) {
-  Reach(allocator_->Bytes(ref->folios()[0]), Access::kLoad);
+  Reach(Bytes(ref->folios()[0]), Access::kLoad);
   auto clone = cache_->Clone(*ref);
   return clone.ok() ? Took(*std::move(clone), ref->start(), /*is_private=*/true)
                     : ExtentBufferRef();
@@ -309,6 +330,12 @@ void CacheScene::Clean(const ExtentBufferRef& ref) {
   --cleaning_[number];
 }
 
+void CacheScene::WriteVersion(const ExtentBufferRef& ref, uint64_t version) {
+  std::lock_guard lock(tree_locks_[ref->start() / options_.node_bytes % kMaxBlocks]);
+  StoreWord(*ref, WordOf(ref->start(), version));
+  ref.SetDirty();
+}
+
 bool CacheScene::Writeback(const ExtentBufferRef& ref) { return cache_->Writeback(ref).ok(); }
 bool CacheScene::WritebackAll() { return cache_->WritebackAll().ok(); }
 
@@ -321,15 +348,14 @@ void CacheScene::Reinit(const ExtentBufferRef& ref) {
   --cleaning_[number];
 }
 
-void CacheScene::NoteFolio(const ExtentBufferRef& ref, int which) {
-  folio_[static_cast<size_t>(which)] = ref->folios()[0];
+void CacheScene::NoteFolio(const ExtentBufferRef& ref, int which, size_t of_block) {
+  folio_[static_cast<size_t>(which)] = ref->folios()[of_block];
 }
 
 // ---- The end ------------------------------------------------------------------------------------
 
 // Steady state: what is left is idle, and goes when it is asked to; nothing is left of anything.
 void CacheScene::Finish() {
-  if (at_end) at_end(*this);
   for (ExtentBufferRef& ref : held) Put(ref);
   uint64_t idle = 0;
   for (uint32_t i = 0; i < descriptors(); ++i) {
@@ -337,6 +363,8 @@ void CacheScene::Finish() {
     if (s.refs == 0) continue;
     if (s.refs != 1 || !s.has(BufferFlag::kTreeRef)) FailRun("a reference leaked");
     if (s.has(BufferFlag::kStale) && !s.under_io()) FailRun("a STALE buffer outlived its users");
+    if (!InIndex(descriptor(i))) FailRun("a live buffer that the index does not have");
+    if (reads_everything && !s.has(BufferFlag::kUptodate)) FailRun("a failed read stays cached");
     if (!s.under_io()) ++idle;
   }
   if (cache_->DropCaches() != idle) FailRun("DropCaches does not find all idle buffers");
@@ -345,7 +373,8 @@ void CacheScene::Finish() {
   const CacheStats stats = cache_->stats();
   if (stats.dirty_buffers != 0) FailRun("the count of dirty buffers is off");
   if (stats.cached_buffers != 0 || stats.private_buffers != 0) FailRun("a buffer leaked");
-  if (allocator_->used() != 0) FailRun("a folio leaked");
+  if (allocator_ != nullptr && allocator_->used() != 0) FailRun("a folio leaked");
+  if (region_ != nullptr && region_->stats().in_use_bytes != 0) FailRun("a folio leaked");
   if (BufferCachePeer::FreeDescriptors(*cache_) != descriptors()) FailRun("a descriptor leaked");
   if (BufferCachePeer::reclaim(*cache_).size() != 0) FailRun("the reclaim list has the dead on it");
   if (BufferCachePeer::failures(*cache_) != 0) FailRun("the error of a failed read leaked");
@@ -356,6 +385,7 @@ void CacheScene::Finish() {
 std::string CacheScene::Describe(const void* object) const {
   const uint32_t number = NumberOf(object);
   if (number != kMaxDescriptors) return "state of descriptor " + std::to_string(number);
+  if (allocator_ == nullptr) return "another object";
   if (object == allocator_.get()) return "the allocator";
   for (uint32_t pfn = 0; pfn < ModelAllocator::kFrames; ++pfn) {
     if (object == allocator_->Bytes(Folio(pfn))) return "bytes of frame " + std::to_string(pfn);

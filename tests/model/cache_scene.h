@@ -6,10 +6,12 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "ebcache/buffer_cache.h"
+#include "ebcache/movable_region.h"
 #include "lib/cache/buffer_state.h"
 #include "tests/model/model_allocator.h"
 #include "tests/model/scene.h"
@@ -27,6 +29,8 @@ struct CacheSceneOptions {
   uint64_t budget_bytes = 0;
   bool background_reclaim = false;
   bool direct = true;
+  // On a small movable region, in place of the ModelAllocator: four page blocks of two pages.
+  bool region = false;
   BufferCacheOptions::MigrateMode migrate_mode = BufferCacheOptions::MigrateMode::kKeepBuffer;
 };
 
@@ -56,10 +60,15 @@ class CacheScene final : public Scene, public BlockSource {
   void Move(int which = 0) { allocator_->Move(folio_[which]); }
   void Release(int which = 0) { allocator_->Release(folio_[which]); }
   // Remembers the folio of a cached block for Move and Release.
-  void NoteFolio(const ExtentBufferRef& ref, int which = 0);
+  void NoteFolio(const ExtentBufferRef& ref, int which = 0, size_t of_block = 0);
 
   BufferCache& cache() { return *cache_; }
   ModelAllocator& allocator() { return *allocator_; }
+  MovableRegion& region() { return *region_; }
+  Folio folio(int which = 0) const { return folio_[static_cast<size_t>(which)]; }
+  // Writes a version of its own into the block, marked dirty; and what version is there.
+  void WriteVersion(const ExtentBufferRef& ref, uint64_t version);
+  uint64_t VersionOf(const ExtentBufferRef& ref) { return LoadWord(*ref) & 0xfff; }
   uint32_t node() const { return options_.node_bytes; }
 
   // What threads start with; whatever is left is put in the end.
@@ -67,10 +76,8 @@ class CacheScene final : public Scene, public BlockSource {
   // The next so many reads or writes of the device fail.
   int failing_reads = 0;
   int failing_writes = 0;
-  int device_reads = 0;
-  int device_writes = 0;
-  // Looked at by Finish, where there is one.
-  std::function<void(CacheScene&)> at_end;
+  // Every buffer that is made is also read: one that is not UPTODATE must not be left.
+  bool reads_everything = false;
 
   void Expect(bool condition, const char* message) {
     if (!condition) FailRun(message);
@@ -107,6 +114,9 @@ class CacheScene final : public Scene, public BlockSource {
   void CheckLive(uint32_t number, BufferState s) const;
   void CheckFree(Folio folio, uint32_t private_bits);
   bool InIndex(const ExtentBuffer* buffer) const;
+  // The object that stands for the bytes of a folio in the scheduler's eyes.
+  const void* Bytes(Folio folio) const;
+  void MustBeGood(const ExtentBufferRef& ref);
   uint64_t LoadWord(const ExtentBuffer& buffer) const;
   void StoreWord(ExtentBuffer& buffer, uint64_t word) const;
   // A word that belongs to the block: whichever version, but of no other block and not half of one.
@@ -114,7 +124,8 @@ class CacheScene final : public Scene, public BlockSource {
   bool IsWordOf(uint64_t start, uint64_t word) const;
 
   const CacheSceneOptions options_;
-  std::shared_ptr<ModelAllocator> allocator_;
+  std::shared_ptr<ModelAllocator> allocator_;  // or
+  std::shared_ptr<MovableRegion> region_;
   std::unique_ptr<BufferCache> cache_;
   const std::byte* first_descriptor_ = nullptr;
   std::array<Folio, 4> folio_;
@@ -122,6 +133,7 @@ class CacheScene final : public Scene, public BlockSource {
   std::array<uint64_t, kMaxBlocks> disk_{};
   // By descriptor: references that programs hold; how many are taking DIRTY away just now.
   std::array<int, kMaxDescriptors> holders_{};
+  std::array<Folio, kMaxDescriptors> held_folio_{};
   std::array<int, kMaxDescriptors> cleaning_{};
   std::array<int, kMaxDescriptors> being_read_{};
 };

@@ -95,69 +95,75 @@ int ReducedExplorer::Open(Node& node, const Choice& choice) {
   return first;
 }
 
-// Finds what the step comes after, and whether it could have come before.
+// Finds what the step comes after, and what it could have come before.
 void ReducedExplorer::Stepping(Node& node, int depth) {
   const int fiber = node.chosen;
-  const Clock before = clocks_[static_cast<size_t>(fiber)];
-  Clock clock = before;
-  bool race_found = false;
+  const auto join = [](Clock& to, const Clock& from) {
+    for (size_t f = 0; f < kMaxFibers; ++f) to[f] = std::max(to[f], from[f]);
+  };
+  // `met`: what comes before this by way of the conflicts found so far.
+  Clock clock = clocks_[static_cast<size_t>(fiber)];
+  Clock met = clock;
+  races_.clear();
   for (int i = depth - 1; i >= 0; --i) {
     const Node& earlier = nodes_[static_cast<size_t>(i)];
-    const auto other = static_cast<size_t>(earlier.chosen);
-    const bool joins = node.operation.access == Access::kJoin;
-    bool comes_before = earlier.chosen == fiber || joins;
-    if (earlier.chosen != fiber && Dependent(earlier.operation, node.operation)) {
-      comes_before = true;
-      if (!race_found && before[other] < i + 1) {
-        race_found = true;
-        AddRace(i, fiber, before);
-      }
+    if (earlier.chosen == fiber) continue;
+    if (Dependent(earlier.operation, node.operation)) {
+      // Where nothing lies between the two, they could have been swapped.
+      if (met[static_cast<size_t>(earlier.chosen)] < i + 1) races_.push_back(i);
+      join(met, earlier.clock);
+      join(clock, earlier.clock);
+    } else if (node.operation.access == Access::kJoin ||
+               (node.operation.access == Access::kLock &&
+                std::find(earlier.released.begin(), earlier.released.end(),
+                          node.operation.object) != earlier.released.end())) {
+      join(clock, earlier.clock);
     }
-    if (!comes_before && node.operation.access == Access::kLock) {
-      comes_before = std::find(earlier.released.begin(), earlier.released.end(),
-                               node.operation.object) != earlier.released.end();
-    }
-    if (!comes_before) continue;
-    for (size_t f = 0; f < kMaxFibers; ++f) clock[f] = std::max(clock[f], earlier.clock[f]);
   }
   clock[static_cast<size_t>(fiber)] = static_cast<uint16_t>(depth + 1);
   node.clock = clock;
+  for (const int earlier : races_) AddRace(earlier, depth);
 }
 
 void ReducedExplorer::Stepped(const Node& node) {
   clocks_[static_cast<size_t>(node.chosen)] = node.clock;
 }
 
-// `fiber` is about to do what could have been done before step `earlier`: there, it is to be tried;
-// or one of those who had to go first for it, or if that does not help, everybody.
-void ReducedExplorer::AddRace(int earlier, int fiber, const Clock& before) {
+// The last step could have been made before step `earlier`. Of the steps between them, those that do
+// not come after `earlier` would have been made first: whoever can begin with that is to be tried
+// there, unless one of them is already.
+void ReducedExplorer::AddRace(int earlier, int depth) {
   Node& node = nodes_[static_cast<size_t>(earlier)];
-  FiberMask candidates = node.enabled & Bit(fiber);
-  for (int f = 0; f < kMaxFibers; ++f) {
-    // Has it a step after `earlier` that comes before what `fiber` is about to do?
-    if ((node.enabled & Bit(f)) != 0 && f != node.chosen &&
-        before[static_cast<size_t>(f)] > earlier + 1) {
-      candidates |= Bit(f);
-    }
+  const auto comes_before = [this](int i, int j) {
+    const Node& first = nodes_[static_cast<size_t>(i)];
+    return nodes_[static_cast<size_t>(j)].clock[static_cast<size_t>(first.chosen)] > i;
+  };
+  std::array<int, kMaxFibers> first_steps;
+  first_steps.fill(-1);
+  FiberMask begin = 0;
+  for (int j = earlier + 1; j <= depth; ++j) {
+    int& first = first_steps[static_cast<size_t>(nodes_[static_cast<size_t>(j)].chosen)];
+    // The last one is tried as if `earlier` did not come before it.
+    if (first >= 0 || (j < depth && comes_before(earlier, j))) continue;
+    const bool can_begin = std::none_of(first_steps.begin(), first_steps.end(), [&](int other) {
+      return other >= 0 && comes_before(other, j);
+    });
+    first = j;
+    if (can_begin) begin |= Bit(nodes_[static_cast<size_t>(j)].chosen);
   }
-  if ((candidates & node.todo) != 0) return;
-  if ((candidates & Bit(fiber)) != 0) {
-    node.todo |= Bit(fiber);
-  } else if (candidates != 0) {
-    node.todo |= Bit(std::countr_zero(candidates));
-  } else {
-    node.todo |= node.enabled;
-  }
+  begin &= node.enabled;
+  if ((begin & node.todo) != 0) return;
+  node.todo |= begin != 0 ? Bit(std::countr_zero(begin)) : node.enabled;
 }
 
 void ReducedExplorer::Released(const void* mutex) {
-  if (depth_ > 0 && depth_ <= static_cast<int>(nodes_.size())) {
+  if (depth_ > 0 && !is_redundant()) {
     nodes_[static_cast<size_t>(depth_) - 1].released.push_back(mutex);
   }
 }
 
 void ReducedExplorer::SetGoing(int fiber) {
-  if (depth_ == 0 || depth_ > static_cast<int>(nodes_.size())) return;
+  if (depth_ == 0 || is_redundant()) return;
   const Clock& mine = nodes_[static_cast<size_t>(depth_) - 1].clock;
   Clock& theirs = clocks_[static_cast<size_t>(fiber)];
   for (size_t f = 0; f < kMaxFibers; ++f) theirs[f] = std::max(theirs[f], mine[f]);

@@ -1,8 +1,8 @@
 // Explorers: which orders are tried.
 //
 //   ReducedExplorer   all orders that differ in the order of two operations that cannot be swapped:
-//                     dynamic partial-order reduction (Flanagan and Godefroid, 2005) with sleep
-//                     sets. When it comes to its end, there is no other order.
+//                     dynamic partial-order reduction with source sets (Abdulla and others, 2014)
+//                     and sleep sets. When it comes to its end, there is no other order.
 //   BoundedExplorer   all orders in which at most `bound` times a fiber is stopped that could have
 //                     gone on. No reduction: each order is tried.
 //   RandomExplorer    random priorities, lowered at a few random steps: PCT (Burckhardt et al.,
@@ -62,6 +62,9 @@ class SearchExplorer : public Explorer {
   virtual void Stepped(const Node& node) { (void)node; }
   virtual void Begin() {}
 
+  // This run is the same as an earlier one, and is only brought to its end.
+  bool is_redundant() const { return is_redundant_; }
+
   std::vector<Node> nodes_;
   int depth_ = 0;  // of this run
 
@@ -82,9 +85,10 @@ class ReducedExplorer final : public SearchExplorer {
   void Stepping(Node& node, int depth) override;
   void Stepped(const Node& node) override;
   void Begin() override;
-  void AddRace(int earlier, int fiber, const Clock& before);
+  void AddRace(int earlier, int depth);
 
   std::array<Clock, kMaxFibers> clocks_{};  // of each fiber's last step
+  std::vector<int> races_;                  // of one step, kept to save allocating
 };
 
 class BoundedExplorer final : public SearchExplorer {

@@ -8,6 +8,7 @@
 //   --plant=BUG        with a planted bug
 //   --replay=NAME:0012 one order, and what happens in it
 //   --seed=N           first seed of the random orders (1)
+//   --unreduced        without the reduction: bounded and random orders only
 //   --processes=N      at a time (2)
 //   --effort=N         N times as many orders where programs are cut short (1)
 //
@@ -44,6 +45,7 @@ struct Flags {
   bool all = false;
   bool canaries = false;
   bool list = false;
+  bool unreduced = false;
   std::string program;
   std::string replay;
   std::string plant;
@@ -64,6 +66,8 @@ std::optional<Flags> Parse(int count, char** arguments) {
       flags.all = true;
     } else if (argument == "--canaries") {
       flags.canaries = true;
+    } else if (argument == "--unreduced") {
+      flags.unreduced = true;
     } else if (argument == "--list") {
       flags.list = true;
     } else if (const char* name = value("--program=")) {
@@ -215,6 +219,7 @@ int Run(int count, char** arguments) {
   effort.reduced *= flags->effort;
   effort.bounded *= flags->effort;
   effort.random *= flags->effort;
+  if (flags->unreduced) effort.reduced = 0;
   return RunPrograms(chosen, effort, flags->plant, flags->processes);
 }
 

@@ -60,7 +60,8 @@ void ModelAllocator::GiveBack(uint32_t pfn) {
 void ModelAllocator::Free(Folio folio) {
   Frame& frame = frames_[folio.pfn()];
   if (!frame.used || frame.freed_while_moving) FailRun("a folio was freed twice");
-  if (on_free) on_free(folio, frame.private_bits);
+  // A destination carries its source's private bits, but has never been anybody's.
+  if (on_free) on_free(folio, frame.destination ? ~0u : frame.private_bits);
   if (frame.moving) {
     frame.freed_while_moving = true;  // the mover's now
   } else {
@@ -84,13 +85,17 @@ absl::Status ModelAllocator::AllocateBulk(const FolioRequest& request, int,
 }
 
 void ModelAllocator::FreeBulk(int, absl::Span<Folio> slots) {
+  for (const Folio slot : slots) {
+    // Whoever looks at the bytes from here on is too late.
+    if (!slot.empty()) Reach(&frames_[slot.pfn()], Access::kStore);
+  }
+  // What follows belongs to this step: it is all about what the allocator has.
+  Reach(this, Access::kUpdate);
   for (auto slot = slots.rbegin(); slot != slots.rend(); ++slot) {
     if (slot->empty()) continue;
-    Reach(&frames_[slot->pfn()], Access::kStore);  // whoever reads the bytes now is too late
     Free(*slot);
     *slot = Folio();
   }
-  Reach(this, Access::kUpdate);
 }
 
 absl::Status ModelAllocator::AllocateBlock(const FolioRequest& request, FolioBlock& block) {
@@ -118,14 +123,14 @@ void ModelAllocator::Move(Folio source) {
   Folio destination;
   if (!Take(bits, true, &destination)) return;
   Frame& to = frames_[destination.pfn()];
-  from.moving = to.moving = true;
+  from.moving = to.moving = to.destination = true;
   const bool moved = owner_->Migrate(destination, source, bits);
   Reach(this, Access::kUpdate);
   if (moved) {
     if (from.freed_while_moving) FailRun("a folio that moved was freed by its owner");
     if (on_free) on_free(source, ~0u);  // whoever had it: it may be dead by now
     GiveBack(source.pfn());
-    to.moving = false;
+    to.moving = to.destination = false;
     if (to.freed_while_moving) GiveBack(destination.pfn());
     return;
   }

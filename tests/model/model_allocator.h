@@ -55,6 +55,7 @@ class ModelAllocator final : public PageAllocator {
     bool moving = false;
     bool movable = false;
     bool freed_while_moving = false;
+    bool destination = false;  // of a move that is under way
     uint32_t private_bits = 0;
   };
   bool Take(uint32_t private_bits, bool movable, Folio* folio);

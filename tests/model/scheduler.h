@@ -3,7 +3,8 @@
 //
 // A step is: one operation of one fiber, and what the fiber does until its next operation. Between
 // operations fibers touch only what is theirs, or guarded by a mutex they have: that this is so is
-// the thread sanitizer's business.
+// the thread sanitizer's business. Scenes have to keep to it too: what they share they touch in the
+// step of an operation on an object that stands for it. The reduction believes in nothing else.
 
 #ifndef EBCACHE_TESTS_MODEL_SCHEDULER_H_
 #define EBCACHE_TESTS_MODEL_SCHEDULER_H_
