@@ -18,8 +18,8 @@ void BufferCacheImpl::Put(ExtentBuffer* buffer) {
     return state::Put(s);
   });
   if (outcome.result == state::Result::kChanged) [[likely]] {
-    if (was_parked && !outcome.after.has(BufferFlag::kParked) &&
-        !sync::Planted("unpark-forgotten")) [[unlikely]] {
+    if (was_parked && !outcome.after.has(BufferFlag::kParked) && !sync::Planted("unpark-forgotten"))
+        [[unlikely]] {
       reclaim_list_.Unpark(buffer);
     }
     return;

@@ -113,9 +113,10 @@ class PageFrame {
   // Release, for a mover; acquire, so that the caller who passes the frame on has seen the move.
   FrameState Free(int order) {
     constexpr uint64_t kListedWord = FrameState{.use = FrameUse::kListed}.Pack();
-    const FrameState was = FrameState::Unpack(
-        sync::Planted("free-in-two-steps") ? Load().Pack()
-                                           : word_.exchange(kListedWord, std::memory_order_acq_rel));
+    const FrameState was =
+        FrameState::Unpack(sync::Planted("free-in-two-steps")
+                               ? Load().Pack()
+                               : word_.exchange(kListedWord, std::memory_order_acq_rel));
     if (sync::Planted("free-in-two-steps")) word_.store(kListedWord);
     EBCACHE_CHECK(was.use == FrameUse::kAllocated,
                   "folio freed twice, or never handed out by this allocator");

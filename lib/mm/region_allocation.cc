@@ -73,7 +73,6 @@ OwnerId MovableRegion::Impl::RegisterOwner(FolioOwner* owner) {
 void MovableRegion::Impl::QuiesceOwner(OwnerId owner) {
   std::unique_lock lock(mutex_);
   owner_calls_[owner].quiesced = true;
-  if (sync::Planted("quiesce-without-wait")) return;
   calls_ended_.wait(lock, [&] { return owner_calls_[owner].under_way == 0; });
 }
 
@@ -254,8 +253,7 @@ void MovableRegion::Impl::FreeSmall(absl::Span<Folio> slots) {
     const Mobility user = UserOf(was);
     // Either this sees that the page block is isolated, or who isolated it comes by to drain this
     // set afterwards: both hold the set's lock.
-    if (state_.mobility(geometry_.PageblockOf(pfn)) == Mobility::kIsolated &&
-        !sync::Planted("listed-while-isolated")) {
+    if (state_.mobility(geometry_.PageblockOf(pfn)) == Mobility::kIsolated) {
       isolated.emplace_back(pfn, user);
       continue;
     }

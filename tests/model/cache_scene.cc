@@ -12,8 +12,7 @@ constexpr uint64_t kTag = 0x0b10c0000u;  // in the upper half of every good word
 
 }  // namespace
 
-CacheScene::CacheScene(const CacheSceneOptions& options)
-    : options_(options) {
+CacheScene::CacheScene(const CacheSceneOptions& options) : options_(options) {
   std::shared_ptr<PageAllocator> allocator;
   if (options.region) {
     allocator = region_ = MovableRegion::Create({.page_bytes = options.page_bytes,
@@ -36,6 +35,7 @@ CacheScene::CacheScene(const CacheSceneOptions& options)
                          .migrate_mode = options.migrate_mode},
       this);
   disk_.fill(1);
+  giving_.fill(kMaxDescriptors);
   const ExtentBufferRef first = *cache_->CreateDummy(0);
   first_descriptor_ = static_cast<const std::byte*>(ExtentBufferPeer::word(*first));
 }
@@ -80,12 +80,12 @@ void CacheScene::CheckLive(uint32_t number, BufferState s) const {
       (s.refs != 1 || !has(BufferFlag::kTreeRef) || s.under_io() || has(BufferFlag::kReading))) {
     FailRun("MIGRATING, and not idle");
   }
-  if (has(BufferFlag::kUnmapped) &&
-      (has(BufferFlag::kTreeRef) || s.under_io() || has(BufferFlag::kReading) ||
-       has(BufferFlag::kMigrating))) {
+  if (has(BufferFlag::kUnmapped) && (has(BufferFlag::kTreeRef) || s.under_io() ||
+                                     has(BufferFlag::kReading) || has(BufferFlag::kMigrating))) {
     FailRun("UNMAPPED, with what only mapped buffers have");
   }
-  if (has(BufferFlag::kReading) && s.refs < own + 1) FailRun("READING without a reader's reference");
+  if (has(BufferFlag::kReading) && s.refs < own + 1)
+    FailRun("READING without a reader's reference");
   if (has(BufferFlag::kWriteback) && s.refs < own + 1) {
     FailRun("WRITEBACK without a writer's reference");
   }
@@ -114,6 +114,10 @@ void CacheScene::CheckDeath(uint32_t number, BufferState before) {
 void CacheScene::Wrote(const void* object, uint64_t before_word, uint64_t after_word) {
   const uint32_t number = NumberOf(object);
   if (number == kMaxDescriptors) return;
+  if (uint32_t& giving = giving_[ThisFiber()]; giving == number) {
+    giving = kMaxDescriptors;
+    --holders_[number];
+  }
   const BufferState before = state::Unpack(before_word);
   const BufferState after = state::Unpack(after_word);
   if (before.refs == 0 && after.refs == 0) {
@@ -202,7 +206,8 @@ void CacheScene::CheckBytes(const ExtentBufferRef& ref) {
 }
 
 void CacheScene::MustBeGood(const ExtentBufferRef& ref) {
-  if (!IsWordOf(ref->start(), LoadWord(*ref))) FailRun("UPTODATE, and the bytes are not the block's");
+  if (!IsWordOf(ref->start(), LoadWord(*ref)))
+    FailRun("UPTODATE, and the bytes are not the block's");
 }
 
 // ---- The device ---------------------------------------------------------------------------------
@@ -268,8 +273,15 @@ ExtentBufferRef CacheScene::Took(ExtentBufferRef ref, uint64_t start, bool is_pr
   return ref;
 }
 
+// The reference ends in the step that changes the word, not before: what others do until then, they
+// do to a buffer that is held.
 void CacheScene::Giving(const ExtentBufferRef& ref) {
-  --holders_[NumberOf(ExtentBufferPeer::word(*ref))];
+  const uint32_t number = NumberOf(ExtentBufferPeer::word(*ref));
+  if (Scheduler::Get().running()) {
+    giving_[ThisFiber()] = number;
+  } else {
+    --holders_[number];
+  }
 }
 
 ExtentBufferRef CacheScene::Find(uint64_t start) { return Took(cache_->Find(start), start); }

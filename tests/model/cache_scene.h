@@ -36,7 +36,7 @@ struct CacheSceneOptions {
 
 class CacheScene final : public Scene, public BlockSource {
  public:
-  explicit CacheScene(const CacheSceneOptions& options);
+  explicit CacheScene(const CacheSceneOptions& options = {});
   ~CacheScene() override;
 
   // ---- Steps of programs. References are counted, so that the checks know of them. ----
@@ -133,6 +133,7 @@ class CacheScene final : public Scene, public BlockSource {
   std::array<uint64_t, kMaxBlocks> disk_{};
   // By descriptor: references that programs hold; how many are taking DIRTY away just now.
   std::array<int, kMaxDescriptors> holders_{};
+  std::array<uint32_t, kMaxFibers> giving_;  // by fiber: the descriptor that it puts just now
   std::array<Folio, kMaxDescriptors> held_folio_{};
   std::array<int, kMaxDescriptors> cleaning_{};
   std::array<int, kMaxDescriptors> being_read_{};

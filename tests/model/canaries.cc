@@ -26,6 +26,8 @@ absl::Span<const Canary> Canaries() {
       // Moving.
       {"migrate-without-freeze", "read+migrate"},
       {"freeze-without-folio-check", "a folio that has another block by now"},
+      {"two-movers", "frame: free and two movers"},
+      {"free-in-two-steps", "frame: free and move"},
       // Lookup, insertion, death.
       {"find-without-identity-check", "a descriptor that is another block by now"},
       {"insert-without-look", "create+create (not cached)"},

@@ -129,9 +129,9 @@ void ReducedExplorer::Stepped(const Node& node) {
   clocks_[static_cast<size_t>(node.chosen)] = node.clock;
 }
 
-// The last step could have been made before step `earlier`. Of the steps between them, those that do
-// not come after `earlier` would have been made first: whoever can begin with that is to be tried
-// there, unless one of them is already.
+// The last step could have been made before step `earlier`. Of the steps between them, those that
+// do not come after `earlier` would have been made first: whoever can begin with that is to be
+// tried there, unless one of them is already.
 void ReducedExplorer::AddRace(int earlier, int depth) {
   Node& node = nodes_[static_cast<size_t>(earlier)];
   const auto comes_before = [this](int i, int j) {
@@ -202,7 +202,8 @@ bool RandomExplorer::Next() {
   for (int i = 0; i < kMaxFibers; ++i) priority_[static_cast<size_t>(i)] = depth_ + 1 + i;
   for (size_t i = kMaxFibers; i-- > 1;) std::swap(priority_[i], priority_[Random() % (i + 1)]);
   changes_.clear();
-  for (int i = 1; i < depth_; ++i) changes_.push_back(static_cast<int>(Random() % static_cast<uint64_t>(length_)));
+  for (int i = 1; i < depth_; ++i)
+    changes_.push_back(static_cast<int>(Random() % static_cast<uint64_t>(length_)));
   std::sort(changes_.begin(), changes_.end());
   lowest_ = depth_;
   return true;

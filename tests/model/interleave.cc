@@ -131,15 +131,15 @@ int RunPrograms(const std::vector<const Program*>& programs, const Effort& effor
     seconds += outcome.seconds;
     failures += outcome.failed;
     complete += outcome.complete;
-    std::printf("%-46s %7zu %13llu %8.2f  %-6s  %s\n", program.name.c_str(),
-                program.threads.size(), static_cast<unsigned long long>(outcome.interleavings),
-                outcome.seconds, outcome.failed ? "FAILED" : "ok", outcome.bound.c_str());
+    std::printf("%-46s %7zu %13llu %8.2f  %-6s  %s\n", program.name.c_str(), program.threads.size(),
+                static_cast<unsigned long long>(outcome.interleavings), outcome.seconds,
+                outcome.failed ? "FAILED" : "ok", outcome.bound.c_str());
     if (outcome.failed) PrintFailure(program, outcome);
     Progress(++done, jobs.size(), interleavings);
   });
-  std::printf("%zu programs, %zu of them to the end, %llu interleavings, %.1f s of work, %zu failed\n",
-              jobs.size(), complete, static_cast<unsigned long long>(interleavings), seconds,
-              failures);
+  std::printf(
+      "%zu programs, %zu of them to the end, %llu interleavings, %.1f s of work, %zu failed\n",
+      jobs.size(), complete, static_cast<unsigned long long>(interleavings), seconds, failures);
   return failures == 0 ? 0 : 1;
 }
 

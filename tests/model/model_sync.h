@@ -1,8 +1,8 @@
 // The types of ebcache/sync.h in the model build. Each operation is a scheduling point: the fiber
 // that is about to make it says so, and goes on when the scheduler (scheduler.h) chooses it.
 //
-// What is explored is sequential consistency: the memory orders that callers name are not looked at.
-// Compare-and-swap does not fail without a reason.
+// What is explored is sequential consistency: the memory orders that callers name are not looked
+// at. Compare-and-swap does not fail without a reason.
 //
 // Outside of a run (while a cache is set up or taken down), and while a checker looks around, all
 // of this is plain single-threaded memory.
@@ -21,15 +21,15 @@ namespace ebcache::model {
 
 // What an operation does to its object: what it can be swapped with is decided by this.
 enum class Access : uint8_t {
-  kBegin,         // the first step of a fiber: touches nothing
-  kLoad,          //
-  kStore,         //
-  kUpdate,        // a read-modify-write, or a compare-and-swap whether or not it succeeds
-  kAdd,           // an addition to something nobody waits for: swaps with another
-  kWait,          // an atomic wait's look at the value
-  kNotify,        // of an atomic
-  kLock,          //
-  kConditionWait, // lets the mutex go and goes to sleep
+  kBegin,          // the first step of a fiber: touches nothing
+  kLoad,           //
+  kStore,          //
+  kUpdate,         // a read-modify-write, or a compare-and-swap whether or not it succeeds
+  kAdd,            // an addition to something nobody waits for: swaps with another
+  kWait,           // an atomic wait's look at the value
+  kNotify,         // of an atomic
+  kLock,           //
+  kConditionWait,  // lets the mutex go and goes to sleep
   kConditionNotify,
   kJoin,
 };

@@ -81,8 +81,8 @@ Outcome Explore(const Program& program, const Effort& effort) {
     outcome.bound_complete = RunAll(program, bounded, effort.bounded, outcome);
     outcome.bound += outcome.bound_complete
                          ? "; preemptions <= " + Count(static_cast<uint64_t>(effort.bound))
-                         : "; first " + Count(effort.bounded) + " of preemptions <= " +
-                               Count(static_cast<uint64_t>(effort.bound));
+                         : "; first " + Count(effort.bounded) +
+                               " of preemptions <= " + Count(static_cast<uint64_t>(effort.bound));
   }
   if (effort.random != 0) {
     RandomExplorer random(effort.seed, effort.random, effort.random_depth, outcome.steps);

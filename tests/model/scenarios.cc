@@ -25,9 +25,8 @@ class Builder {
       return scene;
     };
     for (Step& thread : threads) {
-      program.threads.push_back([thread = std::move(thread)](Scene& scene) {
-        thread(static_cast<CacheScene&>(scene));
-      });
+      program.threads.push_back(
+          [thread = std::move(thread)](Scene& scene) { thread(static_cast<CacheScene&>(scene)); });
     }
     program.quick = true;
     programs_.push_back(std::move(program));
@@ -276,8 +275,7 @@ void AddFolioRaces(Builder& add) {
     }
   };
   add.Add("08 three create in one page", shared, Nothing,
-          {CreateAndPut, CreateAndPut,
-           [](CacheScene& s) {
+          {CreateAndPut, CreateAndPut, [](CacheScene& s) {
              ExtentBufferRef ref = s.Create(s.node());
              s.Put(ref);
            }});
@@ -305,18 +303,19 @@ void AddFolioRaces(Builder& add) {
              s.Put(ref);
            },
            TryToRead, Drop});
-  add.Add("25 a clone's folio is asked for", {},
-          [](CacheScene& s) {
-            HeldOnce(s);
-            s.held[1] = s.Clone(s.held[0]);
-            s.NoteFolio(s.held[1], 1);
-          },
-          {[](CacheScene& s) {
-             const Folio folio = s.folio(1);
-             s.Expect(!s.cache().ReleaseFolio(folio, s.allocator().private_bits(folio)),
-                      "a clone was released");
-           },
-           [](CacheScene& s) { s.Put(s.held[0]); }, [](CacheScene& s) { s.CheckBytes(s.held[1]); }});
+  add.Add(
+      "25 a clone's folio is asked for", {},
+      [](CacheScene& s) {
+        HeldOnce(s);
+        s.held[1] = s.Clone(s.held[0]);
+        s.NoteFolio(s.held[1], 1);
+      },
+      {[](CacheScene& s) {
+         const Folio folio = s.folio(1);
+         s.Expect(!s.cache().ReleaseFolio(folio, s.allocator().private_bits(folio)),
+                  "a clone was released");
+       },
+       [](CacheScene& s) { s.Put(s.held[0]); }, [](CacheScene& s) { s.CheckBytes(s.held[1]); }});
   add.Add("a folio that has another block by now", {}, HeldOnce,
           {PutStale(0),
            [](CacheScene& s) {
@@ -380,8 +379,7 @@ void AddOurOwn(Builder& add) {
              s.Expect(static_cast<bool>(ref), "a block that is there was not found");
            },
            CreateAndPut});
-  add.Add("budget of one, two create",
-          {.budget_bytes = 4096}, Nothing,
+  add.Add("budget of one, two create", {.budget_bytes = 4096}, Nothing,
           {CreateAndPut, [](CacheScene& s) {
              ExtentBufferRef ref = s.Create(s.node());
              s.Put(ref);

@@ -87,6 +87,7 @@ class Scheduler {
   std::string Schedule() const;
   // The same for people.
   std::string Trace() const;
+  bool running() const { return current_ >= 0; }
   int steps() const { return static_cast<int>(log_.size()); }
 
   // Runs `look` with all operations plain.
