@@ -15,11 +15,11 @@ namespace ebcache::model {
 
 // How far a program is taken.
 struct Effort {
-  uint64_t reduced = 20000;  // orders with reduction, at most
+  uint64_t reduced = 40000;  // orders with reduction, at most
   // Where these do not suffice:
   int bound = 2;             // preemptions,
-  uint64_t bounded = 10000;  // in at most so many orders;
-  uint64_t random = 10000;   // orders by random priorities,
+  uint64_t bounded = 20000;  // in at most so many orders;
+  uint64_t random = 20000;   // orders by random priorities,
   int random_depth = 3;      // with so many changes
   uint64_t seed = 1;
 };
