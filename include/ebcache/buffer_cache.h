@@ -210,6 +210,8 @@ class BufferCache {
   CacheStats stats() const;
 
  private:
+  friend class BufferCachePeer;  // tests that look inside
+
   std::unique_ptr<BufferCacheImpl> impl_;
 };
 

@@ -87,6 +87,8 @@ class BufferCacheImpl final : public FolioOwner {
   uint32_t page_shift() const { return page_shift_; }
 
  private:
+  friend class BufferCachePeer;  // tests that look inside
+
   // The counters behind CacheStats. All are relaxed: nothing is decided by them but budgets, which
   // may be off by what is under way.
   struct Counters {
@@ -100,10 +102,10 @@ class BufferCacheImpl final : public FolioOwner {
     std::array<sync::Atomic<uint64_t>, kReleaseVerdicts> skipped{};
   };
   static void Count(sync::Atomic<uint64_t>& counter, uint64_t n = 1) {
-    counter.fetch_add(n, std::memory_order_relaxed);
+    sync::Add(counter, n);
   }
   static void Uncount(sync::Atomic<uint64_t>& counter) {
-    counter.fetch_sub(1, std::memory_order_relaxed);
+    sync::Add(counter, ~uint64_t{0});
   }
 
   absl::Status CheckStart(uint64_t start) const;

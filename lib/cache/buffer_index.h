@@ -89,7 +89,7 @@ class BufferIndex {
  private:
   static constexpr int kLeafShift = 6;
   static constexpr uint64_t kLeafSlots = uint64_t{1} << kLeafShift;
-  static constexpr uint64_t kLeafChunkBytes = uint64_t{256} << 10;
+  static constexpr uint64_t kLeafChunkBytes = sync::ModelOr<uint64_t>(32, 256) << 10;
 
   struct alignas(64) Leaf {
     // Stored by release under the mutex, loaded by acquire: who sees a pointer sees the descriptor.
@@ -174,6 +174,7 @@ ExtentBuffer* BufferIndex::Find(uint64_t start, GrabFn grab) const {
     }
     // Nothing there, if the way there was sound.
     if ((before & 1) == 0 && version_.load(std::memory_order_acquire) == before) return nullptr;
+    if (sync::Planted("miss-without-second-look")) return nullptr;
     ExtentBuffer* candidate = nullptr;
     {
       std::lock_guard lock(mutex_);

@@ -56,11 +56,13 @@ class DescriptorSlab {
   uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
+  friend class BufferCachePeer;  // tests that look inside
+
   // One chunk of descriptors is one huge page.
   static constexpr int kChunkBits = 15;
   static constexpr uint32_t kPerChunk = uint32_t{1} << kChunkBits;
   static constexpr size_t kDescriptorBytes = kPerChunk * sizeof(ExtentBuffer);
-  static constexpr size_t kMaxChunks = 4096;  // 2 TiB of 16 KiB blocks
+  static constexpr size_t kMaxChunks = sync::ModelOr<size_t>(1, 4096);  // 2 TiB of 16 KiB blocks
   static_assert(kDescriptorBytes == size_t{2} << 20);
 
   struct Chunk {

@@ -14,6 +14,7 @@ namespace ebcache {
 
 // Whether all of them have bytes in the folio.
 bool BufferCacheImpl::HaveFolio(absl::Span<ExtentBuffer* const> buffers, Folio folio) const {
+  if (sync::Planted("freeze-without-folio-check")) return true;
   return std::all_of(buffers.begin(), buffers.end(), [&](const ExtentBuffer* buffer) {
     const uint32_t folios = row_slots_ >> buffer->order_;
     return std::count(buffer->folios_, buffer->folios_ + folios, folio) != 0;
@@ -21,10 +22,11 @@ bool BufferCacheImpl::HaveFolio(absl::Span<ExtentBuffer* const> buffers, Folio f
 }
 
 void BufferCacheImpl::Thaw(absl::Span<ExtentBuffer* const> frozen) {
+  if (sync::Planted("migrate-without-freeze")) return;
   for (ExtentBuffer* buffer : frozen) {
     const auto outcome = state::Apply(buffer->state_, state::EndMigrate);
     EBCACHE_CHECK(outcome.result == state::Result::kChanged, "a migration ended that was not one");
-    buffer->state_.notify_all();
+    if (!sync::Planted("thaw-without-wake")) buffer->state_.notify_all();
   }
 }
 
@@ -50,7 +52,10 @@ bool BufferCacheImpl::Freeze(absl::Span<const FolioMove> moves, uint32_t private
   bool all = !numbers.empty();
   for (const uint32_t number : numbers) {
     ExtentBuffer* buffer = slab_.At(number);
-    const auto outcome = state::Apply(buffer->state_, state::BeginMigrate);
+    const auto outcome =
+        state::Apply(buffer->state_, sync::Planted("migrate-without-freeze")
+                                         ? [](BufferState s) { return state::Became(s, s); }
+                                         : state::BeginMigrate);
     if (outcome.result == state::Result::kRefused) {
       Count(counters_.skipped[static_cast<size_t>(state::VerdictOf(outcome.after))], moves.size());
       all = false;

@@ -114,7 +114,10 @@ class PageFrame {
   FrameState Free(int order) {
     constexpr uint64_t kListedWord = FrameState{.use = FrameUse::kListed}.Pack();
     const FrameState was =
-        FrameState::Unpack(word_.exchange(kListedWord, std::memory_order_acq_rel));
+        FrameState::Unpack(sync::Planted("free-in-two-steps")
+                               ? Load().Pack()
+                               : word_.exchange(kListedWord, std::memory_order_acq_rel));
+    if (sync::Planted("free-in-two-steps")) word_.store(kListedWord);
     EBCACHE_CHECK(was.use == FrameUse::kAllocated,
                   "folio freed twice, or never handed out by this allocator");
     EBCACHE_CHECK(was.order == order, "folio freed with another order than it was allocated with");
@@ -137,7 +140,8 @@ class PageFrame {
     std::optional<FrameState> begun;
     Change([&begun](FrameState& state) {
       begun.reset();
-      if (state.use != FrameUse::kAllocated || !state.movable || state.moving) return false;
+      if (state.use != FrameUse::kAllocated || !state.movable) return false;
+      if (state.moving && !sync::Planted("two-movers")) return false;
       state.moving = true;
       begun = state;
       return true;
