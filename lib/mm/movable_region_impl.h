@@ -19,6 +19,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "ebcache/movable_region.h"
 #include "lib/mm/allocator_base.h"
@@ -64,7 +65,8 @@ class MovableRegion::Impl final : public AllocatorBase {
   std::string PageTypeInfoJson() const;
 
  protected:
-  void CountBlock(bool contiguous) override;
+  void CountBlock(BlockForm form) override;
+  bool ReleaseSome() override;
   bool AnyOwnedBy(OwnerId owner) override;
   void AddStats(AllocatorStats& stats) const override;
 
@@ -103,6 +105,9 @@ class MovableRegion::Impl final : public AllocatorBase {
                          Effort effort);
   absl::Status RefillLocked(PageList& list, Mobility user, uint32_t wanted, Effort effort);
   absl::Status NoMemoryLocked(int order) const;
+  // What kNoFail holds back: pairs of pages.
+  void FillReserve();
+  bool SpendReserve(uint64_t frames);
   void FreeSmall(absl::Span<Folio> slots);
   void FreeLarge(int order, absl::Span<Folio> slots);
   // Gives the frames that page lists keep back to the free lists: all, or those in isolated blocks.
@@ -176,9 +181,11 @@ class MovableRegion::Impl final : public AllocatorBase {
   };
   std::array<OwnerCalls, 256> owner_calls_;
   std::condition_variable calls_ended_;
-  MovableRegionReport counters_;  // the sums in it
-  uint32_t defrag_next_ = 0;      // the superpageblock to look at next
-  uint32_t return_next_ = 0;      // and that to give back to the OS next
+  MovableRegionReport counters_;   // the sums in it
+  uint32_t defrag_next_ = 0;       // the superpageblock to look at next
+  uint32_t return_next_ = 0;       // and that to give back to the OS next
+  uint32_t release_next_ = 0;      // the page block whose owners kNoFail asks next
+  std::vector<uint32_t> reserve_;  // first frames of the pairs held back, for kNoFail alone
   Backoff room_in_tainted_;
   Backoff room_for_order_;
 

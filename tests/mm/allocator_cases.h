@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "ebcache/allocators.h"
+#include "ebcache/fault_injection.h"
 #include "ebcache/movable_region.h"
 
 namespace ebcache {
@@ -29,13 +30,22 @@ struct AllocatorCase {
   bool may_fragment = false;
 
   std::shared_ptr<PageAllocator> Make() const {
-    if (std::string_view(name) == "heap") return HeapAllocator({.page_bytes = page_bytes});
-    if (std::string_view(name) == "movable-region") {
-      return MovableRegion::Create({.page_bytes = page_bytes,
-                                    .arena_bytes = pages * page_bytes,
-                                    .superpageblock_bytes = size_t{4} << 20});
+    const std::string_view kind = name;
+    if (kind == "heap") return HeapAllocator({.page_bytes = page_bytes});
+    if (kind == "movable-region") return MakeRegion();
+    if (kind == "high") return HighOrderAllocator({.pages = MakeRegion()});
+    if (kind == "vmap") {
+      return VmapAllocator({.page_bytes = page_bytes, .arena_bytes = pages * page_bytes});
     }
-    return Order0Allocator({.page_bytes = page_bytes, .arena_bytes = pages * page_bytes});
+    auto order0 = Order0Allocator({.page_bytes = page_bytes, .arena_bytes = pages * page_bytes});
+    if (kind == "order0") return order0;
+    return FaultInjectingAllocator(order0, FaultOptions{.probability = 0, .min_order = 0});
+  }
+
+  std::shared_ptr<MovableRegion> MakeRegion() const {
+    return MovableRegion::Create({.page_bytes = page_bytes,
+                                  .arena_bytes = pages * page_bytes,
+                                  .superpageblock_bytes = size_t{4} << 20});
   }
 };
 
@@ -43,15 +53,19 @@ inline std::vector<AllocatorCase> AllAllocatorCases() {
   std::vector<AllocatorCase> cases;
   for (size_t page_bytes : {4096, 16384, 65536}) {
     cases.push_back({.name = "heap", .page_bytes = page_bytes, .max_order = kMaxFolioOrder});
-    cases.push_back({.name = "order0",
-                     .page_bytes = page_bytes,
-                     .max_order = 0,
-                     .pages = (size_t{16} << 20) / page_bytes});
+    for (const char* name : {"order0", "vmap", "failing order0"}) {
+      cases.push_back({.name = name,
+                       .page_bytes = page_bytes,
+                       .max_order = 0,
+                       .pages = (size_t{16} << 20) / page_bytes});
+    }
     const int superpageblock_order = std::countr_zero((size_t{4} << 20) / page_bytes);
-    cases.push_back({.name = "movable-region",
-                     .page_bytes = page_bytes,
-                     .max_order = std::min(kMaxFolioOrder, superpageblock_order),
-                     .pages = (size_t{64} << 20) / page_bytes});
+    for (const char* name : {"movable-region", "high"}) {
+      cases.push_back({.name = name,
+                       .page_bytes = page_bytes,
+                       .max_order = std::min(kMaxFolioOrder, superpageblock_order),
+                       .pages = (size_t{64} << 20) / page_bytes});
+    }
   }
   return cases;
 }
@@ -62,9 +76,32 @@ inline void PrintTo(const AllocatorCase& c, std::ostream* out) {
 
 inline std::string AllocatorCaseName(const testing::TestParamInfo<AllocatorCase>& info) {
   std::string name = std::string(info.param.name) + "_" + std::to_string(info.param.page_bytes);
-  std::replace(name.begin(), name.end(), '-', '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '-' || c == ' '; }, '_');
   return name;
 }
+
+// Holds every other page that an allocator has: of those that are left no two are neighbours.
+class Scatterer {
+ public:
+  explicit Scatterer(PageAllocator* allocator) : allocator_(allocator) {
+    const FolioRequest request{.flags = AllocFlags::kNoReclaim | AllocFlags::kNoWarn};
+    for (Folio page; allocator_->AllocateBulk(request, 0, {&page, 1}).ok(); page = Folio()) {
+      pages_.push_back(page);
+    }
+    const auto to_free = std::partition(pages_.begin(), pages_.end(),
+                                        [](Folio page) { return page.pfn() % 2 == 0; });
+    allocator_->FreeBulk(0, absl::MakeSpan(pages_).subspan(to_free - pages_.begin()));
+    pages_.erase(to_free, pages_.end());
+  }
+  ~Scatterer() { allocator_->FreeBulk(0, absl::MakeSpan(pages_)); }
+  Scatterer(const Scatterer&) = delete;
+  Scatterer& operator=(const Scatterer&) = delete;
+
+ private:
+  PageAllocator* const allocator_;
+  std::vector<Folio> pages_;
+};
 
 // An owner who keeps the migrability contract, or does not.
 class TestOwner final : public FolioOwner {
