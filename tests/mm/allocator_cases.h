@@ -12,6 +12,7 @@
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ebcache/allocators.h"
@@ -84,7 +85,7 @@ inline std::string AllocatorCaseName(const testing::TestParamInfo<AllocatorCase>
 // Holds every other page that an allocator has: of those that are left no two are neighbours.
 class Scatterer {
  public:
-  explicit Scatterer(PageAllocator* allocator) : allocator_(allocator) {
+  explicit Scatterer(std::shared_ptr<PageAllocator> allocator) : allocator_(std::move(allocator)) {
     const FolioRequest request{.flags = AllocFlags::kNoReclaim | AllocFlags::kNoWarn};
     for (Folio page; allocator_->AllocateBulk(request, 0, {&page, 1}).ok(); page = Folio()) {
       pages_.push_back(page);
@@ -99,7 +100,7 @@ class Scatterer {
   Scatterer& operator=(const Scatterer&) = delete;
 
  private:
-  PageAllocator* const allocator_;
+  const std::shared_ptr<PageAllocator> allocator_;
   std::vector<Folio> pages_;
 };
 

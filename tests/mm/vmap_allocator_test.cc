@@ -31,7 +31,7 @@ class VmapTest : public testing::Test {
     options.arena_bytes = kArena;
     options.os = &os_;
     allocator_ = VmapAllocator(options);
-    scatterer_ = std::make_unique<Scatterer>(allocator_.get());
+    scatterer_ = std::make_unique<Scatterer>(allocator_);
   }
   void TearDown() override {
     scatterer_.reset();
