@@ -119,12 +119,22 @@ class alignas(64) ExtentBuffer {
   [[nodiscard]] bool Load(size_t offset, T& value) const {
     static_assert(std::is_integral_v<T> && std::endian::native == std::endian::little);
     if (!InBounds(offset, sizeof(T))) return false;
-    if (direct_ != nullptr) [[likely]] {
-      std::memcpy(&value, direct_ + offset, sizeof(T));
-    } else {
-      CopyOutOfPages(offset, &value, sizeof(T));
-    }
+    std::byte scratch[sizeof(T)];
+    const std::byte* const at =
+        direct_ != nullptr ? direct_ + offset : ViewInPages(offset, sizeof(T), scratch);
+    std::memcpy(&value, at, sizeof(T));
     return true;
+  }
+
+  // `length` bytes at `offset` as one piece: where they lie, or copied to `scratch` where they
+  // straddle pages. Null when they would leave the block. One call for a field or for a group of
+  // them, which is what page arrays cost.
+  [[nodiscard]] const std::byte* View(size_t offset, size_t length, std::byte* scratch) const {
+    if (!InBounds(offset, length)) return nullptr;
+    if (direct_ != nullptr) [[likely]] {
+      return direct_ + offset;
+    }
+    return ViewInPages(offset, length, scratch);
   }
 
   // The same, as a value or an error.
@@ -188,6 +198,7 @@ class alignas(64) ExtentBuffer {
   }
   absl::Status OutOfRange(const char* what, size_t offset, size_t bytes) const;
   // REQUIRES: in bounds, and a page array.
+  const std::byte* ViewInPages(size_t offset, size_t bytes, std::byte* scratch) const;
   void CopyOutOfPages(size_t offset, void* destination, size_t bytes) const;
   // Calls piece(address, bytes) for each contiguous part of a range in bounds.
   template <typename Piece>

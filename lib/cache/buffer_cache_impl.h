@@ -82,7 +82,15 @@ class BufferCacheImpl final : public FolioOwner {
 
   const BufferCacheOptions& options() const { return options_; }
   PageAllocator& allocator() const { return *options_.allocator; }
-  const std::byte* direct_map() const { return allocator().direct_map(); }
+  // The allocator's, asked for once: every access to a page array needs it.
+  const std::byte* direct_map() const {
+    const std::byte* arena = arena_.load(std::memory_order_relaxed);
+    if (arena == nullptr) [[unlikely]] {
+      arena = allocator().direct_map();
+      arena_.store(arena, std::memory_order_relaxed);
+    }
+    return arena;
+  }
   uint32_t page_shift() const { return page_shift_; }
 
  private:
@@ -158,6 +166,8 @@ class BufferCacheImpl final : public FolioOwner {
   BufferCacheOptions options_;
   BlockSource* const source_;
   const uint32_t page_shift_;
+  // Relaxed: constant once it is not null, and whoever has a folio has seen it made.
+  mutable std::atomic<const std::byte*> arena_{nullptr};
   const uint32_t row_slots_;  // pages of a block; 1 when pages are larger than blocks
   const OwnerId owner_;
   DescriptorSlab slab_;

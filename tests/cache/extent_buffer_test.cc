@@ -46,7 +46,7 @@ class BytesTest : public testing::TestWithParam<Shape> {
   BytesTest() {
     const Shape& shape = GetParam();
     auto allocator = shape.allocator.Make();
-    if (shape.scattered) scatterer_ = std::make_unique<Scatterer>(allocator);
+    if (shape.scattered) scattered_ = std::make_unique<ScatteredPages>(allocator);
     cache_ = std::make_unique<BufferCache>(
         BufferCacheOptions{.node_bytes = shape.node_bytes, .allocator = allocator});
     buffer_ = *cache_->CreateDummy(1 << 20);
@@ -66,7 +66,7 @@ class BytesTest : public testing::TestWithParam<Shape> {
     ASSERT_TRUE(buffer_->Write(0, oracle_).ok());
   }
 
-  std::unique_ptr<Scatterer> scatterer_;
+  std::unique_ptr<ScatteredPages> scattered_;
   std::unique_ptr<BufferCache> cache_;
   ExtentBufferRef buffer_;
   std::vector<std::byte> oracle_;
@@ -166,6 +166,10 @@ TEST_P(BytesTest, IntegersReadTheSameAcrossPages) {
       ASSERT_EQ(*buffer_->Get<uint32_t>(at), static_cast<uint32_t>(wide));
       ASSERT_EQ(*buffer_->Get<uint16_t>(at), static_cast<uint16_t>(wide));
       ASSERT_EQ(*buffer_->Get<uint8_t>(at), static_cast<uint8_t>(wide));
+      std::byte scratch[17];
+      if (at + 17 <= size()) {
+        ASSERT_EQ(std::memcmp(buffer_->View(at, 17, scratch), oracle_.data() + at, 17), 0);
+      }
       ASSERT_TRUE(buffer_->Set<uint64_t>(at, ~wide).ok());
       ASSERT_EQ(*buffer_->Get<uint64_t>(at), ~wide);
       ASSERT_TRUE(buffer_->Set<uint64_t>(at, wide).ok());
@@ -197,6 +201,7 @@ TEST_P(BytesTest, OutOfBoundsIsAnErrorThatTouchesNothing) {
     EXPECT_EQ(buffer_->ClearBits(0, at < huge / 8 ? at * 8 : at, 16 * 8).code(), out);
     uint64_t value = 42;
     EXPECT_FALSE(buffer_->Load(std::max(at, size() - 7), value));
+    EXPECT_EQ(buffer_->View(at, 16, data.data()), nullptr);
     EXPECT_EQ(value, 42u);
   }
   EXPECT_EQ(buffer_->Zero(1, huge).code(), out);

@@ -12,12 +12,12 @@
 #include <ostream>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "ebcache/allocators.h"
 #include "ebcache/fault_injection.h"
 #include "ebcache/movable_region.h"
+#include "examples/scattered_pages.h"
 
 namespace ebcache {
 
@@ -81,28 +81,6 @@ inline std::string AllocatorCaseName(const testing::TestParamInfo<AllocatorCase>
       name.begin(), name.end(), [](char c) { return c == '-' || c == ' '; }, '_');
   return name;
 }
-
-// Holds every other page that an allocator has: of those that are left no two are neighbours.
-class Scatterer {
- public:
-  explicit Scatterer(std::shared_ptr<PageAllocator> allocator) : allocator_(std::move(allocator)) {
-    const FolioRequest request{.flags = AllocFlags::kNoReclaim | AllocFlags::kNoWarn};
-    for (Folio page; allocator_->AllocateBulk(request, 0, {&page, 1}).ok(); page = Folio()) {
-      pages_.push_back(page);
-    }
-    const auto to_free = std::partition(pages_.begin(), pages_.end(),
-                                        [](Folio page) { return page.pfn() % 2 == 0; });
-    allocator_->FreeBulk(0, absl::MakeSpan(pages_).subspan(to_free - pages_.begin()));
-    pages_.erase(to_free, pages_.end());
-  }
-  ~Scatterer() { allocator_->FreeBulk(0, absl::MakeSpan(pages_)); }
-  Scatterer(const Scatterer&) = delete;
-  Scatterer& operator=(const Scatterer&) = delete;
-
- private:
-  const std::shared_ptr<PageAllocator> allocator_;
-  std::vector<Folio> pages_;
-};
 
 // An owner who keeps the migrability contract, or does not.
 class TestOwner final : public FolioOwner {

@@ -189,7 +189,7 @@ TEST_P(AllocatorConformanceTest, BlocksOfEveryLength) {
 TEST_P(AllocatorConformanceTest, BlocksOfScatteredPages) {
   if (GetParam().pages == 0) GTEST_SKIP() << "the heap has no arena to scatter";
   {
-    Scatterer scatterer(allocator_);
+    ScatteredPages scattered(allocator_);
     const bool maps = allocator_->name() == "vmap";
     for (size_t bytes = 4096; bytes <= 65536; bytes *= 2) {
       const size_t pages = std::max<size_t>(1, bytes / page_bytes());

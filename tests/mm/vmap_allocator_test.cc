@@ -31,10 +31,10 @@ class VmapTest : public testing::Test {
     options.arena_bytes = kArena;
     options.os = &os_;
     allocator_ = VmapAllocator(options);
-    scatterer_ = std::make_unique<Scatterer>(allocator_);
+    scattered_ = std::make_unique<ScatteredPages>(allocator_);
   }
   void TearDown() override {
-    scatterer_.reset();
+    scattered_.reset();
     EXPECT_EQ(allocator_->stats().in_use_bytes, 0u);
     allocator_.reset();
     EXPECT_EQ(os_.mapped_bytes(), 0u);
@@ -68,14 +68,14 @@ class VmapTest : public testing::Test {
 
   FakeOsCalls os_;
   std::shared_ptr<PageAllocator> allocator_;
-  std::unique_ptr<Scatterer> scatterer_;
+  std::unique_ptr<ScatteredPages> scattered_;
 };
 
 TEST_F(VmapTest, NeighboursByLuckAreNotMapped) {
   Make();
-  scatterer_.reset();
+  scattered_.reset();
   Block b = Allocate();
-  // What the scatterer gave back last may have gaps; what it gave back is whole.
+  // What the scattered gave back last may have gaps; what it gave back is whole.
   allocator_->Trim();
   Free(b);
   auto fresh = VmapAllocator({.arena_bytes = kArena, .os = &os_});
