@@ -21,8 +21,12 @@ using Clock = std::chrono::steady_clock;
 constexpr uint32_t kNodeBytes = 16384;
 constexpr size_t kMiB = size_t{1} << 20;
 constexpr uint64_t kWarmUpReads = 5000;
-// Pages that the neighbour gives back and takes, for each block that is read.
+// Pages that the neighbour gives back and takes, for each block that is read; and reads in which
+// what it wants goes up and down once.
 constexpr int kChurn = 2;
+constexpr uint64_t kWave = 10000;
+// One thread: nobody would free anything while it waits.
+constexpr uint32_t kWaitMs = 0;
 
 class NullSource final : public BlockSource {
  public:
@@ -72,13 +76,15 @@ class Insisting final : public PageAllocator {
   uint64_t blocks_ = 0;
 };
 
-// Somebody else on the machine, whose single pages cannot move: takes all there is, gives back a
-// random half, and changes some all the time.
+// Somebody else on the machine, whose single pages cannot move. Takes all there is, gives back a
+// random half; then wants a quarter more and a quarter less of the memory in turn, and changes some
+// pages all the time. Like most of a kernel it cannot do without the pages that it asks for.
 class Neighbour {
  public:
   explicit Neighbour(std::shared_ptr<PageAllocator> pages) : allocator_(std::move(pages)) {
-    while (Take()) {
+    while (Take(AllocFlags::kNoReclaim | AllocFlags::kNoWarn)) {
     }
+    all_ = pages_.size();
     std::shuffle(pages_.begin(), pages_.end(), random_);
     const size_t half = pages_.size() / 2;
     allocator_->FreeBulk(0, absl::MakeSpan(pages_).subspan(half));
@@ -86,27 +92,37 @@ class Neighbour {
   }
   ~Neighbour() { allocator_->FreeBulk(0, absl::MakeSpan(pages_)); }
 
-  uint64_t bytes() const { return pages_.size() * allocator_->page_bytes(); }
-  void Churn() {
-    if (pages_.empty()) return;
-    Folio& one = pages_[random_() % pages_.size()];
-    std::swap(one, pages_.back());
-    allocator_->FreeBulk(0, absl::MakeSpan(&pages_.back(), 1));
-    pages_.pop_back();
-    Take();
+  uint64_t bytes() const { return all_ / 2 * allocator_->page_bytes(); }
+
+  void Churn(uint64_t read) {
+    for (int i = 0; i < kChurn; ++i) {
+      GiveBack();
+      Take(AllocFlags::kNoFail);
+    }
+    const uint64_t in_wave = read % kWave;
+    const uint64_t height = std::min(in_wave, kWave - in_wave);  // up, and down again
+    const size_t target = all_ * 3 / 8 + all_ / 4 * height / (kWave / 2);
+    for (int i = 0; i < kChurn && pages_.size() > target; ++i) GiveBack();
+    for (int i = 0; i < kChurn && pages_.size() < target; ++i) Take(AllocFlags::kNoFail);
   }
 
  private:
-  bool Take() {
+  void GiveBack() {
+    if (pages_.empty()) return;
+    std::swap(pages_[random_() % pages_.size()], pages_.back());
+    allocator_->FreeBulk(0, absl::MakeSpan(&pages_.back(), 1));
+    pages_.pop_back();
+  }
+  bool Take(AllocFlags flags) {
     Folio page;
-    const FolioRequest request{.flags = AllocFlags::kNoReclaim | AllocFlags::kNoWarn};
-    if (!allocator_->AllocateBulk(request, 0, absl::MakeSpan(&page, 1)).ok()) return false;
+    if (!allocator_->AllocateBulk({.flags = flags}, 0, absl::MakeSpan(&page, 1)).ok()) return false;
     pages_.push_back(page);
     return true;
   }
 
   const std::shared_ptr<PageAllocator> allocator_;
   std::vector<Folio> pages_;
+  size_t all_ = 0;
   std::mt19937_64 random_{1};
 };
 
@@ -118,14 +134,15 @@ struct Case {
 
 std::vector<Case> Cases(size_t bytes) {
   const auto region = [&] {
-    return MovableRegion::Create(
-        {.arena_bytes = bytes, .superpageblock_bytes = std::bit_floor(bytes)});
+    return MovableRegion::Create({.arena_bytes = bytes,
+                                  .superpageblock_bytes = std::bit_floor(bytes),
+                                  .no_fail_wait_ms = kWaitMs});
   };
   const auto high = region(), movable = region(), insisting = region();
-  return {{"heap", HeapAllocator({.max_bytes = bytes}), nullptr},
-          {"order0", Order0Allocator({.arena_bytes = bytes}), nullptr},
+  return {{"heap", HeapAllocator({.max_bytes = bytes, .no_fail_wait_ms = kWaitMs}), nullptr},
+          {"order0", Order0Allocator({.arena_bytes = bytes, .no_fail_wait_ms = kWaitMs}), nullptr},
           {"high", HighOrderAllocator({.pages = high}), high},
-          {"vmap", VmapAllocator({.arena_bytes = bytes}), nullptr},
+          {"vmap", VmapAllocator({.arena_bytes = bytes, .no_fail_wait_ms = kWaitMs}), nullptr},
           {"movable", movable, movable},
           {"order 2 or nothing", std::make_shared<Insisting>(insisting), insisting}};
 }
@@ -153,7 +170,7 @@ PressureFigures MeasureOne(const Case& c, uint64_t reads) {
       before = c.pages->stats();
       cache_before = cache.stats();
     }
-    for (int n = 0; n < kChurn; ++n) neighbour.Churn();
+    neighbour.Churn(i);
     const uint64_t start = random() % blocks * kNodeBytes;
     const uint64_t creates = cache.stats().creates;
     const auto begin = Clock::now();

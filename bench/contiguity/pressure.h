@@ -10,9 +10,9 @@
 
 namespace ebcache::contiguity {
 
-// Each allocator has `memory_mib`, half of it held by somebody who cannot move and who frees and
-// takes single pages all the time. The cache wants to keep four times what is left, and blocks are
-// read at random, by one thread, from a source that costs nothing.
+// Each allocator has `memory_mib`, of which a neighbour holds three to five eighths in turn, in
+// single pages that cannot move and that change all the time. The cache wants to keep four times
+// what is left, and blocks are read at random, by one thread, from a source that costs nothing.
 void MeasurePressure(uint64_t memory_mib, uint64_t reads, examples::Progress& progress,
                      Report& report);
 

@@ -17,6 +17,7 @@
 #include <absl/status/statusor.h>
 #include <absl/types/span.h>
 
+#include <array>
 #include <atomic>
 #include <bit>
 #include <cstddef>
@@ -182,6 +183,7 @@ class alignas(64) ExtentBuffer {
   MutableSegments mutable_segments();
 
  private:
+  friend class BlockView;
   friend class BufferCache;
   friend class ExtentBufferRef;
   friend class BufferCacheImpl;
@@ -226,6 +228,41 @@ class alignas(64) ExtentBuffer {
   uint32_t parked_ : 1 = 0;
 };
 static_assert(sizeof(ExtentBuffer) == 64, "the hot part of a buffer is one cache line");
+
+// The bytes of a block for many small reads in a row: where its pages are is found out once, so
+// that a page array is read as fast as a block in one piece. REQUIRES: the buffer is held while the
+// view is used.
+class BlockView {
+ public:
+  explicit BlockView(const ExtentBuffer& buffer) : buffer_(buffer) {
+    if (buffer.direct_ != nullptr) [[likely]] {
+      pieces_[0] = buffer.direct_;
+    } else {
+      FindPages();
+    }
+  }
+  BlockView(const BlockView&) = delete;
+  BlockView& operator=(const BlockView&) = delete;
+
+  const ExtentBuffer& buffer() const { return buffer_; }
+
+  // As ExtentBuffer::View.
+  [[nodiscard]] const std::byte* At(size_t offset, size_t length, std::byte* scratch) const {
+    const size_t in_piece = offset & (piece_bytes_ - 1);
+    if (buffer_.InBounds(offset, length) && in_piece + length <= piece_bytes_) [[likely]] {
+      return pieces_[offset >> piece_shift_] + in_piece;
+    }
+    return buffer_.View(offset, length, scratch);
+  }
+
+ private:
+  void FindPages();
+
+  const ExtentBuffer& buffer_;
+  uint32_t piece_shift_ = 16;  // one piece: no block is larger
+  size_t piece_bytes_ = size_t{1} << 16;
+  std::array<const std::byte*, 16> pieces_;  // as many as there are; the rest is never looked at
+};
 
 // A reference to a buffer; puts it when it goes. Empty when default-made or moved from. Move-only:
 // a second reference is an atomic operation, and should look like one (Share).

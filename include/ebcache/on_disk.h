@@ -290,6 +290,10 @@ struct KeyPointer {
 Key NodeKey(const ExtentBuffer& node, uint32_t slot);
 KeyPointer LoadKeyPointer(const ExtentBuffer& node, uint32_t slot);
 
+// The same, for searching a block: many slots, one after the other.
+Key NodeKey(const BlockView& node, uint32_t slot);
+Key LeafKey(const BlockView& leaf, uint32_t slot);
+
 // The head of item `slot` of a leaf. `offset` is where its data starts, from the front of the
 // block.
 struct ItemHead {

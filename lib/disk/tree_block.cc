@@ -36,6 +36,12 @@ Key KeyAt(const std::byte* at) {
   return {At<uint64_t>(at), At<uint8_t>(at + 8), At<uint64_t>(at + 9)};
 }
 
+Key LoadKey(const BlockView& view, size_t offset) {
+  std::byte scratch[kKeyBytes];
+  const std::byte* const at = view.At(offset, kKeyBytes, scratch);
+  return at != nullptr ? KeyAt(at) : ebcache::LoadKey(view.buffer(), offset);
+}
+
 }  // namespace
 
 Uuid Header::fsid() const {
@@ -57,6 +63,10 @@ Key LoadKey(const ExtentBuffer& buffer, size_t offset) {
 Key NodeKey(const ExtentBuffer& node, uint32_t slot) {
   return LoadKey(node, KeyPointerOffset(slot));
 }
+
+Key NodeKey(const BlockView& node, uint32_t slot) { return LoadKey(node, KeyPointerOffset(slot)); }
+
+Key LeafKey(const BlockView& leaf, uint32_t slot) { return LoadKey(leaf, ItemOffset(slot)); }
 
 KeyPointer LoadKeyPointer(const ExtentBuffer& node, uint32_t slot) {
   const size_t at = KeyPointerOffset(slot);

@@ -184,7 +184,7 @@ class MovableRegion::Impl final : public AllocatorBase {
   MovableRegionReport counters_;   // the sums in it
   uint32_t defrag_next_ = 0;       // the superpageblock to look at next
   uint32_t return_next_ = 0;       // and that to give back to the OS next
-  uint32_t release_next_ = 0;      // the page block whose owners kNoFail asks next
+  uint32_t release_next_ = 0;      // the frame whose owner kNoFail asks next
   std::vector<uint32_t> reserve_;  // first frames of the pairs held back, for kNoFail alone
   Backoff room_in_tainted_;
   Backoff room_for_order_;

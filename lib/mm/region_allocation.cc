@@ -224,7 +224,7 @@ absl::Status MovableRegion::Impl::AllocateBulk(const FolioRequest& request, int 
   if (absl::IsResourceExhausted(status)) {
     status = TryAllocate(request, order, wanted, slots, Effort::kAnything);
   }
-  if (absl::IsResourceExhausted(status)) {
+  if (absl::IsResourceExhausted(status) && (may_reclaim || order == 0)) {
     // What page lists keep at hand is out of everybody else's reach.
     DrainLists(/*isolated_only=*/false);
     status = TryAllocate(request, order, wanted, slots, Effort::kAnything);

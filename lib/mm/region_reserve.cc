@@ -11,19 +11,28 @@ constexpr int kPairOrder = 1;  // the largest that kNoFail may ask for
 
 }  // namespace
 
-// Asks the owners of the movable folios of one page block, and of the next, until some went.
+// Asks the owners of some movable folios, in the order of page blocks, until some went. A batch and
+// no more, because all of them are lost to their owners.
 bool MovableRegion::Impl::ReleaseSome() {
-  for (uint32_t tries = 0; tries < geometry_.pageblocks(); ++tries) {
-    uint32_t block = 0;
-    {
-      std::lock_guard lock(mutex_);
-      block = release_next_;
-      release_next_ = (release_next_ + 1) % geometry_.pageblocks();
-      if (state_.MovableFrames(block) == 0) continue;
+  Evacuation evacuation;
+  Batch batch;
+  std::unique_lock lock(mutex_);
+  for (uint32_t tries = 0; tries <= geometry_.pageblocks() && evacuation.gone == 0; ++tries) {
+    const uint32_t block = geometry_.PageblockOf(release_next_);
+    const uint32_t end = geometry_.FirstFrame(block) + geometry_.pageblock_frames();
+    while (release_next_ < end && evacuation.gone == 0 && state_.MovableFrames(block) != 0) {
+      release_next_ = CollectLocked(release_next_, end, Effort::kNowhere, true, batch);
+      lock.unlock();
+      for (Move& move : batch) AskOwner(move);
+      lock.lock();
+      for (const Move& move : batch) FinishLocked(move, evacuation);
+      batch.clear();
+      calls_ended_.notify_all();
     }
-    if (Evacuate(block, Effort::kNowhere, /*may_release=*/true).gone != 0) return true;
+    if (evacuation.gone == 0) release_next_ = end % geometry_.frames;
   }
-  return false;
+  if (release_next_ >= geometry_.frames) release_next_ = 0;
+  return evacuation.gone != 0;
 }
 
 // Takes pairs out of free memory that is easy to have, until there are as many as there should be.
