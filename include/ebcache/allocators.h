@@ -145,6 +145,8 @@ struct VmapOptions {
 // does. Where that is beyond the limits, or fails, the block is a page array and nobody has to
 // care.
 //
+// Its folios are never moved, by nobody: a window shows the pages that it was made for.
+//
 // Freeing a block never unmaps: windows are kept for the next block, and what is too many is
 // unmapped in batches, in allocations and in Trim.
 //

@@ -102,6 +102,7 @@ class BufferCacheImpl final : public FolioOwner {
     std::atomic<uint64_t> reads{0}, read_failures{0}, read_waits{0};
     std::atomic<uint64_t> writes{0}, write_failures{0};
     std::atomic<uint64_t> stale_frees{0}, reclaimed{0}, folio_releases{0}, migrations{0};
+    std::atomic<uint64_t> contiguity_lost{0}, contiguity_gained{0};
     std::atomic<uint64_t> reclaimed_in_background{0};
     std::atomic<uint64_t> over_budget_creates{0};
     std::array<std::atomic<uint64_t>, kReleaseVerdicts> skipped{};

@@ -87,10 +87,14 @@ void BufferCacheImpl::Repoint(ExtentBuffer* buffer, Folio destination, Folio sou
     }
   }
   std::byte* first = allocator().Address(buffer->folios_[0]);
+  const bool was_direct = buffer->direct_ != nullptr;
   if (subpage()) {
     buffer->direct_ = first == nullptr ? nullptr : first + subpage_offset(buffer);
   } else {
     buffer->direct_ = neighbours ? first : nullptr;
+  }
+  if (first != nullptr && was_direct != (buffer->direct_ != nullptr)) {
+    Count(was_direct ? counters_.contiguity_lost : counters_.contiguity_gained);
   }
 }
 
