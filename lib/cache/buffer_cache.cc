@@ -152,7 +152,8 @@ absl::Status BufferCacheImpl::AllocateFrames(ExtentBuffer* buffer, AllocFlags fl
     buffer->direct_ = page == nullptr ? nullptr : page + subpage_offset(buffer);
     return absl::OkStatus();
   }
-  FolioBlock block{.slots = absl::MakeSpan(buffer->folios_, row_slots_)};
+  FolioBlock block{.slots = absl::MakeSpan(buffer->folios_, row_slots_),
+                   .naturally_aligned = buffer->start_ % options_.node_bytes == 0};
   const FolioRequest request{.flags = flags, .owner = owner_, .private_bits = buffer->index_};
   if (auto status = allocator().AllocateBlock(request, block); !status.ok()) return status;
   buffer->order_ = static_cast<uint8_t>(block.order);

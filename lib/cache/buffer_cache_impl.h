@@ -15,7 +15,6 @@
 #include <absl/types/span.h>
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -83,7 +82,15 @@ class BufferCacheImpl final : public FolioOwner {
 
   const BufferCacheOptions& options() const { return options_; }
   PageAllocator& allocator() const { return *options_.allocator; }
-  const std::byte* direct_map() const { return allocator().direct_map(); }
+  // The allocator's, asked for once: every access to a page array needs it.
+  const std::byte* direct_map() const {
+    const std::byte* arena = arena_.load(std::memory_order_relaxed);
+    if (arena == nullptr) [[unlikely]] {
+      arena = allocator().direct_map();
+      arena_.store(arena, std::memory_order_relaxed);
+    }
+    return arena;
+  }
   uint32_t page_shift() const { return page_shift_; }
 
  private:
@@ -97,16 +104,13 @@ class BufferCacheImpl final : public FolioOwner {
     sync::Atomic<uint64_t> reads{0}, read_failures{0}, read_waits{0};
     sync::Atomic<uint64_t> writes{0}, write_failures{0};
     sync::Atomic<uint64_t> stale_frees{0}, reclaimed{0}, folio_releases{0}, migrations{0};
+    sync::Atomic<uint64_t> contiguity_lost{0}, contiguity_gained{0};
     sync::Atomic<uint64_t> reclaimed_in_background{0};
     sync::Atomic<uint64_t> over_budget_creates{0};
     std::array<sync::Atomic<uint64_t>, kReleaseVerdicts> skipped{};
   };
-  static void Count(sync::Atomic<uint64_t>& counter, uint64_t n = 1) {
-    sync::Add(counter, n);
-  }
-  static void Uncount(sync::Atomic<uint64_t>& counter) {
-    sync::Add(counter, ~uint64_t{0});
-  }
+  static void Count(sync::Atomic<uint64_t>& counter, uint64_t n = 1) { sync::Add(counter, n); }
+  static void Uncount(sync::Atomic<uint64_t>& counter) { sync::Add(counter, ~uint64_t{0}); }
 
   absl::Status CheckStart(uint64_t start) const;
   // A dead descriptor with memory behind it, for the block at `start`.
@@ -164,6 +168,8 @@ class BufferCacheImpl final : public FolioOwner {
   BufferCacheOptions options_;
   BlockSource* const source_;
   const uint32_t page_shift_;
+  // Relaxed: constant once it is not null, and whoever has a folio has seen it made.
+  mutable sync::Atomic<const std::byte*> arena_{nullptr};
   const uint32_t row_slots_;  // pages of a block; 1 when pages are larger than blocks
   const OwnerId owner_;
   DescriptorSlab slab_;

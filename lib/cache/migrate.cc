@@ -146,8 +146,9 @@ void BufferCacheImpl::MoveFrozen(absl::Span<const FolioMove> moves, uint32_t pri
 // luck.
 void BufferCacheImpl::Readdress(ExtentBuffer* buffer) {
   std::byte* first = allocator().Address(buffer->folios_[0]);
+  if (first == nullptr) return;  // frames without bytes have no address to keep
   if (subpage()) {
-    buffer->direct_ = first == nullptr ? nullptr : first + subpage_offset(buffer);
+    buffer->direct_ = first + subpage_offset(buffer);
     return;
   }
   const uint32_t folios = row_slots_ >> buffer->order_;
@@ -157,7 +158,11 @@ void BufferCacheImpl::Readdress(ExtentBuffer* buffer) {
     neighbours =
         neighbours && buffer->folios_[i].pfn() == buffer->folios_[i - 1].pfn() + folio_pages;
   }
+  const bool was_direct = buffer->direct_ != nullptr;
   buffer->direct_ = neighbours ? first : nullptr;
+  if (was_direct != neighbours) {
+    Count(was_direct ? counters_.contiguity_lost : counters_.contiguity_gained);
+  }
 }
 
 // Takes one folio away from a frozen buffer that is about to be killed, without freeing it.

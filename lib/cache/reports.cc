@@ -40,6 +40,8 @@ CacheStats BufferCacheImpl::stats() const {
   stats.reclaimed_in_background = value(counters_.reclaimed_in_background);
   stats.folio_releases = value(counters_.folio_releases);
   stats.migrations = value(counters_.migrations);
+  stats.contiguity_lost = value(counters_.contiguity_lost);
+  stats.contiguity_gained = value(counters_.contiguity_gained);
   stats.reclaim_scanned = reclaim_list_.looks();
   stats.reclaim_bytes = reclaim_list_.bytes();
   stats.over_budget_creates = value(counters_.over_budget_creates);

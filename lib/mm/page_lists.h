@@ -65,6 +65,7 @@ struct alignas(64) PageListSet {
   uint64_t freed_frames = 0;
   uint64_t allocated_blocks = 0;
   uint64_t contiguous_blocks = 0;
+  uint64_t lucky_blocks = 0;
 
   PageList& list(Mobility mobility) { return lists[static_cast<size_t>(mobility)]; }
 };

@@ -19,6 +19,7 @@
 namespace ebcache {
 
 class FrameDepot;
+enum class BlockForm;
 
 // A statistic that one thread writes and any thread may read. Relaxed, and no read-modify-write:
 // there is one writer, and nothing is ordered by it.
@@ -40,8 +41,12 @@ struct FolioCounters {
   ThreadCounter freed_bytes;
   ThreadCounter allocated_blocks;
   ThreadCounter contiguous_blocks;
+  ThreadCounter lucky_blocks;
+  ThreadCounter large_blocks;
+  ThreadCounter mapped_blocks;
 
   void Add(const FolioCounters& other);
+  void AddBlock(BlockForm form);
 };
 
 // A stack of frame numbers: last in, first out.
