@@ -16,7 +16,7 @@ struct WorkFigures {
   double share = 0;         // of blocks in one piece
   double walk_ns = 0;       // a block, first walk: made, read, verified
   double rewalk_ns = 0;     // a block, when all are cached
-  double search_ns = 0;     // one key, all blocks cached
+  double search_ns = 0;     // one key, all blocks cached: the median
   double search_ratio = 0;  // to the same pages used in one piece; see kBaseline
   double decode_ns = 0;     // an item: head, and all bytes of its data
 };

@@ -18,7 +18,7 @@ std::string Percent(double share) { return absl::StrFormat("%.1f %%", share * 10
 }  // namespace
 
 void PrintText(const Report& report) {
-  std::printf("%s of trees, %llu keys; nanoseconds, best of %d rounds\n\n",
+  std::printf("%s of trees, %llu keys; nanoseconds; best of %d rounds, of searches the median\n\n",
               examples::HumanBytes(report.tree_bytes).c_str(),
               static_cast<unsigned long long>(report.keys), report.rounds);
   examples::Table work({"allocator", "in one piece", "first walk/block", "walk/block", "search/key",

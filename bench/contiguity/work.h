@@ -15,7 +15,8 @@
 namespace ebcache::contiguity {
 
 // Runs the work on the filesystem in `image`, `rounds` times in turn for each allocator, and takes
-// the best of each, so that what disturbs the machine disturbs them alike.
+// the best of each, so that what disturbs the machine disturbs them alike. Of searches, five times
+// as many rounds, and the medians.
 absl::Status MeasureWork(const std::string& image, int rounds, examples::Progress& progress,
                          Report& report);
 
