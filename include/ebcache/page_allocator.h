@@ -65,6 +65,13 @@ class Folio {
 // Largest folio: 2^9 pages, a 2 MiB page block of 4 KiB pages.
 inline constexpr int kMaxFolioOrder = 9;
 
+// A folio that is asked to move.
+struct FolioMove {
+  Folio destination;
+  Folio source;
+  bool moved = false;  // the answer
+};
+
 // Somebody who holds folios and can be talked to about them. Implemented by BufferCache, by stripe
 // caches, by tests. The allocator calls from its own threads and from inside other callers'
 // allocations, so an owner must not allocate from the same allocator inside these calls.
@@ -95,6 +102,15 @@ class FolioOwner {
   virtual bool Migrate(Folio destination, Folio source, uint32_t private_bits) {
     (void)destination, (void)source, (void)private_bits;
     return false;
+  }
+
+  // The same for folios with the same private bits, whose turn has come at the same time; `moved`
+  // of each is what Migrate would have returned. For owners to whom such folios are one thing: a
+  // block in four pages is frozen once, not four times.
+  virtual void MigrateTogether(absl::Span<FolioMove> moves, uint32_t private_bits) {
+    for (FolioMove& move : moves) {
+      move.moved = Migrate(move.destination, move.source, private_bits);
+    }
   }
 };
 

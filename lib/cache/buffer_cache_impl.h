@@ -75,6 +75,7 @@ class BufferCacheImpl final : public FolioOwner {
   bool movable() const override { return true; }
   bool Release(Folio folio, uint32_t private_bits) override;
   bool Migrate(Folio destination, Folio source, uint32_t private_bits) override;
+  void MigrateTogether(absl::Span<FolioMove> moves, uint32_t private_bits) override;
 
   // ---- Reports ----
   void ForEachLive(absl::FunctionRef<void(const ExtentBuffer&, BufferState)> visit) const;
@@ -146,11 +147,14 @@ class BufferCacheImpl final : public FolioOwner {
 
   // migrate.cc
   using Members = absl::InlinedVector<ExtentBuffer*, 1>;
-  bool Freeze(Folio folio, uint32_t private_bits, Members& frozen);
+  bool Freeze(absl::Span<const FolioMove> moves, uint32_t private_bits, Members& frozen);
   void Thaw(absl::Span<ExtentBuffer* const> frozen);
   void KillFrozen(absl::Span<ExtentBuffer* const> frozen);
-  void Repoint(ExtentBuffer* buffer, Folio destination, Folio source);
-  bool HasFolio(const ExtentBuffer* buffer, Folio folio) const;
+  void DropFrozen(absl::Span<FolioMove> moves, absl::Span<ExtentBuffer* const> frozen);
+  void MoveFrozen(absl::Span<const FolioMove> moves, uint32_t private_bits,
+                  absl::Span<ExtentBuffer* const> frozen);
+  void Readdress(ExtentBuffer* buffer);
+  bool HaveFolio(absl::Span<ExtentBuffer* const> buffers, Folio folio) const;
   void DetachFolio(ExtentBuffer* buffer, Folio folio);
 
   // Whether several blocks share a page.

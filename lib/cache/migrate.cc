@@ -5,17 +5,20 @@
 // the buffer is frozen first, which only an idle one can be, and only then asked whether the folio
 // is its. Frozen, its answer stays true.
 
+#include <algorithm>
+
 #include "lib/cache/buffer_cache_impl.h"
 #include "lib/cache/page_copy.h"
 
 namespace ebcache {
 
-bool BufferCacheImpl::HasFolio(const ExtentBuffer* buffer, Folio folio) const {
-  const uint32_t folios = row_slots_ >> buffer->order_;
-  for (uint32_t i = 0; i < folios; ++i) {
-    if (buffer->folios_[i] == folio) return true;
-  }
-  return false;
+// Whether all of them have bytes in the folio.
+bool BufferCacheImpl::HaveFolio(absl::Span<ExtentBuffer* const> buffers, Folio folio) const {
+  if (sync::Planted("freeze-without-folio-check")) return true;
+  return std::all_of(buffers.begin(), buffers.end(), [&](const ExtentBuffer* buffer) {
+    const uint32_t folios = row_slots_ >> buffer->order_;
+    return std::count(buffer->folios_, buffer->folios_ + folios, folio) != 0;
+  });
 }
 
 void BufferCacheImpl::Thaw(absl::Span<ExtentBuffer* const> frozen) {
@@ -36,11 +39,13 @@ void BufferCacheImpl::KillFrozen(absl::Span<ExtentBuffer* const> frozen) {
   }
 }
 
-// Freezes every buffer that has bytes in the folio, or none.
-bool BufferCacheImpl::Freeze(Folio folio, uint32_t private_bits, Members& frozen) {
+// Freezes every buffer that has bytes in one of the folios, or none.
+bool BufferCacheImpl::Freeze(absl::Span<const FolioMove> moves, uint32_t private_bits,
+                             Members& frozen) {
   absl::InlinedVector<uint32_t, 1> numbers;
   if (subpage()) {
-    numbers = subpages_.Close(folio, private_bits);
+    // Blocks that share a page: the private bits are the group's, which has one folio.
+    numbers = subpages_.Close(moves.front().source, private_bits);
   } else if (private_bits < slab_.size()) {
     numbers.push_back(private_bits);
   }
@@ -52,81 +57,107 @@ bool BufferCacheImpl::Freeze(Folio folio, uint32_t private_bits, Members& frozen
                                          ? [](BufferState s) { return state::Became(s, s); }
                                          : state::BeginMigrate);
     if (outcome.result == state::Result::kRefused) {
-      Count(counters_.skipped[static_cast<size_t>(state::VerdictOf(outcome.after))]);
+      Count(counters_.skipped[static_cast<size_t>(state::VerdictOf(outcome.after))], moves.size());
       all = false;
       break;
     }
     frozen.push_back(buffer);
-    if (!HasFolio(buffer, folio) && !sync::Planted("freeze-without-folio-check")) {
-      all = false;
-      break;
-    }
   }
+  all = all && std::any_of(moves.begin(), moves.end(),
+                           [&](const FolioMove& move) { return HaveFolio(frozen, move.source); });
   if (all) return true;
   Thaw(frozen);
   frozen.clear();
-  if (subpage() && !numbers.empty()) subpages_.Reopen(folio, private_bits);
+  if (subpage() && !numbers.empty()) subpages_.Reopen(moves.front().source, private_bits);
   return false;
 }
 
 bool BufferCacheImpl::Release(Folio folio, uint32_t private_bits) {
   Members frozen;
-  if (!Freeze(folio, private_bits, frozen)) return false;
+  const FolioMove nowhere = {.source = folio};
+  if (!Freeze(absl::MakeConstSpan(&nowhere, 1), private_bits, frozen)) return false;
   Count(counters_.folio_releases, frozen.size());
   KillFrozen(frozen);
   return true;
 }
 
-// The block's bytes in `source` are in `destination` now. One address for the whole block is kept
-// only where there is one: a single folio, or neighbours by luck.
-void BufferCacheImpl::Repoint(ExtentBuffer* buffer, Folio destination, Folio source) {
-  const uint32_t folios = row_slots_ >> buffer->order_;
-  const uint32_t folio_pages = uint32_t{1} << buffer->order_;
-  bool neighbours = true;
-  for (uint32_t i = 0; i < folios; ++i) {
-    if (buffer->folios_[i] == source) buffer->folios_[i] = destination;
-    if (i > 0) {
-      neighbours =
-          neighbours && buffer->folios_[i].pfn() == buffer->folios_[i - 1].pfn() + folio_pages;
-    }
-  }
-  std::byte* first = allocator().Address(buffer->folios_[0]);
-  if (subpage()) {
-    buffer->direct_ = first == nullptr ? nullptr : first + subpage_offset(buffer);
+bool BufferCacheImpl::Migrate(Folio destination, Folio source, uint32_t private_bits) {
+  FolioMove move = {.destination = destination, .source = source};
+  MigrateTogether(absl::MakeSpan(&move, 1), private_bits);
+  return move.moved;
+}
+
+void BufferCacheImpl::MigrateTogether(absl::Span<FolioMove> moves, uint32_t private_bits) {
+  Members frozen;
+  if (!Freeze(moves, private_bits, frozen)) return;
+  for (FolioMove& move : moves) move.moved = HaveFolio(frozen, move.source);
+  const bool drop = options_.migrate_mode == BufferCacheOptions::MigrateMode::kDropBuffer ||
+                    std::any_of(frozen.begin(), frozen.end(),
+                                [](const ExtentBuffer* buffer) { return buffer->stale(); });
+  if (drop) {
+    DropFrozen(moves, frozen);
   } else {
-    buffer->direct_ = neighbours ? first : nullptr;
+    MoveFrozen(moves, private_bits, frozen);
   }
 }
 
-bool BufferCacheImpl::Migrate(Folio destination, Folio source, uint32_t private_bits) {
-  Members frozen;
-  if (!Freeze(source, private_bits, frozen)) return false;
-  const bool drop = options_.migrate_mode == BufferCacheOptions::MigrateMode::kDropBuffer;
-  bool stale = false;
-  for (const ExtentBuffer* buffer : frozen) stale = stale || buffer->stale();
+// Nobody wants these bytes moved. The sources are the allocator's to free, so they must not go with
+// the buffers; the destinations turn out not to be needed.
+void BufferCacheImpl::DropFrozen(absl::Span<FolioMove> moves,
+                                 absl::Span<ExtentBuffer* const> frozen) {
   const int order = frozen.front()->order_;
-  if (drop || stale) {
-    // Nobody wants these bytes moved. The source is the allocator's to free, so it must not go with
-    // the buffer; the destination turns out not to be needed.
-    for (ExtentBuffer* buffer : frozen) DetachFolio(buffer, source);
-    Count(counters_.folio_releases, frozen.size());
-    KillFrozen(frozen);
-    allocator().FreeBulk(order, absl::MakeSpan(&destination, 1));
-    return true;
+  for (const FolioMove& move : moves) {
+    if (!move.moved) continue;
+    for (ExtentBuffer* buffer : frozen) DetachFolio(buffer, move.source);
   }
-  const std::byte* from = allocator().Address(source);
-  std::byte* to = allocator().Address(destination);
-  if (from != nullptr && to != nullptr) {
-    CopyPages(to, from, allocator().page_bytes() << order);
+  Count(counters_.folio_releases, frozen.size());
+  KillFrozen(frozen);
+  for (FolioMove& move : moves) {
+    if (move.moved) allocator().FreeBulk(order, absl::MakeSpan(&move.destination, 1));
   }
-  for (ExtentBuffer* buffer : frozen) Repoint(buffer, destination, source);
-  if (subpage()) {
-    subpages_.Moved(destination, source);
-    subpages_.Reopen(destination, private_bits);
+}
+
+void BufferCacheImpl::MoveFrozen(absl::Span<const FolioMove> moves, uint32_t private_bits,
+                                 absl::Span<ExtentBuffer* const> frozen) {
+  const size_t bytes = allocator().page_bytes() << frozen.front()->order_;
+  uint64_t moved = 0;
+  for (const FolioMove& move : moves) {
+    if (!move.moved) continue;
+    const std::byte* from = allocator().Address(move.source);
+    std::byte* to = allocator().Address(move.destination);
+    if (from != nullptr && to != nullptr) CopyPages(to, from, bytes);
+    for (ExtentBuffer* buffer : frozen) {
+      std::replace(buffer->folios_, buffer->folios_ + (row_slots_ >> buffer->order_), move.source,
+                   move.destination);
+    }
+    if (subpage()) {
+      subpages_.Moved(move.destination, move.source);
+      subpages_.Reopen(move.destination, private_bits);
+    }
+    moved += frozen.size();
   }
-  Count(counters_.migrations, frozen.size());
+  PublishPages();
+  Count(counters_.migrations, moved);
+  for (ExtentBuffer* buffer : frozen) Readdress(buffer);
   Thaw(frozen);
-  return true;
+}
+
+// One address for the whole block is kept only where there is one: a single folio, or neighbours by
+// luck.
+void BufferCacheImpl::Readdress(ExtentBuffer* buffer) {
+  std::byte* first = allocator().Address(buffer->folios_[0]);
+  if (subpage()) {
+    buffer->direct_ = first == nullptr ? nullptr : first + subpage_offset(buffer);
+    return;
+  }
+  const uint32_t folios = row_slots_ >> buffer->order_;
+  const uint32_t folio_pages = uint32_t{1} << buffer->order_;
+  bool neighbours = true;
+  for (uint32_t i = 1; i < folios; ++i) {
+    neighbours =
+        neighbours && buffer->folios_[i].pfn() == buffer->folios_[i - 1].pfn() + folio_pages;
+  }
+  buffer->direct_ = neighbours ? first : nullptr;
 }
 
 // Takes one folio away from a frozen buffer that is about to be killed, without freeing it.

@@ -10,7 +10,7 @@
 // Where a buffer is:
 //
 //   nursery    newcomers, for as long as a burst lasts. What happens here does not count.
-//   probation  first in, first out: about one in twenty. Who is found again here gets a chance.
+//   probation  first in, first out: one in sixteen. Who is found again here gets a chance.
 //   hot        the others, in a ring. A hand goes round it: it takes ACCESSED away, and notes when.
 //   parked     in use, dirty or being read when its turn came: on no ring until it is idle again.
 //   ghost      gone, but remembered, with the time at which it was last known to be in use.
@@ -20,7 +20,7 @@
 // challenger needs. In a loop larger than the cache no hot buffer lies that long, every challenge
 // fails, and so most of the loop stays. How long it must be:
 //
-//   - a ghost that comes back: three times as long as it stayed away;
+//   - a ghost that comes back: four times as long as it stayed away;
 //   - a buffer found again on probation: eight times as long as it was there, which is not long;
 //   - a newcomer that was touched in the nursery, of which nothing is known: patience_. That is
 //     learnt. A ghost that is let in should have been kept: patience falls. A buffer that was hot,

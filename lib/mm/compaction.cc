@@ -49,16 +49,33 @@ void MovableRegion::Impl::ExpectCopy(const Move& move) const {
   const std::byte* const base = frames_.base();
   if (move.destination == kNoFrame || base == nullptr) return;
   __builtin_prefetch(base + move.destination * geometry_.page_bytes, 1);
-  for (int i = 0; i < 8; ++i) __builtin_prefetch(base + move.source * geometry_.page_bytes + 64 * i);
+  for (int i = 0; i < 8; ++i)
+    __builtin_prefetch(base + move.source * geometry_.page_bytes + 64 * i);
 }
 
-void MovableRegion::Impl::AskOwner(Move& move) const {
+// Asks about the first of `moves`, and about those after it that are the same thing to their owner.
+// Returns how many that were.
+size_t MovableRegion::Impl::AskOwner(absl::Span<Move> moves) const {
+  Move& first = moves.front();
   // Most often because it belonged to the same buffer as the one before, which was released.
-  if (frames_[move.source].Load().use != FrameUse::kAllocated) return;
-  const Folio source(move.source);
-  move.agreed = move.destination == kNoFrame
-                    ? move.owner->Release(source, move.state.private_bits)
-                    : move.owner->Migrate(Folio(move.destination), source, move.state.private_bits);
+  if (frames_[first.source].Load().use != FrameUse::kAllocated) return 1;
+  const uint32_t private_bits = first.state.private_bits;
+  if (first.destination == kNoFrame) {
+    first.agreed = first.owner->Release(Folio(first.source), private_bits);
+    return 1;
+  }
+  absl::InlinedVector<FolioMove, 16> together;
+  for (const Move& move : moves) {
+    if (move.owner != first.owner || move.state.private_bits != private_bits ||
+        move.state.order != first.state.order || move.destination == kNoFrame) {
+      break;
+    }
+    together.push_back({.destination = Folio(move.destination), .source = Folio(move.source)});
+  }
+  if (together.size() < moves.size()) ExpectCopy(moves[together.size()]);
+  first.owner->MigrateTogether(absl::MakeSpan(together), private_bits);
+  for (size_t i = 0; i < together.size(); ++i) moves[i].agreed = together[i].moved;
+  return together.size();
 }
 
 void MovableRegion::Impl::FinishLocked(const Move& move, Evacuation& evacuation) {
@@ -112,10 +129,7 @@ MovableRegion::Impl::Evacuation MovableRegion::Impl::Evacuate(uint32_t pageblock
     pfn = CollectLocked(pfn, end, effort, may_release, batch);
     if (batch.empty()) continue;
     lock.unlock();
-    for (size_t i = 0; i < batch.size(); ++i) {
-      if (i + 1 < batch.size()) ExpectCopy(batch[i + 1]);
-      AskOwner(batch[i]);
-    }
+    for (auto rest = absl::MakeSpan(batch); !rest.empty();) rest.remove_prefix(AskOwner(rest));
     lock.lock();
     for (const Move& move : batch) FinishLocked(move, evacuation);
     batch.clear();

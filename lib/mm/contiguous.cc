@@ -10,10 +10,13 @@ namespace ebcache {
 namespace {
 
 constexpr uint64_t kImpossible = ~uint64_t{0};
-// More than anything in a range can cost: ranges in tainted superpageblocks come last.
-constexpr uint64_t kTaintedCost = uint64_t{1} << 40;
+// More than anything in a range can cost. Ranges in which a folio refused to go are tried after all
+// others like them, ranges in tainted superpageblocks last.
+constexpr uint64_t kRefusedCost = uint64_t{1} << 40;
+constexpr uint64_t kTaintedCost = uint64_t{1} << 41;
 
-// Ranges that one allocation tries to empty.
+// Ranges that one allocation tries to empty, and as many more as there are superpageblocks: whoever
+// asks for a whole one gets it if there is one to be had.
 constexpr size_t kMaxRanges = 8;
 
 // Attempts at one page block. What is refused is in use, and mostly not for long.
@@ -24,12 +27,19 @@ constexpr int kMaxRoomMade = 64;
 
 }  // namespace
 
+// The first page block of a range that did not empty when it was last tried, or the range's end.
+uint32_t MovableRegion::Impl::FirstRefusedLocked(uint32_t first, uint32_t count) const {
+  const auto begin = refused_.begin() + first;
+  return first + static_cast<uint32_t>(std::find(begin, begin + count, true) - begin);
+}
+
 // Frames that would have to move, or kImpossible.
 uint64_t MovableRegion::Impl::CostOfRangeLocked(uint32_t first, uint32_t count) const {
   const uint32_t number = geometry_.SuperpageblockOf(geometry_.FirstFrame(first));
   const Superpageblock& super = state_.superpageblocks()[number];
   if (super.isolated || super.whole) return kImpossible;
   uint64_t cost = super.nonmovable_frames != 0 ? kTaintedCost : 0;
+  if (FirstRefusedLocked(first, count) != first + count) cost += kRefusedCost;
   if (count == geometry_.pageblocks_each()) {
     if (super.nonmovable_frames != 0) return kImpossible;
     cost += geometry_.superpageblock_frames() - super.free_frames;
@@ -63,32 +73,42 @@ bool MovableRegion::Impl::AllFreeLocked(uint32_t first, uint32_t count) const {
   return true;
 }
 
+// One page block of an isolated range. Whether it is free now; remembers if it is not.
+bool MovableRegion::Impl::EmptyBlock(uint32_t block) {
+  const auto is_free = [this, block] {
+    std::lock_guard lock(mutex_);
+    const bool free = AllFreeLocked(block, 1);
+    refused_[block] = !free;
+    return free;
+  };
+  bool emptied = is_free();
+  int room_made = 0;
+  for (int pass = 0; pass < kMaxPasses && !emptied;) {
+    const Evacuation done = Evacuate(block, Effort::kAnything, /*may_release=*/true);
+    emptied = is_free();
+    // Where room was made elsewhere, another attempt is not the same again.
+    const bool room =
+        !emptied && done.homeless != 0 && room_made < kMaxRoomMade && ReleaseFromTainted();
+    room ? ++room_made : ++pass;
+  }
+  return emptied;
+}
+
 bool MovableRegion::Impl::EmptyRange(uint32_t first, uint32_t count) {
+  const uint32_t end = first + count;
+  uint32_t doubtful = end;
   {
     std::lock_guard lock(mutex_);
     if (CostOfRangeLocked(first, count) == kImpossible || !state_.Isolate(first, count)) {
       return false;
     }
+    doubtful = FirstRefusedLocked(first, count);
   }
   DrainLists(/*isolated_only=*/true);
-  const auto is_free = [this](uint32_t from, uint32_t blocks) {
-    std::lock_guard lock(mutex_);
-    return AllFreeLocked(from, blocks);
-  };
-  // One page block that does not empty dooms the range: nothing more is moved for it.
-  bool emptied = true;
-  for (uint32_t block = first; block < first + count && emptied; ++block) {
-    emptied = is_free(block, 1);
-    int room_made = 0;
-    for (int pass = 0; pass < kMaxPasses && !emptied;) {
-      const Evacuation done = Evacuate(block, Effort::kAnything, /*may_release=*/true);
-      emptied = is_free(block, 1);
-      // Where room was made elsewhere, another attempt is not the same again.
-      const bool room =
-          !emptied && done.homeless != 0 && room_made < kMaxRoomMade && ReleaseFromTainted();
-      room ? ++room_made : ++pass;
-    }
-  }
+  // One page block that does not empty dooms the range: nothing more is moved for it. So the one
+  // that refused when it was last asked is asked before anything is moved.
+  bool emptied = doubtful == end || EmptyBlock(doubtful);
+  for (uint32_t block = first; block < end && emptied; ++block) emptied = EmptyBlock(block);
   std::lock_guard lock(mutex_);
   if (emptied) return true;
   state_.Restore(first, count);
@@ -139,7 +159,9 @@ absl::StatusOr<Folio> MovableRegion::Impl::AllocateContiguous(const FolioRequest
         folio = settle(pfn);
         break;
       }
-      range = tried.size() < kMaxRanges ? PickRangeLocked(count, tried) : kNoFrame;
+      range = tried.size() < kMaxRanges + geometry_.superpageblocks()
+                  ? PickRangeLocked(count, tried)
+                  : kNoFrame;
       if (range == kNoFrame) {
         ++counters_.contiguous_failed;
         return Failed(request, NoMemoryLocked(order));

@@ -128,16 +128,18 @@ class MovableRegion::Impl final : public AllocatorBase {
   Evacuation Empty(uint32_t pageblock, Effort effort, bool may_release);
   uint32_t CollectLocked(uint32_t pfn, uint32_t end, Effort effort, bool may_release, Batch& batch);
   void ExpectCopy(const Move& move) const;
-  void AskOwner(Move& move) const;
+  size_t AskOwner(absl::Span<Move> moves) const;
   void FinishLocked(const Move& move, Evacuation& evacuation);
 
   // ---- contiguous.cc ----
   using Tried = absl::InlinedVector<uint32_t, 8>;  // first page blocks of ranges
   uint32_t PickRangeLocked(uint32_t count, const Tried& tried) const;
+  uint32_t FirstRefusedLocked(uint32_t first, uint32_t count) const;
   uint64_t CostOfRangeLocked(uint32_t first, uint32_t count) const;
   // Isolates `count` page blocks and moves everything out of them. On success they are free, and
   // still isolated; else as before.
   bool EmptyRange(uint32_t first, uint32_t count);
+  bool EmptyBlock(uint32_t block);
   bool AllFreeLocked(uint32_t first, uint32_t count) const;
   uint32_t TakeEmptiedLocked(uint32_t first, uint32_t count, Mobility user, int order);
   // Compaction on behalf of an allocation. Whether it was worth it.
@@ -176,6 +178,7 @@ class MovableRegion::Impl final : public AllocatorBase {
   MovableRegionReport counters_;  // the sums in it
   uint32_t defrag_next_ = 0;      // the superpageblock to look at next
   uint32_t return_next_ = 0;      // and that to give back to the OS next
+  std::vector<bool> refused_;     // page blocks that did not empty when a range was wanted
   Backoff room_in_tainted_;
   Backoff room_for_order_;
 

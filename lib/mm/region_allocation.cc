@@ -57,6 +57,7 @@ MovableRegion::Impl::Impl(const MovableRegionOptions& options)
       frames_(options.os, geometry_, options.backing == MovableRegionOptions::Backing::kPhantom),
       state_(&frames_, geometry_, BuddyOptionsOf(options)),
       steering_(&state_, options.policy, options.tainted_reserve),
+      refused_(geometry_.pageblocks(), false),
       lists_(geometry_) {}
 
 MovableRegion::Impl::~Impl() { StopDefragmenter(); }

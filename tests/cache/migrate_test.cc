@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <thread>
@@ -83,6 +84,26 @@ class BookkeepingAllocator : public PageAllocator {
     return moved;
   }
 
+  // Moves at once all folios with these private bits, and `stranger`, which has others.
+  std::vector<FolioMove> MoveTogether(uint32_t bits, Folio stranger) {
+    std::vector<FolioMove> moves;
+    for (const auto& [pfn, theirs] : book_) {
+      if (theirs == bits) moves.push_back({.source = Folio(pfn)});
+    }
+    moves.insert(moves.begin() + 1, {.source = stranger});
+    for (FolioMove& move : moves) {
+      const FolioRequest request{.flags = AllocFlags::kMovable, .owner = id_, .private_bits = bits};
+      EXPECT_TRUE(base_->AllocateBulk(request, 0, absl::MakeSpan(&move.destination, 1)).ok());
+    }
+    for (const FolioMove& move : moves) book_[move.destination.pfn()] = bits;
+    owner_->MigrateTogether(absl::MakeSpan(moves), bits);
+    for (FolioMove& move : moves) {
+      Folio left = move.moved ? move.source : move.destination;
+      FreeBulk(0, absl::MakeSpan(&left, 1));
+    }
+    return moves;
+  }
+
   const std::map<uint32_t, uint32_t>& book() const { return book_; }
 
  private:
@@ -137,6 +158,44 @@ TEST_P(MigrateTest, MovesIdleBuffersAndKeepsTheirBytes) {
   EXPECT_EQ(cache_->DropCaches(), 32u);
   EXPECT_TRUE(allocator_->book().empty());
   EXPECT_EQ(allocator_->stats().in_use_bytes, 0u);
+}
+
+// All pages of a block in one question, with a page of another block among them.
+TEST_P(MigrateTest, MovesThePagesOfABlockTogether) {
+  for (const Mode mode : {Mode::kKeepBuffer, Mode::kDropBuffer}) {
+    Make(mode);
+    ReadSome(8);
+    const auto before = allocator_->book();
+    const auto [other_pfn, other_bits] = *before.rbegin();
+    const auto [pfn, bits] = *before.begin();
+    ASSERT_NE(bits, other_bits);
+    const auto pages = std::count_if(before.begin(), before.end(),
+                                     [&](const auto& entry) { return entry.second == bits; });
+    EXPECT_EQ(pages, std::max<int>(1, kNode / static_cast<int>(GetParam())));
+    const auto moves = allocator_->MoveTogether(bits, Folio(other_pfn));
+    for (const FolioMove& move : moves) {
+      EXPECT_EQ(move.moved, !(move.source == Folio(other_pfn)));
+    }
+    EXPECT_EQ(source_.reads(), mode == Mode::kKeepBuffer ? 8 : 16);
+    if (mode == Mode::kKeepBuffer) {
+      ExpectAllBytes(8);
+      EXPECT_EQ(allocator_->book().size(), before.size());
+      // A buffer that is in use stays, with all its pages.
+      ExtentBufferRef held = cache_->Find(0);
+      ASSERT_EQ(held->folios().size(), static_cast<size_t>(pages));
+      const uint32_t its_bits = allocator_->book().at(held->folios().front().pfn());
+      for (const FolioMove& move : allocator_->MoveTogether(its_bits, Folio(other_pfn))) {
+        EXPECT_FALSE(move.moved);
+      }
+    } else {
+      const uint64_t gone = std::max<uint64_t>(1, GetParam() / kNode);
+      EXPECT_EQ(cache_->stats().cached_buffers, 8 - gone);
+      EXPECT_EQ(allocator_->book().size(), before.size() - static_cast<size_t>(pages));
+    }
+    cache_->DropCaches();
+    EXPECT_TRUE(allocator_->book().empty());
+    EXPECT_EQ(allocator_->stats().in_use_bytes, 0u);
+  }
 }
 
 TEST_P(MigrateTest, SkipsWhatIsNotIdleAndCountsWhy) {

@@ -85,6 +85,51 @@ TEST(MovableRegionContiguous, PinnedPagesHoldOnlyTheirOwnSuperpageblock) {
   region->FreeBulk(kSuperOrder, absl::MakeSpan(huge));
 }
 
+// As many superpageblocks with one page in use as one allocation would have patience for; those
+// without are found all the same, and the busy ones are not emptied in vain again and again.
+TEST(MovableRegionContiguous, PagesInUseDoNotHideWhatCanBeHad) {
+  constexpr uint32_t kSupers = 40;
+  auto region = MovableRegion::Create(Small(Policy::kSuperpageblock, kSupers));
+  Owner owner(region.get());
+  for (uint32_t i = 0; i < kSupers * kSuperPages; ++i) ASSERT_TRUE(owner.Allocate(i));
+  // In the last page block of each: a page in use in three of four superpageblocks, which are
+  // nearly empty and so look cheap; in the others half of the pages.
+  std::map<uint32_t, uint32_t> key_of;
+  for (const auto& [key, folio] : owner.held) key_of[folio.pfn()] = key;
+  for (const auto& [pfn, key] : key_of) {
+    const bool busy = pfn / kSuperPages % 4 != 0;
+    const uint32_t page = pfn % kSuperPages;
+    if (busy && page == kSuperPages - 1) {
+      owner.pinned.insert(key);
+    } else if (busy ? page % 16 != 3 : page % 2 != 0) {
+      owner.Free(key);
+    }
+  }
+  uint64_t questions = 0;
+  owner.on_question = [&](uint32_t key) { questions += owner.pinned.contains(key); };
+  std::vector<Folio> huge;
+  for (;;) {
+    auto got = region->AllocateContiguous({}, kSuperOrder);
+    if (!got.ok()) break;
+    huge.push_back(*got);
+  }
+  EXPECT_EQ(huge.size(), kSupers / 4);
+  // Each busy one was met by the first allocation, and by the last, which left nothing untried.
+  EXPECT_LE(questions, 2 * 3 * owner.pinned.size());
+  owner.ExpectStamps();
+
+  // What is no longer in use is forgiven.
+  owner.on_question = nullptr;
+  owner.pinned.clear();
+  for (;;) {
+    auto got = region->AllocateContiguous({}, kSuperOrder);
+    if (!got.ok()) break;
+    huge.push_back(*got);
+  }
+  EXPECT_GT(huge.size(), 2 * kSupers / 4);
+  region->FreeBulk(kSuperOrder, absl::MakeSpan(huge));
+}
+
 TEST(MovableRegionContiguous, ReleasesWhatHasNowhereToGo) {
   auto region = MovableRegion::Create(Small(Policy::kSuperpageblock, 2));
   Owner owner(region.get());

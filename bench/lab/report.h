@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "bench/lab_machine.h"
+#include "bench/lab/machine.h"
 
 namespace ebcache::lab {
 

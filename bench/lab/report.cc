@@ -1,6 +1,6 @@
 // The table and the JSON.
 
-#include "bench/lab_report.h"
+#include "bench/lab/report.h"
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>

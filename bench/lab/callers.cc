@@ -1,4 +1,4 @@
-#include "bench/lab_callers.h"
+#include "bench/lab/callers.h"
 
 #include <utility>
 

@@ -1,4 +1,4 @@
-#include "bench/lab_machine.h"
+#include "bench/lab/machine.h"
 
 #include <algorithm>
 #include <utility>
@@ -28,8 +28,8 @@ constexpr double kBtreeReads = 0.01;         // of the cached blocks, a round
 constexpr double kBtreeWrites = 0.005;       // of the cached blocks, a round
 constexpr int kDefragStepsPerRound = 32;
 constexpr int kCommitEveryRounds = 10;
-constexpr double kBuffersInUsePerGib = 0.008;
-constexpr double kJobFiles = 0.6;  // of the page cache
+constexpr double kBuffersInUsePerGib = 0.064;  // 16 of 250: the roots of open trees
+constexpr double kJobFiles = 0.6;              // of the page cache
 constexpr double kDropPerFailureGib = 4;
 
 constexpr int kHugeOrder = 9;
@@ -64,7 +64,7 @@ const std::vector<Assumption>& Assumptions() {
       {"commit_rounds", kCommitEveryRounds, "rounds between commits"},
       {"job_files", kJobFiles, "of the page cache goes with the job, the oldest"},
       {"buffers_in_use_per_gib", kBuffersInUsePerGib,
-       "extent buffers in use for each GiB of memory while 1 GiB pages are asked for"},
+       "extent buffers in use, as tree roots are, for each GiB while 1 GiB pages are asked for"},
       {"drop_gib", kDropPerFailureGib, "GiB of page cache dropped when a 1 GiB page is refused"},
   };
   return assumptions;

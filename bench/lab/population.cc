@@ -1,4 +1,4 @@
-#include "bench/lab_population.h"
+#include "bench/lab/population.h"
 
 #include <utility>
 

@@ -17,7 +17,7 @@
 #include <deque>
 #include <vector>
 
-#include "bench/lab_population.h"
+#include "bench/lab/population.h"
 #include "ebcache/buffer_cache.h"
 #include "ebcache/movable_region.h"
 

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <array>
 
-#include "bench/lab_report.h"
+#include "bench/lab/report.h"
 
 namespace ebcache::lab {
 namespace {

@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "bench/lab_callers.h"
-#include "bench/lab_population.h"
+#include "bench/lab/callers.h"
+#include "bench/lab/population.h"
 #include "ebcache/buffer_cache.h"
 #include "ebcache/movable_region.h"
 

@@ -11,8 +11,8 @@
 #include <fstream>
 #include <string>
 
-#include "bench/lab_machine.h"
-#include "bench/lab_report.h"
+#include "bench/lab/machine.h"
+#include "bench/lab/report.h"
 #include "examples/command_line.h"
 #include "examples/peak_memory.h"
 #include "examples/progress.h"
