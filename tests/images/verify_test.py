@@ -2,6 +2,7 @@
 the copies that are damaged."""
 
 import random
+import shutil
 
 import dump_tree
 import image_test
@@ -19,6 +20,7 @@ class VerifyTest(image_test.ImageTest):
         devices = [self.scratch / f"disk{number}.img" for number in range(count)]
         if count == 1:
             options["rootdir"] = self.scratch / "rootdir"
+            shutil.rmtree(options["rootdir"], ignore_errors=True)
             make_images.make_tree(options["rootdir"], files=files)
         devices = make_images.mkfs(devices, **options)
         self.chunks = dump_tree.chunks(devices)
