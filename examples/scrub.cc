@@ -11,7 +11,7 @@
 namespace ebcache::examples {
 namespace {
 
-// Goes through every tree; blocks that trees share once.
+// Goes through every tree; the copies of a block that trees share are read once.
 class ScrubVisitor : public TreeVisitor {
  public:
   ScrubVisitor(CopyScrubber& scrubber, LostCopies& copies, Progress& progress, uint32_t node_bytes)
@@ -19,11 +19,11 @@ class ScrubVisitor : public TreeVisitor {
         copies_(copies),
         progress_(progress),
         node_bytes_(node_bytes),
+        scrubbed_(node_bytes),
         lost_blocks_(node_bytes) {}
 
   bool VisitBlock(const TreeRoot& tree, const ExtentBuffer& block) override {
-    ++blocks_;
-    scrubber_.Add(tree, block);
+    if (scrubbed_.Insert(block.start())) scrubber_.Add(tree, block);
     ShowProgress(tree.name);
     return true;
   }
@@ -35,7 +35,7 @@ class ScrubVisitor : public TreeVisitor {
     if (!copies.empty() && lost_blocks_.Insert(damage.logical)) scrubber_.AddLost(damage, copies);
   }
 
-  uint64_t blocks() const { return blocks_; }
+  uint64_t blocks() const { return scrubbed_.size(); }
   std::vector<std::string> TakeLost() { return std::move(lost_); }
 
  private:
@@ -51,11 +51,24 @@ class ScrubVisitor : public TreeVisitor {
   LostCopies& copies_;
   Progress& progress_;
   const uint32_t node_bytes_;
+  BlockSet scrubbed_;
   BlockSet lost_blocks_;
   std::set<std::string> told_;
   std::vector<std::string> lost_;
-  uint64_t blocks_ = 0;
 };
+
+// A root that was met below another one will not be held against what its root item says of it.
+void CheckRoot(Filesystem& filesystem, const TreeRoot& root, ScrubVisitor& visitor) {
+  const ParentCheck check{
+      .level = root.level, .generation = root.generation, .owner = root.id, .first_key = {}};
+  const absl::Status status = filesystem.ReadTreeBlock(root.bytenr, check).status();
+  if (status.ok()) return;
+  visitor.VisitDamage({.tree = root.id,
+                       .key_offset = root.key_offset,
+                       .level = root.level,
+                       .logical = root.bytenr,
+                       .status = status});
+}
 
 }  // namespace
 
@@ -88,9 +101,13 @@ ScrubReport Scrub(Filesystem& filesystem, LostCopies& lost, Progress& progress) 
   const std::vector<TreeRoot> roots = filesystem.Trees(&early);
   for (const WalkDamage& damage : early) visitor.VisitDamage(damage);
 
+  // Subvolumes and snapshots share blocks, and nobody else does: what another tree claims of theirs
+  // must be met as what it is, not passed over.
   BlockSet visited(node_bytes);
   for (const TreeRoot& root : roots) {
-    WalkTree(filesystem.cache(), root, visitor, {.visited = &visited});
+    BlockSet* const shared = IsFsTree(root.id) ? &visited : nullptr;
+    if (shared != nullptr && shared->Contains(root.bytenr)) CheckRoot(filesystem, root, visitor);
+    WalkTree(filesystem.cache(), root, visitor, {.visited = shared});
   }
   scrubber.Flush();
   progress.Clear();

@@ -55,7 +55,7 @@ class World {
  private:
   uint64_t DiskWord(uint64_t start) {
     uint64_t word;
-    std::memcpy(&word, source_.Contents(start, kNodeBytes).data(), sizeof(word));
+    std::memcpy(&word, source_.Contents(start, sizeof(word)).data(), sizeof(word));
     return word;
   }
   void Hold(uint64_t start, ExtentBufferRef ref) {
@@ -166,9 +166,10 @@ void World::Perform(uint8_t what, uint8_t which) {
 void World::Check() {
   for (const auto& [start, ref] : held_) {
     const BufferState state = ref->state();
+    const ExtentBuffer* buffer = ref.get();
     const auto holders =
-        static_cast<uint32_t>(std::count_if(held_.begin(), held_.end(), [&](const auto& one) {
-          return one.second.get() == ref.get();
+        static_cast<uint32_t>(std::count_if(held_.begin(), held_.end(), [buffer](const auto& one) {
+          return one.second.get() == buffer;
         }));
     EBCACHE_CHECK(state.refs == holders + 1, "references are lost, or left over");
     EBCACHE_CHECK(state.has(BufferFlag::kDirty) == dirty_.contains(start), "DIRTY is not kept");

@@ -20,6 +20,7 @@
 #include "ebcache/check.h"
 #include "lib/disk/checked_item.h"
 #include "lib/disk/checksum.h"
+#include "lib/disk/parent_check.h"
 #include "lib/disk/tree_block_checker.h"
 #include "tests/disk/format_bytes.h"
 #include "tests/fuzz/fuzz_input.h"
@@ -122,22 +123,37 @@ Bytes BlockOf(FuzzInput& input, uint8_t mode) {
 
 // ---- What relies on the checker -----------------------------------------------------------------
 
-// The block, whatever address is asked for: a node's children are itself.
+// The block at its address, and wherever a node points to the least that could be there: one item,
+// or one pointer further down.
 class OneBlock : public BlockSource {
  public:
   void Set(const Bytes* block) { block_ = block; }
   void Read(absl::Span<BlockRead> reads) override {
-    for (BlockRead& read : reads) {
-      read.status = read.buffer->Write(0, *block_);
-      if (read.status.ok()) read.status = CheckTreeBlock(*read.buffer, kLimits);
-    }
+    for (BlockRead& read : reads) read.status = ReadOne(*read.buffer, *read.check);
   }
-  absl::Status CheckParent(const ExtentBuffer&, const ParentCheck&) override {
-    return absl::OkStatus();
+  absl::Status CheckParent(const ExtentBuffer& buffer, const ParentCheck& check) override {
+    return CheckAgainstParent(buffer, check);
   }
   void Write(absl::Span<BlockWrite>) override {}
 
  private:
+  absl::Status ReadOne(ExtentBuffer& buffer, const ParentCheck& check) const {
+    const bool root = buffer.start() == kBytenr;
+    absl::Status status = buffer.Write(0, root ? *block_ : Child(buffer, check));
+    if (status.ok()) status = CheckAgainstParent(buffer, check);
+    return status.ok() ? CheckTreeBlock(buffer, kLimits) : status;
+  }
+  static Bytes Child(const ExtentBuffer& buffer, const ParentCheck& check) {
+    const testing::BlockShape shape{.node_bytes = buffer.length(),
+                                    .bytenr = buffer.start(),
+                                    .generation = check.generation,
+                                    .owner = kFsTreeId,
+                                    .level = check.level.value_or(0)};
+    const Key key = check.first_key.value_or(kMinKey);
+    if (shape.level == 0) return testing::LeafBytes(shape, {{key, ""}});
+    return testing::NodeBytes(shape, {{key, buffer.start() + 65536, 7}});
+  }
+
   const Bytes* block_ = nullptr;
 };
 
