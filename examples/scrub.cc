@@ -1,5 +1,7 @@
 #include "examples/scrub.h"
 
+#include <absl/container/flat_hash_set.h>
+#include <absl/hash/hash.h>
 #include <absl/strings/str_cat.h>
 
 #include <utility>
@@ -10,6 +12,10 @@
 
 namespace ebcache::examples {
 namespace {
+
+// What is remembered of damage, at the most: a hostile image can claim any number of blocks.
+constexpr size_t kKeptLines = 10000;
+constexpr size_t kKeptBlocks = 1000000;
 
 // Goes through every tree; the copies of a block that trees share are read once.
 class ScrubVisitor : public TreeVisitor {
@@ -30,11 +36,15 @@ class ScrubVisitor : public TreeVisitor {
 
   void VisitDamage(const WalkDamage& damage) override {
     // The same block may be missed from several trees, and told of when the trees were looked for.
-    if (told_.insert(damage.ToString()).second) lost_.push_back(damage.ToString());
+    const bool told = !told_.insert(absl::HashOf(damage.ToString())).second;
+    if (told_.size() >= kKeptBlocks) told_.clear();
+    if (!told && ++lost_count_ <= kKeptLines) lost_.push_back(damage.ToString());
     const std::vector<MirrorDamage> copies = copies_.Take(damage.logical);
-    if (!copies.empty() && lost_blocks_.Insert(damage.logical)) scrubber_.AddLost(damage, copies);
+    if (copies.empty() || lost_blocks_.size() >= kKeptBlocks) return;
+    if (lost_blocks_.Insert(damage.logical)) scrubber_.AddLost(damage, copies);
   }
 
+  uint64_t lost_count() const { return lost_count_; }
   uint64_t blocks() const { return scrubbed_.size(); }
   std::vector<std::string> TakeLost() { return std::move(lost_); }
 
@@ -53,8 +63,9 @@ class ScrubVisitor : public TreeVisitor {
   const uint32_t node_bytes_;
   BlockSet scrubbed_;
   BlockSet lost_blocks_;
-  std::set<std::string> told_;
+  absl::flat_hash_set<size_t> told_;  // hashes of the messages
   std::vector<std::string> lost_;
+  uint64_t lost_count_ = 0;
 };
 
 // A root that was met below another one will not be held against what its root item says of it.
@@ -117,6 +128,7 @@ ScrubReport Scrub(Filesystem& filesystem, LostCopies& lost, Progress& progress) 
           .devices = scrubber.devices(),
           .damaged = scrubber.damaged(),
           .lost = visitor.TakeLost(),
+          .lost_count = visitor.lost_count(),
           .superblocks = filesystem.volume().superblock_warnings(),
           .elapsed_s = progress.elapsed_s()};
 }

@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -26,13 +25,14 @@ struct ScrubReport {
   std::vector<DamagedCopy> damaged;
   // Blocks that cannot be had at all, or are not what their place in a tree asks for: what is below
   // them was not looked at.
-  std::vector<std::string> lost;
+  std::vector<std::string> lost;  // the first of them
+  uint64_t lost_count = 0;
   std::vector<std::string> superblocks;  // copies of it that are damaged, or old
   double elapsed_s = 0;
 
   uint64_t bytes_read() const;
   double bytes_per_s() const { return elapsed_s > 0 ? bytes_read() / elapsed_s : 0; }
-  bool damage() const { return totals.damaged != 0 || !lost.empty() || !superblocks.empty(); }
+  bool damage() const { return totals.damaged != 0 || lost_count != 0 || !superblocks.empty(); }
   // Copies that nobody can tell anything of: their device is missing.
   bool incomplete() const { return totals.missing != 0; }
 };

@@ -68,6 +68,9 @@ void PrintScrubText(const ScrubReport& report) {
                 report.totals.damaged - report.damaged.size());
   }
   for (const std::string& line : report.lost) std::printf("lost: %s\n", line.c_str());
+  if (report.lost_count > report.lost.size()) {
+    std::printf("... and %" PRIu64 " more lost blocks\n", report.lost_count - report.lost.size());
+  }
   std::printf("%s\n", report.damage()       ? "damaged"
                       : report.incomplete() ? "no damage where there was something to read"
                                             : "clean");
@@ -81,6 +84,7 @@ void PrintScrubJson(const ScrubReport& report) {
                      {"read_copies", report.totals.read},
                      {"damaged_copies", report.totals.damaged},
                      {"missing_copies", report.totals.missing},
+                     {"lost_blocks", report.lost_count},
                      {"read_bytes", report.bytes_read()},
                      {"elapsed_s", report.elapsed_s},
                      {"bytes_per_s", report.bytes_per_s()},

@@ -33,6 +33,8 @@ constexpr int kNodeBatchDivisor = 8;
 // How often a block that could not be had is asked for, by pointers that may expect other things of
 // it. More would let a node full of pointers to one bad block cost as many reads.
 constexpr int kMostAttempts = 3;
+// How many such blocks are remembered: what a hostile tree claims must not fill the memory.
+constexpr size_t kMostRemembered = size_t{1} << 20;
 
 absl::Status MetTwice() { return absl::DataLossError("met a second time in the same tree"); }
 
@@ -87,7 +89,7 @@ class Walk {
   const size_t leaf_batch_;
   const size_t node_batch_;
   BlockSet seen_;  // in this tree, whoever had it before
-  // Pointers that led to no block, by address. No larger than what was reported to the visitor.
+  // Pointers that led to no block, by address.
   absl::flat_hash_map<uint64_t, int> failures_;
   std::array<Frame, kMaxLevels> frames_;  // by level; that of level 0 stays unused
 };
@@ -118,7 +120,7 @@ bool Walk::Enter(int level, uint64_t start, absl::StatusOr<ExtentBufferRef> bloc
   // of its neighbours there.
   if (block.ok() && !seen_.Insert(start)) block = MetTwice();
   if (!block.ok()) {
-    ++failures_[start];
+    if (failures_.size() < kMostRemembered) ++failures_[start];
     ReportDamage(level, start, block.status());
     return false;
   }
