@@ -13,6 +13,20 @@
 
 namespace ebcache::examples {
 
+namespace {
+
+void PrintContiguity(const AllocatorStats& pages) {
+  const uint64_t one_page =
+      pages.contiguous_blocks - pages.large_blocks - pages.lucky_blocks - pages.mapped_blocks;
+  std::printf("  %" PRIu64 " of %" PRIu64 " blocks in one piece:", pages.contiguous_blocks,
+              pages.allocated_blocks);
+  std::printf(" %" PRIu64 " of one page, %" PRIu64 " of one large folio, %" PRIu64
+              " by luck, %" PRIu64 " mapped\n",
+              one_page, pages.large_blocks, pages.lucky_blocks, pages.mapped_blocks);
+}
+
+}  // namespace
+
 void PrintCacheStats(const BufferCache& cache) {
   const CacheStats stats = cache.stats();
   const PageAllocator& allocator = cache.allocator();
@@ -26,11 +40,11 @@ void PrintCacheStats(const BufferCache& cache) {
               stats.reads, stats.read_failures, stats.reclaimed, stats.over_budget_creates);
   std::printf("  descriptors %s, index %s\n", HumanBytes(stats.descriptor_bytes).c_str(),
               HumanBytes(stats.index_bytes).c_str());
-  std::printf("  %.*s allocator, pages of %s: %s in use, %s from the OS, %" PRIu64 " of %" PRIu64
-              " blocks in one piece\n",
+  std::printf("  %.*s allocator, pages of %s: %s in use, %s from the OS\n",
               static_cast<int>(name.size()), name.data(), HumanBytes(pages.page_bytes).c_str(),
-              HumanBytes(pages.in_use_bytes).c_str(), HumanBytes(pages.from_os_bytes).c_str(),
-              pages.contiguous_blocks, pages.allocated_blocks);
+              HumanBytes(pages.in_use_bytes).c_str(), HumanBytes(pages.from_os_bytes).c_str());
+  // Blocks smaller than pages share them, and are not the allocator's to count.
+  if (pages.allocated_blocks != 0) PrintContiguity(pages);
 }
 
 }  // namespace ebcache::examples

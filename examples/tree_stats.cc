@@ -2,7 +2,6 @@
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
-#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/string_view.h>
 
@@ -15,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "ebcache/allocators.h"
 #include "ebcache/filesystem.h"
+#include "examples/allocator_choice.h"
 #include "examples/command_line.h"
 #include "examples/damage_log.h"
 #include "examples/peak_memory.h"
@@ -43,18 +42,10 @@ constexpr size_t kDamageLines = 100;
 struct Flags {
   bool json = false;
   uint64_t cache_mib = 256;
-  std::string allocator = "heap";
-  std::string page_size = "4096";
+  AllocatorChoice allocator;
 
   uint64_t budget_bytes() const { return cache_mib << 20; }
 };
-
-std::shared_ptr<PageAllocator> MakeAllocator(const Flags& flags) {
-  size_t page_bytes = 0;
-  (void)absl::SimpleAtoi(flags.page_size, &page_bytes);  // one of three words
-  if (flags.allocator == "order0") return Order0Allocator({.page_bytes = page_bytes});
-  return HeapAllocator({.page_bytes = page_bytes});
-}
 
 void ComplainOfVolume(const CommandLine& line, const Volume& volume) {
   for (const std::string& warning : volume.superblock_warnings()) line.Complain(warning);
@@ -71,11 +62,13 @@ void ComplainOfDamage(const CommandLine& line, const std::vector<BlockDamage>& b
 }
 
 int Run(const CommandLine& line, const Flags& flags) {
+  const absl::StatusOr<ChosenAllocator> allocator = MakeAllocator(flags.allocator);
+  if (!allocator.ok()) return line.UsageError(allocator.status().message());
   DamageLog damage;
   Progress progress;
   absl::StatusOr<std::unique_ptr<Filesystem>> filesystem = Filesystem::Open(
       line.operands(),
-      {.cache = {.budget_bytes = flags.budget_bytes(), .allocator = MakeAllocator(flags)},
+      {.cache = {.budget_bytes = flags.budget_bytes(), .allocator = allocator->pages},
        .on_damage = [&](const MirrorDamage& mirror) { damage.NoteMirror(mirror); }});
   if (!filesystem.ok()) {
     line.Complain(filesystem.status().message());
@@ -106,10 +99,7 @@ int Main(int argc, char** argv) {
   line.AddFlag("json", "print JSON", &flags.json);
   line.AddFlag("cache-mib", "budget of the cache in MiB, 0 for none (default 256)", 1 << 20,
                &flags.cache_mib);
-  line.AddFlag("allocator", "where pages come from (default heap)", {"heap", "order0"},
-               &flags.allocator);
-  line.AddFlag("page-size", "bytes in a page (default 4096)", {"4096", "16384", "65536"},
-               &flags.page_size);
+  flags.allocator.AddFlags(line);
   if (std::optional<int> exit_code = line.Parse(argc, argv)) return *exit_code;
   if (line.operands().empty()) return line.UsageError("no device given");
   EnterDirectoryOfCaller();

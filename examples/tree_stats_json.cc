@@ -64,7 +64,16 @@ Json AllocatorJson(const PageAllocator& allocator) {
           {"freed_folios", stats.freed_folios},
           {"failed_allocations", stats.failed_allocations},
           {"allocated_blocks", stats.allocated_blocks},
-          {"contiguous_blocks", stats.contiguous_blocks}};
+          {"contiguous_blocks", stats.contiguous_blocks},
+          {"lucky_blocks", stats.lucky_blocks},
+          {"large_blocks", stats.large_blocks},
+          {"mapped_blocks", stats.mapped_blocks},
+          {"page_array_blocks", stats.allocated_blocks - stats.contiguous_blocks},
+          {"windows", stats.windows.windows},
+          {"windows_mapped", stats.windows.mapped},
+          {"windows_found_again", stats.windows.found_again},
+          {"windows_refused", stats.windows.refused},
+          {"window_failures", stats.windows.failures}};
 }
 
 Json CacheJson(const BufferCache& cache, uint64_t budget_bytes) {

@@ -2,42 +2,39 @@
 // textbook orders, through the BufferCache itself, and through Belady's optimum, which knows the
 // future.
 //
-//   ./bazelw run //bench:eviction_bench -- [--sizes=256,1024,...] [--trace=FILE.gz] [--seed=N]
-//                                          [--json]
+//   ./bazelw run //bench:eviction_bench -- [--trace=FILE.gz] [--seed=N] [--json] [BLOCKS...]
 //
-// Counts hits, not time: the same figures on every machine. Exit code 0; 2 when the recording was
-// named and cannot be read, or a flag makes no sense. A recording that was not named and is not
-// there is left out, and said so.
+// Counts hits, not time: the same figures on every machine.
 
-#include <absl/flags/flag.h>
-#include <absl/flags/parse.h>
-#include <absl/flags/usage.h>
 #include <absl/status/status.h>
 #include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "bench/eviction/access_trace.h"
 #include "bench/eviction/eviction_policy.h"
-
-ABSL_FLAG(std::vector<std::string>, sizes,
-          (std::vector<std::string>{"64", "256", "1024", "2048", "4096"}),
-          "cache sizes, in blocks");
-ABSL_FLAG(std::string, trace, "",
-          "a recording to replay; else $EBCACHE_SHARED/traces/metadata-access.gz");
-ABSL_FLAG(uint64_t, seed, 1, "of the walk with look-ups");
-ABSL_FLAG(bool, json, false, "JSON instead of text");
+#include "examples/command_line.h"
 
 namespace ebcache::eviction {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr char kAbout[] =
+    "Replays a recording of what a kernel touched, and a walk with lookups, through textbook\n"
+    "eviction orders, the cache itself, and Belady's optimum; for caches of so many BLOCKS (64, "
+    "256,\n"
+    "1024, 2048 and 4096). A recording that was not named and is not there is left out.\n"
+    "\n"
+    "Exit code: 0 done; 2 the command line is wrong, or the recording cannot be read.";
 
 struct NamedPolicy {
   const char* name;
@@ -143,43 +140,51 @@ Json ToJson(const Comparison& comparison) {
   return json;
 }
 
-// False when a size is no number, or too small for orders that split the cache.
-bool ParseSizes(std::vector<uint32_t>* sizes) {
+// Nothing when a size is no number, or too small for orders that split the cache.
+std::optional<std::vector<uint32_t>> ParseSizes(const std::vector<std::string>& texts) {
   constexpr uint32_t kFewestBlocks = 16;
-  for (const std::string& text : absl::GetFlag(FLAGS_sizes)) {
+  if (texts.empty()) return std::vector<uint32_t>{64, 256, 1024, 2048, 4096};
+  std::vector<uint32_t> sizes;
+  for (const std::string& text : texts) {
     uint32_t size = 0;
-    if (!absl::SimpleAtoi(text, &size) || size < kFewestBlocks) {
-      absl::FPrintF(stderr, "--sizes: %s is not a number of blocks from %d\n", text, kFewestBlocks);
-      return false;
-    }
-    sizes->push_back(size);
+    if (!absl::SimpleAtoi(text, &size) || size < kFewestBlocks) return std::nullopt;
+    sizes.push_back(size);
   }
-  return true;
+  return sizes;
 }
 
-int Main() {
-  std::vector<uint32_t> sizes;
-  if (!ParseSizes(&sizes)) return 2;
-  std::vector<Comparison> comparisons;
+int Main(int argc, char** argv) {
+  std::string path;
+  uint64_t seed = 1;
+  bool json = false;
+  examples::CommandLine command_line("eviction_bench", "[FLAG...] [BLOCKS...]", kAbout);
+  command_line.AddFlag(
+      "trace", "replay the recording FILE ($EBCACHE_SHARED/traces/metadata-access.gz)", &path);
+  command_line.AddFlag("seed", "of the walk with lookups (1)", ~uint64_t{0}, &seed);
+  command_line.AddFlag("json", "JSON instead of text", &json);
+  if (auto code = command_line.Parse(argc, argv)) return *code;
+  const auto sizes = ParseSizes(command_line.operands());
+  if (!sizes) return command_line.UsageError("BLOCKS are numbers from 16");
+  examples::EnterDirectoryOfCaller();
 
-  const std::string path = absl::GetFlag(FLAGS_trace);
+  std::vector<Comparison> comparisons;
   const auto recording = path.empty() ? ReadKernelRecording() : ReadRecording(path);
   if (recording.ok()) {
-    comparisons.push_back(Compare(*recording, Frees::kHonoured, sizes));
-    comparisons.push_back(Compare(*recording, Frees::kIgnored, sizes));
+    comparisons.push_back(Compare(*recording, Frees::kHonoured, *sizes));
+    comparisons.push_back(Compare(*recording, Frees::kIgnored, *sizes));
   } else {
     const bool left_out = path.empty() && absl::IsNotFound(recording.status());
-    absl::FPrintF(stderr, "%s%s\n", left_out ? "no kernel recording: " : "",
-                  absl::string_view(recording.status().message()));
+    command_line.Complain(absl::StrCat(left_out ? "left out, no kernel recording: " : "",
+                                       recording.status().message()));
     if (!left_out) return 2;
   }
-  const AccessTrace walk = WalkWithLookups(absl::GetFlag(FLAGS_seed));
-  comparisons.push_back(Compare(walk, Frees::kHonoured, sizes));
+  const AccessTrace walk = WalkWithLookups(seed);
+  comparisons.push_back(Compare(walk, Frees::kHonoured, *sizes));
 
-  if (absl::GetFlag(FLAGS_json)) {
-    Json json = Json::array();
-    for (const Comparison& comparison : comparisons) json.push_back(ToJson(comparison));
-    std::cout << Json{{"seed", absl::GetFlag(FLAGS_seed)}, {"comparisons", json}}.dump(2) << '\n';
+  if (json) {
+    Json all = Json::array();
+    for (const Comparison& comparison : comparisons) all.push_back(ToJson(comparison));
+    std::cout << Json{{"seed", seed}, {"comparisons", all}}.dump(2) << '\n';
   } else {
     for (const Comparison& comparison : comparisons) PrintText(comparison);
   }
@@ -189,9 +194,4 @@ int Main() {
 }  // namespace
 }  // namespace ebcache::eviction
 
-int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage(
-      "Compares eviction orders by hits on recorded and made-up accesses.");
-  absl::ParseCommandLine(argc, argv);
-  return ebcache::eviction::Main();
-}
+int main(int argc, char** argv) { return ebcache::eviction::Main(argc, argv); }

@@ -41,6 +41,7 @@ Run LiveOnce(const MachineOptions& options, examples::Progress& progress) {
   machine.EndJob();
   run.superpageblocks = machine.region().superpageblocks();
   run.census = machine.TakeCensus();
+  run.luck = machine.BlocksInOnePiece();
   run.before = machine.Map();
   const CacheStats cache_before = machine.cache().stats();
   const MovableRegionReport region_before = machine.region().report();

@@ -357,6 +357,27 @@ Machine::Census Machine::TakeCensus() const {
   return census;
 }
 
+Machine::Luck Machine::BlocksInOnePiece() const {
+  const auto part = [](uint64_t n, uint64_t of) {
+    return of == 0 ? 0 : static_cast<double>(n) / static_cast<double>(of);
+  };
+  uint64_t cached = 0;
+  uint64_t lucky = 0;
+  ExtentBufferRef block = cache_->FirstAtOrAfter(0);
+  while (block) {
+    const absl::Span<const Folio> folios = block->folios();
+    bool neighbours = true;
+    for (size_t i = 1; i < folios.size(); ++i) {
+      neighbours = neighbours && folios[i].pfn() == folios[0].pfn() + i;
+    }
+    ++cached;
+    lucky += neighbours;
+    block = cache_->FirstAtOrAfter(block->start() + kNodeBytes);
+  }
+  const AllocatorStats stats = region_->stats();
+  return {.made = part(stats.lucky_blocks, stats.allocated_blocks), .cached = part(lucky, cached)};
+}
+
 std::vector<Content> Machine::Map() const {
   std::vector<Content> map(region_->pageblocks(), Content::kFree);
   for (uint32_t block = 0; block < map.size(); ++block) {

@@ -85,6 +85,14 @@ class Machine {
   };
   Census TakeCensus() const;
 
+  // Which part of the btree blocks are in one piece by luck: of those ever made, and of those that
+  // are cached now, after all that was moved and replaced.
+  struct Luck {
+    double made = 0;
+    double cached = 0;
+  };
+  Luck BlocksInOnePiece() const;
+
   // Content by page block, and the samples so far.
   std::vector<Content> Map() const;
   const std::vector<Sample>& samples() const { return samples_; }

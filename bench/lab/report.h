@@ -20,6 +20,7 @@ struct Run {
   std::string policy;
   uint32_t superpageblocks = 0;
   Machine::Census census;  // when 1 GiB pages begin to be asked for
+  Machine::Luck luck;      // at the same time
   uint32_t huge_1g_obtained = 0;
   uint64_t pages_migrated = 0;  // while they were asked for
   uint64_t buffers_released = 0;

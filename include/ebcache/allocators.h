@@ -6,6 +6,8 @@
 #ifndef EBCACHE_ALLOCATORS_H_
 #define EBCACHE_ALLOCATORS_H_
 
+#include <absl/types/span.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -37,12 +39,57 @@ class OsCalls {
   // Monotonic time in nanoseconds.
   virtual uint64_t NowNanoseconds() = 0;
 
+  // ---- Memory that can be mapped at several addresses at a time ----
+  // An implementation that leaves these as they are refuses all of them. Vmap does without then.
+
+  static constexpr int kNoMemory = -1;
+  // Zeroed memory of `bytes`, by number; kNoMemory when the OS refuses. Costs nothing until
+  // touched.
+  virtual int CreateMemory(size_t bytes) { return (void)bytes, kNoMemory; }
+  virtual void CloseMemory(int memory) { (void)memory; }
+  // As Map, with that memory behind it. Unmap takes it back. Children of a fork do not get it.
+  virtual void* MapMemory(int memory, size_t bytes, size_t alignment) {
+    return (void)memory, (void)bytes, (void)alignment, nullptr;
+  }
+  // As Purge, for all addresses that a part of the memory is mapped at.
+  virtual bool PurgeMemory(int memory, size_t offset, size_t bytes) {
+    return (void)memory, (void)offset, (void)bytes, false;
+  }
+
+  // Address space without memory, for windows; Unmap takes it back. Null when the OS refuses.
+  virtual void* ReserveAddresses(size_t bytes) { return (void)bytes, nullptr; }
+  // Parts of a memory, in the order in which a window shows them.
+  struct WindowPiece {
+    size_t offset;
+    size_t bytes;
+  };
+  // Maps the pieces side by side from `address` on, over what is there, inside reserved addresses.
+  // False: any part of them may have been mapped. Children of a fork do not get them.
+  virtual bool MapWindow(void* address, int memory, absl::Span<const WindowPiece> pieces) {
+    return (void)address, (void)memory, (void)pieces, false;
+  }
+  // Makes a range of windows reserved addresses again. False: any part of them may still be mapped.
+  virtual bool UnmapWindows(void* address, size_t bytes) {
+    return (void)address, (void)bytes, false;
+  }
+  // How many mappings a process may have; 0: not known.
+  virtual size_t MaxMappings() { return 0; }
+
   // The real ones: mmap, munmap, madvise, clock_gettime. Lives for ever.
   static OsCalls* Real();
 };
 
+// How long, by default, a kNoFail request waits in which nobody frees anything.
+inline constexpr uint32_t kNoFailWaitMs = 100;
+
+// What only kNoFail requests get, beyond the size of an allocator.
+inline constexpr size_t kNoFailReserveBytes = size_t{2} << 20;
+
 struct HeapOptions {
   size_t page_bytes = 4096;  // 4096, 16384 or 65536
+  // The most to hand out, the reserve for kNoFail apart; 0: what malloc gives, and no reserve.
+  size_t max_bytes = 0;
+  uint32_t no_fail_wait_ms = kNoFailWaitMs;
 };
 
 // Blocks from mimalloc's heap, each in one piece and page-aligned. What a small tool embeds.
@@ -50,18 +97,63 @@ std::shared_ptr<PageAllocator> HeapAllocator(HeapOptions options = {});
 
 struct Order0Options {
   size_t page_bytes = 4096;  // 4096, 16384 or 65536
-  // Address space to reserve; the most this allocator can ever hand out. A multiple of 2 MiB.
-  // Costs nothing until touched.
+  // The most this allocator can ever hand out, the reserve for kNoFail apart. A multiple of 2 MiB.
+  // Address space, which costs nothing until touched.
   size_t arena_bytes = size_t{64} << 30;
   // Whether a block whose pages happen to be neighbours gets its direct address, as Linux 6.8 and
   // later do. Off: every block of several pages is a page array, for measurements and tests.
   bool contiguous_by_luck = true;
+  uint32_t no_fail_wait_ms = kNoFailWaitMs;
   OsCalls* os = OsCalls::Real();
 };
 
 // Blocks of order-0 pages from one arena, as the kernel allocates extent buffers: neighbours only
 // by luck. Freed pages are recycled, last in first out, through per-thread lists.
 std::shared_ptr<PageAllocator> Order0Allocator(Order0Options options = {});
+
+struct HighOrderOptions {
+  // Where folios come from. Null: a MovableRegion of the size below.
+  std::shared_ptr<PageAllocator> pages;
+  size_t page_bytes = 4096;               // of that region: 4096, 16384 or 65536
+  size_t arena_bytes = size_t{64} << 30;  // of that region: a multiple of 1 GiB
+};
+
+// Blocks of one large folio where there is one: a single attempt at the block's order, without
+// kNoFail and without pushing anybody out; then order-0 pages, by AllocateBlock of what is below.
+// Only blocks at multiples of their own size (FolioBlock::naturally_aligned), and of 2^9 pages at
+// the most. Everything else is as below.
+std::shared_ptr<PageAllocator> HighOrderAllocator(HighOrderOptions options = {});
+
+struct VmapOptions {
+  static constexpr size_t kHalfOfAll = ~size_t{0};
+
+  size_t page_bytes = 4096;               // 4096, 16384 or 65536
+  size_t arena_bytes = size_t{64} << 30;  // as in Order0Options
+  // Windows at a time, those not yet unmapped included; 0 is none.
+  size_t max_windows = ~size_t{0};
+  // Mappings that they may take, of which a window costs one for every run of neighbours in it.
+  // By default half of what the OS gives a process (vm.max_map_count).
+  size_t max_mappings = kHalfOfAll;
+  // Off: neighbours are mapped as well, for measurements and tests.
+  bool contiguous_by_luck = true;
+  uint32_t no_fail_wait_ms = kNoFailWaitMs;
+  OsCalls* os = OsCalls::Real();
+};
+
+// Blocks of order-0 pages, as Order0Allocator, each in one piece if possible: neighbours by luck
+// are used where they lie; scattered pages are mapped side by side into a window, as vm_map_ram
+// does. Where that is beyond the limits, or fails, the block is a page array and nobody has to
+// care.
+//
+// Its folios are never moved, by nobody: a window shows the pages that it was made for.
+//
+// Freeing a block never unmaps: windows are kept for the next block, and what is too many is
+// unmapped in batches, in allocations and in Trim.
+//
+// Forks: the pages are shared memory, so a child would write into its parent's. They are withheld
+// from children instead (MADV_DONTFORK): a child that touches a block dies by SIGSEGV. A process
+// that forks to go on using its cache must use another allocator.
+std::shared_ptr<PageAllocator> VmapAllocator(VmapOptions options = {});
 
 }  // namespace ebcache
 

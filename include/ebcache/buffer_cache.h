@@ -106,6 +106,8 @@ struct CacheStats {
   uint64_t reclaimed_in_background = 0;  // of these, by the cache's own thread
   uint64_t folio_releases = 0;           // deaths by ReleaseFolio
   uint64_t migrations = 0;               // buffers whose folio was moved
+  uint64_t contiguity_lost = 0;          // of these, in one piece before and not after
+  uint64_t contiguity_gained = 0;        // the other way round
   uint64_t reclaim_scanned = 0;          // buffers looked at for reclaim
   uint64_t over_budget_creates = 0;
   // Buffers that reclaim, ReleaseFolio or MigrateFolio had to leave, by why.
@@ -210,6 +212,8 @@ class BufferCache {
   CacheStats stats() const;
 
  private:
+  friend class BufferCachePeer;  // tests that look inside
+
   std::unique_ptr<BufferCacheImpl> impl_;
 };
 

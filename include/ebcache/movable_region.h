@@ -56,6 +56,10 @@ struct MovableRegionOptions {
   Backing backing = Backing::kReal;
   // Superpageblocks that may become tainted without an attempt to make room in others first.
   uint32_t tainted_reserve = 4;
+  // How long a kNoFail request waits in which nobody frees anything. Its reserve is what it has
+  // held back since the first of them: pages of the arena, up to kNoFailReserveBytes and a 64th of
+  // it.
+  uint32_t no_fail_wait_ms = kNoFailWaitMs;
   OsCalls* os = OsCalls::Real();
 };
 

@@ -17,6 +17,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <vector>
@@ -288,7 +289,10 @@ inline constexpr size_t kChecksumAreaBytes = 32;  // in front of superblocks and
 // it reads is as trustworthy as the block. REQUIRES: the buffer is held while the view is used.
 class Header {
  public:
-  explicit Header(const ExtentBuffer& buffer) : buffer_(buffer) {}
+  explicit Header(const ExtentBuffer& buffer)
+      : at_(buffer.View(0, kHeaderBytes, scratch_.data())) {}
+  Header(const Header&) = delete;
+  Header& operator=(const Header&) = delete;
 
   Uuid fsid() const;
   uint64_t bytenr() const { return Field<uint64_t>(48); }
@@ -301,11 +305,12 @@ class Header {
  private:
   template <typename T>
   T Field(size_t offset) const {
-    T value{};
-    (void)buffer_.Load(offset, value);  // always inside: blocks have at least 4096 bytes
+    T value;
+    std::memcpy(&value, at_ + offset, sizeof(T));
     return value;
   }
-  const ExtentBuffer& buffer_;
+  std::array<std::byte, kHeaderBytes> scratch_;  // for frames without bytes
+  const std::byte* at_;  // never null, never straddling: blocks and pages have 4096 bytes at least
 };
 
 // The key at `offset` of a block. Fields that would leave the block read as zero.
@@ -320,6 +325,10 @@ struct KeyPointer {
 // REQUIRES: slot < Header(node).item_count(), and the node has passed the checker.
 Key NodeKey(const ExtentBuffer& node, uint32_t slot);
 KeyPointer LoadKeyPointer(const ExtentBuffer& node, uint32_t slot);
+
+// The same, for searching a block: many slots, one after the other.
+Key NodeKey(const BlockView& node, uint32_t slot);
+Key LeafKey(const BlockView& leaf, uint32_t slot);
 
 // The head of item `slot` of a leaf. `offset` is where its data starts, from the front of the
 // block.

@@ -29,7 +29,7 @@ enum class AllocFlags : uint32_t {
   kNone = 0,
   kMovable = 1u << 0,      // the owner can release or migrate the folio at any time it is idle
   kReclaimable = 1u << 1,  // the owner can release the folio, not move it
-  kNoFail = 1u << 2,       // the caller cannot do without; above order 1 it is refused by name
+  kNoFail = 1u << 2,       // the caller cannot do without: see PageAllocator::AllocateBulk
   kNoWarn = 1u << 3,       // running out of memory is expected: do not count it
   kNoReclaim = 1u << 4,    // fail rather than push others out
 };
@@ -131,9 +131,26 @@ struct FolioBlock {
   absl::Span<Folio> slots;
   int order = 0;
   std::byte* direct = nullptr;  // address of the whole block, or null: a page array
+  // Whether the block lies at a multiple of its own size, which the allocator cannot know. Only
+  // then can one folio be the block and nothing else, as in a page cache: large folios lie at
+  // multiples of their size there. Set by the caller of AllocateBlock.
+  bool naturally_aligned = true;
 
   // The folios in use.
   absl::Span<Folio> folios() const { return slots.subspan(0, slots.size() >> order); }
+};
+
+// Windows: scattered pages mapped side by side.
+struct WindowStats {
+  uint64_t windows = 0;      // mapped now
+  uint64_t retired = 0;      // of these, with no block any more
+  uint64_t mapped = 0;       // since the start
+  uint64_t found_again = 0;  // retired ones that showed just the pages wanted: nothing to map
+  uint64_t refused = 0;      // beyond what windows may take
+  uint64_t failures = 0;     // to map one
+  uint64_t purges = 0;       // batches of retired ones that were unmapped
+  uint64_t unmapped = 0;     // windows in them
+  uint64_t unmap_calls = 0;  // to the OS, for them
 };
 
 struct AllocatorStats {
@@ -144,8 +161,18 @@ struct AllocatorStats {
   uint64_t freed_folios = 0;        // since the start
   uint64_t failed_allocations = 0;  // calls that ended in an error, no memory with kNoWarn apart
   uint64_t allocated_blocks = 0;    // AllocateBlock calls that succeeded
-  uint64_t contiguous_blocks = 0;   // of these, how many had one address
+  uint64_t contiguous_blocks = 0;   // of these, how many had one address:
+  uint64_t lucky_blocks = 0;        //   several pages that happened to be neighbours,
+  uint64_t large_blocks = 0;        //   one folio of several pages,
+  uint64_t mapped_blocks = 0;       //   scattered pages mapped side by side; the rest are one page
   uint64_t contract_breaches = 0;   // movable requests by owners who cannot move
+  WindowStats windows;
+  // What kNoFail took.
+  uint64_t no_fail_refused = 0;   // requests above order 1
+  uint64_t no_fail_reclaims = 0;  // times that owners released folios for one
+  uint64_t no_fail_waits = 0;     // waits for others to free
+  uint64_t no_fail_reserves = 0;  // requests served from the reserve
+  uint64_t no_fail_failures = 0;  // nothing to wait for, and the reserve spent
 };
 
 class PageAllocator {
@@ -170,6 +197,12 @@ class PageAllocator {
   // All or nothing: on error no slot has changed. The contents are undefined. Errors:
   // InvalidArgument (order out of range, kNoFail above order 1, a breach of the migrability
   // contract), ResourceExhausted (no memory).
+  //
+  // With kNoFail an allocator asks owners to release folios, waits while others free any, and at
+  // last takes from a reserve that only kNoFail can have. It never waits for nobody: when nothing
+  // was freed for a while and the reserve is spent, that is ResourceExhausted after all, which says
+  // so. It is an error and not a CHECK because it says something about this machine's load, not
+  // about the caller.
   virtual absl::Status AllocateBulk(const FolioRequest& request, int order,
                                     absl::Span<Folio> slots) = 0;
 

@@ -16,19 +16,7 @@
 #include "lib/btree/tree_error.h"
 
 namespace ebcache {
-namespace {
-
-// [offset, offset + size) of a block where it lies; less of it when it is not in one piece.
-absl::Span<const std::byte> InPlace(const ExtentBuffer& buffer, size_t offset, size_t size) {
-  if (buffer.contiguous() != nullptr) return {buffer.contiguous() + offset, size};
-  for (absl::Span<const std::byte> segment : buffer.segments()) {
-    if (offset < segment.size()) return segment.subspan(offset, size);
-    offset -= segment.size();
-  }
-  return {};
-}
-
-}  // namespace
+namespace {}  // namespace
 
 absl::Status Path::Load(Item& item) const {
   EBCACHE_CHECK(valid(), "Load needs a path that stands on an item");
@@ -39,11 +27,10 @@ absl::Status Path::Load(Item& item) const {
         absl::StrCat("block ", buffer.start(), ": item ", slot(0), " lies outside of the block"));
   }
   item.key_ = head.key;
-  item.data_ = InPlace(buffer, head.offset, head.size);
-  if (item.data_.size() == head.size) return absl::OkStatus();
-  item.copy_.resize(head.size);
-  item.data_ = item.copy_;
-  return buffer.Read(head.offset, absl::MakeSpan(item.copy_));
+  // Room for a copy, should the data straddle pages.
+  if (buffer.contiguous() == nullptr && item.copy_.size() < head.size) item.copy_.resize(head.size);
+  item.data_ = {buffer.View(head.offset, head.size, item.copy_.data()), head.size};
+  return absl::OkStatus();
 }
 
 absl::Status BTree::Descend(Path& path, int level, Edge edge) const {

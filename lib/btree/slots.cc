@@ -26,18 +26,21 @@ uint32_t PartitionPoint(uint32_t slots, Before before) {
 }  // namespace
 
 uint32_t LeafSlotAtOrAfter(const ExtentBuffer& leaf, const Key& key) {
+  const BlockView view(leaf);
   return PartitionPoint(Header(leaf).item_count(),
-                        [&](uint32_t slot) { return LeafKey(leaf, slot) < key; });
+                        [&](uint32_t slot) { return LeafKey(view, slot) < key; });
 }
 
 uint32_t NodeSlotAtOrAfter(const ExtentBuffer& node, const Key& key) {
+  const BlockView view(node);
   return PartitionPoint(Header(node).item_count(),
-                        [&](uint32_t slot) { return NodeKey(node, slot) < key; });
+                        [&](uint32_t slot) { return NodeKey(view, slot) < key; });
 }
 
 uint32_t NodeSlotTowards(const ExtentBuffer& node, const Key& key) {
+  const BlockView view(node);
   const uint32_t above = PartitionPoint(Header(node).item_count(),
-                                        [&](uint32_t slot) { return NodeKey(node, slot) <= key; });
+                                        [&](uint32_t slot) { return NodeKey(view, slot) <= key; });
   return above == 0 ? 0 : above - 1;
 }
 

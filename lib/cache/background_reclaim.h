@@ -9,11 +9,9 @@
 #ifndef EBCACHE_LIB_CACHE_BACKGROUND_RECLAIM_H_
 #define EBCACHE_LIB_CACHE_BACKGROUND_RECLAIM_H_
 
-#include <atomic>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
-#include <thread>
+
+#include "ebcache/sync.h"
 
 namespace ebcache {
 
@@ -32,15 +30,15 @@ class BackgroundReclaim {
   void Run();
 
   const std::function<bool()> step_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  sync::Mutex mutex_;
+  sync::ConditionVariable changed_;
   bool woken_ = false;  // guarded by mutex_
   // Set under mutex_. Relaxed when read without, between steps: stopping a step later is as good.
-  std::atomic<bool> stopping_{false};
+  sync::Atomic<bool> stopping_{false};
   // Whether the thread has been woken and has not gone back to sleep. Relaxed: a Wake that is saved
   // in the moment in which the thread finishes is made up for by the next.
-  std::atomic<bool> at_work_{false};
-  std::thread thread_;  // last: it uses the others
+  sync::Atomic<bool> at_work_{false};
+  sync::Thread thread_;  // last: it uses the others
 };
 
 }  // namespace ebcache

@@ -81,7 +81,8 @@ ExtentBuffer* BufferCacheImpl::Find(uint64_t start) {
     const auto got = state::Apply(candidate->state_, state::Get);
     if (got.result == state::Result::kChanged) [[likely]] {
       // A reference to somebody, and while it is held that somebody stays who it is.
-      if (candidate->start_ == start && !got.after.has(BufferFlag::kUnmapped)) [[likely]] {
+      if ((candidate->start_ == start && !got.after.has(BufferFlag::kUnmapped)) ||
+          sync::Planted("find-without-identity-check")) [[likely]] {
         return BufferIndex::Grab::kTaken;
       }
       const bool overlaps = index_.BlockOf(candidate->start_) == index_.BlockOf(start) &&
@@ -151,7 +152,8 @@ absl::Status BufferCacheImpl::AllocateFrames(ExtentBuffer* buffer, AllocFlags fl
     buffer->direct_ = page == nullptr ? nullptr : page + subpage_offset(buffer);
     return absl::OkStatus();
   }
-  FolioBlock block{.slots = absl::MakeSpan(buffer->folios_, row_slots_)};
+  FolioBlock block{.slots = absl::MakeSpan(buffer->folios_, row_slots_),
+                   .naturally_aligned = buffer->start_ % options_.node_bytes == 0};
   const FolioRequest request{.flags = flags, .owner = owner_, .private_bits = buffer->index_};
   if (auto status = allocator().AllocateBlock(request, block); !status.ok()) return status;
   buffer->order_ = static_cast<uint8_t>(block.order);
@@ -236,7 +238,8 @@ absl::StatusOr<ExtentBuffer*> BufferCacheImpl::Create(uint64_t start) {
         return *made;
       case BufferIndex::Insertion::kExists:
         Count(counters_.create_races_lost);
-        UnmakeBuffer(*made);
+        if (!sync::Planted("loser-leaks")) UnmakeBuffer(*made);
+        if (sync::Planted("loser-puts-the-winner")) Put(existing);
         return existing;
       case BufferIndex::Insertion::kBusy:
         state::WaitWhile(existing->state_, BufferFlag::kMigrating);
@@ -268,6 +271,8 @@ absl::StatusOr<ExtentBuffer*> BufferCacheImpl::CreateUnmapped(uint64_t start) {
 // ---- Burying ------------------------------------------------------------------------------------
 
 void BufferCacheImpl::Bury(ExtentBuffer* buffer, bool listed) {
+  if (sync::Planted("folios-before-index")) FreeFrames(buffer);
+  if (sync::Planted("descriptor-before-folios")) slab_.Free(buffer);
   const BufferState s = state::Unpack(buffer->state_.load(std::memory_order_relaxed));
   if (s.has(BufferFlag::kUnmapped)) {
     Uncount(counters_.unmapped);
@@ -281,7 +286,7 @@ void BufferCacheImpl::Bury(ExtentBuffer* buffer, bool listed) {
   // Then the folios, which by then nobody can reach through this buffer.
   FreeFrames(buffer);
   // The descriptor last: from here on it may be somebody else.
-  slab_.Free(buffer);
+  if (!sync::Planted("descriptor-before-folios")) slab_.Free(buffer);
 }
 
 // ---- The public face ----------------------------------------------------------------------------

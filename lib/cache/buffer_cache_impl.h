@@ -15,15 +15,14 @@
 #include <absl/types/span.h>
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 
 #include "ebcache/buffer_cache.h"
 #include "ebcache/check.h"
+#include "ebcache/sync.h"
 #include "lib/cache/background_reclaim.h"
 #include "lib/cache/buffer_index.h"
 #include "lib/cache/descriptor_slab.h"
@@ -83,28 +82,35 @@ class BufferCacheImpl final : public FolioOwner {
 
   const BufferCacheOptions& options() const { return options_; }
   PageAllocator& allocator() const { return *options_.allocator; }
-  const std::byte* direct_map() const { return allocator().direct_map(); }
+  // The allocator's, asked for once: every access to a page array needs it.
+  const std::byte* direct_map() const {
+    const std::byte* arena = arena_.load(std::memory_order_relaxed);
+    if (arena == nullptr) [[unlikely]] {
+      arena = allocator().direct_map();
+      arena_.store(arena, std::memory_order_relaxed);
+    }
+    return arena;
+  }
   uint32_t page_shift() const { return page_shift_; }
 
  private:
+  friend class BufferCachePeer;  // tests that look inside
+
   // The counters behind CacheStats. All are relaxed: nothing is decided by them but budgets, which
   // may be off by what is under way.
   struct Counters {
-    std::atomic<uint64_t> cached{0}, unmapped{0}, dirty{0}, peak_cached{0};
-    std::atomic<uint64_t> creates{0}, create_races_lost{0};
-    std::atomic<uint64_t> reads{0}, read_failures{0}, read_waits{0};
-    std::atomic<uint64_t> writes{0}, write_failures{0};
-    std::atomic<uint64_t> stale_frees{0}, reclaimed{0}, folio_releases{0}, migrations{0};
-    std::atomic<uint64_t> reclaimed_in_background{0};
-    std::atomic<uint64_t> over_budget_creates{0};
-    std::array<std::atomic<uint64_t>, kReleaseVerdicts> skipped{};
+    sync::Atomic<uint64_t> cached{0}, unmapped{0}, dirty{0}, peak_cached{0};
+    sync::Atomic<uint64_t> creates{0}, create_races_lost{0};
+    sync::Atomic<uint64_t> reads{0}, read_failures{0}, read_waits{0};
+    sync::Atomic<uint64_t> writes{0}, write_failures{0};
+    sync::Atomic<uint64_t> stale_frees{0}, reclaimed{0}, folio_releases{0}, migrations{0};
+    sync::Atomic<uint64_t> contiguity_lost{0}, contiguity_gained{0};
+    sync::Atomic<uint64_t> reclaimed_in_background{0};
+    sync::Atomic<uint64_t> over_budget_creates{0};
+    std::array<sync::Atomic<uint64_t>, kReleaseVerdicts> skipped{};
   };
-  static void Count(std::atomic<uint64_t>& counter, uint64_t n = 1) {
-    counter.fetch_add(n, std::memory_order_relaxed);
-  }
-  static void Uncount(std::atomic<uint64_t>& counter) {
-    counter.fetch_sub(1, std::memory_order_relaxed);
-  }
+  static void Count(sync::Atomic<uint64_t>& counter, uint64_t n = 1) { sync::Add(counter, n); }
+  static void Uncount(sync::Atomic<uint64_t>& counter) { sync::Add(counter, ~uint64_t{0}); }
 
   absl::Status CheckStart(uint64_t start) const;
   // A dead descriptor with memory behind it, for the block at `start`.
@@ -162,18 +168,20 @@ class BufferCacheImpl final : public FolioOwner {
   BufferCacheOptions options_;
   BlockSource* const source_;
   const uint32_t page_shift_;
+  // Relaxed: constant once it is not null, and whoever has a folio has seen it made.
+  mutable sync::Atomic<const std::byte*> arena_{nullptr};
   const uint32_t row_slots_;  // pages of a block; 1 when pages are larger than blocks
   const OwnerId owner_;
   DescriptorSlab slab_;
   BufferIndex index_;
   ReclaimList reclaim_list_;
-  SubpageFrames subpages_;              // unused unless pages are larger than blocks
-  std::atomic<uint64_t> budget_bytes_;  // relaxed: changed by SetBudget while others look
+  SubpageFrames subpages_;               // unused unless pages are larger than blocks
+  sync::Atomic<uint64_t> budget_bytes_;  // relaxed: changed by SetBudget while others look
   Counters counters_;
 
   // Errors of failed reads, by descriptor, for those who waited for the read; kept until the buffer
   // is read again or buried.
-  std::mutex failures_mutex_;
+  sync::Mutex failures_mutex_;
   // Code and text rather than a Status: copies of one share a count inside Abseil, which is not
   // built for the thread sanitizer.
   struct Failure {
@@ -183,7 +191,7 @@ class BufferCacheImpl final : public FolioOwner {
   absl::flat_hash_map<const ExtentBuffer*, Failure> failures_;  // guarded by failures_mutex_
   // Size of failures_. Relaxed: a holder who needs an entry made visible by the state word sees the
   // count as well; everybody else only saves a lock.
-  std::atomic<uint32_t> failure_count_{0};
+  sync::Atomic<uint32_t> failure_count_{0};
 
   // Null unless asked for. Made last and stopped first: it works on all of the above.
   std::unique_ptr<BackgroundReclaim> background_;

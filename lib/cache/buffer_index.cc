@@ -118,7 +118,7 @@ BufferIndex::Insertion BufferIndex::Insert(ExtentBuffer* buffer, uint64_t birth,
   if (leaf == nullptr) return Insertion::kNoMemory;
   auto& slot = leaf->slots[block & (kLeafSlots - 1)];
   ExtentBuffer* there = slot.load(std::memory_order_relaxed);
-  if (there != nullptr) {
+  if (there != nullptr && !sync::Planted("insert-without-look")) {
     *existing = there;
     switch (grab(there)) {
       case Grab::kTaken:
@@ -146,7 +146,8 @@ void BufferIndex::Remove(uint64_t start, ExtentBuffer* buffer) {
   if (leaf == nullptr) return;
   auto& slot = leaf->slots[block & (kLeafSlots - 1)];
   // Under the mutex nobody else stores, so a compare and a store are a compare-and-swap.
-  if (slot.load(std::memory_order_relaxed) != buffer) return;
+  bool compares = !sync::Planted("remove-without-compare");
+  if (slot.load(std::memory_order_relaxed) != buffer && compares) return;
   slot.store(nullptr, std::memory_order_release);
   if (--leaf->occupied != 0) return;
   if (++empty_leaves_ > 16 + leaves_.size() / 2) SweepEmptyLeaves();

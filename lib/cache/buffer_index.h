@@ -38,6 +38,7 @@
 
 #include "ebcache/allocators.h"
 #include "ebcache/extent_buffer.h"
+#include "ebcache/sync.h"
 
 namespace ebcache {
 
@@ -88,11 +89,11 @@ class BufferIndex {
  private:
   static constexpr int kLeafShift = 6;
   static constexpr uint64_t kLeafSlots = uint64_t{1} << kLeafShift;
-  static constexpr uint64_t kLeafChunkBytes = uint64_t{256} << 10;
+  static constexpr uint64_t kLeafChunkBytes = sync::ModelOr<uint64_t>(32, 256) << 10;
 
   struct alignas(64) Leaf {
     // Stored by release under the mutex, loaded by acquire: who sees a pointer sees the descriptor.
-    std::array<std::atomic<ExtentBuffer*>, kLeafSlots> slots;
+    std::array<sync::Atomic<ExtentBuffer*>, kLeafSlots> slots;
     uint64_t key;       // guarded by mutex_
     uint32_t occupied;  // guarded by mutex_
     Leaf* next_free;    // guarded by mutex_
@@ -101,8 +102,8 @@ class BufferIndex {
   // One place of the hash table. Both are stored by release and loaded by acquire, which keeps a
   // reader's loads in front of its second look at version_ (and needs no fence).
   struct Entry {
-    std::atomic<uint64_t> key_plus_one{0};  // 0: empty
-    std::atomic<Leaf*> leaf{nullptr};
+    sync::Atomic<uint64_t> key_plus_one{0};  // 0: empty
+    sync::Atomic<Leaf*> leaf{nullptr};
   };
 
   struct Table {
@@ -128,12 +129,12 @@ class BufferIndex {
   OsCalls* const os_;
 
   // Published by release when it grows, loaded by acquire.
-  std::atomic<Table*> table_;
+  sync::Atomic<Table*> table_;
   // See 3. Written under mutex_: odd by release before, even by release after.
-  std::atomic<uint64_t> version_{0};
-  std::atomic<uint64_t> bytes_{0};  // a statistic: relaxed
+  sync::Atomic<uint64_t> version_{0};
+  sync::Atomic<uint64_t> bytes_{0};  // a statistic: relaxed
 
-  mutable std::mutex mutex_;
+  mutable sync::Mutex mutex_;
   // All below are guarded by mutex_.
   absl::btree_map<uint64_t, Leaf*> leaves_;
   std::vector<std::unique_ptr<Table>> tables_;  // the last is the one in use
@@ -173,6 +174,7 @@ ExtentBuffer* BufferIndex::Find(uint64_t start, GrabFn grab) const {
     }
     // Nothing there, if the way there was sound.
     if ((before & 1) == 0 && version_.load(std::memory_order_acquire) == before) return nullptr;
+    if (sync::Planted("miss-without-second-look")) return nullptr;
     ExtentBuffer* candidate = nullptr;
     {
       std::lock_guard lock(mutex_);

@@ -30,6 +30,7 @@
 #include <cstdint>
 
 #include "ebcache/extent_buffer.h"
+#include "ebcache/sync.h"
 
 namespace ebcache::state {
 
@@ -125,7 +126,8 @@ constexpr Outcome Share(BufferState s) {
 constexpr Outcome Put(BufferState s) {
   if (!CanHaveHolder(s)) return Refused(s);
   const BufferState before = s;
-  if (s.has(BufferFlag::kTreeRef) && s.has(BufferFlag::kStale) && s.refs == 2 && !s.under_io()) {
+  if (s.has(BufferFlag::kTreeRef) && s.has(BufferFlag::kStale) && s.refs == 2 &&
+      (!s.under_io() || sync::Planted("stale-put-under-io"))) {
     s = Without(s, BufferFlag::kTreeRef);
     s.refs = 0;
     return Became(before, s);
@@ -188,7 +190,7 @@ constexpr Outcome BeginRead(BufferState s) {
   }
   const BufferState before = s;
   s = EnsureTreeRef(With(s, BufferFlag::kReading));
-  ++s.refs;
+  if (!sync::Planted("read-without-reference")) ++s.refs;
   return Became(before, s);
 }
 

@@ -18,10 +18,10 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 
 #include "ebcache/allocators.h"
 #include "ebcache/extent_buffer.h"
+#include "ebcache/sync.h"
 
 namespace ebcache {
 
@@ -56,11 +56,13 @@ class DescriptorSlab {
   uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
+  friend class BufferCachePeer;  // tests that look inside
+
   // One chunk of descriptors is one huge page.
   static constexpr int kChunkBits = 15;
   static constexpr uint32_t kPerChunk = uint32_t{1} << kChunkBits;
   static constexpr size_t kDescriptorBytes = kPerChunk * sizeof(ExtentBuffer);
-  static constexpr size_t kMaxChunks = 4096;  // 2 TiB of 16 KiB blocks
+  static constexpr size_t kMaxChunks = sync::ModelOr<size_t>(1, 4096);  // 2 TiB of 16 KiB blocks
   static_assert(kDescriptorBytes == size_t{2} << 20);
 
   struct Chunk {
@@ -76,12 +78,12 @@ class DescriptorSlab {
   OsCalls* const os_;
 
   // Set once each, under mutex_, by a release store: At and ForEach read them without.
-  std::array<std::atomic<Chunk*>, kMaxChunks> chunks_{};
+  std::array<sync::Atomic<Chunk*>, kMaxChunks> chunks_{};
   // Counts descriptors whose fields are set; the release store publishes them to size().
-  std::atomic<uint32_t> made_{0};
-  std::atomic<uint64_t> bytes_{0};  // a statistic: relaxed
+  sync::Atomic<uint32_t> made_{0};
+  sync::Atomic<uint64_t> bytes_{0};  // a statistic: relaxed
 
-  std::mutex mutex_;
+  sync::Mutex mutex_;
   uint32_t free_ = kNone;  // guarded by mutex_: head of the free list
 };
 

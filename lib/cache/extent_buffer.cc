@@ -45,6 +45,35 @@ void ExtentBuffer::ForEachPiece(size_t offset, size_t bytes, Piece piece) const 
   }
 }
 
+const std::byte* ExtentBuffer::ViewInPages(size_t offset, size_t bytes, std::byte* scratch) const {
+  const uint32_t page_shift = cache_->page_shift();
+  const uint32_t shift = page_shift + order_;
+  const size_t in_folio = offset & ((size_t{1} << shift) - 1);
+  const std::byte* const arena = cache_->direct_map();
+  if (in_folio + bytes <= size_t{1} << shift && bytes != 0 && arena != nullptr) [[likely]] {
+    return arena + (size_t{folios_[offset >> shift].pfn()} << page_shift) + in_folio;
+  }
+  CopyOutOfPages(offset, scratch, bytes);
+  return scratch;
+}
+
+void BlockView::FindPages() {
+  const std::byte* const arena = buffer_.cache_->direct_map();
+  if (arena == nullptr) {
+    piece_bytes_ = 1;  // frames without bytes: everything larger goes the long way
+    piece_shift_ = 0;
+    pieces_[0] = nullptr;
+    return;
+  }
+  const uint32_t page_shift = buffer_.cache_->page_shift();
+  piece_shift_ = page_shift + buffer_.order_;
+  piece_bytes_ = size_t{1} << piece_shift_;
+  const uint32_t pieces = buffer_.length_ >> piece_shift_;
+  for (uint32_t i = 0; i < pieces; ++i) {
+    pieces_[i] = arena + (size_t{buffer_.folios_[i].pfn()} << page_shift);
+  }
+}
+
 void ExtentBuffer::CopyOutOfPages(size_t offset, void* destination, size_t bytes) const {
   if (bytes == 0) return;  // an empty range may come without an address
   auto* to = static_cast<std::byte*>(destination);

@@ -14,6 +14,7 @@ namespace ebcache {
 
 // Whether all of them have bytes in the folio.
 bool BufferCacheImpl::HaveFolio(absl::Span<ExtentBuffer* const> buffers, Folio folio) const {
+  if (sync::Planted("freeze-without-folio-check")) return true;
   return std::all_of(buffers.begin(), buffers.end(), [&](const ExtentBuffer* buffer) {
     const uint32_t folios = row_slots_ >> buffer->order_;
     return std::count(buffer->folios_, buffer->folios_ + folios, folio) != 0;
@@ -21,10 +22,11 @@ bool BufferCacheImpl::HaveFolio(absl::Span<ExtentBuffer* const> buffers, Folio f
 }
 
 void BufferCacheImpl::Thaw(absl::Span<ExtentBuffer* const> frozen) {
+  if (sync::Planted("migrate-without-freeze")) return;
   for (ExtentBuffer* buffer : frozen) {
     const auto outcome = state::Apply(buffer->state_, state::EndMigrate);
     EBCACHE_CHECK(outcome.result == state::Result::kChanged, "a migration ended that was not one");
-    buffer->state_.notify_all();
+    if (!sync::Planted("thaw-without-wake")) buffer->state_.notify_all();
   }
 }
 
@@ -50,7 +52,10 @@ bool BufferCacheImpl::Freeze(absl::Span<const FolioMove> moves, uint32_t private
   bool all = !numbers.empty();
   for (const uint32_t number : numbers) {
     ExtentBuffer* buffer = slab_.At(number);
-    const auto outcome = state::Apply(buffer->state_, state::BeginMigrate);
+    const auto outcome =
+        state::Apply(buffer->state_, sync::Planted("migrate-without-freeze")
+                                         ? [](BufferState s) { return state::Became(s, s); }
+                                         : state::BeginMigrate);
     if (outcome.result == state::Result::kRefused) {
       Count(counters_.skipped[static_cast<size_t>(state::VerdictOf(outcome.after))], moves.size());
       all = false;
@@ -141,8 +146,9 @@ void BufferCacheImpl::MoveFrozen(absl::Span<const FolioMove> moves, uint32_t pri
 // luck.
 void BufferCacheImpl::Readdress(ExtentBuffer* buffer) {
   std::byte* first = allocator().Address(buffer->folios_[0]);
+  if (first == nullptr) return;  // frames without bytes have no address to keep
   if (subpage()) {
-    buffer->direct_ = first == nullptr ? nullptr : first + subpage_offset(buffer);
+    buffer->direct_ = first + subpage_offset(buffer);
     return;
   }
   const uint32_t folios = row_slots_ >> buffer->order_;
@@ -152,7 +158,11 @@ void BufferCacheImpl::Readdress(ExtentBuffer* buffer) {
     neighbours =
         neighbours && buffer->folios_[i].pfn() == buffer->folios_[i - 1].pfn() + folio_pages;
   }
+  const bool was_direct = buffer->direct_ != nullptr;
   buffer->direct_ = neighbours ? first : nullptr;
+  if (was_direct != neighbours) {
+    Count(was_direct ? counters_.contiguity_lost : counters_.contiguity_gained);
+  }
 }
 
 // Takes one folio away from a frozen buffer that is about to be killed, without freeing it.

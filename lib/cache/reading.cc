@@ -53,8 +53,8 @@ void BufferCacheImpl::FinishRead(ExtentBuffer* buffer, const absl::Status& statu
   const auto outcome =
       state::Apply(buffer->state_, [valid](BufferState s) { return state::EndRead(s, valid); });
   EBCACHE_CHECK(outcome.result == state::Result::kChanged, "a read ended that was not under way");
-  buffer->state_.notify_all();
-  if (valid) {
+  if (!sync::Planted("read-end-without-wake")) buffer->state_.notify_all();
+  if (valid || sync::Planted("failed-read-stays")) {
     Put(buffer);
   } else {
     PutStale(buffer);
@@ -70,7 +70,10 @@ absl::Status BufferCacheImpl::WaitForRead(ExtentBuffer* buffer) {
 }
 
 absl::Status BufferCacheImpl::Read(ExtentBuffer* buffer, const ParentCheck* check) {
-  const auto begun = state::Apply(buffer->state_, state::BeginRead);
+  bool looked = sync::Planted("read-without-second-look") && !buffer->uptodate();
+  const auto begun = state::Apply(buffer->state_, [looked](BufferState s) {
+    return state::BeginRead(looked ? state::Without(s, BufferFlag::kUptodate) : s);
+  });
   if (begun.result == state::Result::kChanged) {
     BlockRead read{.buffer = buffer, .check = check, .status = NoSource(buffer->start())};
     if (source_ != nullptr) {

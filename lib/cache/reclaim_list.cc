@@ -10,27 +10,27 @@ namespace {
 
 // The nursery: long enough for a burst, and not a large part of a tiny cache.
 constexpr uint32_t kNurseryBuffers = 12;
-constexpr uint32_t kNurseryMostOf = 8;    // at most one part of so many
+constexpr uint32_t kNurseryMostOf = 16;   // at most one part of so many
 constexpr uint32_t kNurseryGrowsBy = 32;  // plus one for each so many
-constexpr uint32_t kProbationPart = 13;   // one part of so many
-constexpr uint32_t kGhostsPerBuffer = 2;
+constexpr uint32_t kProbationPart = 16;   // one part of so many
+constexpr uint32_t kGhostsPerBuffer = 3;
 
 // How long a hot buffer must have been untouched, in terms of how long the challenger was away.
 constexpr double kGhostMargin = 4;
 constexpr double kProbationMargin = 8;
 // Hot buffers that a challenge looks at.
-constexpr int kChallengeLooks = 32;
+constexpr int kChallengeLooks = 16;
 // Hot buffers that the hand passes for each newcomer. What is known of their times is no better
 // than this.
-constexpr int kHandLooks = 3;
+constexpr int kHandLooks = 1;
 
 // Patience, in capacities, and what a case of too much and of too little of it changes.
-constexpr double kLeastPatience = 0.5;
+constexpr double kLeastPatience = 0.4;
 constexpr double kMostPatience = 8;
 constexpr double kPatienceLost = 0.95;
-constexpr double kPatienceWon = 1.24;
+constexpr double kPatienceWon = 1.3;
 // A ghost that was away for longer, in capacities, would not have been kept in any case.
-constexpr double kLongestRegret = 1.5;
+constexpr double kLongestRegret = 3;
 
 }  // namespace
 
@@ -97,25 +97,30 @@ void ReclaimList::Stamp(ExtentBuffer* buffer) { buffer->reclaim_time_ = now_.val
 // ---- Becoming hot -------------------------------------------------------------------------------
 
 // Whether there is room among the hot ones, or one of those that the hand comes to has been
-// untouched for `age`; then that one goes on probation, as the next to go.
+// untouched for `age`; then the one that has been for longest goes on probation, as the next to go.
 bool ReclaimList::Challenge(double age) {
   if (hot_.size() < HotTarget()) return true;
+  ExtentBuffer* oldest = nullptr;
+  uint32_t oldest_age = 0;
   for (int i = 0; i < kChallengeLooks && !hot_.empty(); ++i) {
     ExtentBuffer* buffer = hot_.oldest();
     ++looks_;
+    const uint32_t its_age = Age(buffer);
     if (TakeAccess(buffer)) {
       Stamp(buffer);
-    } else if (Age(buffer) >= age) {
-      hot_.Remove(buffer);
-      Stamp(buffer);
-      buffer->ring_ = kProbation;
-      buffer->demoted_ = 1;
-      probation_.PushOldest(buffer);
-      return true;
+    } else if (its_age >= age && its_age >= oldest_age) {
+      oldest = buffer;
+      oldest_age = its_age;
     }
     hot_.Turn();
   }
-  return false;
+  if (oldest == nullptr) return false;
+  hot_.Remove(oldest);
+  Stamp(oldest);
+  oldest->ring_ = kProbation;
+  oldest->demoted_ = 1;
+  probation_.PushOldest(oldest);
+  return true;
 }
 
 // Whether a ghost that came back becomes hot.

@@ -10,7 +10,7 @@
 // Where a buffer is:
 //
 //   nursery    newcomers, for as long as a burst lasts. What happens here does not count.
-//   probation  first in, first out: about one in twenty. Who is found again here gets a chance.
+//   probation  first in, first out: one in sixteen. Who is found again here gets a chance.
 //   hot        the others, in a ring. A hand goes round it: it takes ACCESSED away, and notes when.
 //   parked     in use, dirty or being read when its turn came: on no ring until it is idle again.
 //   ghost      gone, but remembered, with the time at which it was last known to be in use.
@@ -20,7 +20,7 @@
 // challenger needs. In a loop larger than the cache no hot buffer lies that long, every challenge
 // fails, and so most of the loop stays. How long it must be:
 //
-//   - a ghost that comes back: three times as long as it stayed away;
+//   - a ghost that comes back: four times as long as it stayed away;
 //   - a buffer found again on probation: eight times as long as it was there, which is not long;
 //   - a newcomer that was touched in the nursery, of which nothing is known: patience_. That is
 //     learnt. A ghost that is let in should have been kept: patience falls. A buffer that was hot,
@@ -49,9 +49,9 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 
 #include "ebcache/extent_buffer.h"
+#include "ebcache/sync.h"
 #include "lib/cache/buffer_queue.h"
 #include "lib/cache/descriptor_slab.h"
 #include "lib/cache/ghost_table.h"
@@ -119,7 +119,7 @@ class ReclaimList {
   bool Kill(ExtentBuffer* buffer, Collected& done);
   void BecomeGhost(const ExtentBuffer* buffer);
 
-  mutable std::mutex mutex_;
+  mutable sync::Mutex mutex_;
   // Guarded by mutex_, as are older_, newer_ and the reclaim fields of the buffers on the rings.
   BufferQueue nursery_;
   BufferQueue probation_;
@@ -133,7 +133,7 @@ class ReclaimList {
 
   // Size of the rings but parked_, written under mutex_. Relaxed: who reads it without decides
   // only whether to bother.
-  std::atomic<uint32_t> unparked_{0};
+  sync::Atomic<uint32_t> unparked_{0};
 };
 
 }  // namespace ebcache

@@ -18,7 +18,8 @@ void BufferCacheImpl::Put(ExtentBuffer* buffer) {
     return state::Put(s);
   });
   if (outcome.result == state::Result::kChanged) [[likely]] {
-    if (was_parked && !outcome.after.has(BufferFlag::kParked)) [[unlikely]] {
+    if (was_parked && !outcome.after.has(BufferFlag::kParked) && !sync::Planted("unpark-forgotten"))
+        [[unlikely]] {
       reclaim_list_.Unpark(buffer);
     }
     return;
@@ -39,6 +40,10 @@ void BufferCacheImpl::PutStale(ExtentBuffer* buffer) {
 }
 
 void BufferCacheImpl::SetDirty(ExtentBuffer* buffer) {
+  // Counted before it is, and uncounted after: where the count is 0, nothing is dirty. The other
+  // way round a writer who is quick would uncount what has not been counted, and hide another.
+  bool counts_late = sync::Planted("dirty-counted-late");
+  if (!counts_late) Count(counters_.dirty);
   bool was_dirty = false;
   const auto outcome = state::Apply(buffer->state_, [&](BufferState s) {
     was_dirty = s.has(BufferFlag::kDirty);
@@ -46,7 +51,8 @@ void BufferCacheImpl::SetDirty(ExtentBuffer* buffer) {
   });
   EBCACHE_CHECK(outcome.result != state::Result::kRefused,
                 "SetDirty needs a reference to a buffer that is uptodate and no dummy or clone");
-  if (!was_dirty) Count(counters_.dirty);
+  if (was_dirty && !counts_late) Uncount(counters_.dirty);
+  if (!was_dirty && counts_late) Count(counters_.dirty);
 }
 
 void BufferCacheImpl::ClearDirty(ExtentBuffer* buffer) {

@@ -1,6 +1,7 @@
 // What a cache tells about itself.
 
 #include "ebcache/buffer_cache.h"
+#include "ebcache/sync.h"
 #include "lib/cache/buffer_cache_impl.h"
 
 namespace ebcache {
@@ -16,7 +17,7 @@ void BufferCacheImpl::ForEachLive(
 }
 
 CacheStats BufferCacheImpl::stats() const {
-  const auto value = [](const std::atomic<uint64_t>& counter) {
+  const auto value = [](const sync::Atomic<uint64_t>& counter) {
     return counter.load(std::memory_order_relaxed);
   };
   CacheStats stats;
@@ -39,6 +40,8 @@ CacheStats BufferCacheImpl::stats() const {
   stats.reclaimed_in_background = value(counters_.reclaimed_in_background);
   stats.folio_releases = value(counters_.folio_releases);
   stats.migrations = value(counters_.migrations);
+  stats.contiguity_lost = value(counters_.contiguity_lost);
+  stats.contiguity_gained = value(counters_.contiguity_gained);
   stats.reclaim_scanned = reclaim_list_.looks();
   stats.reclaim_bytes = reclaim_list_.bytes();
   stats.over_budget_creates = value(counters_.over_budget_creates);

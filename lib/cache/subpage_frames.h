@@ -17,10 +17,10 @@
 
 #include <array>
 #include <cstdint>
-#include <mutex>
 #include <vector>
 
 #include "ebcache/page_allocator.h"
+#include "ebcache/sync.h"
 
 namespace ebcache {
 
@@ -72,7 +72,7 @@ class SubpageFrames {
   PageAllocator* const allocator_;
   const OwnerId owner_;
   const int per_page_;
-  mutable std::mutex mutex_;
+  mutable sync::Mutex mutex_;
   // All guarded by mutex_.
   std::vector<Group> groups_;
   std::vector<uint32_t> free_groups_;

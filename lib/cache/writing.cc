@@ -19,7 +19,7 @@ void BufferCacheImpl::FinishWriteback(ExtentBuffer* buffer, const absl::Status& 
   const auto outcome = state::Apply(
       buffer->state_, [written](BufferState s) { return state::EndWriteback(s, written); });
   EBCACHE_CHECK(outcome.result == state::Result::kChanged, "a write ended that was not under way");
-  buffer->state_.notify_all();
+  if (!sync::Planted("write-end-without-wake")) buffer->state_.notify_all();
   Put(buffer);  // a STALE buffer that only waited for this goes here
 }
 

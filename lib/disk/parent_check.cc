@@ -5,8 +5,7 @@
 namespace ebcache {
 namespace {
 
-absl::Status CheckFirstKey(const ExtentBuffer& buffer, const Key& expected) {
-  const Header header(buffer);
+absl::Status CheckFirstKey(const ExtentBuffer& buffer, const Header& header, const Key& expected) {
   if (header.item_count() == 0) {
     return absl::DataLossError(
         absl::StrCat("empty, the parent expects first key ", expected.ToString()));
@@ -41,7 +40,7 @@ absl::Status CheckAgainstParent(const ExtentBuffer& buffer, const ParentCheck& c
                                             ", the parent expects ", check.generation));
   }
   if (check.first_key) {
-    absl::Status status = CheckFirstKey(buffer, *check.first_key);
+    absl::Status status = CheckFirstKey(buffer, header, *check.first_key);
     if (!status.ok()) return status;
   }
   return check.owner == 0 ? absl::OkStatus() : CheckOwner(header.owner(), check.owner);

@@ -1,6 +1,10 @@
 // Views of tree blocks.
 
 #include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
 
 #include "ebcache/on_disk.h"
 #include "lib/disk/byte_reader.h"
@@ -19,15 +23,39 @@ T Field(const ExtentBuffer& buffer, size_t offset) {
   return value;
 }
 
+// The integer at an address.
+template <typename T>
+T At(const std::byte* at) {
+  static_assert(std::endian::native == std::endian::little);
+  T value;
+  std::memcpy(&value, at, sizeof(T));
+  return value;
+}
+
+Key KeyAt(const std::byte* at) {
+  return {At<uint64_t>(at), At<uint8_t>(at + 8), At<uint64_t>(at + 9)};
+}
+
+Key LoadKey(const BlockView& view, size_t offset) {
+  std::byte scratch[kKeyBytes];
+  const std::byte* const at = view.At(offset, kKeyBytes, scratch);
+  return at != nullptr ? KeyAt(at) : ebcache::LoadKey(view.buffer(), offset);
+}
+
 }  // namespace
 
 Uuid Header::fsid() const {
   Uuid fsid{};
-  (void)buffer_.Read(32, absl::MakeSpan(fsid));  // always inside, as the other fields
+  std::memcpy(fsid.data(), at_ + 32, fsid.size());
   return fsid;
 }
 
 Key LoadKey(const ExtentBuffer& buffer, size_t offset) {
+  std::byte scratch[kKeyBytes];
+  const std::byte* const at = buffer.View(offset, kKeyBytes, scratch);
+  if (at != nullptr) [[likely]] {
+    return KeyAt(at);
+  }
   return {Field<uint64_t>(buffer, offset), Field<uint8_t>(buffer, offset + 8),
           Field<uint64_t>(buffer, offset + 9)};
 }
@@ -36,8 +64,18 @@ Key NodeKey(const ExtentBuffer& node, uint32_t slot) {
   return LoadKey(node, KeyPointerOffset(slot));
 }
 
+Key NodeKey(const BlockView& node, uint32_t slot) { return LoadKey(node, KeyPointerOffset(slot)); }
+
+Key LeafKey(const BlockView& leaf, uint32_t slot) { return LoadKey(leaf, ItemOffset(slot)); }
+
 KeyPointer LoadKeyPointer(const ExtentBuffer& node, uint32_t slot) {
   const size_t at = KeyPointerOffset(slot);
+  std::byte scratch[kKeyPointerBytes];
+  if (const std::byte* const p = node.View(at, kKeyPointerBytes, scratch); p != nullptr) {
+    return {.key = KeyAt(p),
+            .bytenr = At<uint64_t>(p + kKeyBytes),
+            .generation = At<uint64_t>(p + kKeyBytes + 8)};
+  }
   return {.key = LoadKey(node, at),
           .bytenr = Field<uint64_t>(node, at + kKeyBytes),
           .generation = Field<uint64_t>(node, at + kKeyBytes + 8)};
@@ -48,6 +86,12 @@ Key LeafKey(const ExtentBuffer& leaf, uint32_t slot) { return LoadKey(leaf, Item
 ItemHead LoadItemHead(const ExtentBuffer& leaf, uint32_t slot) {
   const size_t at = ItemOffset(slot);
   // On disk the offset counts from the end of the header.
+  std::byte scratch[kItemBytes];
+  if (const std::byte* const p = leaf.View(at, kItemBytes, scratch); p != nullptr) {
+    return {.key = KeyAt(p),
+            .offset = At<uint32_t>(p + kKeyBytes) + kHeaderBytes,
+            .size = At<uint32_t>(p + kKeyBytes + 4)};
+  }
   return {.key = LoadKey(leaf, at),
           .offset = Field<uint32_t>(leaf, at + kKeyBytes) + kHeaderBytes,
           .size = Field<uint32_t>(leaf, at + kKeyBytes + 4)};

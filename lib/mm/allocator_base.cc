@@ -4,14 +4,21 @@
 
 #include <bit>
 #include <utility>
+#include <vector>
 
 #include "ebcache/check.h"
+#include "lib/mm/frame_depot.h"
 
 namespace ebcache {
 namespace {
 
 // Linux warns above order 1: nothing below guarantees that such a run of pages will ever be free.
 constexpr int kMaxNoFailOrder = 1;
+
+// Rounds of asking and waiting, each of which freed something that others were quicker to take.
+constexpr int kMaxNoFailRounds = 1000;
+
+void Count(sync::Atomic<uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
 
 bool AreNeighbours(absl::Span<const Folio> pages) {
   for (size_t i = 1; i < pages.size(); ++i) {
@@ -22,8 +29,10 @@ bool AreNeighbours(absl::Span<const Folio> pages) {
 
 }  // namespace
 
-AllocatorBase::AllocatorBase(size_t page_bytes, bool contiguous_by_luck)
-    : page_bytes_(page_bytes), contiguous_by_luck_(contiguous_by_luck) {
+AllocatorBase::AllocatorBase(size_t page_bytes, bool contiguous_by_luck, uint32_t no_fail_wait_ms)
+    : page_bytes_(page_bytes),
+      contiguous_by_luck_(contiguous_by_luck),
+      no_fail_wait_(no_fail_wait_ms) {
   EBCACHE_CHECK(page_bytes == 4096 || page_bytes == 16384 || page_bytes == 65536,
                 "page size of an allocator must be 4096, 16384 or 65536");
 }
@@ -40,6 +49,7 @@ absl::Status AllocatorBase::CheckRequest(const FolioRequest& request, int order,
                                "folio order ", order, " is not within 0 to ", kMaxFolioOrder)));
   }
   if (order > kMaxNoFailOrder && Has(request.flags, AllocFlags::kNoFail)) {
+    Count(no_fail_refused_);
     return Failed(request, absl::InvalidArgumentError(
                                absl::StrCat("kNoFail cannot be promised for a folio of order ",
                                             order, ", only up to order ", kMaxNoFailOrder)));
@@ -59,9 +69,60 @@ absl::Status AllocatorBase::CheckRequest(const FolioRequest& request, int order,
 
 absl::Status AllocatorBase::Failed(const FolioRequest& request, absl::Status error) {
   if (!absl::IsResourceExhausted(error) || !Has(request.flags, AllocFlags::kNoWarn)) {
-    failed_allocations_.fetch_add(1, std::memory_order_relaxed);
+    Count(failed_allocations_);
   }
   return error;
+}
+
+absl::Status AllocatorBase::Insist(const FolioRequest& request, absl::Status status,
+                                   Attempt attempt) {
+  if (status.ok()) return status;
+  if (!absl::IsResourceExhausted(status) || !Has(request.flags, AllocFlags::kNoFail)) {
+    return Failed(request, std::move(status));
+  }
+  FreeEvents::Waiter waiter(&free_events_);
+  const bool may_reclaim = !Has(request.flags, AllocFlags::kNoReclaim);
+  for (int round = 0; round < kMaxNoFailRounds; ++round) {
+    waiter.Look();
+    status = attempt(/*use_reserve=*/false);
+    if (!absl::IsResourceExhausted(status)) return status;
+    if (may_reclaim && ReleaseSome()) {
+      Count(no_fail_reclaims_);
+      continue;
+    }
+    Count(no_fail_waits_);
+    if (!waiter.Wait(no_fail_wait_)) break;
+  }
+  status = attempt(/*use_reserve=*/true);
+  if (status.ok()) {
+    Count(no_fail_reserves_);
+    return status;
+  }
+  Count(no_fail_failures_);
+  return Failed(request,
+                absl::ResourceExhaustedError(absl::StrCat(
+                    "kNoFail: nobody could release anything, nothing came free within ",
+                    no_fail_wait_.count(), " ms, and the reserve is spent; ", status.message())));
+}
+
+bool AllocatorBase::ReleaseSomeOf(const FrameDepot& depot) {
+  bool released = false;
+  std::vector<FrameDepot::InUse> found;
+  uint32_t pfn = release_next_.load(std::memory_order_relaxed);
+  // From where it stopped last time to the end, and once around from the start.
+  for (int ends_met = 0; ends_met < 2 && !released;) {
+    found.clear();
+    pfn = depot.FindReleasable(pfn, found);
+    if (pfn == 0) ++ends_met;
+    for (const FrameDepot::InUse& folio : found) {
+      FolioOwner* const owner = owners_.BeginCall(folio.state.owner);
+      if (owner == nullptr) continue;
+      released |= owner->Release(Folio(folio.pfn), folio.state.private_bits);
+      owners_.EndCall(folio.state.owner);
+    }
+  }
+  release_next_.store(pfn, std::memory_order_relaxed);
+  return released;
 }
 
 void AllocatorBase::CheckBlock(const FolioBlock& block) {
@@ -74,11 +135,20 @@ void AllocatorBase::CheckBlock(const FolioBlock& block) {
 absl::Status AllocatorBase::AllocateBlock(const FolioRequest& request, FolioBlock& block) {
   CheckBlock(block);
   if (absl::Status status = AllocateBulk(request, 0, block.slots); !status.ok()) return status;
-  const bool contiguous =
-      block.slots.size() == 1 || (contiguous_by_luck_ && AreNeighbours(block.slots));
+  BlockForm form = BlockForm::kPageArray;
+  if (block.slots.size() == 1) {
+    form = BlockForm::kOnePage;
+  } else if (contiguous_by_luck_ && AreNeighbours(block.slots)) {
+    form = BlockForm::kLucky;
+  }
   block.order = 0;
-  block.direct = contiguous ? Address(block.slots[0]) : nullptr;
-  CountBlock(contiguous);
+  if (form == BlockForm::kPageArray) {
+    block.direct = MapBlock(block.slots);
+    if (block.direct != nullptr) form = BlockForm::kMapped;
+  } else {
+    block.direct = Address(block.slots[0]);
+  }
+  CountBlock(form);
   return absl::OkStatus();
 }
 
@@ -93,6 +163,11 @@ AllocatorStats AllocatorBase::stats() const {
   stats.page_bytes = page_bytes_;
   stats.failed_allocations = failed_allocations_.load(std::memory_order_relaxed);
   stats.contract_breaches = owners_.breaches();
+  stats.no_fail_refused = no_fail_refused_.load(std::memory_order_relaxed);
+  stats.no_fail_reclaims = no_fail_reclaims_.load(std::memory_order_relaxed);
+  stats.no_fail_waits = no_fail_waits_.load(std::memory_order_relaxed);
+  stats.no_fail_reserves = no_fail_reserves_.load(std::memory_order_relaxed);
+  stats.no_fail_failures = no_fail_failures_.load(std::memory_order_relaxed);
   AddStats(stats);
   return stats;
 }

@@ -4,33 +4,44 @@
 #ifndef EBCACHE_LIB_MM_ALLOCATOR_BASE_H_
 #define EBCACHE_LIB_MM_ALLOCATOR_BASE_H_
 
+#include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
 
-#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
 #include "ebcache/page_allocator.h"
+#include "ebcache/sync.h"
+#include "lib/mm/free_events.h"
 #include "lib/mm/owner_table.h"
 
 namespace ebcache {
+
+class FrameDepot;
+
+// How a block came to have an address, or did not.
+enum class BlockForm { kPageArray, kOnePage, kLucky, kLargeFolio, kMapped };
 
 class AllocatorBase : public PageAllocator {
  public:
   size_t page_bytes() const final { return page_bytes_; }
 
   OwnerId RegisterOwner(FolioOwner* owner) override { return owners_.Register(owner); }
+  void QuiesceOwner(OwnerId owner) override { owners_.Quiesce(owner); }
   void UnregisterOwner(OwnerId owner) final;
 
-  // Order-0 pages; one address if there is only one page, or if they are neighbours by luck.
+  // Order-0 pages; one address if there is only one page, or they are neighbours by luck, or
+  // MapBlock finds one.
   absl::Status AllocateBlock(const FolioRequest& request, FolioBlock& block) override;
   void FreeBlock(FolioBlock& block) override;
 
   AllocatorStats stats() const final;
 
  protected:
-  // CHECKs that `page_bytes` is one of 4096, 16384 and 65536.
-  AllocatorBase(size_t page_bytes, bool contiguous_by_luck);
+  // CHECKs that `page_bytes` is one of 4096, 16384 and 65536. `no_fail_wait_ms`: how long a kNoFail
+  // request waits in which nobody frees anything.
+  AllocatorBase(size_t page_bytes, bool contiguous_by_luck, uint32_t no_fail_wait_ms);
 
   // Whether a request may be served at all: InvalidArgument when the order is above `max_order`,
   // kNoFail is asked for above order 1, or the migrability contract is broken.
@@ -42,7 +53,26 @@ class AllocatorBase : public PageAllocator {
   // For AllocateBlock: REQUIRES a power of two of slots, all empty.
   static void CheckBlock(const FolioBlock& block);
 
-  virtual void CountBlock(bool contiguous) = 0;
+  // The rest of an AllocateBulk whose first attempt ended in `status`. Nothing, unless that is want
+  // of memory and the request is kNoFail: then owners are asked, others waited for, and at last
+  // `attempt` is called with use_reserve. REQUIRES: no lock is held.
+  using Attempt = absl::FunctionRef<absl::Status(bool use_reserve)>;
+  absl::Status Insist(const FolioRequest& request, absl::Status status, Attempt attempt);
+
+  // To be called after frees, if anybody waits for them; by then what was freed must be within
+  // reach of all threads.
+  bool anyone_waits() const { return free_events_.anyone_waits(); }
+  void NotifyFreed() { free_events_.Notify(); }
+
+  OwnerTable& owners() { return owners_; }
+  // ReleaseSome for the folios of a depot.
+  bool ReleaseSomeOf(const FrameDepot& depot);
+
+  // Asks owners to release folios. Whether any did. REQUIRES: no lock is held.
+  virtual bool ReleaseSome() = 0;
+  // An address for scattered pages; null where there is none to be had.
+  virtual std::byte* MapBlock(absl::Span<const Folio> pages) { return (void)pages, nullptr; }
+  virtual void CountBlock(BlockForm form) = 0;
   virtual bool AnyOwnedBy(OwnerId owner) = 0;
   // Adds everything but what the base counts itself.
   virtual void AddStats(AllocatorStats& stats) const = 0;
@@ -50,9 +80,17 @@ class AllocatorBase : public PageAllocator {
  private:
   const size_t page_bytes_;
   const bool contiguous_by_luck_;
+  const std::chrono::milliseconds no_fail_wait_;
   OwnerTable owners_;
-  // Relaxed: a statistic.
-  std::atomic<uint64_t> failed_allocations_{0};
+  FreeEvents free_events_;
+  sync::Atomic<uint32_t> release_next_{0};  // the frame to ask about next; relaxed: a hint
+  // Relaxed: statistics.
+  sync::Atomic<uint64_t> failed_allocations_{0};
+  sync::Atomic<uint64_t> no_fail_refused_{0};
+  sync::Atomic<uint64_t> no_fail_reclaims_{0};
+  sync::Atomic<uint64_t> no_fail_waits_{0};
+  sync::Atomic<uint64_t> no_fail_reserves_{0};
+  sync::Atomic<uint64_t> no_fail_failures_{0};
 };
 
 }  // namespace ebcache

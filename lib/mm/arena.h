@@ -16,6 +16,7 @@
 #include <cstdint>
 
 #include "ebcache/allocators.h"
+#include "ebcache/sync.h"
 #include "lib/mm/frame_depot.h"
 #include "lib/mm/page_frame.h"
 
@@ -25,14 +26,19 @@ class Arena final : public FrameSource {
  public:
   static constexpr size_t kStepBytes = size_t{2} << 20;
 
-  // REQUIRES: `bytes` a multiple of kStepBytes, and below 2^32 - 1 pages.
-  Arena(OsCalls* os, size_t bytes, size_t page_bytes);
+  // REQUIRES: `bytes` a multiple of kStepBytes, and below 2^32 - 1 pages. `shared`: with memory
+  // behind it that can be mapped elsewhere too, where the OS has such.
+  Arena(OsCalls* os, size_t bytes, size_t page_bytes, bool shared = false);
   ~Arena() override;
 
   uint32_t frames() const { return static_cast<uint32_t>(bytes_ / page_bytes_); }
 
   // Address of frame 0; null before the first Prepare succeeded.
   std::byte* base() const { return base_.load(std::memory_order_relaxed); }
+
+  // The memory behind a shared arena, OsCalls::kNoMemory if there is none, or not yet. For those
+  // who have got a frame.
+  int memory() const { return memory_; }
 
   // Whether there is an entry in the table for `pfn`.
   bool Contains(uint32_t pfn) const {
@@ -50,17 +56,21 @@ class Arena final : public FrameSource {
 
  private:
   absl::Status Reserve();
+  std::byte* MapPages();
+  bool PurgeBytes(size_t offset, size_t bytes);
 
   OsCalls* const os_;
   const size_t bytes_;
   const size_t page_bytes_;
   const size_t table_bytes_;
+  const bool shared_;
+  int memory_ = OsCalls::kNoMemory;  // written once, as base_
   size_t prepared_bytes_ = 0;
   size_t used_bytes_ = 0;  // the most that was ever prepared
   // Written once, under the depot's lock, before any frame is given out. Relaxed: who has a frame
   // has got it through that lock, or from somebody who did.
-  std::atomic<std::byte*> base_{nullptr};
-  std::atomic<PageFrame*> table_{nullptr};
+  sync::Atomic<std::byte*> base_{nullptr};
+  sync::Atomic<PageFrame*> table_{nullptr};
 };
 
 }  // namespace ebcache

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "ebcache/check.h"
+#include "ebcache/sync.h"
 
 namespace ebcache {
 
@@ -12,7 +13,7 @@ Buddy::Buddy(RegionFrames* frames, const RegionGeometry& geometry, const Options
       geometry_(geometry),
       options_(options),
       areas_((options.zone_per_superpageblock ? geometry.superpageblocks() : 1) * kMobilities),
-      mobilities_(std::make_unique<std::atomic<Mobility>[]>(geometry.pageblocks())) {
+      mobilities_(std::make_unique<sync::Atomic<Mobility>[]>(geometry.pageblocks())) {
   EBCACHE_CHECK(options.max_order >= geometry.pageblock_order &&
                     options.max_order <= geometry.superpageblock_order &&
                     options.max_order < FreeArea::kOrders,

@@ -26,6 +26,7 @@
 #include <memory>
 #include <vector>
 
+#include "ebcache/sync.h"
 #include "lib/mm/region_frames.h"
 #include "lib/mm/region_geometry.h"
 
@@ -112,7 +113,7 @@ class Buddy {
   const RegionGeometry geometry_;
   const Options options_;
   std::vector<FreeArea> areas_;
-  const std::unique_ptr<std::atomic<Mobility>[]> mobilities_;  // by page block
+  const std::unique_ptr<sync::Atomic<Mobility>[]> mobilities_;  // by page block
 };
 
 }  // namespace ebcache

@@ -78,6 +78,10 @@ size_t MovableRegion::Impl::AskOwner(absl::Span<Move> moves) const {
   return together.size();
 }
 
+void MovableRegion::Impl::AskOwners(absl::Span<Move> moves) const {
+  while (!moves.empty()) moves.remove_prefix(AskOwner(moves));
+}
+
 void MovableRegion::Impl::FinishLocked(const Move& move, Evacuation& evacuation) {
   const int order = move.state.order;
   const Mobility user = UserOf(move.state);
@@ -129,7 +133,7 @@ MovableRegion::Impl::Evacuation MovableRegion::Impl::Evacuate(uint32_t pageblock
     pfn = CollectLocked(pfn, end, effort, may_release, batch);
     if (batch.empty()) continue;
     lock.unlock();
-    for (auto rest = absl::MakeSpan(batch); !rest.empty();) rest.remove_prefix(AskOwner(rest));
+    AskOwners(absl::MakeSpan(batch));
     lock.lock();
     for (const Move& move : batch) FinishLocked(move, evacuation);
     batch.clear();

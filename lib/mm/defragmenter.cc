@@ -7,6 +7,7 @@
 
 #include <chrono>
 
+#include "ebcache/sync.h"
 #include "lib/mm/movable_region_impl.h"
 
 namespace ebcache {
@@ -206,11 +207,11 @@ void MovableRegion::Impl::StartDefragmenter() {
   std::lock_guard lock(thread_mutex_);
   if (thread_.joinable()) return;
   stop_thread_ = false;
-  thread_ = std::thread([this] { RunDefragmenter(); });
+  thread_ = sync::Thread([this] { RunDefragmenter(); });
 }
 
 void MovableRegion::Impl::StopDefragmenter() {
-  std::thread stopped;
+  sync::Thread stopped;
   {
     std::lock_guard lock(thread_mutex_);
     stop_thread_ = true;

@@ -6,12 +6,14 @@
 #include <atomic>
 #include <utility>
 
+#include "ebcache/sync.h"
+
 namespace ebcache {
 namespace {
 
 uint64_t NextSerial() {
   // Relaxed: only has to give each depot another number. 0 is no depot.
-  static std::atomic<uint64_t> next{1};
+  static sync::Atomic<uint64_t> next{1};
   return next.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -23,21 +25,24 @@ uint32_t FittingListCapacity(uint32_t wanted, uint32_t max_frames) {
 }  // namespace
 
 FrameDepot::FrameDepot(std::unique_ptr<FrameSource> source, uint32_t max_frames,
-                       uint32_t list_capacity)
+                       uint32_t list_capacity, uint32_t reserve_frames)
     : serial_(NextSerial()),
       max_frames_(max_frames),
-      list_capacity_(FittingListCapacity(list_capacity, max_frames)),
+      list_capacity_(FittingListCapacity(list_capacity, max_frames - reserve_frames)),
+      reserve_frames_(reserve_frames),
       source_(std::move(source)) {}
 
-absl::Status FrameDepot::Refill(ThreadList& list, uint32_t wanted) {
+absl::Status FrameDepot::Refill(ThreadList& list, uint32_t wanted, bool use_reserve) {
   std::lock_guard lock(mutex_);
   const uint32_t missing = wanted - list.size_;
-  if (absl::Status status = MakeAvailableLocked(missing); !status.ok()) return status;
+  if (auto status = MakeAvailableLocked(missing, use_reserve); !status.ok()) return status;
 
   // A batch of used frames; of fresh ones no more than needed, so that they stay untouched.
   const uint32_t half = list.capacity_ / 2;
   const uint32_t batch = half > list.size_ ? std::min(half - list.size_, free_frames_) : 0;
-  const uint32_t count = std::max(missing, batch);
+  const uint32_t left = free_frames_ + (max_frames_ - fresh_);
+  const uint32_t beyond_reserve = left > reserve_frames_ ? left - reserve_frames_ : 0;
+  const uint32_t count = std::max(missing, std::min(batch, beyond_reserve));
   // Beneath what the thread has already, the first one popped uppermost: the order is kept.
   std::copy_backward(list.frames_.begin(), list.frames_.begin() + list.size_,
                      list.frames_.begin() + list.size_ + count);
@@ -47,10 +52,10 @@ absl::Status FrameDepot::Refill(ThreadList& list, uint32_t wanted) {
 }
 
 absl::Status FrameDepot::Fill(ThreadList& list, uint64_t wanted, const FrameState& state,
-                              absl::Span<Folio> slots) {
+                              absl::Span<Folio> slots, bool use_reserve) {
   std::lock_guard lock(mutex_);
   DrainLocked(list, list.size_);
-  if (absl::Status status = MakeAvailableLocked(wanted); !status.ok()) return status;
+  if (auto status = MakeAvailableLocked(wanted, use_reserve); !status.ok()) return status;
   for (Folio& slot : slots) {
     if (!slot.empty()) continue;
     const uint32_t pfn = PopLocked();
@@ -63,6 +68,27 @@ absl::Status FrameDepot::Fill(ThreadList& list, uint64_t wanted, const FrameStat
 void FrameDepot::Drain(ThreadList& list) {
   std::lock_guard lock(mutex_);
   DrainLocked(list, list.capacity_ / 2);
+}
+
+void FrameDepot::DrainAll(ThreadList& list) {
+  std::lock_guard lock(mutex_);
+  DrainLocked(list, list.size_);
+  const uint64_t left = uint64_t{free_frames_} + (max_frames_ - fresh_);
+  reserve_in_use_.store(left < reserve_frames_, std::memory_order_relaxed);
+}
+
+uint32_t FrameDepot::FindReleasable(uint32_t from, std::vector<InUse>& found) const {
+  constexpr size_t kEnough = 32;
+  constexpr uint32_t kLooks = 4096;
+  std::lock_guard lock(mutex_);
+  const uint32_t end = std::min(fresh_, from + std::min(kLooks, fresh_));
+  uint32_t pfn = from;
+  for (; pfn < end && found.size() < kEnough; ++pfn) {
+    const FrameState state = source_->frame(pfn).Load();
+    const bool releasable = state.movable || state.reclaimable;
+    if (state.use == FrameUse::kAllocated && releasable) found.push_back({pfn, state});
+  }
+  return pfn < fresh_ ? pfn : 0;
 }
 
 void FrameDepot::Enlist(ThreadList& list) {
@@ -106,19 +132,25 @@ void FrameDepot::AddStats(AllocatorStats& stats, size_t frame_bytes) const {
   stats.freed_folios += sum.freed_folios.Load();
   stats.allocated_blocks += sum.allocated_blocks.Load();
   stats.contiguous_blocks += sum.contiguous_blocks.Load();
+  stats.lucky_blocks += sum.lucky_blocks.Load();
+  stats.large_blocks += sum.large_blocks.Load();
+  stats.mapped_blocks += sum.mapped_blocks.Load();
   stats.in_use_bytes += sum.allocated_bytes.Load() - sum.freed_bytes.Load();
   stats.from_os_bytes += ResidentBytesLocked(frame_bytes);
 }
 
 // Enough frames in the stack or prepared behind `fresh_`, or an error.
-absl::Status FrameDepot::MakeAvailableLocked(uint64_t count) {
+absl::Status FrameDepot::MakeAvailableLocked(uint64_t count, bool use_reserve) {
+  const uint64_t left = uint64_t{free_frames_} + (max_frames_ - fresh_);
+  const uint64_t kept_back = use_reserve ? 0 : std::min<uint64_t>(reserve_frames_, left);
+  if (count > left - kept_back) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "no memory: ", count, " page frames wanted, ", left - kept_back, " free or never used of ",
+        max_frames_ - reserve_frames_, kept_back != 0 ? "" : ", the reserve included"));
+  }
+  if (left - count < reserve_frames_) reserve_in_use_.store(true, std::memory_order_relaxed);
   if (count <= free_frames_) return absl::OkStatus();
   const uint64_t from_fresh = count - free_frames_;
-  if (from_fresh > max_frames_ - fresh_) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("no memory: ", count, " page frames wanted, ", free_frames_, " free and ",
-                     max_frames_ - fresh_, " never used of ", max_frames_));
-  }
   return source_->Prepare(fresh_ + static_cast<uint32_t>(from_fresh));
 }
 

@@ -18,10 +18,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "ebcache/page_allocator.h"
+#include "ebcache/sync.h"
 #include "lib/mm/page_frame.h"
 #include "lib/mm/thread_list.h"
 
@@ -55,7 +55,9 @@ class FrameDepot {
  public:
   // `max_frames`: the most that `source` can ever prepare. `list_capacity`: how many frames a
   // thread may keep at hand; cut down where that would be a large part of all there are.
-  FrameDepot(std::unique_ptr<FrameSource> source, uint32_t max_frames, uint32_t list_capacity);
+  // `reserve_frames`: how many of all frames only those get who may use the reserve.
+  FrameDepot(std::unique_ptr<FrameSource> source, uint32_t max_frames, uint32_t list_capacity,
+             uint32_t reserve_frames = 0);
 
   // Tells depots apart for ever.
   uint64_t serial() const { return serial_; }
@@ -63,15 +65,29 @@ class FrameDepot {
 
   // Puts frames into `list` until it has `wanted` at least, and more if there are.
   // REQUIRES: wanted <= list.capacity()
-  absl::Status Refill(ThreadList& list, uint32_t wanted);
+  absl::Status Refill(ThreadList& list, uint32_t wanted, bool use_reserve = false);
 
   // Fills the empty slots, `wanted` of them, with frames in `state`, past `list`, but with the
   // frames of `list` too if it takes them. For requests larger than a list. All or nothing.
   absl::Status Fill(ThreadList& list, uint64_t wanted, const FrameState& state,
-                    absl::Span<Folio> slots);
+                    absl::Span<Folio> slots, bool use_reserve = false);
 
   // Takes the older half of a full list.
   void Drain(ThreadList& list);
+  // Takes all of a list, because others need it.
+  void DrainAll(ThreadList& list);
+  // Whether some of the reserve is out. What is freed then belongs here, not into lists. Relaxed: a
+  // hint.
+  bool reserve_in_use() const { return reserve_in_use_.load(std::memory_order_relaxed); }
+
+  // Folios in use whose owners could be asked to release them, as they were a moment ago: fills
+  // `found` from frame `from` on, and returns the frame to go on from, or 0 at the end of all.
+  // Looks at a bounded number of frames.
+  struct InUse {
+    uint32_t pfn;
+    FrameState state;
+  };
+  uint32_t FindReleasable(uint32_t from, std::vector<InUse>& found) const;
 
   // A list joins, and leaves for ever with its frames and counts taken over.
   void Enlist(ThreadList& list);
@@ -91,7 +107,7 @@ class FrameDepot {
   static constexpr uint32_t kEnd = ~uint32_t{0};  // of the free stack
 
   // REQUIRES for all of these: the caller holds mutex_.
-  absl::Status MakeAvailableLocked(uint64_t count);
+  absl::Status MakeAvailableLocked(uint64_t count, bool use_reserve);
   uint32_t PopLocked();
   void PushLocked(uint32_t pfn);
   void DrainLocked(ThreadList& list, uint32_t count);
@@ -103,9 +119,11 @@ class FrameDepot {
   const uint64_t serial_;
   const uint32_t max_frames_;
   const uint32_t list_capacity_;
+  const uint32_t reserve_frames_;
   const std::unique_ptr<FrameSource> source_;
 
-  mutable std::mutex mutex_;  // guards all below, and the frames that are kFree
+  sync::Atomic<bool> reserve_in_use_{false};
+  mutable sync::Mutex mutex_;  // guards all below, and the frames that are kFree
   uint32_t free_top_ = kEnd;
   uint32_t free_frames_ = 0;    // in the stack
   uint32_t purged_frames_ = 0;  // of these, without memory

@@ -7,12 +7,14 @@
 #include <absl/types/span.h>
 #include <mimalloc.h>
 
+#include <algorithm>
 #include <bit>
 #include <memory>
 #include <utility>
 
 #include "ebcache/allocators.h"
 #include "ebcache/check.h"
+#include "ebcache/sync.h"
 #include "lib/mm/allocator_base.h"
 #include "lib/mm/frame_depot.h"
 #include "lib/mm/heap_frames.h"
@@ -63,7 +65,8 @@ void HeapFree(void* address) {
 class Heap final : public AllocatorBase {
  public:
   explicit Heap(const HeapOptions& options)
-      : AllocatorBase(options.page_bytes, /*contiguous_by_luck=*/true),
+      : AllocatorBase(options.page_bytes, /*contiguous_by_luck=*/true, options.no_fail_wait_ms),
+        max_bytes_(options.max_bytes),
         frames_(new HeapFrames),
         depot_(std::make_shared<FrameDepot>(std::unique_ptr<FrameSource>(frames_),
                                             HeapFrames::kMaxFrames, ThreadList::kMaxCapacity)) {}
@@ -75,24 +78,8 @@ class Heap final : public AllocatorBase {
     if (absl::Status status = CheckRequest(request, order, kMaxFolioOrder); !status.ok()) {
       return status;
     }
-    ThreadListLease list(depot_);
-    absl::InlinedVector<Folio, 16> folios;  // for the empty slots, in order
-    for (Folio slot : slots) {
-      if (!slot.empty()) continue;
-      absl::StatusOr<Folio> folio = AllocateFolio(*list, request, order);
-      if (!folio.ok()) {
-        FreeFolios(*list, order, absl::MakeSpan(folios));
-        return Failed(request, folio.status());
-      }
-      folios.push_back(*folio);
-    }
-    auto next = folios.begin();
-    for (Folio& slot : slots) {
-      if (slot.empty()) slot = *next++;
-    }
-    list->counters.allocated_folios.Add(folios.size());
-    list->counters.allocated_bytes.Add(folios.size() * (page_bytes() << order));
-    return absl::OkStatus();
+    return Insist(request, Take(request, order, slots, /*use_reserve=*/false),
+                  [&](bool use_reserve) { return Take(request, order, slots, use_reserve); });
   }
 
   void FreeBulk(int order, absl::Span<Folio> slots) override {
@@ -100,6 +87,10 @@ class Heap final : public AllocatorBase {
     const uint64_t freed = FreeFolios(*list, order, slots);
     list->counters.freed_folios.Add(freed);
     list->counters.freed_bytes.Add(freed * (page_bytes() << order));
+    GiveBytesBack(freed * (page_bytes() << order));
+    if (anyone_waits()) [[unlikely]] {
+      NotifyFreed();
+    }
   }
 
   absl::Status AllocateBlock(const FolioRequest& request, FolioBlock& block) override {
@@ -109,7 +100,7 @@ class Heap final : public AllocatorBase {
     if (!status.ok()) return status;
     block.order = order;
     block.direct = Address(block.slots[0]);
-    CountBlock(true);
+    CountBlock(order == 0 ? BlockForm::kOnePage : BlockForm::kLargeFolio);
     return absl::OkStatus();
   }
 
@@ -128,11 +119,12 @@ class Heap final : public AllocatorBase {
   }
 
  protected:
-  void CountBlock(bool contiguous) override {
+  void CountBlock(BlockForm form) override {
     ThreadListLease list(depot_);
-    list->counters.allocated_blocks.Add(1);
-    if (contiguous) list->counters.contiguous_blocks.Add(1);
+    list->counters.AddBlock(form);
   }
+
+  bool ReleaseSome() override { return ReleaseSomeOf(*depot_); }
 
   bool AnyOwnedBy(OwnerId owner) override { return depot_->AnyOwnedBy(owner); }
 
@@ -153,6 +145,50 @@ class Heap final : public AllocatorBase {
     HeapFrame* const entry = frames_->Find(folio.pfn());
     EBCACHE_CHECK(entry != nullptr, "folio was not handed out by this allocator");
     return *entry;
+  }
+
+  // Whether `bytes` more may be handed out; then they count as such.
+  bool TakeBytes(uint64_t bytes, bool use_reserve) {
+    if (max_bytes_ == 0) return true;
+    const uint64_t most = max_bytes_ + (use_reserve ? kNoFailReserveBytes : 0);
+    uint64_t used = used_bytes_.load(std::memory_order_relaxed);
+    do {
+      if (bytes > most || used > most - bytes) return false;
+    } while (!used_bytes_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
+    return true;
+  }
+  void GiveBytesBack(uint64_t bytes) {
+    if (max_bytes_ != 0) used_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  }
+
+  absl::Status Take(const FolioRequest& request, int order, absl::Span<Folio> slots,
+                    bool use_reserve) {
+    const uint64_t folio_bytes = page_bytes() << order;
+    const auto wanted = static_cast<uint64_t>(
+        std::count_if(slots.begin(), slots.end(), [](Folio slot) { return slot.empty(); }));
+    if (!TakeBytes(wanted * folio_bytes, use_reserve)) {
+      return absl::ResourceExhaustedError(absl::StrCat("no memory: ", wanted * folio_bytes,
+                                                       " bytes wanted within a limit of ",
+                                                       max_bytes_, " bytes"));
+    }
+    ThreadListLease list(depot_);
+    absl::InlinedVector<Folio, 16> folios;  // for the empty slots, in order
+    while (folios.size() < wanted) {
+      absl::StatusOr<Folio> folio = AllocateFolio(*list, request, order);
+      if (!folio.ok()) {
+        FreeFolios(*list, order, absl::MakeSpan(folios));
+        GiveBytesBack(wanted * folio_bytes);
+        return folio.status();
+      }
+      folios.push_back(*folio);
+    }
+    auto next = folios.begin();
+    for (Folio& slot : slots) {
+      if (slot.empty()) slot = *next++;
+    }
+    list->counters.allocated_folios.Add(wanted);
+    list->counters.allocated_bytes.Add(wanted * folio_bytes);
+    return absl::OkStatus();
   }
 
   absl::StatusOr<Folio> AllocateFolio(ThreadList& list, const FolioRequest& request, int order) {
@@ -186,6 +222,9 @@ class Heap final : public AllocatorBase {
     return freed;
   }
 
+  const uint64_t max_bytes_;
+  // Only where there is a limit. Relaxed: nothing but the limit depends on it.
+  sync::Atomic<uint64_t> used_bytes_{0};
   HeapFrames* const frames_;  // owned by the depot
   // Shared with nobody for long: a thread that ends just now may be returning its list.
   const std::shared_ptr<FrameDepot> depot_;

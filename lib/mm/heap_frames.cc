@@ -3,6 +3,8 @@
 #include <bit>
 #include <new>
 
+#include "ebcache/sync.h"
+
 namespace ebcache {
 namespace {
 
@@ -19,7 +21,7 @@ static_assert(ChunkOf(HeapFrames::kMaxFrames - 1) == HeapFrames::kChunks - 1);
 }  // namespace
 
 HeapFrames::~HeapFrames() {
-  for (std::atomic<HeapFrame*>& chunk : chunks_) delete[] chunk.load(std::memory_order_relaxed);
+  for (sync::Atomic<HeapFrame*>& chunk : chunks_) delete[] chunk.load(std::memory_order_relaxed);
 }
 
 HeapFrame* HeapFrames::Find(uint32_t pfn) const {

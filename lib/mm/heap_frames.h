@@ -10,10 +10,10 @@
 #include <absl/status/status.h>
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
+#include "ebcache/sync.h"
 #include "lib/mm/frame_depot.h"
 #include "lib/mm/page_frame.h"
 
@@ -47,7 +47,7 @@ class HeapFrames final : public FrameSource {
  private:
   // Release when a chunk goes in, acquire at lookup: the finder reads its entries. Only the holder
   // of the depot's lock writes.
-  std::array<std::atomic<HeapFrame*>, kChunks> chunks_{};
+  std::array<sync::Atomic<HeapFrame*>, kChunks> chunks_{};
 };
 
 }  // namespace ebcache

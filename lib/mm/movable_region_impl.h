@@ -13,14 +13,12 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
 #include <string>
-#include <thread>
+#include <vector>
 
 #include "ebcache/movable_region.h"
+#include "ebcache/sync.h"
 #include "lib/mm/allocator_base.h"
 #include "lib/mm/page_lists.h"
 #include "lib/mm/region_frames.h"
@@ -64,7 +62,8 @@ class MovableRegion::Impl final : public AllocatorBase {
   std::string PageTypeInfoJson() const;
 
  protected:
-  void CountBlock(bool contiguous) override;
+  void CountBlock(BlockForm form) override;
+  bool ReleaseSome() override;
   bool AnyOwnedBy(OwnerId owner) override;
   void AddStats(AllocatorStats& stats) const override;
 
@@ -103,6 +102,9 @@ class MovableRegion::Impl final : public AllocatorBase {
                          Effort effort);
   absl::Status RefillLocked(PageList& list, Mobility user, uint32_t wanted, Effort effort);
   absl::Status NoMemoryLocked(int order) const;
+  // What kNoFail holds back: pairs of pages.
+  void FillReserve();
+  bool SpendReserve(uint64_t frames);
   void FreeSmall(absl::Span<Folio> slots);
   void FreeLarge(int order, absl::Span<Folio> slots);
   // Gives the frames that page lists keep back to the free lists: all, or those in isolated blocks.
@@ -132,6 +134,7 @@ class MovableRegion::Impl final : public AllocatorBase {
   uint32_t CollectLocked(uint32_t pfn, uint32_t end, Effort effort, bool may_release, Batch& batch);
   void ExpectCopy(const Move& move) const;
   size_t AskOwner(absl::Span<Move> moves) const;
+  void AskOwners(absl::Span<Move> moves) const;
   void FinishLocked(const Move& move, Evacuation& evacuation);
 
   // ---- contiguous.cc ----
@@ -165,8 +168,8 @@ class MovableRegion::Impl final : public AllocatorBase {
   const RegionGeometry geometry_;
   const int max_folio_order_;
 
-  mutable std::mutex mutex_;  // guards all below down to the page lists
-  RegionFrames frames_;       // what may be done without the lock, it says itself
+  mutable sync::Mutex mutex_;  // guards all below down to the page lists
+  RegionFrames frames_;        // what may be done without the lock, it says itself
   RegionState state_;
   Steering steering_;
   // Calls of owners: who may be called, and how many calls are under way.
@@ -177,19 +180,21 @@ class MovableRegion::Impl final : public AllocatorBase {
     uint32_t under_way = 0;
   };
   std::array<OwnerCalls, 256> owner_calls_;
-  std::condition_variable calls_ended_;
-  MovableRegionReport counters_;  // the sums in it
-  uint32_t defrag_next_ = 0;      // the superpageblock to look at next
-  uint32_t return_next_ = 0;      // and that to give back to the OS next
-  std::vector<bool> refused_;     // page blocks that did not empty when a range was wanted
+  sync::ConditionVariable calls_ended_;
+  MovableRegionReport counters_;   // the sums in it
+  uint32_t defrag_next_ = 0;       // the superpageblock to look at next
+  uint32_t return_next_ = 0;       // and that to give back to the OS next
+  uint32_t release_next_ = 0;      // the frame whose owner kNoFail asks next
+  std::vector<uint32_t> reserve_;  // first frames of the pairs held back, for kNoFail alone
+  std::vector<bool> refused_;      // page blocks that did not empty when a range was wanted
   Backoff room_in_tainted_;
   Backoff room_for_order_;
 
   mutable PageLists lists_;
 
-  std::mutex thread_mutex_;  // guards the background thread, not taken with any other lock
-  std::thread thread_;
-  std::condition_variable thread_wakes_;
+  sync::Mutex thread_mutex_;  // guards the background thread, not taken with any other lock
+  sync::Thread thread_;
+  sync::ConditionVariable thread_wakes_;
   bool stop_thread_ = false;
 };
 

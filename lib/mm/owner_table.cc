@@ -13,6 +13,7 @@ OwnerId OwnerTable::Register(FolioOwner* owner) {
   for (size_t id = kNoOwner + 1; id < owners_.size(); ++id) {
     // Relaxed: only the holder of the mutex writes.
     if (owners_[id].load(std::memory_order_relaxed) != nullptr) continue;
+    calls_[id] = {};
     owners_[id].store(owner, std::memory_order_release);
     return static_cast<OwnerId>(id);
   }
@@ -21,8 +22,32 @@ OwnerId OwnerTable::Register(FolioOwner* owner) {
 
 void OwnerTable::Unregister(OwnerId id) {
   EBCACHE_CHECK(Find(id) != nullptr, "unregistering nobody");
+  Quiesce(id);
   std::lock_guard lock(mutex_);
   owners_[id].store(nullptr, std::memory_order_release);
+}
+
+FolioOwner* OwnerTable::BeginCall(OwnerId id) {
+  if (id == kNoOwner) return nullptr;
+  std::lock_guard lock(mutex_);
+  FolioOwner* const owner = owners_[id].load(std::memory_order_relaxed);
+  if (owner == nullptr || calls_[id].refused) return nullptr;
+  ++calls_[id].under_way;
+  return owner;
+}
+
+void OwnerTable::EndCall(OwnerId id) {
+  {
+    std::lock_guard lock(mutex_);
+    --calls_[id].under_way;
+  }
+  calls_ended_.notify_all();
+}
+
+void OwnerTable::Quiesce(OwnerId id) {
+  std::unique_lock lock(mutex_);
+  calls_[id].refused = true;
+  calls_ended_.wait(lock, [&] { return calls_[id].under_way == 0; });
 }
 
 FolioOwner* OwnerTable::Find(OwnerId id) const {

@@ -13,11 +13,10 @@
 #include <absl/status/status.h>
 
 #include <array>
-#include <atomic>
 #include <cstdint>
-#include <mutex>
 
 #include "ebcache/page_allocator.h"
+#include "ebcache/sync.h"
 
 namespace ebcache {
 
@@ -31,17 +30,31 @@ class OwnerTable {
   // Null for kNoOwner. REQUIRES: registered or kNoOwner.
   FolioOwner* Find(OwnerId id) const;
 
+  // Between the two, `id` can neither be quiesced nor leave, and may be called. Null: it is not to
+  // be called any more, and there is no call to end.
+  FolioOwner* BeginCall(OwnerId id);
+  void EndCall(OwnerId id);
+  // Refuses further calls, and returns when none is under way.
+  void Quiesce(OwnerId id);
+
   // InvalidArgument, naming the owner, when `request` breaks the contract.
   absl::Status CheckContract(const FolioRequest& request);
 
   uint64_t breaches() const { return breaches_.load(std::memory_order_relaxed); }
 
  private:
-  std::mutex mutex_;  // one registration at a time
+  struct Calls {
+    bool refused = false;
+    uint32_t under_way = 0;
+  };
+
+  sync::Mutex mutex_;  // one registration at a time; guards calls_
+  std::array<Calls, 256> calls_;
+  sync::ConditionVariable calls_ended_;
   // Release when an owner goes in, acquire when it is looked up: the finder calls the owner.
-  std::array<std::atomic<FolioOwner*>, 256> owners_{};
+  std::array<sync::Atomic<FolioOwner*>, 256> owners_{};
   // Relaxed: a statistic.
-  std::atomic<uint64_t> breaches_{0};
+  sync::Atomic<uint64_t> breaches_{0};
 };
 
 }  // namespace ebcache

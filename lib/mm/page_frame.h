@@ -30,6 +30,7 @@
 
 #include "ebcache/check.h"
 #include "ebcache/page_allocator.h"
+#include "ebcache/sync.h"
 
 namespace ebcache {
 
@@ -113,7 +114,10 @@ class PageFrame {
   FrameState Free(int order) {
     constexpr uint64_t kListedWord = FrameState{.use = FrameUse::kListed}.Pack();
     const FrameState was =
-        FrameState::Unpack(word_.exchange(kListedWord, std::memory_order_acq_rel));
+        FrameState::Unpack(sync::Planted("free-in-two-steps")
+                               ? Load().Pack()
+                               : word_.exchange(kListedWord, std::memory_order_acq_rel));
+    if (sync::Planted("free-in-two-steps")) word_.store(kListedWord);
     EBCACHE_CHECK(was.use == FrameUse::kAllocated,
                   "folio freed twice, or never handed out by this allocator");
     EBCACHE_CHECK(was.order == order, "folio freed with another order than it was allocated with");
@@ -136,7 +140,8 @@ class PageFrame {
     std::optional<FrameState> begun;
     Change([&begun](FrameState& state) {
       begun.reset();
-      if (state.use != FrameUse::kAllocated || !state.movable || state.moving) return false;
+      if (state.use != FrameUse::kAllocated || !state.movable) return false;
+      if (state.moving && !sync::Planted("two-movers")) return false;
       state.moving = true;
       begun = state;
       return true;
@@ -168,7 +173,7 @@ class PageFrame {
     }
   }
 
-  std::atomic<uint64_t> word_{0};
+  sync::Atomic<uint64_t> word_{0};
 };
 static_assert(sizeof(PageFrame) == 8);
 

@@ -2,11 +2,13 @@
 
 #include <atomic>
 
+#include "ebcache/sync.h"
+
 namespace ebcache {
 
 uint32_t PageLists::ThreadNumber() {
   // Relaxed: only has to give each thread another number.
-  static std::atomic<uint32_t> next{0};
+  static sync::Atomic<uint32_t> next{0};
   constinit thread_local uint32_t number = ~uint32_t{0};
   if (number == ~uint32_t{0}) number = next.fetch_add(1, std::memory_order_relaxed);
   return number;

@@ -13,8 +13,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <mutex>
 
+#include "ebcache/sync.h"
 #include "lib/mm/region_geometry.h"
 
 namespace ebcache {
@@ -56,7 +56,7 @@ class PageList {
 };
 
 struct alignas(64) PageListSet {
-  std::mutex mutex;  // guards all below
+  sync::Mutex mutex;  // guards all below
   std::array<PageList, kRequestMobilities> lists;
   // Counts since the start, of the threads that use this set.
   uint64_t allocated_folios = 0;
@@ -65,6 +65,7 @@ struct alignas(64) PageListSet {
   uint64_t freed_frames = 0;
   uint64_t allocated_blocks = 0;
   uint64_t contiguous_blocks = 0;
+  uint64_t lucky_blocks = 0;
 
   PageList& list(Mobility mobility) { return lists[static_cast<size_t>(mobility)]; }
 };

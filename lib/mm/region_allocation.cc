@@ -50,7 +50,7 @@ Buddy::Options BuddyOptionsOf(const MovableRegionOptions& options) {
 }  // namespace
 
 MovableRegion::Impl::Impl(const MovableRegionOptions& options)
-    : AllocatorBase(options.page_bytes, /*contiguous_by_luck=*/true),
+    : AllocatorBase(options.page_bytes, /*contiguous_by_luck=*/true, options.no_fail_wait_ms),
       options_(options),
       geometry_(GeometryOf(options)),
       max_folio_order_(std::min(kMaxFolioOrder, BuddyOptionsOf(options).max_order)),
@@ -214,6 +214,7 @@ absl::Status MovableRegion::Impl::AllocateBulk(const FolioRequest& request, int 
   if (wanted == 0) return absl::OkStatus();
   if (absl::Status opened = Open(); !opened.ok()) return Failed(request, std::move(opened));
   absl::Status status = TryAllocate(request, order, wanted, slots, Effort::kWithoutTainting);
+  if (status.ok() && Has(request.flags, AllocFlags::kNoFail)) FillReserve();
   if (!absl::IsResourceExhausted(status)) return status;
 
   // What cannot move asks others to make room for it, before it taints another superpageblock.
@@ -224,7 +225,7 @@ absl::Status MovableRegion::Impl::AllocateBulk(const FolioRequest& request, int 
   if (absl::IsResourceExhausted(status)) {
     status = TryAllocate(request, order, wanted, slots, Effort::kAnything);
   }
-  if (absl::IsResourceExhausted(status)) {
+  if (absl::IsResourceExhausted(status) && (may_reclaim || order == 0)) {
     // What page lists keep at hand is out of everybody else's reach.
     DrainLists(/*isolated_only=*/false);
     status = TryAllocate(request, order, wanted, slots, Effort::kAnything);
@@ -232,7 +233,16 @@ absl::Status MovableRegion::Impl::AllocateBulk(const FolioRequest& request, int 
   if (absl::IsResourceExhausted(status) && may_reclaim && order > 0 && MakeRoomFor(order)) {
     status = TryAllocate(request, order, wanted, slots, Effort::kAnything);
   }
-  return status.ok() ? status : Failed(request, std::move(status));
+  if (Has(request.flags, AllocFlags::kNoFail) && status.ok()) FillReserve();
+  return Insist(request, std::move(status), [&](bool use_reserve) {
+    absl::Status again;
+    do {
+      DrainLists(/*isolated_only=*/false);
+      again = TryAllocate(request, order, wanted, slots, Effort::kAnything);
+      // Somebody else may be quicker to take what is put back.
+    } while (absl::IsResourceExhausted(again) && use_reserve && SpendReserve(wanted << order));
+    return again;
+  });
 }
 
 // ---- Freeing ------------------------------------------------------------------------------------
@@ -294,6 +304,10 @@ void MovableRegion::Impl::FreeBulk(int order, absl::Span<Folio> slots) {
   } else {
     FreeLarge(order, slots);
   }
+  // Who waits drains the lists of everybody.
+  if (anyone_waits()) [[unlikely]] {
+    NotifyFreed();
+  }
 }
 
 void MovableRegion::Impl::DrainLists(bool isolated_only) {
@@ -328,11 +342,12 @@ size_t MovableRegion::Impl::Trim() {
 
 // ---- Statistics ---------------------------------------------------------------------------------
 
-void MovableRegion::Impl::CountBlock(bool contiguous) {
+void MovableRegion::Impl::CountBlock(BlockForm form) {
   PageListSet& set = lists_.Mine();
   std::lock_guard lock(set.mutex);
   ++set.allocated_blocks;
-  if (contiguous) ++set.contiguous_blocks;
+  if (form != BlockForm::kPageArray) ++set.contiguous_blocks;
+  if (form == BlockForm::kLucky) ++set.lucky_blocks;
 }
 
 void MovableRegion::Impl::AddStats(AllocatorStats& stats) const {
@@ -344,6 +359,7 @@ void MovableRegion::Impl::AddStats(AllocatorStats& stats) const {
     stats.freed_folios += set.freed_folios;
     stats.allocated_blocks += set.allocated_blocks;
     stats.contiguous_blocks += set.contiguous_blocks;
+    stats.lucky_blocks += set.lucky_blocks;
     allocated_frames += set.allocated_frames;
     freed_frames += set.freed_frames;
   }

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "ebcache/allocators.h"
+#include "ebcache/sync.h"
 #include "lib/mm/page_frame.h"
 #include "lib/mm/region_geometry.h"
 
@@ -61,8 +62,8 @@ class RegionFrames {
   const size_t table_bytes_;
   // Written once, under the region's lock, before any frame is given out. Relaxed: who has a frame
   // has got it through that lock, or from somebody who did.
-  std::atomic<std::byte*> base_{nullptr};
-  std::atomic<PageFrame*> table_{nullptr};
+  sync::Atomic<std::byte*> base_{nullptr};
+  sync::Atomic<PageFrame*> table_{nullptr};
   std::vector<bool> backed_;
   uint32_t backed_pageblocks_ = 0;
 };

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "lib/mm/allocator_base.h"
 #include "lib/mm/frame_depot.h"
 
 namespace ebcache {
@@ -59,6 +60,17 @@ void FolioCounters::Add(const FolioCounters& other) {
   freed_bytes.Add(other.freed_bytes.Load());
   allocated_blocks.Add(other.allocated_blocks.Load());
   contiguous_blocks.Add(other.contiguous_blocks.Load());
+  lucky_blocks.Add(other.lucky_blocks.Load());
+  large_blocks.Add(other.large_blocks.Load());
+  mapped_blocks.Add(other.mapped_blocks.Load());
+}
+
+void FolioCounters::AddBlock(BlockForm form) {
+  allocated_blocks.Add(1);
+  if (form != BlockForm::kPageArray) contiguous_blocks.Add(1);
+  if (form == BlockForm::kLucky) lucky_blocks.Add(1);
+  if (form == BlockForm::kLargeFolio) large_blocks.Add(1);
+  if (form == BlockForm::kMapped) mapped_blocks.Add(1);
 }
 
 ThreadListLease::ThreadListLease(const std::shared_ptr<FrameDepot>& depot) {

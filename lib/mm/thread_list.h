@@ -14,9 +14,12 @@
 #include <cstdint>
 #include <memory>
 
+#include "ebcache/sync.h"
+
 namespace ebcache {
 
 class FrameDepot;
+enum class BlockForm;
 
 // A statistic that one thread writes and any thread may read. Relaxed, and no read-modify-write:
 // there is one writer, and nothing is ordered by it.
@@ -26,7 +29,7 @@ class ThreadCounter {
   uint64_t Load() const { return value_.load(std::memory_order_relaxed); }
 
  private:
-  std::atomic<uint64_t> value_{0};
+  sync::Atomic<uint64_t> value_{0};
 };
 
 // Since the start. What one thread allocates another may free: only sums over all threads mean
@@ -38,8 +41,12 @@ struct FolioCounters {
   ThreadCounter freed_bytes;
   ThreadCounter allocated_blocks;
   ThreadCounter contiguous_blocks;
+  ThreadCounter lucky_blocks;
+  ThreadCounter large_blocks;
+  ThreadCounter mapped_blocks;
 
   void Add(const FolioCounters& other);
+  void AddBlock(BlockForm form);
 };
 
 // A stack of frame numbers: last in, first out.

@@ -49,8 +49,12 @@ class FragmentationLabTest(unittest.TestCase):
             self.assertEqual(
                 set(run),
                 {"hint", "policy", "superpageblocks", "tainted", "holding_btree", "recoverable",
-                 "huge_1g_obtained", "pages_migrated", "buffers_released", "skipped", "seconds"},
+                 "huge_1g_obtained", "pages_migrated", "buffers_released", "skipped", "seconds",
+                 "lucky_share_made", "lucky_share_cached"},
             )
+            self.assertGreater(run["lucky_share_made"], 0.1)
+            self.assertLess(run["lucky_share_made"], 1)
+            self.assertLess(run["lucky_share_cached"], 1)
             self.assertEqual(run["superpageblocks"], 8)
         self.assertEqual(self.figures["assumptions"]["memory_gib"], 8)
         self.assertGreater(self.figures["peak_rss_bytes"], 0)

@@ -198,6 +198,33 @@ TEST_P(MigrateTest, MovesThePagesOfABlockTogether) {
   }
 }
 
+// "Contiguous by accident": the address of the whole block holds only while its pages stay.
+TEST_P(MigrateTest, TheAddressOfABlockInOnePieceIsForgottenAndFoundAgain) {
+  if (GetParam() >= kNode) GTEST_SKIP() << "blocks of one page are always in one piece";
+  ReadSome(1);
+  const auto move = [&](Folio source) {
+    Folio destination;
+    const uint32_t bits = allocator_->book().at(source.pfn());
+    EXPECT_TRUE(allocator_->AllocateBulk({}, 0, absl::MakeSpan(&destination, 1)).ok());
+    EXPECT_TRUE(cache_->MigrateFolio(destination, source, bits));
+    allocator_->SetPrivate(destination, bits);
+    allocator_->FreeBulk(0, absl::MakeSpan(&source, 1));
+    return destination;
+  };
+  const Folio source = cache_->Find(0)->folios()[1];
+  EXPECT_NE(cache_->Find(0)->contiguous(), nullptr);
+
+  const Folio away = move(source);
+  EXPECT_EQ(cache_->Find(0)->contiguous(), nullptr);
+  EXPECT_EQ(cache_->stats().contiguity_lost, 1u);
+  ExpectAllBytes(1);
+
+  EXPECT_EQ(move(away), source);  // the page that was freed last
+  EXPECT_NE(cache_->Find(0)->contiguous(), nullptr);
+  EXPECT_EQ(cache_->stats().contiguity_gained, 1u);
+  ExpectAllBytes(1);
+}
+
 TEST_P(MigrateTest, SkipsWhatIsNotIdleAndCountsWhy) {
   ReadSome(3);
   ExtentBufferRef in_use = cache_->Find(0);

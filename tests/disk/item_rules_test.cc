@@ -98,6 +98,14 @@ TEST(ItemRules, SoundItemsPass) {
   for (const std::vector<LeafItem>& leaf : leaves) EXPECT_EQ(Check(leaf), absl::OkStatus());
 }
 
+TEST(ItemRules, SevenKindsOfFile) {
+  for (uint32_t kind = 0; kind < 16; ++kind) {
+    const bool legal = kind == 1 || kind == 2 || (kind % 2 == 0 && kind >= 4 && kind <= 12);
+    EXPECT_EQ(Check({{{257, kInodeItemType, 0}, InodeItem(kind << 12 | 0755)}}).ok(), legal)
+        << kind;
+  }
+}
+
 TEST(ItemRules, HashesAreThoseOfDirectories) {
   // The entry that every root tree has for its default subvolume.
   EXPECT_EQ(HashOf("default"), 2378154706);

@@ -1,13 +1,14 @@
 """Fuzz targets: libFuzzer programs under --config=fuzz, tests that replay inputs otherwise."""
 
-def fuzz_target(name, deps, size = "small"):
+def fuzz_target(name, deps = [], real_deps = [], planted_deps = [], size = "small"):
     """A target from NAME_target.cc, its replay test, and the variant with a planted bug.
 
     NAME_fuzz is the program: libFuzzer's under --config=fuzz; else one that runs the files it is
     given. NAME_replay_test runs it on corpus/NAME and regressions/NAME. NAME_planted_fuzz has a bug
     in it, and NAME_planted_test holds it to dying of planted/NAME.
     """
-    for suffix, defines in (("", []), ("_planted", ["EBCACHE_PLANTED_BUG"])):
+    variants = (("", [], real_deps), ("_planted", ["EBCACHE_PLANTED_BUG"], planted_deps))
+    for suffix, defines, more_deps in variants:
         native.cc_binary(
             name = name + suffix + "_fuzz",
             testonly = True,
@@ -20,7 +21,7 @@ def fuzz_target(name, deps, size = "small"):
                 ":libfuzzer": ["-fsanitize=fuzzer"],
                 "//conditions:default": [],
             }),
-            deps = deps + [":fuzz_input"],
+            deps = deps + more_deps + [":fuzz_input"],
         )
     inputs = native.glob([
         "corpus/" + name + "/*",

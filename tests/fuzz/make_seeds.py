@@ -147,9 +147,10 @@ def main():
     write("image", "extreme", edit(1, 200, 4, kind=2) + edit(2, 96, 2, width=2, kind=2))
 
     for which in range(4):
-        program = b"".join(bytes([op % 8, op * 7 % 251]) for op in range(60))
-        write("allocator", f"mixed{which}", bytes([which]) + program)
-        write("cache", f"mixed{which}", bytes([which]) + program[::-1])
+        calls = b"".join(bytes([op % 8, op * 7 % 251]) for op in range(60))
+        write("allocator", f"mixed{which}", bytes([which]) + calls)
+        operations = b"".join(bytes([op * 5 % 29, op % 12, op * 7 % 251]) for op in range(60))
+        write("cache", f"mixed{which}", bytes([which]) + operations)
 
 
 if __name__ == "__main__":

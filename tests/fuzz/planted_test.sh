@@ -7,4 +7,4 @@ if "$1" "$3" 2>planted.log; then
   echo "the planted bug was not noticed" >&2
   exit 1
 fi
-grep -q "check failed\|Sanitizer" planted.log || { cat planted.log >&2; exit 1; }
+grep -q "check failed\|Sanitizer\|differ" planted.log || { cat planted.log >&2; exit 1; }

@@ -14,6 +14,7 @@ import unittest
 import dump_tree
 
 EXIT_GOOD, EXIT_DAMAGED, EXIT_FAILED = 0, 1, 2
+ALLOCATORS = ("heap", "order0", "high", "vmap", "movable")
 
 _SANITIZER = re.compile(r"Sanitizer|runtime error:")
 _ARGUMENTS = argparse.Namespace()

@@ -32,7 +32,7 @@ class MemoryTest(image_test.ImageTest):
         blocks = sum(sum(tree["levels"]) for tree in whole["trees"])
         self.assertGreater(blocks * NODE_BYTES, 100 * MIB)
         self.check_against_dump_tree(whole, devices)
-        for allocator in ("heap", "order0"):
+        for allocator in image_test.ALLOCATORS:
             with self.subTest(allocator=allocator):
                 report = self.tree_stats("--cache-mib=8", f"--allocator={allocator}", *devices)
                 self.assertEqual(self.counts(report), self.counts(whole))

@@ -83,7 +83,7 @@ class MkfsImagesTest(image_test.ImageTest):
         for node_bytes in (4096, 16384, 65536):
             devices = make_images.mkfs(self.devices(), node_bytes, rootdir=self.rootdir)
             expected = self.check(devices)
-            for allocator in ("heap", "order0"):
+            for allocator in image_test.ALLOCATORS:
                 for page_bytes in (4096, 16384, 65536):
                     with self.subTest(
                         node_bytes=node_bytes, allocator=allocator, page_bytes=page_bytes

@@ -15,7 +15,9 @@
 #include <vector>
 
 #include "ebcache/allocators.h"
+#include "ebcache/fault_injection.h"
 #include "ebcache/movable_region.h"
+#include "examples/scattered_pages.h"
 
 namespace ebcache {
 
@@ -29,13 +31,22 @@ struct AllocatorCase {
   bool may_fragment = false;
 
   std::shared_ptr<PageAllocator> Make() const {
-    if (std::string_view(name) == "heap") return HeapAllocator({.page_bytes = page_bytes});
-    if (std::string_view(name) == "movable-region") {
-      return MovableRegion::Create({.page_bytes = page_bytes,
-                                    .arena_bytes = pages * page_bytes,
-                                    .superpageblock_bytes = size_t{4} << 20});
+    const std::string_view kind = name;
+    if (kind == "heap") return HeapAllocator({.page_bytes = page_bytes});
+    if (kind == "movable-region") return MakeRegion();
+    if (kind == "high") return HighOrderAllocator({.pages = MakeRegion()});
+    if (kind == "vmap") {
+      return VmapAllocator({.page_bytes = page_bytes, .arena_bytes = pages * page_bytes});
     }
-    return Order0Allocator({.page_bytes = page_bytes, .arena_bytes = pages * page_bytes});
+    auto order0 = Order0Allocator({.page_bytes = page_bytes, .arena_bytes = pages * page_bytes});
+    if (kind == "order0") return order0;
+    return FaultInjectingAllocator(order0, FaultOptions{.probability = 0, .min_order = 0});
+  }
+
+  std::shared_ptr<MovableRegion> MakeRegion() const {
+    return MovableRegion::Create({.page_bytes = page_bytes,
+                                  .arena_bytes = pages * page_bytes,
+                                  .superpageblock_bytes = size_t{4} << 20});
   }
 };
 
@@ -43,15 +54,19 @@ inline std::vector<AllocatorCase> AllAllocatorCases() {
   std::vector<AllocatorCase> cases;
   for (size_t page_bytes : {4096, 16384, 65536}) {
     cases.push_back({.name = "heap", .page_bytes = page_bytes, .max_order = kMaxFolioOrder});
-    cases.push_back({.name = "order0",
-                     .page_bytes = page_bytes,
-                     .max_order = 0,
-                     .pages = (size_t{16} << 20) / page_bytes});
+    for (const char* name : {"order0", "vmap", "failing order0"}) {
+      cases.push_back({.name = name,
+                       .page_bytes = page_bytes,
+                       .max_order = 0,
+                       .pages = (size_t{16} << 20) / page_bytes});
+    }
     const int superpageblock_order = std::countr_zero((size_t{4} << 20) / page_bytes);
-    cases.push_back({.name = "movable-region",
-                     .page_bytes = page_bytes,
-                     .max_order = std::min(kMaxFolioOrder, superpageblock_order),
-                     .pages = (size_t{64} << 20) / page_bytes});
+    for (const char* name : {"movable-region", "high"}) {
+      cases.push_back({.name = name,
+                       .page_bytes = page_bytes,
+                       .max_order = std::min(kMaxFolioOrder, superpageblock_order),
+                       .pages = (size_t{64} << 20) / page_bytes});
+    }
   }
   return cases;
 }
@@ -62,7 +77,8 @@ inline void PrintTo(const AllocatorCase& c, std::ostream* out) {
 
 inline std::string AllocatorCaseName(const testing::TestParamInfo<AllocatorCase>& info) {
   std::string name = std::string(info.param.name) + "_" + std::to_string(info.param.page_bytes);
-  std::replace(name.begin(), name.end(), '-', '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '-' || c == ' '; }, '_');
   return name;
 }
 

@@ -130,6 +130,7 @@ TEST_P(AllocatorConformanceTest, NoFailAboveOrderOneIsRefusedByName) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("kNoFail"));
   EXPECT_TRUE(folio.empty());
   EXPECT_EQ(allocator_->stats().failed_allocations, 1u);
+  EXPECT_EQ(allocator_->stats().no_fail_refused, 1u);
   for (int order = 0; order <= std::min(1, GetParam().max_order); ++order) {
     ASSERT_TRUE(allocator_->AllocateBulk(request, order, {&folio, 1}).ok());
     allocator_->FreeBulk(order, {&folio, 1});
@@ -182,6 +183,63 @@ TEST_P(AllocatorConformanceTest, BlocksOfEveryLength) {
   }
   EXPECT_EQ(allocator_->stats().allocated_blocks, 5u);
   EXPECT_EQ(allocator_->stats().contiguous_blocks, 5u);
+}
+
+// Where no two free pages are neighbours: the same bytes, whatever a block is made of.
+TEST_P(AllocatorConformanceTest, BlocksOfScatteredPages) {
+  if (GetParam().pages == 0) GTEST_SKIP() << "the heap has no arena to scatter";
+  {
+    ScatteredPages scattered(allocator_);
+    const bool maps = allocator_->name() == "vmap";
+    for (size_t bytes = 4096; bytes <= 65536; bytes *= 2) {
+      const size_t pages = std::max<size_t>(1, bytes / page_bytes());
+      std::vector<Folio> slots(pages);
+      FolioBlock block = {.slots = absl::MakeSpan(slots)};
+      ASSERT_TRUE(allocator_->AllocateBlock({}, block).ok());
+      EXPECT_EQ(block.direct != nullptr, pages == 1 || maps);
+      ASSERT_EQ(block.order, 0);
+      for (size_t i = 0; i < pages; ++i) {
+        std::memset(allocator_->Address(slots[i]), static_cast<int>(i + 1), page_bytes());
+      }
+      for (size_t i = 0; block.direct != nullptr && i < pages; ++i) {
+        const std::byte* const page = block.direct + i * page_bytes();
+        EXPECT_EQ(page[0], std::byte{static_cast<uint8_t>(i + 1)});
+        EXPECT_EQ(std::memcmp(page, page + 1, page_bytes() - 1), 0);
+      }
+      allocator_->FreeBlock(block);
+      EXPECT_EQ(block.direct, nullptr);
+    }
+  }
+  const AllocatorStats stats = allocator_->stats();
+  EXPECT_EQ(stats.lucky_blocks + stats.large_blocks, 0u);
+  EXPECT_EQ(stats.allocated_blocks, 5u);
+}
+
+// The N-th allocation fails, for every N: the others succeed, nothing is lost or leaked.
+TEST_P(AllocatorConformanceTest, EveryAllocationFailsOnce) {
+  bool failed = true;
+  for (uint64_t n = 1; failed; ++n) {
+    auto injector = std::make_shared<FaultInjector>(
+        FaultOptions{.interval = n, .times = 1, .min_order = 0, .spare_no_fail = false});
+    auto failing = FaultInjectingAllocator(allocator_, injector);
+    std::vector<Folio> held(4);
+    std::vector<Folio> slots(4);
+    FolioBlock block = {.slots = absl::MakeSpan(slots)};
+    failed = false;
+    for (size_t i = 0; i < held.size(); ++i) {
+      const bool ok = failing->AllocateBulk({}, 0, {&held[i], 1}).ok();
+      EXPECT_EQ(ok, !held[i].empty());
+      failed |= !ok;
+    }
+    const absl::Status status = failing->AllocateBlock({}, block);
+    EXPECT_EQ(status.ok(), !slots[0].empty());
+    failed |= !status.ok();
+    EXPECT_EQ(failed, injector->counts().failed == 1) << n;
+    if (status.ok()) failing->FreeBlock(block);
+    failing->FreeBulk(0, absl::MakeSpan(held));
+    EXPECT_EQ(allocator_->stats().in_use_bytes, 0u);
+    ASSERT_LT(n, 100u);
+  }
 }
 
 TEST_P(AllocatorConformanceTest, DirectMapAgreesWithAddresses) {

@@ -49,6 +49,52 @@ class FakeOsCalls final : public OsCalls {
   }
   uint64_t NowNanoseconds() override { return real_->NowNanoseconds(); }
 
+  int CreateMemory(size_t bytes) override {
+    if (!memory_works_) return kNoMemory;
+    ++memories_;
+    return real_->CreateMemory(bytes);
+  }
+  void CloseMemory(int memory) override {
+    --memories_;
+    real_->CloseMemory(memory);
+  }
+  void* MapMemory(int memory, size_t bytes, size_t alignment) override {
+    if (maps_until_failure_ > 0 && --maps_until_failure_ == 0) return nullptr;
+    void* const address = real_->MapMemory(memory, bytes, alignment);
+    if (address != nullptr) mapped_bytes_ += bytes;
+    return address;
+  }
+  bool PurgeMemory(int memory, size_t offset, size_t bytes) override {
+    return purge_works_ && real_->PurgeMemory(memory, offset, bytes);
+  }
+  void* ReserveAddresses(size_t bytes) override {
+    if (!reserve_works_) return nullptr;
+    void* const address = real_->ReserveAddresses(bytes);
+    if (address != nullptr) mapped_bytes_ += bytes;
+    return address;
+  }
+  // A window that fails is half mapped, as when mappings run out in the middle.
+  bool MapWindow(void* address, int memory, absl::Span<const WindowPiece> pieces) override {
+    ++window_calls_;
+    if (windows_work_) return real_->MapWindow(address, memory, pieces);
+    (void)real_->MapWindow(address, memory, pieces.first(pieces.size() / 2));
+    return false;
+  }
+  bool UnmapWindows(void* address, size_t bytes) override {
+    ++window_calls_;
+    return unmap_works_ && real_->UnmapWindows(address, bytes);
+  }
+  size_t MaxMappings() override { return max_mappings_; }
+
+  void set_memory_works(bool works) { memory_works_ = works; }
+  void set_reserve_works(bool works) { reserve_works_ = works; }
+  void set_windows_work(bool work) { windows_work_ = work; }
+  void set_unmap_works(bool works) { unmap_works_ = works; }
+  void set_max_mappings(size_t most) { max_mappings_ = most; }
+  int memories() const { return memories_; }
+  // Calls that map or unmap windows, since the start.
+  int window_calls() const { return window_calls_; }
+
   size_t mapped_bytes() const { return mapped_bytes_; }
   // What was asked for since the last call.
   std::vector<Range> TakePurged() { return Take(purged_); }
@@ -65,6 +111,13 @@ class FakeOsCalls final : public OsCalls {
   std::atomic<bool> purge_works_{true};
   std::atomic<bool> advice_works_{true};
   std::atomic<size_t> mapped_bytes_{0};
+  std::atomic<bool> memory_works_{true};
+  std::atomic<bool> reserve_works_{true};
+  std::atomic<bool> windows_work_{true};
+  std::atomic<bool> unmap_works_{true};
+  std::atomic<size_t> max_mappings_{1000};
+  std::atomic<int> memories_{0};
+  std::atomic<int> window_calls_{0};
   std::mutex mutex_;
   std::vector<Range> purged_;
   std::vector<Range> advised_;

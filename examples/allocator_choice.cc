@@ -1,0 +1,95 @@
+#include "examples/allocator_choice.h"
+
+#include <absl/strings/numbers.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "ebcache/fault_injection.h"
+#include "ebcache/movable_region.h"
+
+namespace ebcache::examples {
+namespace {
+
+constexpr size_t kMiB = size_t{1} << 20;
+constexpr size_t kUsualArenaBytes = size_t{64} << 30;
+
+std::shared_ptr<PageAllocator> MakeRegion(size_t page_bytes, size_t arena_bytes) {
+  // The largest that divide a small arena, down to one page block.
+  size_t superpageblock_bytes = size_t{1} << 30;
+  while (arena_bytes % superpageblock_bytes != 0) superpageblock_bytes /= 2;
+  return MovableRegion::Create({.page_bytes = page_bytes,
+                                .arena_bytes = arena_bytes,
+                                .superpageblock_bytes = superpageblock_bytes});
+}
+
+absl::Status Check(const AllocatorChoice& choice) {
+  if (choice.memory_mib % 2 != 0) {
+    return absl::InvalidArgumentError("--memory-mib needs an even number");
+  }
+  if (choice.scatter && (choice.memory_mib == 0 || choice.kind == "heap")) {
+    return absl::InvalidArgumentError(
+        "--scatter needs --memory-mib, and another allocator than heap");
+  }
+  if (choice.fail_windows_percent != 0 && choice.kind != "vmap") {
+    return absl::InvalidArgumentError("--fail-windows-percent needs --allocator=vmap");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+const std::vector<std::string>& AllocatorKinds() {
+  static const auto& kinds =
+      *new std::vector<std::string>{"heap", "order0", "high", "vmap", "movable"};
+  return kinds;
+}
+
+void AllocatorChoice::AddFlags(CommandLine& line) {
+  line.AddFlag("allocator", "where pages come from (default heap)", AllocatorKinds(), &kind);
+  line.AddFlag("page-size", "bytes in a page (default 4096)", {"4096", "16384", "65536"},
+               &page_size);
+  line.AddFlag("memory-mib", "MiB that the allocator has, 0 for no limit (default 0)", 1 << 20,
+               &memory_mib);
+  line.AddFlag("scatter", "no two free pages are neighbours; half the memory is gone for it",
+               &scatter);
+  line.AddFlag("fail-orders-percent", "allocations of order 1 and up that fail (default 0)", 100,
+               &fail_orders_percent);
+  line.AddFlag("fail-windows-percent", "windows of vmap that cannot be mapped (default 0)", 100,
+               &fail_windows_percent);
+}
+
+absl::StatusOr<ChosenAllocator> MakeAllocator(const AllocatorChoice& choice) {
+  if (absl::Status status = Check(choice); !status.ok()) return status;
+  size_t page_bytes = 0;
+  (void)absl::SimpleAtoi(choice.page_size, &page_bytes);  // one of three words
+  const size_t limit_bytes = choice.memory_mib * kMiB;
+  const size_t arena_bytes = limit_bytes != 0 ? limit_bytes : kUsualArenaBytes;
+  const auto failing = [&](std::shared_ptr<PageAllocator> pages) {
+    if (choice.fail_orders_percent == 0) return pages;
+    const double probability = static_cast<double>(choice.fail_orders_percent) / 100;
+    return FaultInjectingAllocator(std::move(pages), FaultOptions{.probability = probability});
+  };
+
+  ChosenAllocator chosen;
+  if (choice.kind == "heap") {
+    chosen.pages = failing(HeapAllocator({.page_bytes = page_bytes, .max_bytes = limit_bytes}));
+  } else if (choice.kind == "order0") {
+    chosen.pages = failing(Order0Allocator({.page_bytes = page_bytes, .arena_bytes = arena_bytes}));
+  } else if (choice.kind == "high") {
+    chosen.pages = HighOrderAllocator({.pages = failing(MakeRegion(page_bytes, arena_bytes))});
+  } else if (choice.kind == "movable") {
+    chosen.pages = failing(MakeRegion(page_bytes, arena_bytes));
+  } else {
+    const double probability = static_cast<double>(choice.fail_windows_percent) / 100;
+    chosen.os =
+        FaultInjectingOsCalls(OsCalls::Real(), {.probability = probability, .min_order = 0});
+    chosen.pages = failing(VmapAllocator(
+        {.page_bytes = page_bytes, .arena_bytes = arena_bytes, .os = chosen.os.get()}));
+  }
+  if (choice.scatter) chosen.scattered = std::make_unique<ScatteredPages>(chosen.pages);
+  return chosen;
+}
+
+}  // namespace ebcache::examples

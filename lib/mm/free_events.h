@@ -1,0 +1,67 @@
+// FreeEvents: how those who cannot do without memory hear that somebody freed some.
+//
+// Nearly always nobody waits, and then a free costs one load more.
+
+#ifndef EBCACHE_LIB_MM_FREE_EVENTS_H_
+#define EBCACHE_LIB_MM_FREE_EVENTS_H_
+
+#include <chrono>
+#include <cstdint>
+
+#include "ebcache/sync.h"
+
+namespace ebcache {
+
+class FreeEvents {
+ public:
+  // Whether what is freed must become visible to others at once, and Notify be called. Relaxed:
+  // whoever misses that somebody has just begun to wait keeps what it frees to itself once; the
+  // wait is bounded, and the next free is seen.
+  bool anyone_waits() const { return waiting_.load(std::memory_order_relaxed) != 0; }
+
+  // Memory was freed.
+  void Notify() {
+    {
+      std::lock_guard lock(mutex_);
+      ++generation_;
+    }
+    freed_.notify_all();
+  }
+
+  // Somebody waits, for as long as this lives.
+  class Waiter {
+   public:
+    explicit Waiter(FreeEvents* events) : events_(*events) {
+      events_.waiting_.fetch_add(1, std::memory_order_relaxed);
+      Look();
+    }
+    ~Waiter() { events_.waiting_.fetch_sub(1, std::memory_order_relaxed); }
+    Waiter(const Waiter&) = delete;
+    Waiter& operator=(const Waiter&) = delete;
+
+    // What is freed from here on ends the next Wait. To be called before an attempt.
+    void Look() {
+      std::lock_guard lock(events_.mutex_);
+      seen_ = events_.generation_;
+    }
+    // Whether anything was freed since Look, or is within `at_most`.
+    bool Wait(std::chrono::milliseconds at_most) {
+      std::unique_lock lock(events_.mutex_);
+      return events_.freed_.wait_for(lock, at_most, [&] { return events_.generation_ != seen_; });
+    }
+
+   private:
+    FreeEvents& events_;
+    uint64_t seen_ = 0;
+  };
+
+ private:
+  sync::Atomic<uint32_t> waiting_{0};
+  sync::Mutex mutex_;
+  sync::ConditionVariable freed_;
+  uint64_t generation_ = 0;  // guarded by mutex_
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_LIB_MM_FREE_EVENTS_H_

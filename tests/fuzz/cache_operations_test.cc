@@ -1,0 +1,38 @@
+// Programs that found something once, by name; and a few seeds, so that the driver keeps working.
+
+#include "tests/fuzz/cache_operations.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace ebcache::fuzz {
+namespace {
+
+TEST(CacheOperationsTest, Seeds) {
+  for (uint64_t seed = 1; seed <= 300; ++seed) RunProgram(FromSeed(seed, 200));
+}
+
+TEST(CacheOperationsTest, EmptyProgram) { RunProgram({}); }
+
+TEST(CacheOperationsTest, AnyBytesAreAProgram) {
+  const std::vector<uint8_t> bytes(1000, 0xff);
+  for (size_t length = 0; length <= bytes.size(); length += 99) {
+    RunProgram(FromBytes(absl::MakeConstSpan(bytes).first(length)));
+  }
+}
+
+TEST(CacheOperationsTest, PrintsAsATest) {
+  const Program program{.setup = {.allocator = Setup::kRegion},
+                        .operations = {{Operation::kFind, 3, 5}}};
+  EXPECT_EQ(ToCpp(program),
+            "TEST(CacheOperationsTest, NameMe) {\n"
+            "  RunProgram({.setup = {.allocator = Setup::kRegion},\n"
+            "       .operations = {\n"
+            "           {Operation::kFind, 3, 5},\n"
+            "       }});\n"
+            "}\n");
+}
+
+}  // namespace
+}  // namespace ebcache::fuzz

@@ -1,0 +1,128 @@
+// World: a cache, the naive model of it, and the device below.
+
+#ifndef EBCACHE_TESTS_FUZZ_CACHE_WORLD_H_
+#define EBCACHE_TESTS_FUZZ_CACHE_WORLD_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "ebcache/allocators.h"
+#include "ebcache/buffer_cache.h"
+#include "ebcache/movable_region.h"
+#include "tests/fuzz/cache_operations.h"
+#include "tests/fuzz/watched_allocator.h"
+
+namespace ebcache::fuzz {
+
+// Ends the process: the cache and the model differ.
+[[noreturn]] void Differ(const char* condition, int line);
+#define EBCACHE_SAME(condition) \
+  ((condition) ? static_cast<void>(0) : ::ebcache::fuzz::Differ(#condition, __LINE__))
+
+// OS calls with a clock that stands still until it is moved.
+class StillClock final : public OsCalls {
+ public:
+  void* Map(size_t bytes, size_t alignment) override { return real_->Map(bytes, alignment); }
+  void Unmap(void* address, size_t bytes) override { real_->Unmap(address, bytes); }
+  bool Purge(void* address, size_t bytes) override { return real_->Purge(address, bytes); }
+  bool AdviseHugePages(void*, size_t) override { return false; }
+  uint64_t NowNanoseconds() override { return now_; }
+  void Advance(uint64_t nanoseconds) { now_ += nanoseconds; }
+
+ private:
+  OsCalls* const real_ = OsCalls::Real();
+  uint64_t now_ = 0;
+};
+
+// What the model knows of a block's buffer. References are those of the program, and of calls under
+// way; the cache's own is implied by being in the model at all.
+struct ModelBuffer {
+  int refs = 0;
+  bool uptodate = false;
+  bool dirty = false;
+  bool stale = false;
+  bool write_error = false;
+  std::optional<uint64_t> word;  // the first 8 bytes, where known
+};
+
+class World final : public BlockSource {
+ public:
+  static constexpr int kAddresses = 12;
+
+  explicit World(const Setup& setup);
+  ~World() override;
+
+  void Perform(const Operation& operation);
+  // All that can be seen from outside.
+  void Compare();
+  // Lets everything go, and looks whether it went.
+  void Finish();
+
+  // ---- The device ----
+  void Read(absl::Span<BlockRead> reads) override;
+  absl::Status CheckParent(const ExtentBuffer&, const ParentCheck&) override {
+    return absl::OkStatus();
+  }
+  void Write(absl::Span<BlockWrite> writes) override;
+
+ private:
+  struct Held {
+    ExtentBufferRef ref;
+    uint64_t start;
+  };
+
+  static bool Idle(const ModelBuffer& buffer) { return buffer.refs == 0 && !buffer.dirty; }
+  uint64_t CountIdle() const;
+  bool shares_pages() const { return setup_.allocator == Setup::kLargePages; }
+  uint64_t OnDisk(uint64_t start) const;
+  void ModelPut(uint64_t start);
+  // A read of a buffer, as the model has it. False: it fails.
+  bool ModelRead(uint64_t start);
+  void ModelWriteback(uint64_t start);
+  // Takes those idle buffers out of the model that the cache let go.
+  void ForgetReclaimed();
+  // An allocation may have failed, and others were let go for it. `ok`: it came to a good end.
+  void AfterAllocation(bool was_armed, uint64_t idle_before, bool ok);
+  void Reenter();
+
+  void Create(uint64_t start);
+  void ReadBlock(uint64_t start);
+  void ReadBlocks(uint64_t start);
+  void Find(uint64_t start);
+  void WritebackAll();
+  void DropCaches();
+  void Shrink(uint64_t buffers);
+  void MakePrivate(uint64_t start, bool clone, unsigned which);
+  void ReleaseFolio(uint64_t start);
+  void Compact();
+  void Ordered(uint64_t start, bool dirty_only);
+  void PerformOnHeld(const Operation& operation);
+  void Hold(ExtentBufferRef ref, uint64_t start) { held_.push_back({std::move(ref), start}); }
+
+  const Setup setup_;
+  StillClock clock_;
+  std::shared_ptr<MovableRegion> region_;  // or null
+  std::shared_ptr<WatchedAllocator> allocator_;
+  std::unique_ptr<BufferCache> cache_;
+  uint32_t node_ = 4096;
+
+  bool fail_reads_ = false;
+  bool fail_writes_ = false;
+  unsigned reenter_ = 0;
+  bool inside_io_ = false;
+  uint64_t failures_seen_ = 0;  // of allocations
+  std::set<uint64_t> in_io_;    // blocks
+
+  std::map<uint64_t, ModelBuffer> model_;  // mapped buffers by address
+  std::map<uint64_t, uint64_t> disk_;      // first word of blocks ever written
+  std::vector<Held> held_;
+  std::vector<ExtentBufferRef> private_;
+};
+
+}  // namespace ebcache::fuzz
+
+#endif  // EBCACHE_TESTS_FUZZ_CACHE_WORLD_H_

@@ -1,0 +1,144 @@
+// CacheScene: a cache of a few blocks, a device made of an array, and the checks of
+// docs/lifecycle.md, made after every step.
+
+#ifndef EBCACHE_TESTS_MODEL_CACHE_SCENE_H_
+#define EBCACHE_TESTS_MODEL_CACHE_SCENE_H_
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "ebcache/buffer_cache.h"
+#include "ebcache/movable_region.h"
+#include "lib/cache/buffer_state.h"
+#include "tests/model/model_allocator.h"
+#include "tests/model/scene.h"
+
+namespace ebcache {
+class BufferCacheImpl;
+class DescriptorSlab;
+}  // namespace ebcache
+
+namespace ebcache::model {
+
+struct CacheSceneOptions {
+  uint32_t node_bytes = 4096;
+  size_t page_bytes = 4096;
+  uint64_t budget_bytes = 0;
+  bool background_reclaim = false;
+  bool direct = true;
+  // On a small movable region, in place of the ModelAllocator: four page blocks of two pages.
+  bool region = false;
+  BufferCacheOptions::MigrateMode migrate_mode = BufferCacheOptions::MigrateMode::kKeepBuffer;
+};
+
+class CacheScene final : public Scene, public BlockSource {
+ public:
+  explicit CacheScene(const CacheSceneOptions& options = {});
+  ~CacheScene() override;
+
+  // ---- Steps of programs. References are counted, so that the checks know of them. ----
+  ExtentBufferRef Find(uint64_t start);
+  ExtentBufferRef Create(uint64_t start);     // empty where it failed
+  ExtentBufferRef ReadBlock(uint64_t start);  // the same; looks at the bytes
+  bool Read(const ExtentBufferRef& ref);
+  ExtentBufferRef Clone(const ExtentBufferRef& ref);
+  ExtentBufferRef NextDirty(uint64_t start);
+  void Put(ExtentBufferRef& ref);
+  void PutStale(ExtentBufferRef& ref);
+  // Under the block's tree lock, as users of the kernel's do it.
+  void Dirty(const ExtentBufferRef& ref);
+  void Clean(const ExtentBufferRef& ref);
+  bool Writeback(const ExtentBufferRef& ref);
+  bool WritebackAll();
+  // Waits for writeback first, with the tree lock held.
+  void Reinit(const ExtentBufferRef& ref);
+  void CheckBytes(const ExtentBufferRef& ref);
+  // Compaction comes for the folio that the block had when the program began.
+  void Move(int which = 0) { allocator_->Move(folio_[which]); }
+  void Release(int which = 0) { allocator_->Release(folio_[which]); }
+  // Remembers the folio of a cached block for Move and Release.
+  void NoteFolio(const ExtentBufferRef& ref, int which = 0, size_t of_block = 0);
+
+  BufferCache& cache() { return *cache_; }
+  ModelAllocator& allocator() { return *allocator_; }
+  MovableRegion& region() { return *region_; }
+  Folio folio(int which = 0) const { return folio_[static_cast<size_t>(which)]; }
+  // Writes a version of its own into the block, marked dirty; and what version is there.
+  void WriteVersion(const ExtentBufferRef& ref, uint64_t version);
+  uint64_t VersionOf(const ExtentBufferRef& ref) { return LoadWord(*ref) & 0xfff; }
+  uint32_t node() const { return options_.node_bytes; }
+
+  // What threads start with; whatever is left is put in the end.
+  std::array<ExtentBufferRef, 8> held;
+  // The next so many reads or writes of the device fail.
+  int failing_reads = 0;
+  int failing_writes = 0;
+  // Every buffer that is made is also read: one that is not UPTODATE must not be left.
+  bool reads_everything = false;
+
+  void Expect(bool condition, const char* message) {
+    if (!condition) FailRun(message);
+  }
+
+  // ---- BlockSource ----
+  void Read(absl::Span<BlockRead> reads) override;
+  absl::Status CheckParent(const ExtentBuffer&, const ParentCheck&) override {
+    return absl::OkStatus();
+  }
+  void Write(absl::Span<BlockWrite> writes) override;
+
+  // ---- Scene ----
+  void Wrote(const void* object, uint64_t before, uint64_t after) override;
+  void AfterStep() override;
+  std::string Describe(const void* object) const override;
+  std::string DescribeValue(const void* object, uint64_t value) const override;
+  void Finish() override;
+
+ private:
+  static constexpr uint32_t kMaxDescriptors = 32;
+  static constexpr uint32_t kMaxBlocks = 8;
+
+  const BufferCacheImpl& impl() const;
+  uint32_t descriptors() const;
+  ExtentBuffer* descriptor(uint32_t number) const;
+  BufferState StateOf(uint32_t number) const;
+  // The number of the descriptor whose state word this is, or kMaxDescriptors.
+  uint32_t NumberOf(const void* word) const;
+  ExtentBufferRef Took(ExtentBufferRef ref, uint64_t start, bool is_private = false);
+  void Giving(const ExtentBufferRef& ref);
+  void CheckBirth(uint32_t number, BufferState s);
+  void CheckDeath(uint32_t number, BufferState before);
+  void CheckLive(uint32_t number, BufferState s) const;
+  void CheckFree(Folio folio, uint32_t private_bits);
+  bool InIndex(const ExtentBuffer* buffer) const;
+  // The object that stands for the bytes of a folio in the scheduler's eyes.
+  const void* Bytes(Folio folio) const;
+  void MustBeGood(const ExtentBufferRef& ref);
+  uint64_t LoadWord(const ExtentBuffer& buffer) const;
+  void StoreWord(ExtentBuffer& buffer, uint64_t word) const;
+  // A word that belongs to the block: whichever version, but of no other block and not half of one.
+  uint64_t WordOf(uint64_t start, uint64_t version) const;
+  bool IsWordOf(uint64_t start, uint64_t word) const;
+
+  const CacheSceneOptions options_;
+  std::shared_ptr<ModelAllocator> allocator_;  // or
+  std::shared_ptr<MovableRegion> region_;
+  std::unique_ptr<BufferCache> cache_;
+  const std::byte* first_descriptor_ = nullptr;
+  std::array<Folio, 4> folio_;
+  std::array<sync::Mutex, kMaxBlocks> tree_locks_;
+  std::array<uint64_t, kMaxBlocks> disk_{};
+  // By descriptor: references that programs hold; how many are taking DIRTY away just now.
+  std::array<int, kMaxDescriptors> holders_{};
+  std::array<uint32_t, kMaxFibers> giving_;  // by fiber: the descriptor that it puts just now
+  std::array<Folio, kMaxDescriptors> held_folio_{};
+  std::array<int, kMaxDescriptors> cleaning_{};
+  std::array<int, kMaxDescriptors> being_read_{};
+};
+
+}  // namespace ebcache::model
+
+#endif  // EBCACHE_TESTS_MODEL_CACHE_SCENE_H_

@@ -1,0 +1,44 @@
+#include "tests/model/canaries.h"
+
+namespace ebcache::model {
+
+absl::Span<const Canary> Canaries() {
+  static constexpr Canary kCanaries[] = {
+      // A step of the state word as two: look, then act.
+      {"release-in-two-steps", "01 reclaim, found and dirtied"},
+      {"stale-put-in-two-steps", "02 stale put, found and reused"},
+      {"get-in-two-steps", "find+find"},
+      {"freeze-in-two-steps", "find+migrate"},
+      {"dirty-in-two-steps", "find+dirty"},
+      {"writeback-in-two-steps", "find+writeback"},
+      {"park-in-two-steps", "passed over by reclaim, then idle"},
+      // Steps that forget something.
+      {"stale-put-under-io", "stale put while it is written"},
+      {"read-without-reference", "03 reclaim, found and read"},
+      {"read-without-second-look", "read+read (not cached)"},
+      {"failed-read-stays", "20 a read fails, another waits"},
+      {"dirty-counted-late", "dirty blocks are never missed"},
+      {"unpark-forgotten", "passed over by reclaim, then idle"},
+      // Wake-ups that are lost.
+      {"read-end-without-wake", "read+read (not cached)"},
+      {"write-end-without-wake", "writeback+writeback"},
+      {"thaw-without-wake", "find+migrate"},
+      // Moving.
+      {"migrate-without-freeze", "read+migrate"},
+      {"freeze-without-folio-check", "a folio that has another block by now"},
+      {"two-movers", "frame: free and two movers"},
+      {"free-in-two-steps", "frame: free and move"},
+      // Lookup, insertion, death.
+      {"find-without-identity-check", "a descriptor that is another block by now"},
+      {"insert-without-look", "create+create (not cached)"},
+      {"loser-leaks", "create+create (not cached)"},
+      {"loser-puts-the-winner", "create+create (not cached)"},
+      {"remove-without-compare", "23 create while the last one dies"},
+      {"miss-without-second-look", "lookup while empty leaves go"},
+      {"folios-before-index", "find+put-stale"},
+      {"descriptor-before-folios", "create+put-stale"},
+  };
+  return kCanaries;
+}
+
+}  // namespace ebcache::model

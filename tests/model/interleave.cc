@@ -1,0 +1,229 @@
+// interleave: runs small programs on the real cache through their interleavings. See docs/races.md.
+//
+//   --quick            the selection that belongs to the tests (the default)
+//   --all              every program, with the table
+//   --canaries         every planted bug must be caught
+//   --list             names of programs and of planted bugs
+//   --program=NAME     one program
+//   --plant=BUG        with a planted bug
+//   --replay=NAME:0012 one order, and what happens in it
+//   --seed=N           first seed of the random orders (1)
+//   --unreduced        without the reduction: bounded and random orders only
+//   --processes=N      at a time (2)
+//   --effort=N         N times as many orders where programs are cut short (1)
+//
+// Ends with 0 when all is well, 1 when something was found (or a canary survived), 2 when it was
+// asked for what it does not know.
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/model/canaries.h"
+#include "tests/model/programs.h"
+#include "tests/model/runner.h"
+
+namespace ebcache::model {
+
+std::vector<Program> AllPrograms() {
+  std::vector<Program> programs;
+  AddScenarios(programs);
+  AddAllocatorPrograms(programs);
+  AddCombinations(programs);
+  return programs;
+}
+
+namespace {
+
+struct Flags {
+  bool all = false;
+  bool canaries = false;
+  bool list = false;
+  bool unreduced = false;
+  std::string program;
+  std::string replay;
+  std::string plant;
+  uint64_t seed = 1;
+  uint64_t effort = 1;
+  int processes = 2;
+};
+
+std::optional<Flags> Parse(int count, char** arguments) {
+  Flags flags;
+  for (int i = 1; i < count; ++i) {
+    const std::string_view argument = arguments[i];
+    const auto value = [&](std::string_view name) -> const char* {
+      return argument.starts_with(name) ? arguments[i] + name.size() : nullptr;
+    };
+    if (argument == "--quick") continue;
+    if (argument == "--all") {
+      flags.all = true;
+    } else if (argument == "--canaries") {
+      flags.canaries = true;
+    } else if (argument == "--unreduced") {
+      flags.unreduced = true;
+    } else if (argument == "--list") {
+      flags.list = true;
+    } else if (const char* name = value("--program=")) {
+      flags.program = name;
+    } else if (const char* schedule = value("--replay=")) {
+      flags.replay = schedule;
+    } else if (const char* bug = value("--plant=")) {
+      flags.plant = bug;
+    } else if (const char* seed = value("--seed=")) {
+      flags.seed = std::strtoull(seed, nullptr, 10);
+    } else if (const char* effort = value("--effort=")) {
+      flags.effort = std::strtoull(effort, nullptr, 10);
+    } else if (const char* processes = value("--processes=")) {
+      flags.processes = std::max(1, std::atoi(processes));
+    } else {
+      std::fprintf(stderr, "interleave: unknown argument %s\n", arguments[i]);
+      return std::nullopt;
+    }
+  }
+  return flags;
+}
+
+const Program* Named(const std::vector<Program>& programs, const std::string& name) {
+  for (const Program& program : programs) {
+    if (program.name == name) return &program;
+  }
+  std::fprintf(stderr, "interleave: no program of the name \"%s\"\n", name.c_str());
+  return nullptr;
+}
+
+void PrintFailure(const Program& program, const Outcome& outcome) {
+  std::printf("%s: FAILED after %llu interleavings: %s\n%s  --replay='%s:%s'\n",
+              program.name.c_str(), static_cast<unsigned long long>(outcome.interleavings),
+              outcome.message.c_str(), outcome.trace.c_str(), program.name.c_str(),
+              outcome.schedule.c_str());
+}
+
+void Progress(size_t done, size_t all, uint64_t interleavings) {
+  if (isatty(STDERR_FILENO) == 0) return;
+  std::fprintf(stderr, "\r%zu of %zu, %llu interleavings%s", done, all,
+               static_cast<unsigned long long>(interleavings), done == all ? "\n" : "");
+}
+
+// The table of what was explored.
+int RunPrograms(const std::vector<const Program*>& programs, const Effort& effort,
+                const std::string& plant, int processes) {
+  std::vector<Job> jobs;
+  for (const Program* program : programs) {
+    jobs.push_back({program, plant.empty() ? 0 : HashOf(plant.c_str()), effort});
+  }
+  uint64_t interleavings = 0;
+  size_t failures = 0;
+  size_t done = 0;
+  size_t complete = 0;
+  double seconds = 0;
+  std::printf("%-46s %7s %13s %8s  %-6s  %s\n", "program", "threads", "interleavings", "time_s",
+              "result", "bound");
+  RunJobs(jobs, processes, [&](size_t job, const Outcome& outcome) {
+    const Program& program = *jobs[job].program;
+    interleavings += outcome.interleavings;
+    seconds += outcome.seconds;
+    failures += outcome.failed;
+    complete += outcome.complete;
+    std::printf("%-46s %7zu %13llu %8.2f  %-6s  %s\n", program.name.c_str(), program.threads.size(),
+                static_cast<unsigned long long>(outcome.interleavings), outcome.seconds,
+                outcome.failed ? "FAILED" : "ok", outcome.bound.c_str());
+    if (outcome.failed) PrintFailure(program, outcome);
+    Progress(++done, jobs.size(), interleavings);
+  });
+  std::printf(
+      "%zu programs, %zu of them to the end, %llu interleavings, %.1f s of work, %zu failed\n",
+      jobs.size(), complete, static_cast<unsigned long long>(interleavings), seconds, failures);
+  return failures == 0 ? 0 : 1;
+}
+
+int RunCanaries(const std::vector<Program>& programs, int processes) {
+  std::vector<Job> jobs;
+  std::vector<const Canary*> canaries;
+  for (const Canary& canary : Canaries()) {
+    const Program* program = Named(programs, canary.program);
+    if (program == nullptr) return 2;
+    Effort effort;
+    effort.reduced = 200000;
+    jobs.push_back({program, HashOf(canary.bug), effort});
+    canaries.push_back(&canary);
+  }
+  size_t survivors = 0;
+  std::printf("%-34s %-34s %13s  %s\n", "planted bug", "program", "interleavings", "caught by");
+  RunJobs(jobs, processes, [&](size_t job, const Outcome& outcome) {
+    const bool caught = outcome.ended && outcome.failed;
+    survivors += !caught;
+    // Runs that came to their end, and the one that did not.
+    std::printf("%-34s %-34s %13llu  %s\n", canaries[job]->bug, canaries[job]->program,
+                static_cast<unsigned long long>(outcome.interleavings + 1),
+                caught ? outcome.message.c_str() : "NOBODY: IT SURVIVED");
+  });
+  std::printf("%zu planted bugs, %zu survived\n", jobs.size(), survivors);
+  return survivors == 0 ? 0 : 1;
+}
+
+int RunReplay(const std::vector<Program>& programs, const std::string& replay) {
+  const size_t colon = replay.rfind(':');
+  if (colon == std::string::npos) {
+    std::fprintf(stderr, "interleave: --replay=NAME:SCHEDULE\n");
+    return 2;
+  }
+  const Program* program = Named(programs, replay.substr(0, colon));
+  if (program == nullptr) return 2;
+  Scheduler::Get().on_failure = [&](const std::string& message) {
+    std::printf("%s%s: %s\n", Scheduler::Get().Trace().c_str(), program->name.c_str(),
+                message.c_str());
+    std::fflush(stdout);
+    _exit(1);
+  };
+  const Outcome outcome = Replay(*program, replay.substr(colon + 1));
+  std::printf("%s%s: nothing wrong\n", outcome.trace.c_str(), program->name.c_str());
+  return 0;
+}
+
+int Run(int count, char** arguments) {
+  const std::optional<Flags> flags = Parse(count, arguments);
+  if (!flags.has_value()) return 2;
+  const std::vector<Program> programs = AllPrograms();
+  if (flags->list) {
+    for (const Program& program : programs) std::printf("%s\n", program.name.c_str());
+    for (const Canary& canary : Canaries()) std::printf("--plant=%s\n", canary.bug);
+    return 0;
+  }
+  if (!flags->plant.empty()) planted_bug = HashOf(flags->plant.c_str());
+  if (!flags->replay.empty()) return RunReplay(programs, flags->replay);
+  if (flags->canaries) return RunCanaries(programs, flags->processes);
+  Effort effort;
+  std::vector<const Program*> chosen;
+  if (!flags->program.empty()) {
+    const Program* program = Named(programs, flags->program);
+    if (program == nullptr) return 2;
+    chosen.push_back(program);
+  } else {
+    for (const Program& program : programs) {
+      if (flags->all || program.quick) chosen.push_back(&program);
+    }
+  }
+  if (!flags->all && flags->program.empty()) {
+    effort.reduced = 200;
+    effort.bounded = 0;
+    effort.random = 50;
+  }
+  effort.seed = flags->seed;
+  effort.reduced *= flags->effort;
+  effort.bounded *= flags->effort;
+  effort.random *= flags->effort;
+  if (flags->unreduced) effort.reduced = 0;
+  return RunPrograms(chosen, effort, flags->plant, flags->processes);
+}
+
+}  // namespace
+}  // namespace ebcache::model
+
+int main(int count, char** arguments) { return ebcache::model::Run(count, arguments); }

@@ -1,0 +1,154 @@
+#include "tests/model/model_allocator.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "tests/model/model_sync.h"
+
+namespace ebcache::model {
+
+namespace {
+
+constexpr size_t kMaxPageBytes = 16384;
+constexpr uint64_t kFreed = 0xdeaddeaddeaddeadu;
+
+// One for all runs: its contents mean nothing at the beginning of one.
+std::byte* Arena() {
+  static void* const memory =
+      std::aligned_alloc(kMaxPageBytes, kMaxPageBytes * ModelAllocator::kFrames);
+  return static_cast<std::byte*>(memory);
+}
+
+}  // namespace
+
+ModelAllocator::ModelAllocator(size_t page_bytes, bool direct)
+    : page_bytes_(page_bytes), direct_(direct), base_(Arena()) {
+  for (uint32_t pfn = kFrames; pfn-- > 0;) free_.push_back(pfn);
+}
+
+OwnerId ModelAllocator::RegisterOwner(FolioOwner* owner) {
+  owner_ = owner;
+  return 1;
+}
+
+void ModelAllocator::UnregisterOwner(OwnerId) { owner_ = nullptr; }
+
+std::byte* ModelAllocator::Address(Folio folio) const {
+  return base_ + size_t{folio.pfn()} * page_bytes_;
+}
+
+uint32_t ModelAllocator::used() const {
+  return static_cast<uint32_t>(
+      std::count_if(frames_.begin(), frames_.end(), [](const Frame& f) { return f.used; }));
+}
+
+bool ModelAllocator::Take(uint32_t private_bits, bool movable, Folio* folio) {
+  if (free_.empty()) return false;
+  *folio = Folio(free_.back());
+  free_.pop_back();
+  frames_[folio->pfn()] = {.used = true, .movable = movable, .private_bits = private_bits};
+  return true;
+}
+
+void ModelAllocator::GiveBack(uint32_t pfn) {
+  frames_[pfn] = {};
+  std::memcpy(base_ + size_t{pfn} * page_bytes_, &kFreed, sizeof kFreed);
+  free_.push_back(pfn);
+}
+
+void ModelAllocator::Free(Folio folio) {
+  Frame& frame = frames_[folio.pfn()];
+  if (!frame.used || frame.freed_while_moving) FailRun("a folio was freed twice");
+  // A destination carries its source's private bits, but has never been anybody's.
+  if (on_free) on_free(folio, frame.destination ? ~0u : frame.private_bits);
+  if (frame.moving) {
+    frame.freed_while_moving = true;  // the mover's now
+  } else {
+    GiveBack(folio.pfn());
+  }
+}
+
+absl::Status ModelAllocator::AllocateBulk(const FolioRequest& request, int,
+                                          absl::Span<Folio> slots) {
+  Reach(this, Access::kUpdate);
+  if (fail_allocation > 0 && --fail_allocation == 0) {
+    return absl::ResourceExhaustedError("no memory, as asked for");
+  }
+  for (Folio& slot : slots) {
+    if (!slot.empty()) FailRun("a descriptor has folios from another life");
+    if (!Take(request.private_bits, Has(request.flags, AllocFlags::kMovable), &slot)) {
+      return absl::ResourceExhaustedError("no memory");
+    }
+  }
+  return absl::OkStatus();
+}
+
+void ModelAllocator::FreeBulk(int, absl::Span<Folio> slots) {
+  for (const Folio slot : slots) {
+    // Whoever looks at the bytes from here on is too late.
+    if (!slot.empty()) Reach(&frames_[slot.pfn()], Access::kStore);
+  }
+  // What follows belongs to this step: it is all about what the allocator has.
+  Reach(this, Access::kUpdate);
+  for (auto slot = slots.rbegin(); slot != slots.rend(); ++slot) {
+    if (slot->empty()) continue;
+    Free(*slot);
+    *slot = Folio();
+  }
+}
+
+absl::Status ModelAllocator::AllocateBlock(const FolioRequest& request, FolioBlock& block) {
+  if (auto status = AllocateBulk(request, 0, block.slots); !status.ok()) return status;
+  bool neighbours = true;
+  for (size_t i = 1; i < block.slots.size(); ++i) {
+    neighbours = neighbours && block.slots[i].pfn() == block.slots[i - 1].pfn() + 1;
+  }
+  block.order = 0;
+  block.direct = direct_ && neighbours ? Address(block.slots[0]) : nullptr;
+  return absl::OkStatus();
+}
+
+void ModelAllocator::FreeBlock(FolioBlock& block) { FreeBulk(0, block.slots); }
+
+void ModelAllocator::SetPrivate(Folio folio, uint32_t private_bits) {
+  frames_[folio.pfn()].private_bits = private_bits;
+}
+
+void ModelAllocator::Move(Folio source) {
+  Reach(this, Access::kUpdate);
+  Frame& from = frames_[source.pfn()];
+  if (!from.used || from.moving || !from.movable) return;
+  const uint32_t bits = from.private_bits;
+  Folio destination;
+  if (!Take(bits, true, &destination)) return;
+  Frame& to = frames_[destination.pfn()];
+  from.moving = to.moving = to.destination = true;
+  const bool moved = owner_->Migrate(destination, source, bits);
+  Reach(this, Access::kUpdate);
+  if (moved) {
+    if (from.freed_while_moving) FailRun("a folio that moved was freed by its owner");
+    if (on_free) on_free(source, ~0u);  // whoever had it: it may be dead by now
+    GiveBack(source.pfn());
+    to.moving = to.destination = false;
+    if (to.freed_while_moving) GiveBack(destination.pfn());
+    return;
+  }
+  GiveBack(destination.pfn());
+  from.moving = false;
+  if (from.freed_while_moving) GiveBack(source.pfn());
+}
+
+void ModelAllocator::Release(Folio source) {
+  Reach(this, Access::kUpdate);
+  Frame& frame = frames_[source.pfn()];
+  if (!frame.used || frame.moving || !frame.movable) return;
+  frame.moving = true;
+  const bool released = owner_->Release(source, frame.private_bits);
+  Reach(this, Access::kUpdate);
+  if (released && !frame.freed_while_moving) FailRun("released, and not freed");
+  frame.moving = false;
+  if (frame.freed_while_moving) GiveBack(source.pfn());
+}
+
+}  // namespace ebcache::model

@@ -1,0 +1,24 @@
+// The programs whose interleavings are explored.
+
+#ifndef EBCACHE_TESTS_MODEL_PROGRAMS_H_
+#define EBCACHE_TESTS_MODEL_PROGRAMS_H_
+
+#include <vector>
+
+#include "tests/model/scene.h"
+
+namespace ebcache::model {
+
+// All pairs, and all triples, of the operations on one block.
+void AddCombinations(std::vector<Program>& programs);
+// One for each race of the kernel's that could exist here, by the numbers of docs/races.md; and
+// those of our own.
+void AddScenarios(std::vector<Program>& programs);
+// The page allocators' concurrent parts, and a cache on a movable region.
+void AddAllocatorPrograms(std::vector<Program>& programs);
+
+std::vector<Program> AllPrograms();
+
+}  // namespace ebcache::model
+
+#endif  // EBCACHE_TESTS_MODEL_PROGRAMS_H_
