@@ -273,6 +273,7 @@ absl::StatusOr<ExtentBuffer*> BufferCacheImpl::CreateUnmapped(uint64_t start) {
 void BufferCacheImpl::Bury(ExtentBuffer* buffer, bool listed) {
   if (sync::Planted("folios-before-index")) FreeFrames(buffer);
   if (sync::Planted("descriptor-before-folios")) slab_.Free(buffer);
+  // Relaxed: the caller killed it, so nobody has changed it since.
   const BufferState s = state::Unpack(buffer->state_.load(std::memory_order_relaxed));
   if (s.has(BufferFlag::kUnmapped)) {
     Uncount(counters_.unmapped);

@@ -97,7 +97,9 @@ class BufferCacheImpl final : public FolioOwner {
   friend class BufferCachePeer;  // tests that look inside
 
   // The counters behind CacheStats. All are relaxed: nothing is decided by them but budgets, which
-  // may be off by what is under way.
+  // may be off by what is under way; and by `dirty`, whether anything can be dirty at all. That one
+  // is raised before DIRTY is set and lowered after it went, and the state word orders the two for
+  // each buffer: so a thread that knows of a dirty buffer knows of a count that is not 0.
   struct Counters {
     sync::Atomic<uint64_t> cached{0}, unmapped{0}, dirty{0}, peak_cached{0};
     sync::Atomic<uint64_t> creates{0}, create_races_lost{0};

@@ -98,8 +98,12 @@ uint32_t Buddy::Claim(uint32_t zone, Mobility from, Mobility to, int order) {
 
 void Buddy::Put(uint32_t pfn, int order) {
   // What TakeRange gave may be larger than any block.
-  const int block = std::min(order, options_.max_order);
+  int block = std::min(order, options_.max_order);
   const uint32_t end = pfn + (uint32_t{1} << order);
+  // Of several page blocks, some may have been isolated while they were in use.
+  for (uint32_t at = pfn; at < end; at += geometry_.pageblock_frames()) {
+    if (Isolated(at) != Isolated(pfn)) block = geometry_.pageblock_order;
+  }
   for (; pfn < end; pfn += uint32_t{1} << block) PutBlock(pfn, block);
 }
 

@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "tests/fuzz/cache_operations.h"
+#include "tests/operations/cache_operations.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t bytes) {
-  ebcache::fuzz::RunProgram(ebcache::fuzz::FromBytes({data, bytes}));
+  ebcache::operations::RunProgram(ebcache::operations::FromBytes({data, bytes}));
   return 0;
 }

@@ -211,6 +211,25 @@ RC_GTEST_PROP(Buddy, OneZoneAsInLinux, ()) {
       {.zone_per_superpageblock = false, .max_order = 4, .free_pageblocks_are_movable = false});
 }
 
+// A folio of several page blocks, of which one was isolated while it was in use.
+TEST(Buddy, PageblocksOfOneFolioComeBackApart) {
+  RegionFrames frames(OsCalls::Real(), kGeometry, /*phantom=*/true);
+  ASSERT_TRUE(frames.Reserve().ok());
+  Buddy buddy(&frames, kGeometry, {.max_order = 6});
+  buddy.Put(0, 6);
+  const int order = kGeometry.pageblock_order + 1;
+  ASSERT_EQ(buddy.Take(0, Mobility::kMovable, order), 0u);
+  frames[0].Store(FrameState::Allocated({}, order));
+  buddy.SetMobility(1, Mobility::kIsolated);
+  buddy.Put(0, order);
+  const auto n = static_cast<size_t>(kGeometry.pageblock_order);
+  EXPECT_EQ(buddy.area(0, Mobility::kIsolated).blocks[n], 1u);
+  EXPECT_GE(buddy.area(0, Mobility::kMovable).blocks[n], 1u);
+  buddy.SetMobility(1, Mobility::kMovable);
+  buddy.Remerge(1);
+  EXPECT_EQ(buddy.area(0, Mobility::kMovable).blocks[6], 1u);
+}
+
 // A page block taken apart comes back as what it was, in order of number.
 TEST(Buddy, FreshFramesComeInOrder) {
   RegionFrames frames(OsCalls::Real(), kGeometry, /*phantom=*/true);

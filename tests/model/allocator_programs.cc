@@ -175,14 +175,20 @@ struct OwnerScene final : Scene {
 // ---- A cache on a movable region ----------------------------------------------------------------
 
 void AddRegionPrograms(std::vector<Program>& programs) {
-  const auto add = [&programs](std::string name, std::vector<std::function<void(CacheScene&)>> of) {
+  uint32_t pages = 1;  // of a block
+  const auto add = [&](std::string name, std::vector<std::function<void(CacheScene&)>> of) {
     Add<CacheScene>(programs, std::move(name), std::move(of));
-    programs.back().make = [] {
-      auto scene = std::make_unique<CacheScene>(CacheSceneOptions{.region = true});
+    programs.back().make = [pages] {
+      auto scene = std::make_unique<CacheScene>(
+          CacheSceneOptions{.node_bytes = 4096 * pages, .direct = false, .region = true});
       for (uint64_t i = 0; i < 3; ++i) {
         ExtentBufferRef ref = scene->ReadBlock(i * scene->node());
         if (i == 0) scene->held[0] = scene->Find(0);
         scene->Put(ref);
+      }
+      if (pages == 2) {
+        scene->Pin();
+        scene->PutStale(scene->held[0]);
       }
       return scene;
     };
@@ -195,7 +201,7 @@ void AddRegionPrograms(std::vector<Program>& programs) {
   const auto stale = [](CacheScene& s) { s.PutStale(s.held[0]); };
   const auto put = [](CacheScene& s) { s.Put(s.held[0]); };
   const auto read = [](CacheScene& s) {
-    ExtentBufferRef ref = s.ReadBlock(s.node());
+    ExtentBufferRef ref = s.ReadBlock(2 * uint64_t{s.node()});
     s.Put(ref);
   };
   const auto create = [](CacheScene& s) {
@@ -211,6 +217,11 @@ void AddRegionPrograms(std::vector<Program>& programs) {
   add("region: two compactions", {empty, empty});
   add("region: compaction, stale put, new block", {empty, stale, create});
   add("region: two compactions and drop", {empty, empty, drop});
+  // Folios of one block move together. Of three superpageblocks one is taken, one half full: the
+  // block in the third moves to where another has been.
+  pages = 2;
+  add("region: a block of two pages moves, and is found", {empty, read});
+  add("region: a block of two pages moves, is found, goes", {empty, read, drop});
 }
 
 }  // namespace

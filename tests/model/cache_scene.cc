@@ -6,19 +6,14 @@
 
 namespace ebcache::model {
 
-namespace {
-
-constexpr uint64_t kTag = 0x0b10c0000u;  // in the upper half of every good word, plus the block
-
-}  // namespace
-
 CacheScene::CacheScene(const CacheSceneOptions& options) : options_(options) {
   std::shared_ptr<PageAllocator> allocator;
   if (options.region) {
-    allocator = region_ = MovableRegion::Create({.page_bytes = options.page_bytes,
-                                                 .arena_bytes = 8 * options.page_bytes,
-                                                 .pageblock_bytes = 2 * options.page_bytes,
-                                                 .superpageblock_bytes = 4 * options.page_bytes});
+    allocator = region_ = MovableRegion::Create(
+        {.page_bytes = options.page_bytes,
+         .arena_bytes = (options.node_bytes > options.page_bytes ? 12 : 8) * options.page_bytes,
+         .pageblock_bytes = 2 * options.page_bytes,
+         .superpageblock_bytes = 4 * options.page_bytes});
   } else {
     allocator = allocator_ = std::make_shared<ModelAllocator>(options.page_bytes, options.direct);
     allocator_->on_free = [this](Folio folio, uint32_t bits) {
@@ -176,199 +171,12 @@ void CacheScene::CheckFree(Folio folio, uint32_t private_bits) {
   }
 }
 
-// ---- Bytes --------------------------------------------------------------------------------------
-
-uint64_t CacheScene::WordOf(uint64_t start, uint64_t version) const {
-  return (kTag + start / options_.node_bytes) << 16 | version;
-}
-
-bool CacheScene::IsWordOf(uint64_t start, uint64_t word) const {
-  return word >> 16 == kTag + start / options_.node_bytes && (word & 0xffff) != 0;
-}
-
-const void* CacheScene::Bytes(Folio folio) const {
-  if (allocator_ != nullptr) return allocator_->Bytes(folio);
-  return reinterpret_cast<const std::byte*>(this) + folio.pfn();
-}
-
-uint64_t CacheScene::LoadWord(const ExtentBuffer& buffer) const {
-  Reach(Bytes(buffer.folios()[0]), Access::kLoad);
-  return *buffer.Get<uint64_t>(0);
-}
-
-void CacheScene::StoreWord(ExtentBuffer& buffer, uint64_t word) const {
-  Reach(Bytes(buffer.folios()[0]), Access::kStore);
-  (void)buffer.Set<uint64_t>(0, word);
-}
-
-void CacheScene::CheckBytes(const ExtentBufferRef& ref) {
-  if (ref->uptodate()) MustBeGood(ref);
-}
-
-void CacheScene::MustBeGood(const ExtentBufferRef& ref) {
-  if (!IsWordOf(ref->start(), LoadWord(*ref)))
-    FailRun("UPTODATE, and the bytes are not the block's");
-}
-
-// ---- The device ---------------------------------------------------------------------------------
-
-void CacheScene::Read(absl::Span<BlockRead> reads) {
-  for (BlockRead& read : reads) {
-    ExtentBuffer& buffer = *read.buffer;
-    const uint32_t number = NumberOf(ExtentBufferPeer::word(buffer));
-    Scheduler::Get().Muted([&] {
-      if (buffer.uptodate()) FailRun("a read of what is UPTODATE");
-      if (!buffer.state().has(BufferFlag::kReading)) FailRun("a read without READING");
-    });
-    if (being_read_[number]++ != 0) FailRun("two reads of one buffer at a time");
-    Reach(&disk_, Access::kUpdate);
-    if (failing_reads > 0) {
-      --failing_reads;
-      StoreWord(buffer, 1);  // not a word of any block
-      read.status = absl::DataLossError("the device failed, as asked for");
-    } else {
-      const uint64_t block = buffer.start() / options_.node_bytes % kMaxBlocks;
-      StoreWord(buffer, 1);
-      StoreWord(buffer, WordOf(buffer.start(), disk_[block]));
-      read.status = absl::OkStatus();
-    }
-    --being_read_[number];
-  }
-}
-
-void CacheScene::Write(absl::Span<BlockWrite> writes) {
-  for (BlockWrite& write : writes) {
-    Scheduler::Get().Muted([&] {
-      if (!write.buffer->state().has(BufferFlag::kWriteback)) FailRun("a write without WRITEBACK");
-    });
-    const uint64_t word = LoadWord(*write.buffer);
-    Reach(&disk_, Access::kUpdate);
-    if (failing_writes > 0) {
-      --failing_writes;
-      write.status = absl::DataLossError("the device failed, as asked for");
-      continue;
-    }
-    if (word != 0 && !IsWordOf(write.buffer->start(), word)) {
-      FailRun("bytes were written that are not the block's");
-    }
-    disk_[write.buffer->start() / options_.node_bytes % kMaxBlocks] = word & 0xfff;
-    write.status = absl::OkStatus();
-  }
-}
-
-// ---- Steps of programs --------------------------------------------------------------------------
-
-ExtentBufferRef CacheScene::Took(ExtentBufferRef ref, uint64_t start, bool is_private) {
-  if (!ref) return ref;
-  const uint32_t number = NumberOf(ExtentBufferPeer::word(*ref));
-  if (holders_[number]++ == 0) held_folio_[number] = ref->folios()[0];
-  Scheduler::Get().Muted([&] {
-    const BufferState s = ref->state();
-    if (s.refs == 0) FailRun("a reference to the dead was handed out");
-    if (ref->start() != start || s.has(BufferFlag::kUnmapped) != is_private) {
-      FailRun("a lookup found somebody else");
-    }
-    CheckLive(number, s);
-  });
-  return ref;
-}
-
-// The reference ends in the step that changes the word, not before: what others do until then, they
-// do to a buffer that is held.
-void CacheScene::Giving(const ExtentBufferRef& ref) {
-  const uint32_t number = NumberOf(ExtentBufferPeer::word(*ref));
-  if (Scheduler::Get().running()) {
-    giving_[ThisFiber()] = number;
-  } else {
-    --holders_[number];
-  }
-}
-
-ExtentBufferRef CacheScene::Find(uint64_t start) { return Took(cache_->Find(start), start); }
-
-ExtentBufferRef CacheScene::Create(uint64_t start) {
-  auto made = cache_->Create(start);
-  return made.ok() ? Took(*std::move(made), start) : ExtentBufferRef();
-}
-
-ExtentBufferRef CacheScene::ReadBlock(uint64_t start) {
-  ExtentBufferRef ref = Create(start);
-  if (!ref) return ref;
-  if (!Read(ref)) {
-    Put(ref);
-    return {};
-  }
-  // Whatever else has happened: who was told that the block is there may look at it.
-  MustBeGood(ref);
-  return ref;
-}
-
-bool CacheScene::Read(const ExtentBufferRef& ref) { return cache_->Read(ref).ok(); }
-
-ExtentBufferRef CacheScene::Clone(const ExtentBufferRef& ref) {
-  Reach(Bytes(ref->folios()[0]), Access::kLoad);
-  auto clone = cache_->Clone(*ref);
-  return clone.ok() ? Took(*std::move(clone), ref->start(), /*is_private=*/true)
-                    : ExtentBufferRef();
-}
-
-ExtentBufferRef CacheScene::NextDirty(uint64_t start) {
-  ExtentBufferRef ref = cache_->NextDirty(start);
-  const uint64_t found = ref ? ref->start() : 0;
-  return Took(std::move(ref), found);
-}
-
-void CacheScene::Put(ExtentBufferRef& ref) {
-  if (!ref) return;
-  Giving(ref);
-  ref.Put();
-}
-
-void CacheScene::PutStale(ExtentBufferRef& ref) {
-  Giving(ref);
-  ref.PutStale();
-}
-
-void CacheScene::Dirty(const ExtentBufferRef& ref) {
-  std::lock_guard lock(tree_locks_[ref->start() / options_.node_bytes % kMaxBlocks]);
-  if (ref->uptodate()) ref.SetDirty();
-}
-
-void CacheScene::Clean(const ExtentBufferRef& ref) {
-  const uint32_t number = NumberOf(ExtentBufferPeer::word(*ref));
-  std::lock_guard lock(tree_locks_[ref->start() / options_.node_bytes % kMaxBlocks]);
-  ++cleaning_[number];
-  ref.ClearDirty();
-  --cleaning_[number];
-}
-
-void CacheScene::WriteVersion(const ExtentBufferRef& ref, uint64_t version) {
-  std::lock_guard lock(tree_locks_[ref->start() / options_.node_bytes % kMaxBlocks]);
-  StoreWord(*ref, WordOf(ref->start(), version));
-  ref.SetDirty();
-}
-
-bool CacheScene::Writeback(const ExtentBufferRef& ref) { return cache_->Writeback(ref).ok(); }
-bool CacheScene::WritebackAll() { return cache_->WritebackAll().ok(); }
-
-void CacheScene::Reinit(const ExtentBufferRef& ref) {
-  const uint32_t number = NumberOf(ExtentBufferPeer::word(*ref));
-  std::lock_guard lock(tree_locks_[ref->start() / options_.node_bytes % kMaxBlocks]);
-  (void)cache_->Writeback(ref);
-  ++cleaning_[number];
-  (void)cache_->ReinitAsNewBlock(ref, 0);
-  --cleaning_[number];
-}
-
-void CacheScene::NoteFolio(const ExtentBufferRef& ref, int which, size_t of_block) {
-  folio_[static_cast<size_t>(which)] = ref->folios()[of_block];
-}
-
 // ---- The end ------------------------------------------------------------------------------------
 
 // Steady state: what is left is idle, and goes when it is asked to; nothing is left of anything.
 void CacheScene::Finish() {
   for (ExtentBufferRef& ref : held) Put(ref);
+  if (!pinned_.empty()) region_->FreeBulk(region_->superpageblock_order(), {&pinned_, 1});
   uint64_t idle = 0;
   for (uint32_t i = 0; i < descriptors(); ++i) {
     const BufferState s = StateOf(i);

@@ -59,6 +59,8 @@ class CacheScene final : public Scene, public BlockSource {
   // Compaction comes for the folio that the block had when the program began.
   void Move(int which = 0) { allocator_->Move(folio_[which]); }
   void Release(int which = 0) { allocator_->Release(folio_[which]); }
+  // Takes a superpageblock of the region until the end.
+  void Pin() { pinned_ = *region_->AllocateContiguous({}, region_->superpageblock_order()); }
   // Remembers the folio of a cached block for Move and Release.
   void NoteFolio(const ExtentBufferRef& ref, int which = 0, size_t of_block = 0);
 
@@ -129,6 +131,7 @@ class CacheScene final : public Scene, public BlockSource {
   std::unique_ptr<BufferCache> cache_;
   const std::byte* first_descriptor_ = nullptr;
   std::array<Folio, 4> folio_;
+  Folio pinned_;
   std::array<sync::Mutex, kMaxBlocks> tree_locks_;
   std::array<uint64_t, kMaxBlocks> disk_{};
   // By descriptor: references that programs hold; how many are taking DIRTY away just now.

@@ -16,9 +16,9 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "tests/fuzz/cache_operations.h"
+#include "tests/operations/cache_operations.h"
 
-namespace ebcache::fuzz {
+namespace ebcache::operations {
 namespace {
 
 struct Flags {
@@ -120,6 +120,6 @@ int Main(int count, char** arguments) {
 }
 
 }  // namespace
-}  // namespace ebcache::fuzz
+}  // namespace ebcache::operations
 
-int main(int count, char** arguments) { return ebcache::fuzz::Main(count, arguments); }
+int main(int count, char** arguments) { return ebcache::operations::Main(count, arguments); }

@@ -1,8 +1,8 @@
 // WatchedAllocator: another allocator, whose next allocation fails when told to, and whose folios'
 // private bits can be asked for.
 
-#ifndef EBCACHE_TESTS_FUZZ_WATCHED_ALLOCATOR_H_
-#define EBCACHE_TESTS_FUZZ_WATCHED_ALLOCATOR_H_
+#ifndef EBCACHE_TESTS_OPERATIONS_WATCHED_ALLOCATOR_H_
+#define EBCACHE_TESTS_OPERATIONS_WATCHED_ALLOCATOR_H_
 
 #include <map>
 #include <memory>
@@ -10,7 +10,7 @@
 
 #include "ebcache/page_allocator.h"
 
-namespace ebcache::fuzz {
+namespace ebcache::operations {
 
 class WatchedAllocator final : public PageAllocator {
  public:
@@ -65,6 +65,6 @@ class WatchedAllocator final : public PageAllocator {
   const std::shared_ptr<PageAllocator> inner_;
 };
 
-}  // namespace ebcache::fuzz
+}  // namespace ebcache::operations
 
-#endif  // EBCACHE_TESTS_FUZZ_WATCHED_ALLOCATOR_H_
+#endif  // EBCACHE_TESTS_OPERATIONS_WATCHED_ALLOCATOR_H_

@@ -1,9 +1,9 @@
-#include "tests/fuzz/cache_world.h"
+#include "tests/operations/cache_world.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace ebcache::fuzz {
+namespace ebcache::operations {
 
 World::World(const Setup& setup) : setup_(setup) {
   std::shared_ptr<PageAllocator> inner;
@@ -437,4 +437,4 @@ void World::Finish() {
   EBCACHE_SAME(allocator_->stats().in_use_bytes == 0);
 }
 
-}  // namespace ebcache::fuzz
+}  // namespace ebcache::operations

@@ -1,4 +1,4 @@
-#include "tests/fuzz/cache_operations.h"
+#include "tests/operations/cache_operations.h"
 
 #include <csignal>
 #include <cstdio>
@@ -6,12 +6,12 @@
 #include <iterator>
 #include <random>
 
-#include "tests/fuzz/cache_world.h"
+#include "tests/operations/cache_world.h"
 
 // In sanitized builds: called before the process ends.
 extern "C" void __sanitizer_set_death_callback(void (*)()) __attribute__((weak));
 
-namespace ebcache::fuzz {
+namespace ebcache::operations {
 
 namespace {
 
@@ -125,4 +125,4 @@ Program FromSeed(uint64_t seed, size_t length) {
   return program;
 }
 
-}  // namespace ebcache::fuzz
+}  // namespace ebcache::operations

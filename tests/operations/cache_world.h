@@ -1,7 +1,7 @@
 // World: a cache, the naive model of it, and the device below.
 
-#ifndef EBCACHE_TESTS_FUZZ_CACHE_WORLD_H_
-#define EBCACHE_TESTS_FUZZ_CACHE_WORLD_H_
+#ifndef EBCACHE_TESTS_OPERATIONS_CACHE_WORLD_H_
+#define EBCACHE_TESTS_OPERATIONS_CACHE_WORLD_H_
 
 #include <cstdint>
 #include <map>
@@ -13,15 +13,15 @@
 #include "ebcache/allocators.h"
 #include "ebcache/buffer_cache.h"
 #include "ebcache/movable_region.h"
-#include "tests/fuzz/cache_operations.h"
-#include "tests/fuzz/watched_allocator.h"
+#include "tests/operations/cache_operations.h"
+#include "tests/operations/watched_allocator.h"
 
-namespace ebcache::fuzz {
+namespace ebcache::operations {
 
 // Ends the process: the cache and the model differ.
 [[noreturn]] void Differ(const char* condition, int line);
 #define EBCACHE_SAME(condition) \
-  ((condition) ? static_cast<void>(0) : ::ebcache::fuzz::Differ(#condition, __LINE__))
+  ((condition) ? static_cast<void>(0) : ::ebcache::operations::Differ(#condition, __LINE__))
 
 // OS calls with a clock that stands still until it is moved.
 class StillClock final : public OsCalls {
@@ -123,6 +123,6 @@ class World final : public BlockSource {
   std::vector<ExtentBufferRef> private_;
 };
 
-}  // namespace ebcache::fuzz
+}  // namespace ebcache::operations
 
-#endif  // EBCACHE_TESTS_FUZZ_CACHE_WORLD_H_
+#endif  // EBCACHE_TESTS_OPERATIONS_CACHE_WORLD_H_

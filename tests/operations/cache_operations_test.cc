@@ -1,12 +1,12 @@
 // Programs that found something once, by name; and a few seeds, so that the driver keeps working.
 
-#include "tests/fuzz/cache_operations.h"
+#include "tests/operations/cache_operations.h"
 
 #include <gtest/gtest.h>
 
 #include <vector>
 
-namespace ebcache::fuzz {
+namespace ebcache::operations {
 namespace {
 
 TEST(CacheOperationsTest, Seeds) {
@@ -35,4 +35,4 @@ TEST(CacheOperationsTest, PrintsAsATest) {
 }
 
 }  // namespace
-}  // namespace ebcache::fuzz
+}  // namespace ebcache::operations

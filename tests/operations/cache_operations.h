@@ -6,8 +6,8 @@
 // while it reads and writes. What differs ends the process, after the program was printed as the
 // C++ of a test that shows it again.
 
-#ifndef EBCACHE_TESTS_FUZZ_CACHE_OPERATIONS_H_
-#define EBCACHE_TESTS_FUZZ_CACHE_OPERATIONS_H_
+#ifndef EBCACHE_TESTS_OPERATIONS_CACHE_OPERATIONS_H_
+#define EBCACHE_TESTS_OPERATIONS_CACHE_OPERATIONS_H_
 
 #include <absl/types/span.h>
 
@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-namespace ebcache::fuzz {
+namespace ebcache::operations {
 
 struct Operation {
   enum Kind : uint8_t {
@@ -78,6 +78,6 @@ void RunProgram(const Program& program);
 Program FromBytes(absl::Span<const uint8_t> bytes);
 Program FromSeed(uint64_t seed, size_t length);
 
-}  // namespace ebcache::fuzz
+}  // namespace ebcache::operations
 
-#endif  // EBCACHE_TESTS_FUZZ_CACHE_OPERATIONS_H_
+#endif  // EBCACHE_TESTS_OPERATIONS_CACHE_OPERATIONS_H_
