@@ -35,7 +35,7 @@ std::string HumanBytes(uint64_t bytes) {
   double value = static_cast<double>(bytes);
   for (; value >= 1024 && unit + 1 < std::size(kUnits); ++unit) value /= 1024;
   const bool whole = value == static_cast<double>(static_cast<uint64_t>(value));
-  return absl::StrFormat(whole ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
+  return absl::StrFormat("%.*f %s", whole ? 0 : 1, value, kUnits[unit]);
 }
 
 }  // namespace ebcache::examples

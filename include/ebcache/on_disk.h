@@ -63,15 +63,46 @@ std::string TreeName(uint64_t tree);
 // ---- Keys ---------------------------------------------------------------------------------------
 
 // Item types that reading metadata meets.
+inline constexpr uint8_t kUntypedType = 0;  // what a key without a type has: free space caches
 inline constexpr uint8_t kInodeItemType = 1;
+inline constexpr uint8_t kInodeRefType = 12;
+inline constexpr uint8_t kInodeExtrefType = 13;
+inline constexpr uint8_t kXattrItemType = 24;
+inline constexpr uint8_t kOrphanItemType = 48;
+inline constexpr uint8_t kDirLogItemType = 60;
+inline constexpr uint8_t kDirLogIndexType = 72;
+inline constexpr uint8_t kDirItemType = 84;
+inline constexpr uint8_t kDirIndexType = 96;
+inline constexpr uint8_t kExtentDataType = 108;
+inline constexpr uint8_t kExtentCsumType = 128;
 inline constexpr uint8_t kRootItemType = 132;
+inline constexpr uint8_t kRootBackrefType = 144;
 inline constexpr uint8_t kRootRefType = 156;
 inline constexpr uint8_t kExtentItemType = 168;
 inline constexpr uint8_t kMetadataItemType = 169;
+inline constexpr uint8_t kExtentOwnerRefType = 172;
+inline constexpr uint8_t kTreeBlockRefType = 176;
+inline constexpr uint8_t kExtentDataRefType = 178;
+inline constexpr uint8_t kSharedBlockRefType = 182;
+inline constexpr uint8_t kSharedDataRefType = 184;
 inline constexpr uint8_t kBlockGroupItemType = 192;
+inline constexpr uint8_t kFreeSpaceInfoType = 198;
+inline constexpr uint8_t kFreeSpaceExtentType = 199;
+inline constexpr uint8_t kFreeSpaceBitmapType = 200;
 inline constexpr uint8_t kDevExtentType = 204;
 inline constexpr uint8_t kDevItemType = 216;
 inline constexpr uint8_t kChunkItemType = 228;
+inline constexpr uint8_t kRaidStripeType = 230;
+inline constexpr uint8_t kQgroupStatusType = 240;
+inline constexpr uint8_t kQgroupInfoType = 242;
+inline constexpr uint8_t kQgroupLimitType = 244;
+inline constexpr uint8_t kQgroupRelationType = 246;
+inline constexpr uint8_t kTemporaryItemType = 248;
+inline constexpr uint8_t kPersistentItemType = 249;
+inline constexpr uint8_t kDevReplaceType = 250;
+inline constexpr uint8_t kUuidSubvolType = 251;
+inline constexpr uint8_t kUuidReceivedSubvolType = 252;
+inline constexpr uint8_t kStringItemType = 253;
 
 // Where an item is in a tree; ordered by objectid, type, offset.
 struct Key {
@@ -310,10 +341,25 @@ struct ItemHead {
 Key LeafKey(const ExtentBuffer& leaf, uint32_t slot);
 ItemHead LoadItemHead(const ExtentBuffer& leaf, uint32_t slot);
 
-// The structural check of a tree block, after which keys and item data can be read without another
-// thought: number of items, key order, where item data lies, child pointers. Errors: DataLoss, with
-// the slot and what is wrong with it.
-absl::Status CheckTreeBlock(const ExtentBuffer& buffer, uint32_t sector_bytes);
+// What the checker holds tree blocks against.
+struct TreeBlockLimits {
+  uint32_t sector_bytes = 4096;  // a power of two
+  // Bytes of a data checksum. 0: not known, and the rules that need it are left out.
+  uint32_t checksum_bytes = 0;
+  // The generation of the transaction that is open. 0: not known.
+  uint64_t newest_generation = 0;
+};
+
+// The check of a tree block, after which keys and item data can be read without another thought:
+// number of items, key order, where item data lies, child pointers; then for every item of a type
+// with rules, that its fields can be decoded: sizes, ranges, alignment, lengths of names, counts.
+// Items of other types may hold anything. Errors: DataLoss, with the slot, the item's key, what is
+// wrong with it and the name of the rule: "slot 3, item (257 INODE_ITEM 0): mode 0170000 is no kind
+// of file [inode-mode]".
+absl::Status CheckTreeBlock(const ExtentBuffer& buffer, const TreeBlockLimits& limits);
+inline absl::Status CheckTreeBlock(const ExtentBuffer& buffer, uint32_t sector_bytes) {
+  return CheckTreeBlock(buffer, TreeBlockLimits{.sector_bytes = sector_bytes});
+}
 
 }  // namespace ebcache
 

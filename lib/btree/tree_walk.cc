@@ -4,8 +4,10 @@
 // to be visited. It ends because a block is entered at most once in a tree (seen_), and because the
 // level that counts is the walk's own, which falls with every step down.
 
+#include <absl/container/flat_hash_map.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
+#include <absl/strings/str_cat.h>
 #include <absl/types/span.h>
 
 #include <algorithm>
@@ -28,7 +30,18 @@ namespace {
 // while the subtrees before it are walked, and each node brings batches of its own anyway.
 constexpr int kNodeBatchDivisor = 8;
 
+// How often a block that could not be had is asked for, by pointers that may expect other things of
+// it. More would let a node full of pointers to one bad block cost as many reads.
+constexpr int kMostAttempts = 3;
+// How many such blocks are remembered: what a hostile tree claims must not fill the memory.
+constexpr size_t kMostRemembered = size_t{1} << 20;
+
 absl::Status MetTwice() { return absl::DataLossError("met a second time in the same tree"); }
+
+absl::Status AskedForTooOften() {
+  return absl::DataLossError(
+      absl::StrCat("not read again: ", kMostAttempts, " pointers before led to no block there"));
+}
 
 // A node on the way down, and the next of its children.
 struct Frame {
@@ -62,6 +75,10 @@ class Walk {
   void ReadTogether(Frame& frame);
   // Whether an earlier tree had this block, so that it and all below it need no visit.
   bool PassOver(uint64_t start);
+  bool GivenUp(uint64_t start) const {
+    const auto failures = failures_.find(start);
+    return failures != failures_.end() && failures->second >= kMostAttempts;
+  }
   uint32_t FirstSlot(const ExtentBuffer& node, int level) const;
   void ReportDamage(int level, uint64_t start, absl::Status status);
 
@@ -71,7 +88,9 @@ class Walk {
   BlockSet* const visited_;
   const size_t leaf_batch_;
   const size_t node_batch_;
-  BlockSet seen_;                         // in this tree, whoever had it before
+  BlockSet seen_;  // in this tree, whoever had it before
+  // Pointers that led to no block, by address.
+  absl::flat_hash_map<uint64_t, int> failures_;
   std::array<Frame, kMaxLevels> frames_;  // by level; that of level 0 stays unused
 };
 
@@ -101,6 +120,7 @@ bool Walk::Enter(int level, uint64_t start, absl::StatusOr<ExtentBufferRef> bloc
   // of its neighbours there.
   if (block.ok() && !seen_.Insert(start)) block = MetTwice();
   if (!block.ok()) {
+    if (failures_.size() < kMostRemembered) ++failures_[start];
     ReportDamage(level, start, block.status());
     return false;
   }
@@ -125,9 +145,10 @@ bool Walk::ReadBatch(int level) {
   for (; frame.next_slot < slots && frame.starts.size() < limit; ++frame.next_slot) {
     const KeyPointer pointer = LoadKeyPointer(*frame.node, frame.next_slot);
     const bool in_batch = std::count(frame.starts.begin(), frame.starts.end(), pointer.bytenr) > 0;
-    if (in_batch || seen_.Contains(pointer.bytenr)) {
+    const bool seen = seen_.Contains(pointer.bytenr);
+    if (in_batch || seen || GivenUp(pointer.bytenr)) {
       if (!frame.starts.empty()) break;  // what comes before it is visited before it
-      ReportDamage(level - 1, pointer.bytenr, MetTwice());
+      ReportDamage(level - 1, pointer.bytenr, seen ? MetTwice() : AskedForTooOften());
       continue;
     }
     if (PassOver(pointer.bytenr)) continue;

@@ -30,7 +30,9 @@ absl::Status CheckBytenr(uint64_t found, uint64_t expected) {
 BlockValidator::BlockValidator(const Superblock& superblock)
     : fsid_(superblock.header_fsid()),
       node_bytes_(superblock.node_bytes),
-      sector_bytes_(superblock.sector_bytes),
+      limits_{.sector_bytes = superblock.sector_bytes,
+              .checksum_bytes = static_cast<uint32_t>(ChecksumBytes(superblock.checksum_type)),
+              .newest_generation = superblock.generation + 1},
       checksum_type_(superblock.checksum_type),
       committed_generation_(superblock.generation) {}
 
@@ -44,7 +46,7 @@ absl::Status BlockValidator::Validate(const ExtentBuffer& buffer, const ParentCh
   }
   if (status.ok()) status = CheckChecksum(buffer);
   if (status.ok() && check != nullptr) status = CheckAgainstParent(buffer, *check);
-  if (status.ok()) status = CheckTreeBlock(buffer, sector_bytes_);
+  if (status.ok()) status = CheckTreeBlock(buffer, limits_);
   return status;
 }
 
@@ -60,7 +62,7 @@ absl::Status BlockValidator::Seal(uint64_t bytenr, absl::Span<std::byte> block) 
   ByteReader header(block);
   absl::Status status = CheckBytenr(header.Load<uint64_t>(48), bytenr);
   if (status.ok()) status = CheckFsid(header.LoadUuid(32), fsid_);
-  if (status.ok()) status = CheckTreeBlockBytes(block, sector_bytes_);
+  if (status.ok()) status = CheckTreeBlockBytes(block, limits_);
   if (!status.ok()) return status;
   const uint64_t generation = header.Load<uint64_t>(80);
   if (generation <= committed_generation_) {

@@ -32,7 +32,7 @@ class BlockValidator {
 
   Uuid fsid_;
   uint32_t node_bytes_;
-  uint32_t sector_bytes_;
+  TreeBlockLimits limits_;
   ChecksumType checksum_type_;
   uint64_t committed_generation_;
 };

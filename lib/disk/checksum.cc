@@ -162,4 +162,9 @@ absl::Status CompareChecksums(ChecksumType type, const Checksum& stored, const C
                                           HexString(computed, bytes)));
 }
 
+uint32_t NameHash(absl::Span<const std::byte> name) {
+  auto* bytes = reinterpret_cast<unsigned char*>(const_cast<std::byte*>(name.data()));
+  return crc32_iscsi(bytes, static_cast<int>(name.size()), ~uint32_t{1});
+}
+
 }  // namespace ebcache

@@ -38,6 +38,9 @@ absl::StatusOr<Checksum> ComputeBlockChecksum(ChecksumType type,
 // 0x..", where wanted is what is stored on disk, as the kernel words it.
 absl::Status CompareChecksums(ChecksumType type, const Checksum& stored, const Checksum& computed);
 
+// The crc32c by which directories find a name.
+uint32_t NameHash(absl::Span<const std::byte> name);
+
 }  // namespace ebcache
 
 #endif  // EBCACHE_LIB_DISK_CHECKSUM_H_

@@ -55,33 +55,33 @@ std::string_view KnownItemType(uint8_t type) {
   switch (type) {
     case kInodeItemType:
       return "INODE_ITEM";
-    case 12:
+    case kInodeRefType:
       return "INODE_REF";
-    case 13:
+    case kInodeExtrefType:
       return "INODE_EXTREF";
-    case 24:
+    case kXattrItemType:
       return "XATTR_ITEM";
     case 36:
       return "VERITY_DESC_ITEM";
     case 37:
       return "VERITY_MERKLE_ITEM";
-    case 48:
+    case kOrphanItemType:
       return "ORPHAN_ITEM";
-    case 60:
+    case kDirLogItemType:
       return "DIR_LOG_ITEM";
-    case 72:
+    case kDirLogIndexType:
       return "DIR_LOG_INDEX";
-    case 84:
+    case kDirItemType:
       return "DIR_ITEM";
-    case 96:
+    case kDirIndexType:
       return "DIR_INDEX";
-    case 108:
+    case kExtentDataType:
       return "EXTENT_DATA";
-    case 128:
+    case kExtentCsumType:
       return "EXTENT_CSUM";
     case kRootItemType:
       return "ROOT_ITEM";
-    case 144:
+    case kRootBackrefType:
       return "ROOT_BACKREF";
     case kRootRefType:
       return "ROOT_REF";
@@ -89,23 +89,23 @@ std::string_view KnownItemType(uint8_t type) {
       return "EXTENT_ITEM";
     case kMetadataItemType:
       return "METADATA_ITEM";
-    case 172:
+    case kExtentOwnerRefType:
       return "EXTENT_OWNER_REF";
-    case 176:
+    case kTreeBlockRefType:
       return "TREE_BLOCK_REF";
-    case 178:
+    case kExtentDataRefType:
       return "EXTENT_DATA_REF";
-    case 182:
+    case kSharedBlockRefType:
       return "SHARED_BLOCK_REF";
-    case 184:
+    case kSharedDataRefType:
       return "SHARED_DATA_REF";
     case kBlockGroupItemType:
       return "BLOCK_GROUP_ITEM";
-    case 198:
+    case kFreeSpaceInfoType:
       return "FREE_SPACE_INFO";
-    case 199:
+    case kFreeSpaceExtentType:
       return "FREE_SPACE_EXTENT";
-    case 200:
+    case kFreeSpaceBitmapType:
       return "FREE_SPACE_BITMAP";
     case kDevExtentType:
       return "DEV_EXTENT";
@@ -113,27 +113,27 @@ std::string_view KnownItemType(uint8_t type) {
       return "DEV_ITEM";
     case kChunkItemType:
       return "CHUNK_ITEM";
-    case 230:
+    case kRaidStripeType:
       return "RAID_STRIPE";
-    case 240:
+    case kQgroupStatusType:
       return "QGROUP_STATUS";
-    case 242:
+    case kQgroupInfoType:
       return "QGROUP_INFO";
-    case 244:
+    case kQgroupLimitType:
       return "QGROUP_LIMIT";
-    case 246:
+    case kQgroupRelationType:
       return "QGROUP_RELATION";
-    case 248:
+    case kTemporaryItemType:
       return "TEMPORARY_ITEM";
-    case 249:
+    case kPersistentItemType:
       return "PERSISTENT_ITEM";
-    case 250:
+    case kDevReplaceType:
       return "DEV_REPLACE";
-    case 251:
+    case kUuidSubvolType:
       return "UUID_KEY_SUBVOL";
-    case 252:
+    case kUuidReceivedSubvolType:
       return "UUID_KEY_RECEIVED_SUBVOL";
-    case 253:
+    case kStringItemType:
       return "STRING_ITEM";
     default:
       return {};

@@ -2,11 +2,13 @@
 
 #include <absl/strings/str_cat.h>
 
-#include <bit>
-#include <cstring>
 #include <memory>
 
 #include "ebcache/on_disk.h"
+#include "lib/disk/checked_item.h"
+#include "lib/disk/item_rules.h"
+#include "lib/disk/messages.h"
+#include "lib/disk/rejection.h"
 
 namespace ebcache {
 namespace {
@@ -17,15 +19,6 @@ constexpr size_t kItemCountOffset = 96;
 constexpr size_t kLevelOffset = 100;
 // Header flag: the block belongs to a relocation tree.
 constexpr uint64_t kRelocFlag = 1 << 1;
-
-// REQUIRES: inside; the loops below prove that once per block, not once per field.
-template <typename T>
-T LoadAt(const std::byte* at) {
-  static_assert(std::endian::native == std::endian::little);
-  T value;
-  std::memcpy(&value, at, sizeof(T));
-  return value;
-}
 
 Key KeyAt(const std::byte* at) {
   return {LoadAt<uint64_t>(at), LoadAt<uint8_t>(at + 8), LoadAt<uint64_t>(at + 9)};
@@ -44,9 +37,8 @@ bool IsBelow(const std::byte* a, const std::byte* b) {
 }
 
 absl::Status KeyOrderError(uint32_t slot, const std::byte* previous, const std::byte* key) {
-  return absl::DataLossError(absl::StrCat("slot ", slot, ": key ", KeyAt(key).ToString(),
-                                          " is not above ", KeyAt(previous).ToString(), " of slot ",
-                                          slot - 1));
+  return Reject(Rejection::kKeyOrder, "slot ", slot, ": key ", KeyAt(key).ToString(),
+                " is not above ", KeyAt(previous).ToString(), " of slot ", slot - 1);
 }
 
 // An empty leaf is the root of an empty tree, and some trees never are. Of a relocation tree the
@@ -56,26 +48,36 @@ absl::Status CheckMayBeEmpty(absl::Span<const std::byte> block) {
   const uint64_t owner = LoadAt<uint64_t>(block.data() + kOwnerOffset);
   switch (owner) {
     case 0:
-      return absl::DataLossError("empty leaf without an owner");
+      return Reject(Rejection::kLeafEmpty, "empty leaf without an owner");
     case kRootTreeId:
     case kExtentTreeId:
     case kChunkTreeId:
     case kDevTreeId:
     case kFsTreeId:
     case kDataRelocTreeId:
-      return absl::DataLossError(
-          absl::StrCat("empty leaf, and ", TreeName(owner), " is never empty"));
+      return Reject(Rejection::kLeafEmpty, "empty leaf, and ", TreeName(owner), " is never empty");
     default:
       return absl::OkStatus();
   }
 }
 
+// The rules for what is in an item, whose place in the leaf is sound.
+absl::Status CheckContents(absl::Span<const std::byte> block, uint32_t slot,
+                           const TreeBlockLimits& limits) {
+  const CheckedItem item(block.data(), slot, limits);
+  absl::Status status = CheckItem(item, static_cast<uint32_t>(block.size()));
+  if (status.ok()) [[likely]]
+    return status;
+  return Prefixed(absl::StrCat("slot ", slot, ", item ", item.key().ToString()), status);
+}
+
 // Item data fills the leaf from its end downwards, in the order of the slots and without gaps.
-absl::Status CheckLeaf(absl::Span<const std::byte> block, uint32_t count) {
+absl::Status CheckLeaf(absl::Span<const std::byte> block, uint32_t count,
+                       const TreeBlockLimits& limits) {
   const size_t data_area = block.size() - kHeaderBytes;
   if (count > data_area / kItemBytes) {
-    return absl::DataLossError(
-        absl::StrCat("leaf with ", count, " items, room is for ", data_area / kItemBytes));
+    return Reject(Rejection::kLeafCount, "leaf with ", count, " items, room is for ",
+                  data_area / kItemBytes);
   }
   if (count == 0) return CheckMayBeEmpty(block);
   const uint64_t heads_end = uint64_t{count} * kItemBytes;
@@ -88,16 +90,18 @@ absl::Status CheckLeaf(absl::Span<const std::byte> block, uint32_t count) {
     const uint64_t offset = LoadAt<uint32_t>(head + kKeyBytes);
     const uint64_t size = LoadAt<uint32_t>(head + kKeyBytes + 4);
     if (offset + size != expected_end) [[unlikely]] {
-      return absl::DataLossError(absl::StrCat("slot ", slot, ": item data ends at ",
-                                              offset + size + kHeaderBytes, ", not at ",
-                                              expected_end + kHeaderBytes));
+      return Reject(Rejection::kLeafDataEnd, "slot ", slot, ": item data ends at ",
+                    offset + size + kHeaderBytes, ", not at ", expected_end + kHeaderBytes);
     }
     if (offset < heads_end) [[unlikely]] {
-      return absl::DataLossError(
-          absl::StrCat("slot ", slot, ": item data at ", offset + kHeaderBytes,
-                       " overlaps the item heads, which end at ", heads_end + kHeaderBytes));
+      return Reject(Rejection::kLeafDataOverlap, "slot ", slot, ": item data at ",
+                    offset + kHeaderBytes, " overlaps the item heads, which end at ",
+                    heads_end + kHeaderBytes);
     }
     expected_end = offset;
+    absl::Status status = CheckContents(block, slot, limits);
+    if (!status.ok()) [[unlikely]]
+      return status;
   }
   return absl::OkStatus();
 }
@@ -105,8 +109,7 @@ absl::Status CheckLeaf(absl::Span<const std::byte> block, uint32_t count) {
 absl::Status CheckNode(absl::Span<const std::byte> block, uint32_t count, uint32_t sector_bytes) {
   const size_t most = (block.size() - kHeaderBytes) / kKeyPointerBytes;
   if (count == 0 || count > most) {
-    return absl::DataLossError(
-        absl::StrCat("node with ", count, " pointers, legal is 1 to ", most));
+    return Reject(Rejection::kNodeCount, "node with ", count, " pointers, legal is 1 to ", most);
   }
   // Sector sizes are powers of two, and a division costs more than all the rest of the loop.
   const uint64_t alignment_mask = sector_bytes - 1;
@@ -117,12 +120,11 @@ absl::Status CheckNode(absl::Span<const std::byte> block, uint32_t count, uint32
     }
     const uint64_t bytenr = LoadAt<uint64_t>(pointer + kKeyBytes);
     if (bytenr == 0) [[unlikely]] {
-      return absl::DataLossError(absl::StrCat("slot ", slot, ": pointer to block 0"));
+      return Reject(Rejection::kNodePointerZero, "slot ", slot, ": pointer to block 0");
     }
     if ((bytenr & alignment_mask) != 0) [[unlikely]] {
-      return absl::DataLossError(absl::StrCat("slot ", slot, ": pointer to block ", bytenr,
-                                              ", which is not aligned to the sector size ",
-                                              sector_bytes));
+      return Reject(Rejection::kNodePointerAlign, "slot ", slot, ": pointer to block ", bytenr,
+                    ", which is not aligned to the sector size ", sector_bytes);
     }
   }
   return absl::OkStatus();
@@ -130,28 +132,29 @@ absl::Status CheckNode(absl::Span<const std::byte> block, uint32_t count, uint32
 
 }  // namespace
 
-absl::Status CheckTreeBlockBytes(absl::Span<const std::byte> block, uint32_t sector_bytes) {
+absl::Status CheckTreeBlockBytes(absl::Span<const std::byte> block, const TreeBlockLimits& limits) {
   if (block.size() < kHeaderBytes) {
-    return absl::DataLossError(absl::StrCat("block of ", block.size(), " bytes"));
+    return Reject(Rejection::kBlockSize, "block of ", block.size(), " bytes");
   }
   const uint8_t level = LoadAt<uint8_t>(block.data() + kLevelOffset);
   const uint32_t count = LoadAt<uint32_t>(block.data() + kItemCountOffset);
   if (level >= kMaxLevels) {
-    return absl::DataLossError(absl::StrCat("level ", level, ", the highest is ", kMaxLevels - 1));
+    return Reject(Rejection::kBlockLevel, "level ", level, ", the highest is ", kMaxLevels - 1);
   }
-  return level == 0 ? CheckLeaf(block, count) : CheckNode(block, count, sector_bytes);
+  return level == 0 ? CheckLeaf(block, count, limits)
+                    : CheckNode(block, count, limits.sector_bytes);
 }
 
-absl::Status CheckTreeBlock(const ExtentBuffer& buffer, uint32_t sector_bytes) {
+absl::Status CheckTreeBlock(const ExtentBuffer& buffer, const TreeBlockLimits& limits) {
   const uint32_t length = buffer.length();
   if (buffer.contiguous() != nullptr) [[likely]] {
-    return CheckTreeBlockBytes({buffer.contiguous(), length}, sector_bytes);
+    return CheckTreeBlockBytes({buffer.contiguous(), length}, limits);
   }
   // A page array: one copy costs less than a test for a straddling field with every field.
   auto copy = std::make_unique_for_overwrite<std::byte[]>(length);
   absl::Span<std::byte> bytes(copy.get(), length);
   if (absl::Status status = buffer.Read(0, bytes); !status.ok()) return status;
-  return CheckTreeBlockBytes(bytes, sector_bytes);
+  return CheckTreeBlockBytes(bytes, limits);
 }
 
 UnusedBytes FindUnusedBytes(absl::Span<const std::byte> block) {

@@ -1,4 +1,4 @@
-// The structural check of a tree block that is in one piece of memory.
+// The check of a tree block that is in one piece of memory.
 
 #ifndef EBCACHE_LIB_DISK_TREE_BLOCK_CHECKER_H_
 #define EBCACHE_LIB_DISK_TREE_BLOCK_CHECKER_H_
@@ -13,8 +13,8 @@
 
 namespace ebcache {
 
-// As CheckTreeBlock. REQUIRES: sector_bytes is a power of two.
-absl::Status CheckTreeBlockBytes(absl::Span<const std::byte> block, uint32_t sector_bytes);
+// As CheckTreeBlock. REQUIRES: limits.sector_bytes is a power of two.
+absl::Status CheckTreeBlockBytes(absl::Span<const std::byte> block, const TreeBlockLimits& limits);
 
 // The bytes of a block that passed the check and mean nothing: behind the pointers of a node,
 // between the item heads and the data of a leaf. As offset and length.

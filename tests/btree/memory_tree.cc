@@ -210,7 +210,7 @@ BuiltTree BuildTree(MemoryDisk& source, const ItemMap& items, const TreeShape& s
 ItemMap NumberedItems(int count, uint64_t first) {
   ItemMap items;
   for (int i = 0; i < count; ++i) {
-    items[{first + i, kInodeItemType, 0}] = absl::StrCat("item number ", i);
+    items[{first + i, kStringItemType, 0}] = absl::StrCat("item number ", i);
   }
   return items;
 }

@@ -24,7 +24,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-Key NumberedKey(uint64_t number) { return {256 + number, kInodeItemType, 0}; }
+Key NumberedKey(uint64_t number) { return {256 + number, kStringItemType, 0}; }
 
 std::string Text(const Item& item) {
   return std::string(reinterpret_cast<const char*>(item.data().data()), item.data().size());
@@ -194,7 +194,7 @@ TEST_F(SearchTest, ChildrenThatAreNotWhatTheirParentSays) {
   source_.SetLevel(leaf, 1);
   EXPECT_THAT(error(), HasSubstr("wrong level"));
   source_.SetLevel(leaf, 0);
-  source_.SetItem(leaf, 0, {264, kInodeItemType, 0}, 4096 - 13, "item number 9");
+  source_.SetItem(leaf, 0, {264, kStringItemType, 0}, 4096 - 13, "item number 9");
   EXPECT_THAT(error(), HasSubstr("wrong first key"));
 }
 

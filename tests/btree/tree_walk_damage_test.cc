@@ -149,7 +149,7 @@ TEST_F(TreeWalkDamageTest, SeveralAtOnceInKeyOrder) {
 }
 
 TEST_F(TreeWalkDamageTest, WrongFirstKey) {
-  source_.SetItem(built_.levels[0][5], 0, {1000, kInodeItemType, 0}, 4096 - 13, "item number 5");
+  source_.SetItem(built_.levels[0][5], 0, {1000, kStringItemType, 0}, 4096 - 13, "item number 5");
   ExpectOneDamage(0, built_.levels[0][5], "wrong first key", 1);
 }
 
@@ -195,7 +195,7 @@ TEST(TreeWalkBomb, EndsAtOnce) {
   for (uint8_t level = 1; level < kMaxLevels; ++level) {
     const uint64_t node = source.Allocate();
     for (uint32_t slot = 0; slot < kPointers; ++slot) {
-      source.SetPointer(node, slot, {{256 + slot, kInodeItemType, 0}, below, 7});
+      source.SetPointer(node, slot, {{256 + slot, kStringItemType, 0}, below, 7});
     }
     source.SetHeader(node, {.bytenr = node,
                             .generation = 7,

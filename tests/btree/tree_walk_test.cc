@@ -120,7 +120,7 @@ class SnapshotTest : public TreeWalkTest {
     snapshot_.bytenr = source_.Allocate();
     for (uint32_t slot = 0; slot < 2; ++slot) {
       source_.SetPointer(snapshot_.bytenr, slot,
-                         {slot == 0 ? Key{256, kInodeItemType, 0} : Key{262, kInodeItemType, 0},
+                         {slot == 0 ? Key{256, kStringItemType, 0} : Key{262, kStringItemType, 0},
                           subvolume_.levels[1][slot], 7});
     }
     source_.SetHeader(
@@ -188,7 +188,7 @@ TEST_P(DropProgressTest, WhatIsGoneIsNeitherVisitedNorDamage) {
   const int first_left = place % static_cast<int>(children.size());
   TreeRoot root = built.root;
   root.drop_level = static_cast<uint8_t>(drop_level);
-  root.drop_progress = {256 + uint64_t(first_left) * items_below, kInodeItemType, 0};
+  root.drop_progress = {256 + uint64_t(first_left) * items_below, kStringItemType, 0};
 
   std::set<uint64_t> expected;
   for (int level = 0; level <= root.level; ++level) {
@@ -219,7 +219,7 @@ TEST_F(TreeWalkTest, DropLevelAboveTheRootHidesNothing) {
   for (uint8_t drop_level : {0, 3, 7, 255}) {
     TreeRoot root = built.root;
     root.drop_level = drop_level;
-    root.drop_progress = {262, kInodeItemType, 0};
+    root.drop_progress = {262, kStringItemType, 0};
     EXPECT_EQ(Walk(root).visited.size(), built.blocks()) << int{drop_level};
   }
 }

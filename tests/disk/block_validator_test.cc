@@ -20,11 +20,11 @@ constexpr uint64_t kBytenr = 30408704;
 
 BlockShape Shape() { return {.bytenr = kBytenr, .generation = 7, .owner = kFsTreeId}; }
 Bytes Leaf() {
-  return LeafBytes(Shape(), {{{256, kInodeItemType, 0}, "a"}, {{257, kInodeItemType, 0}, "b"}});
+  return LeafBytes(Shape(), {{{256, kStringItemType, 0}, "a"}, {{257, kStringItemType, 0}, "b"}});
 }
 ParentCheck SoundCheck() {
   return {
-      .level = 0, .generation = 7, .owner = kFsTreeId, .first_key = Key{256, kInodeItemType, 0}};
+      .level = 0, .generation = 7, .owner = kFsTreeId, .first_key = Key{256, kStringItemType, 0}};
 }
 
 class BlockValidatorTest : public ::testing::TestWithParam<Layout> {
@@ -77,7 +77,7 @@ TEST_P(BlockValidatorTest, MetadataUuid) {
   EXPECT_FALSE(BlockValidator(sb).Validate(*pool_.Make(kBytenr, Leaf()), nullptr).ok());
   BlockShape shape = Shape();
   shape.fsid = UuidOf(0x22);
-  const Bytes leaf = LeafBytes(shape, {{{256, kInodeItemType, 0}, "a"}});
+  const Bytes leaf = LeafBytes(shape, {{{256, kStringItemType, 0}, "a"}});
   EXPECT_EQ(BlockValidator(sb).Validate(*pool_.Make(kBytenr, leaf), nullptr), absl::OkStatus());
 }
 
@@ -87,7 +87,7 @@ TEST_P(BlockValidatorTest, InTheKernelsOrder) {
   ParentCheck check{.level = 1,
                     .generation = 9,
                     .owner = kExtentTreeId,
-                    .first_key = Key{300, kInodeItemType, 0}};
+                    .first_key = Key{300, kStringItemType, 0}};
   Put<uint64_t>(block, 48, 4096);
   PutUuid(block, 32, UuidOf(0x99));
   Put<uint8_t>(block, 100, 9);
@@ -107,12 +107,13 @@ TEST_P(BlockValidatorTest, InTheKernelsOrder) {
   EXPECT_EQ(Error(block, &check), "generation 7, the parent expects 9");
   check.generation = 7;
   EXPECT_EQ(Error(block, &check),
-            "first key (256 INODE_ITEM 0), the parent expects (300 INODE_ITEM 0)");
-  check.first_key = Key{256, kInodeItemType, 0};
+            "first key (256 STRING_ITEM 0), the parent expects (300 STRING_ITEM 0)");
+  check.first_key = Key{256, kStringItemType, 0};
   EXPECT_EQ(Error(block, &check), "owner FS_TREE, read as part of EXTENT_TREE");
   check.owner = kFsTreeId;
-  EXPECT_EQ(Error(block, &check), "slot 1: key (0 0 0) is not above (256 INODE_ITEM 0) of slot 0");
-  PutKey(block, kHeaderBytes + kItemBytes, {257, kInodeItemType, 0});
+  EXPECT_EQ(Error(block, &check),
+            "slot 1: key (0 0 0) is not above (256 STRING_ITEM 0) of slot 0 [key-order]");
+  PutKey(block, kHeaderBytes + kItemBytes, {257, kStringItemType, 0});
   Seal(block, ChecksumType::kCrc32c);
   EXPECT_EQ(Validate(block, &check), absl::OkStatus());
 }
@@ -131,8 +132,8 @@ TEST_P(BlockValidatorTest, FirstKeyOfABlockThatHasNone) {
 TEST_P(BlockValidatorTest, FirstKeyOfANode) {
   BlockShape shape = Shape();
   shape.level = 1;
-  const Bytes node = NodeBytes(shape, {{{256, kInodeItemType, 5}, 4096, 7}});
-  ParentCheck check{.first_key = Key{256, kInodeItemType, 5}};
+  const Bytes node = NodeBytes(shape, {{{256, kStringItemType, 5}, 4096, 7}});
+  ParentCheck check{.first_key = Key{256, kStringItemType, 5}};
   EXPECT_EQ(Validate(node, &check), absl::OkStatus());
   check.first_key->offset = 4;
   EXPECT_FALSE(Validate(node, &check).ok());
@@ -174,7 +175,7 @@ TEST(ParentCheckTest, Owners) {
 Bytes NewLeaf() {
   BlockShape shape = Shape();
   shape.generation = 8;
-  return LeafBytes(shape, {{{256, kInodeItemType, 0}, "a"}});
+  return LeafBytes(shape, {{{256, kStringItemType, 0}, "a"}});
 }
 
 std::string SealError(Bytes block) {

@@ -145,7 +145,8 @@ TEST_P(MirrorWriterTest, WhatMustNotReachTheDisk) {
        "block 22020096: not written: generation 7 is not newer than the last committed, 7"},
       {BlockAt(kLogical + 16384, 8), kLogical,
        "block 22020096: not written: the header has address 22036480, not 22020096"},
-      {malformed, kLogical, "block 22020096: not written: leaf with 10000 items, room is for 651"},
+      {malformed, kLogical,
+       "block 22020096: not written: leaf with 10000 items, room is for 651 [leaf-count]"},
       {BlockAt(4096, 8), 4096, "block 4096: no chunk at this address"},
   };
   for (const auto& c : cases) {

@@ -26,7 +26,9 @@ TestVolume::TestVolume(const Shape& shape)
     devices_.push_back(device.get());
     const bool missing =
         std::find(shape.missing.begin(), shape.missing.end(), id) != shape.missing.end();
-    (missing ? missing_ : present).push_back(std::move(device));
+    std::unique_ptr<BlockDevice> wrapped = std::move(device);
+    if (shape.wrap) wrapped = shape.wrap(std::move(wrapped));
+    (missing ? missing_ : present).push_back(std::move(wrapped));
   }
   auto on_damage = [this](const MirrorDamage& damage) {
     std::lock_guard lock(mutex_);
@@ -71,7 +73,7 @@ std::vector<std::string> TestVolume::damage() {
 
 Bytes BlockAt(uint64_t logical, uint64_t generation) {
   return LeafBytes({.bytenr = logical, .generation = generation},
-                   {{{256, kInodeItemType, logical}, absl::StrCat("block ", logical)}});
+                   {{{256, kStringItemType, logical}, absl::StrCat("block ", logical)}});
 }
 
 }  // namespace ebcache::testing

@@ -6,6 +6,7 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -29,6 +30,8 @@ class TestVolume {
     size_t stripes = 0;  // the smallest number that does
     bool writable = false;
     std::vector<uint64_t> missing;  // ids of devices not to give to the volume
+    // Puts something around a device before the volume gets it.
+    std::function<std::unique_ptr<BlockDevice>(std::unique_ptr<BlockDevice>)> wrap;
   };
 
   explicit TestVolume(const Shape& shape);

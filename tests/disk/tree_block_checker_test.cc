@@ -20,6 +20,7 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr uint32_t kNodeBytes = 4096;
+constexpr TreeBlockLimits kLimits{.sector_bytes = 4096};
 constexpr size_t kMostItems = (kNodeBytes - kHeaderBytes) / kItemBytes;           // 159
 constexpr size_t kMostPointers = (kNodeBytes - kHeaderBytes) / kKeyPointerBytes;  // 121
 
@@ -29,14 +30,14 @@ BlockShape Shape(uint8_t level, uint64_t owner = kFsTreeId) {
 
 std::vector<LeafItem> Items(size_t count, const std::string& data = "data") {
   std::vector<LeafItem> items;
-  for (size_t i = 0; i < count; ++i) items.push_back({{256, kInodeItemType, i}, data});
+  for (size_t i = 0; i < count; ++i) items.push_back({{256, kStringItemType, i}, data});
   return items;
 }
 
 std::vector<KeyPointer> Pointers(size_t count) {
   std::vector<KeyPointer> pointers;
   for (size_t i = 0; i < count; ++i) {
-    pointers.push_back({{256, kInodeItemType, i}, 4096 * (i + 1), 7});
+    pointers.push_back({{256, kStringItemType, i}, 4096 * (i + 1), 7});
   }
   return pointers;
 }
@@ -45,7 +46,7 @@ Bytes SoundLeaf() { return LeafBytes(Shape(0), Items(5)); }
 Bytes SoundNode() { return NodeBytes(Shape(1), Pointers(5)); }
 
 std::string CheckError(const Bytes& block) {
-  const absl::Status status = CheckTreeBlockBytes(block, 4096);
+  const absl::Status status = CheckTreeBlockBytes(block, kLimits);
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
   return std::string(status.message());
 }
@@ -63,7 +64,7 @@ TEST(TreeBlockChecker, SoundBlocksPass) {
            NodeBytes(Shape(1), Pointers(1)),
            NodeBytes(Shape(7), Pointers(kMostPointers)),
        }) {
-    EXPECT_EQ(CheckTreeBlockBytes(block, 4096), absl::OkStatus());
+    EXPECT_EQ(CheckTreeBlockBytes(block, kLimits), absl::OkStatus());
   }
 }
 
@@ -72,16 +73,17 @@ TEST(TreeBlockChecker, SoundBlocksPass) {
 TEST(TreeBlockChecker, LeafWithTooManyItems) {
   Bytes leaf = SoundLeaf();
   Put<uint32_t>(leaf, 96, kMostItems + 1);
-  EXPECT_EQ(CheckError(leaf), "leaf with 160 items, room is for 159");
+  EXPECT_EQ(CheckError(leaf), "leaf with 160 items, room is for 159 [leaf-count]");
   Put<uint32_t>(leaf, 96, 0xffffffff);
-  EXPECT_EQ(CheckError(leaf), "leaf with 4294967295 items, room is for 159");
+  EXPECT_EQ(CheckError(leaf), "leaf with 4294967295 items, room is for 159 [leaf-count]");
 }
 
 TEST(TreeBlockChecker, LeafKeysMustRise) {
   Bytes leaf = SoundLeaf();
-  PutKey(leaf, ItemAt(3), {256, kInodeItemType, 2});
-  EXPECT_EQ(CheckError(leaf),
-            "slot 3: key (256 INODE_ITEM 2) is not above (256 INODE_ITEM 2) of slot 2");
+  PutKey(leaf, ItemAt(3), {256, kStringItemType, 2});
+  EXPECT_EQ(
+      CheckError(leaf),
+      "slot 3: key (256 STRING_ITEM 2) is not above (256 STRING_ITEM 2) of slot 2 [key-order]");
   PutKey(leaf, ItemAt(3), {255, 255, ~uint64_t{0}});
   EXPECT_THAT(CheckError(leaf), HasSubstr("slot 3: key (255 255 18446744073709551615)"));
 }
@@ -89,9 +91,9 @@ TEST(TreeBlockChecker, LeafKeysMustRise) {
 TEST(TreeBlockChecker, ItemDataBeginsAtTheEndOfTheLeaf) {
   Bytes leaf = SoundLeaf();
   Put<uint32_t>(leaf, ItemAt(0) + 21, 3);  // one byte short
-  EXPECT_EQ(CheckError(leaf), "slot 0: item data ends at 4095, not at 4096");
+  EXPECT_EQ(CheckError(leaf), "slot 0: item data ends at 4095, not at 4096 [leaf-data-end]");
   Put<uint32_t>(leaf, ItemAt(0) + 21, 5);
-  EXPECT_EQ(CheckError(leaf), "slot 0: item data ends at 4097, not at 4096");
+  EXPECT_EQ(CheckError(leaf), "slot 0: item data ends at 4097, not at 4096 [leaf-data-end]");
 }
 
 TEST(TreeBlockChecker, ItemDataHasNoGapAndNoOverlap) {
@@ -109,7 +111,7 @@ TEST(TreeBlockChecker, ItemDataMayNotWrapAround) {
   const uint32_t end = kNodeBytes - kHeaderBytes;
   Put<uint32_t>(leaf, ItemAt(0) + 17, 0xfffff000);
   Put<uint32_t>(leaf, ItemAt(0) + 21, end - 0xfffff000);
-  EXPECT_EQ(CheckError(leaf), "slot 0: item data ends at 4294971392, not at 4096");
+  EXPECT_EQ(CheckError(leaf), "slot 0: item data ends at 4294971392, not at 4096 [leaf-data-end]");
 }
 
 TEST(TreeBlockChecker, ItemDataMayNotOverlapTheHeads) {
@@ -118,25 +120,29 @@ TEST(TreeBlockChecker, ItemDataMayNotOverlapTheHeads) {
   const uint32_t end = kNodeBytes - kHeaderBytes - 4 * 4;  // where slot 4 must end
   Put<uint32_t>(leaf, ItemAt(4) + 17, heads_end);
   Put<uint32_t>(leaf, ItemAt(4) + 21, end - heads_end);
-  EXPECT_EQ(CheckTreeBlockBytes(leaf, 4096), absl::OkStatus());
+  EXPECT_EQ(CheckTreeBlockBytes(leaf, kLimits), absl::OkStatus());
   Put<uint32_t>(leaf, ItemAt(4) + 17, heads_end - 1);
   Put<uint32_t>(leaf, ItemAt(4) + 21, end - heads_end + 1);
-  EXPECT_EQ(CheckError(leaf), "slot 4: item data at 225 overlaps the item heads, which end at 226");
+  EXPECT_EQ(
+      CheckError(leaf),
+      "slot 4: item data at 225 overlaps the item heads, which end at 226 [leaf-data-overlap]");
 }
 
 TEST(TreeBlockChecker, EmptyLeaves) {
   for (uint64_t owner : {kCsumTreeId, kUuidTreeId, kTreeLogId, kTreeRelocId, kFreeSpaceTreeId,
                          kQuotaTreeId, uint64_t{256}, kBlockGroupTreeId}) {
-    EXPECT_EQ(CheckTreeBlockBytes(LeafBytes(Shape(0, owner), {}), 4096), absl::OkStatus()) << owner;
+    EXPECT_EQ(CheckTreeBlockBytes(LeafBytes(Shape(0, owner), {}), kLimits), absl::OkStatus())
+        << owner;
   }
   for (uint64_t owner :
        {kRootTreeId, kExtentTreeId, kChunkTreeId, kDevTreeId, kFsTreeId, kDataRelocTreeId}) {
     Bytes leaf = LeafBytes(Shape(0, owner), {});
-    EXPECT_EQ(CheckError(leaf), "empty leaf, and " + TreeName(owner) + " is never empty");
+    EXPECT_EQ(CheckError(leaf),
+              "empty leaf, and " + TreeName(owner) + " is never empty [leaf-empty]");
     Put<uint64_t>(leaf, 56, 2);  // the relocation flag
-    EXPECT_EQ(CheckTreeBlockBytes(leaf, 4096), absl::OkStatus());
+    EXPECT_EQ(CheckTreeBlockBytes(leaf, kLimits), absl::OkStatus());
   }
-  EXPECT_EQ(CheckError(LeafBytes(Shape(0, 0), {})), "empty leaf without an owner");
+  EXPECT_EQ(CheckError(LeafBytes(Shape(0, 0), {})), "empty leaf without an owner [leaf-empty]");
 }
 
 // ---- Nodes --------------------------------------------------------------------------------------
@@ -144,42 +150,43 @@ TEST(TreeBlockChecker, EmptyLeaves) {
 TEST(TreeBlockChecker, NodeWithTooManyOrNoPointers) {
   Bytes node = SoundNode();
   Put<uint32_t>(node, 96, 0);
-  EXPECT_EQ(CheckError(node), "node with 0 pointers, legal is 1 to 121");
+  EXPECT_EQ(CheckError(node), "node with 0 pointers, legal is 1 to 121 [node-count]");
   Put<uint32_t>(node, 96, kMostPointers + 1);
-  EXPECT_EQ(CheckError(node), "node with 122 pointers, legal is 1 to 121");
+  EXPECT_EQ(CheckError(node), "node with 122 pointers, legal is 1 to 121 [node-count]");
   Put<uint32_t>(node, 96, 0x80000000);
-  EXPECT_EQ(CheckError(node), "node with 2147483648 pointers, legal is 1 to 121");
+  EXPECT_EQ(CheckError(node), "node with 2147483648 pointers, legal is 1 to 121 [node-count]");
 }
 
 TEST(TreeBlockChecker, NodeKeysMustRise) {
   Bytes node = SoundNode();
-  PutKey(node, PointerAt(1), {256, kInodeItemType, 0});
-  EXPECT_EQ(CheckError(node),
-            "slot 1: key (256 INODE_ITEM 0) is not above (256 INODE_ITEM 0) of slot 0");
+  PutKey(node, PointerAt(1), {256, kStringItemType, 0});
+  EXPECT_EQ(
+      CheckError(node),
+      "slot 1: key (256 STRING_ITEM 0) is not above (256 STRING_ITEM 0) of slot 0 [key-order]");
 }
 
 TEST(TreeBlockChecker, PointersToNowhere) {
   Bytes node = SoundNode();
   Put<uint64_t>(node, PointerAt(4) + 17, 0);
-  EXPECT_EQ(CheckError(node), "slot 4: pointer to block 0");
+  EXPECT_EQ(CheckError(node), "slot 4: pointer to block 0 [node-pointer-zero]");
   Put<uint64_t>(node, PointerAt(4) + 17, ~uint64_t{0} - 8);
   EXPECT_EQ(CheckError(node),
             "slot 4: pointer to block 18446744073709551607, which is not aligned to the sector "
-            "size 4096");
+            "size 4096 [node-pointer-align]");
   Put<uint64_t>(node, PointerAt(4) + 17, 4096);
-  EXPECT_EQ(CheckTreeBlockBytes(node, 4096), absl::OkStatus());
-  EXPECT_FALSE(CheckTreeBlockBytes(node, 16384).ok());
+  EXPECT_EQ(CheckTreeBlockBytes(node, kLimits), absl::OkStatus());
+  EXPECT_FALSE(CheckTreeBlockBytes(node, {.sector_bytes = 16384}).ok());
 }
 
 TEST(TreeBlockChecker, LevelTooHigh) {
   Bytes node = SoundNode();
   Put<uint8_t>(node, 100, 8);
-  EXPECT_EQ(CheckError(node), "level 8, the highest is 7");
+  EXPECT_EQ(CheckError(node), "level 8, the highest is 7 [block-level]");
 }
 
 TEST(TreeBlockChecker, TooShortForAHeader) {
-  EXPECT_EQ(CheckError(Bytes(100)), "block of 100 bytes");
-  EXPECT_EQ(CheckError({}), "block of 0 bytes");
+  EXPECT_EQ(CheckError(Bytes(100)), "block of 100 bytes [block-size]");
+  EXPECT_EQ(CheckError({}), "block of 0 bytes [block-size]");
 }
 
 // ---- All of it ----------------------------------------------------------------------------------
@@ -193,7 +200,7 @@ TEST(TreeBlockChecker, PageArraysAreCheckedAlike) {
     EXPECT_EQ(sound->contiguous() != nullptr, layout == Layout::kContiguous);
     EXPECT_EQ(CheckTreeBlock(*sound, 4096), absl::OkStatus());
     const ExtentBufferRef bad = pool.Make(0, broken);
-    EXPECT_EQ(CheckTreeBlock(*bad, 4096), CheckTreeBlockBytes(broken, 4096));
+    EXPECT_EQ(CheckTreeBlock(*bad, 4096), CheckTreeBlockBytes(broken, kLimits));
     EXPECT_FALSE(CheckTreeBlock(*bad, 4096).ok());
   }
 }
@@ -217,7 +224,7 @@ RC_GTEST_PROP(TreeBlockCheckerProperty, WhatPassesStaysInside, ()) {
     const size_t at = *rc::gen::inRange<size_t>(96, kHeaderBytes + 9 * kKeyPointerBytes);
     block[at] = std::byte(*rc::gen::arbitrary<uint8_t>());
   }
-  const bool passed = CheckTreeBlockBytes(block, 4096).ok();
+  const bool passed = CheckTreeBlockBytes(block, kLimits).ok();
   RC_CLASSIFY(passed);
   if (!passed) return;
   static BufferPool pool(kNodeBytes);

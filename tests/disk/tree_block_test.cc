@@ -59,7 +59,7 @@ TEST_P(TreeBlockTest, EverySlotOfALeaf) {
   std::vector<LeafItem> items;
   for (uint64_t i = 0; i < 400; ++i) {
     items.push_back(
-        {{i, kInodeItemType, ~i}, std::string(i % 20, static_cast<char>('a' + i % 26))});
+        {{i, kStringItemType, ~i}, std::string(i % 20, static_cast<char>('a' + i % 26))});
   }
   const ExtentBufferRef leaf = pool_.Make(0, LeafBytes({}, items));
   for (uint32_t slot = 0; slot < 400; ++slot) {

@@ -83,8 +83,14 @@ class ImageTest(unittest.TestCase):
         self.scratch = pathlib.Path(scratch.name)
 
     def run_tree_stats(self, *arguments, timeout_s=60):
-        """Runs the program, which must end in time, by itself, with an exit code it documents."""
-        command = [_ARGUMENTS.tree_stats, *map(str, arguments)]
+        return self.run_program(_ARGUMENTS.tree_stats, *arguments, timeout_s=timeout_s)
+
+    def run_verify(self, *arguments, timeout_s=60):
+        return self.run_program(_ARGUMENTS.verify, *arguments, timeout_s=timeout_s)
+
+    def run_program(self, program, *arguments, timeout_s=60):
+        """Runs a program, which must end in time, by itself, with an exit code it documents."""
+        command = [program, *map(str, arguments)]
         done = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
@@ -145,8 +151,9 @@ class ImageTest(unittest.TestCase):
         self.assertEqual(run.exit_code, EXIT_FAILED, str(run))
         self.assertEqual(run.stdout, "", str(run))
         self.assertEqual(len(run.stderr.splitlines()), 1, str(run))
-        self.assertTrue(run.stderr.startswith("tree_stats: "), str(run))
-        self.assertGreater(len(run.stderr), len("tree_stats: ") + 10, str(run))
+        name = os.path.basename(run.command[0])
+        self.assertTrue(run.stderr.startswith(f"{name}: "), str(run))
+        self.assertGreater(len(run.stderr), len(name) + 12, str(run))
 
 
 class _LoudResult(unittest.TextTestResult):
@@ -163,7 +170,8 @@ def main():
     parser.add_argument(
         "--tree-stats", required=True, type=os.path.abspath, help="the program under test"
     )
-    parser.add_argument("--quickstart", type=os.path.abspath, help="the other one")
+    parser.add_argument("--quickstart", type=os.path.abspath, help="another one")
+    parser.add_argument("--verify", type=os.path.abspath, help="and another one")
     parser.add_argument("--seed", type=int, default=1, help="first seed of random tests")
     parser.add_argument("--rounds", type=int, default=300, help="of random tests")
     _, rest = parser.parse_known_args(namespace=_ARGUMENTS)

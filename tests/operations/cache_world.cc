@@ -79,7 +79,9 @@ void World::ModelWriteback(uint64_t start) {
   ModelBuffer& buffer = model_.at(start);
   buffer.dirty = false;
   buffer.write_error = fail_writes_;
+#ifndef EBCACHE_PLANTED_BUG
   if (fail_writes_) buffer.uptodate = false;
+#endif
   if (buffer.refs == 0 && buffer.stale) model_.erase(start);
 }
 

@@ -1,6 +1,6 @@
 // The libFuzzer target: bytes as a program of operations.
 //
-//   ./bazelw build --config=fuzz //tests/operations:cache_fuzz
+//   tests/fuzz/run.sh cache 600
 
 #include <cstddef>
 #include <cstdint>

@@ -1,0 +1,85 @@
+// Directory entries, by the hash of their names and by their numbers, and extended attributes: all
+// of them records of the same form.
+
+#include "lib/disk/checksum.h"
+#include "lib/disk/item_rules.h"
+#include "lib/disk/rejection.h"
+
+namespace ebcache {
+namespace {
+
+constexpr uint32_t kEntryHeaderBytes = 30;
+constexpr uint8_t kXattrEntryType = 8;
+// Of the type: the name is encrypted.
+constexpr uint8_t kEncryptedFlag = 0x80;
+
+// An entry's header. REQUIRES: inside the item.
+struct Entry {
+  Entry(const CheckedItem& item, uint64_t at)
+      : location_type(item.Load<uint8_t>(at + 8)),
+        data_bytes(item.Load<uint16_t>(at + 25)),
+        name_bytes(item.Load<uint16_t>(at + 27)),
+        type(item.Load<uint8_t>(at + 29)) {}
+  uint8_t location_type;
+  uint16_t data_bytes;
+  uint16_t name_bytes;
+  uint8_t type;
+};
+
+absl::Status CheckEntryFields(const CheckedItem& item, const Entry& entry) {
+  const bool is_xattr = item.type() == kXattrItemType;
+  const uint8_t type = entry.type & ~kEncryptedFlag;
+  if (type > kXattrEntryType || (type == kXattrEntryType) != is_xattr) [[unlikely]] {
+    return Reject(Rejection::kDirectoryType, "entry of type ", entry.type);
+  }
+  if (!is_xattr && entry.data_bytes != 0) [[unlikely]] {
+    return Reject(Rejection::kDirectoryData, "entry with ", entry.data_bytes,
+                  " bytes of data, which only attributes have");
+  }
+  // Where it leads: to an inode, to a subvolume, and nowhere in an attribute.
+  if (entry.location_type != kInodeItemType && entry.location_type != kRootItemType &&
+      entry.location_type != kUntypedType) [[unlikely]] {
+    return Reject(Rejection::kDirectoryLocation, "entry that leads to an item of type ",
+                  entry.location_type);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckHash(const CheckedItem& item, uint64_t name_at, uint32_t name_bytes) {
+  if (item.type() == kDirIndexType) return absl::OkStatus();  // its key is a number
+  const uint32_t hash = NameHash(item.data().subspan(name_at, name_bytes));
+  if (item.offset() == hash) [[likely]]
+    return absl::OkStatus();
+  return Reject(Rejection::kDirectoryHash, "the name's hash is ", hash, ", not the key's offset");
+}
+
+}  // namespace
+
+absl::Status CheckDirectoryEntries(const CheckedItem& item) {
+  uint64_t at = 0;
+  do {
+    if (at + kEntryHeaderBytes > item.size()) [[unlikely]] {
+      return Reject(Rejection::kNameTruncated, "entry at ", at, " leaves the item, which has ",
+                    item.size());
+    }
+    const Entry entry(item, at);
+    const uint64_t name_at = at + kEntryHeaderBytes;
+    absl::Status status = CheckEntryFields(item, entry);
+    if (status.ok()) status = CheckName(item, name_at, entry.name_bytes);
+    if (!status.ok()) return status;
+    at = name_at + entry.name_bytes + entry.data_bytes;
+    if (at > item.size()) [[unlikely]] {
+      return Reject(Rejection::kDirectoryData, "data of ", entry.data_bytes,
+                    " bytes leaves the item, which has ", item.size());
+    }
+    status = CheckHash(item, name_at, entry.name_bytes);
+    if (!status.ok()) return status;
+  } while (at < item.size() && item.type() != kDirIndexType);
+  // Names may have the same hash, but not the same number.
+  if (at < item.size()) [[unlikely]] {
+    return Reject(Rejection::kDirectoryIndex, "more than one entry for one index");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace ebcache

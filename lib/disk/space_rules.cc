@@ -1,0 +1,90 @@
+// Chunks, devices and block groups: who has which part of the space.
+
+#include <absl/strings/str_cat.h>
+
+#include "lib/disk/item_rules.h"
+#include "lib/disk/raid_profile.h"
+#include "lib/disk/rejection.h"
+
+namespace ebcache {
+namespace {
+
+constexpr uint64_t kDeviceItemsObjectId = 1;
+constexpr uint32_t kDeviceExtentBytes = 48;
+constexpr uint32_t kBlockGroupBytes = 24;
+
+bool IsBlockGroupType(uint64_t type) {
+  if (!ProfileOfType(type).ok()) return false;
+  const uint64_t kind = type & kBlockGroupTypeMask;
+  return kind != 0 && ((kind & kBlockGroupSystem) == 0 || kind == kBlockGroupSystem);
+}
+
+}  // namespace
+
+absl::Status CheckChunkItem(const CheckedItem& item) {
+  if (item.objectid() != kFirstChunkTreeObjectId) [[unlikely]] {
+    return Reject(Rejection::kChunkKey, "not the key of a chunk");
+  }
+  // Chunks are few: parsing one costs nothing that counts, and there is one place for the rules.
+  absl::StatusOr<Chunk> chunk =
+      ParseChunkItem(item.offset(), item.data(), item.limits().sector_bytes);
+  if (chunk.ok()) return absl::OkStatus();
+  return Reject(Rejection::kChunkItem, chunk.status().message());
+}
+
+absl::Status CheckDeviceItem(const CheckedItem& item) {
+  absl::StatusOr<DeviceItem> device = ParseDeviceItem(item.data());
+  if (!device.ok()) [[unlikely]] {
+    return Reject(Rejection::kDeviceItem, device.status().message());
+  }
+  if (item.objectid() != kDeviceItemsObjectId || item.offset() != device->id) [[unlikely]] {
+    return Reject(Rejection::kDeviceKey, "not the key of device ", device->id);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckDeviceExtent(const CheckedItem& item) {
+  if (absl::Status status = CheckExactSize(item, kDeviceExtentBytes); !status.ok()) return status;
+  const uint64_t tree = item.Load<uint64_t>(0);
+  const uint64_t objectid = item.Load<uint64_t>(8);
+  if (tree != kChunkTreeId || objectid != kFirstChunkTreeObjectId) [[unlikely]] {
+    return Reject(Rejection::kDeviceExtentOwner, "belongs to object ", objectid, " of tree ",
+                  TreeName(tree));
+  }
+  const uint64_t chunk = item.Load<uint64_t>(16);
+  const uint64_t length = item.Load<uint64_t>(24);
+  if (length == 0 || !item.Aligned(item.offset() | chunk | length) ||
+      !FitsAddressSpace(item.offset(), length)) [[unlikely]] {
+    return Reject(Rejection::kDeviceExtentRange, "length ", length, ", of chunk ", chunk);
+  }
+  if (item.follows_its_kind()) {
+    const CheckedItem previous = item.previous();  // has passed already
+    if (item.offset() - previous.offset() < previous.Load<uint64_t>(24)) [[unlikely]] {
+      return Reject(Rejection::kDeviceExtentOverlap, "overlaps the extent at ", previous.offset());
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckBlockGroup(const CheckedItem& item) {
+  if (absl::Status status = CheckExactSize(item, kBlockGroupBytes); !status.ok()) return status;
+  if (item.offset() == 0 || !item.Aligned(item.objectid() | item.offset()) ||
+      !FitsAddressSpace(item.objectid(), item.offset())) [[unlikely]] {
+    return Reject(Rejection::kBlockGroupRange, "length ", item.offset());
+  }
+  const uint64_t used = item.Load<uint64_t>(0);
+  if (used > item.offset()) [[unlikely]] {
+    return Reject(Rejection::kBlockGroupUsed, used, " bytes used of ", item.offset());
+  }
+  const uint64_t chunk_objectid = item.Load<uint64_t>(8);
+  if (chunk_objectid != kFirstChunkTreeObjectId) [[unlikely]] {
+    return Reject(Rejection::kBlockGroupChunk, "chunk object ", chunk_objectid);
+  }
+  const uint64_t type = item.Load<uint64_t>(16);
+  if (!IsBlockGroupType(type)) [[unlikely]] {
+    return Reject(Rejection::kBlockGroupType, "type 0x", absl::Hex(type));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace ebcache

@@ -1,0 +1,93 @@
+// Chunks: the system chunk array and chunk items, and the arithmetic on what passed.
+//
+// The first byte of the input says whether the rest is an array or a chunk item; the eight after it
+// are the logical address of the item.
+
+#include <cstdint>
+#include <vector>
+
+#include "ebcache/check.h"
+#include "ebcache/on_disk.h"
+#include "lib/disk/chunk_map.h"
+#include "lib/disk/raid_profile.h"
+#include "lib/disk/system_chunk_array.h"
+#include "tests/disk/format_bytes.h"
+#include "tests/fuzz/fuzz_input.h"
+
+namespace ebcache::fuzz {
+namespace {
+
+using testing::Bytes;
+
+constexpr uint32_t kSectorBytes = 4096;
+
+// Every place that is mapped is on a stripe of the chunk, and inside of it.
+void CheckPlace(const Chunk& chunk, uint64_t logical, uint64_t length, const ChunkMap& map) {
+  const absl::StatusOr<StripeLocations> places = map.Map(logical, length);
+  if (!places.ok()) return;
+  EBCACHE_CHECK(logical >= chunk.logical && length <= chunk.length,
+                "mapped what is no range of it");
+  EBCACHE_CHECK(places->size() == static_cast<size_t>(chunk.copies()), "not as many as copies");
+  for (const StripeLocation& place : *places) {
+    EBCACHE_CHECK(place.physical >= place.stripe->physical, "in front of the stripe");
+    EBCACHE_CHECK(place.physical - place.stripe->physical < chunk.length, "behind the stripe");
+  }
+}
+
+void CheckArithmetic(const Chunk& chunk, const ChunkMap& map) {
+  for (uint64_t offset : {uint64_t{0}, uint64_t{kStripeBytes} - 4096, uint64_t{kStripeBytes},
+                          chunk.length / 2, chunk.length - 1, chunk.length}) {
+    for (uint64_t length : {uint64_t{1}, uint64_t{4096}, uint64_t{65536}, ~uint64_t{0}}) {
+      CheckPlace(chunk, chunk.logical + offset, length, map);
+    }
+  }
+}
+
+void AddAll(const std::vector<Chunk>& chunks) {
+  ChunkMap map(kSectorBytes);
+  for (const Chunk& chunk : chunks) {
+    if (map.Add(chunk).ok()) CheckArithmetic(chunk, map);
+  }
+  // What is in the map is disjoint and in order, whatever was added.
+  uint64_t end = 0;
+  for (const Chunk* chunk : map.chunks()) {
+    EBCACHE_CHECK(chunk->logical >= end, "chunks overlap");
+    end = chunk->logical + chunk->length;
+  }
+}
+
+#ifdef EBCACHE_PLANTED_BUG
+// What a parser does that takes the number of stripes from the disk as it is.
+void TrustTheCount(const Bytes& item) {
+  if (item.size() < 80) return;
+  uint16_t stripes;
+  std::memcpy(&stripes, &item[44], sizeof(stripes));
+  EBCACHE_CHECK(48 + size_t{32} * stripes <= item.size(), "planted: stripes behind the item's end");
+}
+#endif
+
+}  // namespace
+
+void Run(const uint8_t* data, size_t size) {
+  FuzzInput input(data, size);
+  const uint8_t mode = input.Take<uint8_t>();
+  const uint64_t logical = input.Take<uint64_t>();
+  const Bytes bytes = input.TakeRest();
+  if ((mode & 1) == 0) {
+    const absl::StatusOr<std::vector<Chunk>> chunks = ParseSystemChunkArray(bytes, kSectorBytes);
+    if (chunks.ok()) AddAll(*chunks);
+    return;
+  }
+#ifdef EBCACHE_PLANTED_BUG
+  TrustTheCount(bytes);
+#endif
+  const absl::StatusOr<Chunk> chunk = ParseChunkItem(logical, bytes, kSectorBytes);
+  if (chunk.ok()) AddAll({*chunk, *chunk});
+}
+
+}  // namespace ebcache::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  ebcache::fuzz::Run(data, size);
+  return 0;
+}
