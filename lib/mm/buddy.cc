@@ -102,7 +102,7 @@ void Buddy::Put(uint32_t pfn, int order) {
   const uint32_t end = pfn + (uint32_t{1} << order);
   // Of several page blocks, some may have been isolated while they were in use.
   for (uint32_t at = pfn; at < end; at += geometry_.pageblock_frames()) {
-    if (Isolated(at) != Isolated(pfn)) block = geometry_.pageblock_order;
+    if (Isolated(at)) block = std::min(block, geometry_.pageblock_order);
   }
   for (; pfn < end; pfn += uint32_t{1} << block) PutBlock(pfn, block);
 }
@@ -118,7 +118,8 @@ void Buddy::PutBlock(uint32_t pfn, int order) {
     if (order == options_.max_order) break;
     const uint32_t buddy = pfn ^ (uint32_t{1} << order);
     if (!IsFreeBlock(buddy, order)) break;
-    if (order >= geometry_.pageblock_order && Isolated(pfn) != Isolated(buddy)) break;
+    // Neighbours may have been isolated by different threads, each for a range of its own.
+    if (order >= geometry_.pageblock_order && (Isolated(pfn) || Isolated(buddy))) break;
     Unlink(buddy);
     pfn = std::min(pfn, buddy);
   }

@@ -174,6 +174,8 @@ class Model {
         RC_ASSERT(pfn % (uint32_t{1} << order) == 0u);
         RC_ASSERT(buddy_.ZoneOf(pfn) == zone);
         RC_ASSERT(buddy_.mobility(kGeometry.PageblockOf(pfn)) == kind);
+        // Each isolated page block is somebody's own.
+        if (kind == Mobility::kIsolated) RC_ASSERT(order <= kGeometry.pageblock_order);
         for (uint32_t i = 0; i < uint32_t{1} << order; ++i) {
           RC_ASSERT(!listed[pfn + i]);
           listed[pfn + i] = true;
@@ -227,6 +229,32 @@ TEST(Buddy, PageblocksOfOneFolioComeBackApart) {
   EXPECT_GE(buddy.area(0, Mobility::kMovable).blocks[n], 1u);
   buddy.SetMobility(1, Mobility::kMovable);
   buddy.Remerge(1);
+  EXPECT_EQ(buddy.area(0, Mobility::kMovable).blocks[6], 1u);
+}
+
+// Two threads have isolated a page block each, neighbours, and each takes its own when it is free.
+TEST(Buddy, NeighboursThatAreBothIsolatedStayApart) {
+  RegionFrames frames(OsCalls::Real(), kGeometry, /*phantom=*/true);
+  ASSERT_TRUE(frames.Reserve().ok());
+  Buddy buddy(&frames, kGeometry, {.max_order = 6});
+  buddy.Put(0, 6);
+  const int order = kGeometry.pageblock_order;
+  for (uint32_t block : {0u, 1u}) {
+    ASSERT_EQ(buddy.Take(0, Mobility::kMovable, order), kGeometry.FirstFrame(block));
+    frames[kGeometry.FirstFrame(block)].Store(FrameState::Allocated({}, order));
+  }
+  for (uint32_t block : {0u, 1u}) buddy.SetMobility(block, Mobility::kIsolated);
+  for (uint32_t block : {0u, 1u}) buddy.Put(kGeometry.FirstFrame(block), order);
+  for (uint32_t block : {1u, 0u}) {
+    buddy.TakeRange(kGeometry.FirstFrame(block), kGeometry.pageblock_frames());
+    frames[kGeometry.FirstFrame(block)].Store(FrameState::Allocated({}, order));
+  }
+  // The same for one folio over both.
+  for (uint32_t block : {0u, 1u}) buddy.Put(kGeometry.FirstFrame(block), order);
+  for (uint32_t block : {0u, 1u}) {
+    buddy.SetMobility(block, Mobility::kMovable);
+    buddy.Remerge(block);
+  }
   EXPECT_EQ(buddy.area(0, Mobility::kMovable).blocks[6], 1u);
 }
 
