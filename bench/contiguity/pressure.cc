@@ -11,6 +11,7 @@
 
 #include "ebcache/allocators.h"
 #include "ebcache/buffer_cache.h"
+#include "ebcache/forwarding_allocator.h"
 #include "ebcache/movable_region.h"
 
 namespace ebcache::contiguity {
@@ -40,39 +41,26 @@ class NullSource final : public BlockSource {
 };
 
 // Blocks of one folio or not at all: what it costs to insist.
-class Insisting final : public PageAllocator {
+class Insisting final : public ForwardingAllocator {
  public:
-  explicit Insisting(std::shared_ptr<PageAllocator> pages) : pages_(std::move(pages)) {}
+  explicit Insisting(std::shared_ptr<PageAllocator> pages)
+      : ForwardingAllocator(std::move(pages)) {}
   std::string_view name() const override { return "insisting"; }
-  size_t page_bytes() const override { return pages_->page_bytes(); }
-  OwnerId RegisterOwner(FolioOwner* owner) override { return pages_->RegisterOwner(owner); }
-  void QuiesceOwner(OwnerId owner) override { pages_->QuiesceOwner(owner); }
-  void UnregisterOwner(OwnerId owner) override { pages_->UnregisterOwner(owner); }
-  absl::Status AllocateBulk(const FolioRequest& request, int order,
-                            absl::Span<Folio> slots) override {
-    return pages_->AllocateBulk(request, order, slots);
-  }
-  void FreeBulk(int order, absl::Span<Folio> slots) override { pages_->FreeBulk(order, slots); }
   absl::Status AllocateBlock(const FolioRequest& request, FolioBlock& block) override {
     block.order = std::countr_zero(block.slots.size());
-    auto status = pages_->AllocateBulk(request, block.order, block.slots.first(1));
-    block.direct = status.ok() ? pages_->Address(block.slots[0]) : nullptr;
+    auto status = below().AllocateBulk(request, block.order, block.slots.first(1));
+    block.direct = status.ok() ? below().Address(block.slots[0]) : nullptr;
     blocks_ += status.ok();
     return status;
   }
-  void FreeBlock(FolioBlock& block) override { pages_->FreeBulk(block.order, block.folios()); }
-  void SetPrivate(Folio folio, uint32_t bits) override { pages_->SetPrivate(folio, bits); }
-  std::byte* Address(Folio folio) const override { return pages_->Address(folio); }
-  std::byte* direct_map() const override { return pages_->direct_map(); }
-  size_t Trim() override { return pages_->Trim(); }
+  void FreeBlock(FolioBlock& block) override { below().FreeBulk(block.order, block.folios()); }
   AllocatorStats stats() const override {
-    AllocatorStats stats = pages_->stats();
+    AllocatorStats stats = below().stats();
     stats.allocated_blocks = stats.contiguous_blocks = blocks_;
     return stats;
   }
 
  private:
-  const std::shared_ptr<PageAllocator> pages_;
   uint64_t blocks_ = 0;
 };
 

@@ -189,7 +189,7 @@ class PageAllocator {
   virtual OwnerId RegisterOwner(FolioOwner* owner) = 0;
   // Stops asking `owner` to release or migrate, and returns when no call of it is under way. What
   // an owner does first when it goes: from here on nobody but itself touches its folios.
-  virtual void QuiesceOwner(OwnerId owner) { (void)owner; }
+  virtual void QuiesceOwner(OwnerId owner) = 0;
   // REQUIRES: the owner holds no folios any more.
   virtual void UnregisterOwner(OwnerId owner) = 0;
 

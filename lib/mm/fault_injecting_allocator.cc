@@ -9,46 +9,35 @@
 
 #include "ebcache/check.h"
 #include "ebcache/fault_injection.h"
+#include "ebcache/forwarding_allocator.h"
 #include "ebcache/sync.h"
 
 namespace ebcache {
 namespace {
 
-class FaultInjecting final : public PageAllocator {
+class FaultInjecting final : public ForwardingAllocator {
  public:
   FaultInjecting(std::shared_ptr<PageAllocator> allocator, std::shared_ptr<FaultInjector> injector)
-      : allocator_(std::move(allocator)),
+      : ForwardingAllocator(std::move(allocator)),
         injector_(std::move(injector)),
-        name_("failing " + std::string(allocator_->name())) {}
+        name_("failing " + std::string(below().name())) {}
 
   std::string_view name() const override { return name_; }
-  size_t page_bytes() const override { return allocator_->page_bytes(); }
-  OwnerId RegisterOwner(FolioOwner* owner) override { return allocator_->RegisterOwner(owner); }
-  void QuiesceOwner(OwnerId owner) override { allocator_->QuiesceOwner(owner); }
-  void UnregisterOwner(OwnerId owner) override { allocator_->UnregisterOwner(owner); }
 
   absl::Status AllocateBulk(const FolioRequest& request, int order,
                             absl::Span<Folio> slots) override {
     const auto wanted =
         std::count_if(slots.begin(), slots.end(), [](Folio s) { return s.empty(); });
     if (wanted != 0 && Fails(request, order, static_cast<uint64_t>(wanted))) return Failure();
-    return allocator_->AllocateBulk(request, order, slots);
+    return below().AllocateBulk(request, order, slots);
   }
-  void FreeBulk(int order, absl::Span<Folio> slots) override { allocator_->FreeBulk(order, slots); }
   absl::Status AllocateBlock(const FolioRequest& request, FolioBlock& block) override {
     if (Fails(request, 0, block.slots.size())) return Failure();
-    return allocator_->AllocateBlock(request, block);
+    return below().AllocateBlock(request, block);
   }
-  void FreeBlock(FolioBlock& block) override { allocator_->FreeBlock(block); }
 
-  void SetPrivate(Folio folio, uint32_t private_bits) override {
-    allocator_->SetPrivate(folio, private_bits);
-  }
-  std::byte* Address(Folio folio) const override { return allocator_->Address(folio); }
-  std::byte* direct_map() const override { return allocator_->direct_map(); }
-  size_t Trim() override { return allocator_->Trim(); }
   AllocatorStats stats() const override {
-    AllocatorStats stats = allocator_->stats();
+    AllocatorStats stats = below().stats();
     stats.failed_allocations += failed_.load(std::memory_order_relaxed);
     return stats;
   }
@@ -65,7 +54,6 @@ class FaultInjecting final : public PageAllocator {
     return absl::ResourceExhaustedError("injected failure of an allocation");
   }
 
-  const std::shared_ptr<PageAllocator> allocator_;
   const std::shared_ptr<FaultInjector> injector_;
   const std::string name_;
   sync::Atomic<uint64_t> failed_{0};  // relaxed: a statistic

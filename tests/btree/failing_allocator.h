@@ -12,14 +12,16 @@
 #include <string_view>
 #include <utility>
 
+#include "ebcache/forwarding_allocator.h"
 #include "ebcache/page_allocator.h"
 
 namespace ebcache::testing {
 
 // Passes everything on to another allocator. Not thread-safe.
-class FailingAllocator : public PageAllocator {
+class FailingAllocator : public ForwardingAllocator {
  public:
-  explicit FailingAllocator(std::shared_ptr<PageAllocator> real) : real_(std::move(real)) {}
+  explicit FailingAllocator(std::shared_ptr<PageAllocator> real)
+      : ForwardingAllocator(std::move(real)) {}
 
   // Allocation number `n` from now fails, counting from 1.
   void FailOnce(uint64_t n) { until_failure_ = n, failures_left_ = 1; }
@@ -29,29 +31,16 @@ class FailingAllocator : public PageAllocator {
   bool failed() const { return failed_; }
 
   std::string_view name() const override { return "failing"; }
-  size_t page_bytes() const override { return real_->page_bytes(); }
-  OwnerId RegisterOwner(FolioOwner* owner) override { return real_->RegisterOwner(owner); }
-  void UnregisterOwner(OwnerId owner) override { real_->UnregisterOwner(owner); }
 
   absl::Status AllocateBulk(const FolioRequest& request, int order,
                             absl::Span<Folio> slots) override {
     if (Fails()) return Failure();
-    return real_->AllocateBulk(request, order, slots);
+    return below().AllocateBulk(request, order, slots);
   }
-  void FreeBulk(int order, absl::Span<Folio> slots) override { real_->FreeBulk(order, slots); }
   absl::Status AllocateBlock(const FolioRequest& request, FolioBlock& block) override {
     if (Fails()) return Failure();
-    return real_->AllocateBlock(request, block);
+    return below().AllocateBlock(request, block);
   }
-  void FreeBlock(FolioBlock& block) override { real_->FreeBlock(block); }
-
-  void SetPrivate(Folio folio, uint32_t private_bits) override {
-    real_->SetPrivate(folio, private_bits);
-  }
-  std::byte* Address(Folio folio) const override { return real_->Address(folio); }
-  std::byte* direct_map() const override { return real_->direct_map(); }
-  size_t Trim() override { return real_->Trim(); }
-  AllocatorStats stats() const override { return real_->stats(); }
 
  private:
   bool Fails() {
@@ -68,7 +57,6 @@ class FailingAllocator : public PageAllocator {
     return absl::ResourceExhaustedError("injected allocation failure");
   }
 
-  const std::shared_ptr<PageAllocator> real_;
   uint64_t until_failure_ = 0;
   uint64_t failures_left_ = 0;
   bool failed_ = false;

@@ -33,7 +33,8 @@ rc::Gen<Key> ArbitraryKey() {
       },
       rc::gen::element<uint64_t>(1, 2, 5, 256, 257, ~uint64_t{0}),
       // Types without rules: the data is anything.
-      rc::gen::element<uint8_t>(2, kStringItemType, 254), rc::gen::element<uint64_t>(0, 1, 4096, ~uint64_t{0}));
+      rc::gen::element<uint8_t>(2, kStringItemType, 254),
+      rc::gen::element<uint64_t>(0, 1, 4096, ~uint64_t{0}));
 }
 
 // A random tree, its items, and a cache that is sometimes so small that blocks come and go.

@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "ebcache/allocators.h"
 #include "ebcache/buffer_cache.h"
 #include "tests/support/memory_source.h"
 
@@ -68,9 +69,15 @@ TEST(BackgroundReclaim, GivesUpWhenEverythingIsPinnedAndGoesOnWhenItIsNot) {
 }
 
 TEST(BackgroundReclaim, StopsWithTheCacheInTheMiddleOfItsWork) {
+  const auto allocator = HeapAllocator();
   for (int round = 0; round < 20; ++round) {
-    BufferCache cache(InBackground());
-    for (uint64_t i = 0; i < 2 * kBudget; ++i) (void)*cache.Create(i * kNode);
+    {
+      BufferCacheOptions options = InBackground();
+      options.allocator = allocator;
+      BufferCache cache(options);
+      for (uint64_t i = 0; i < 2 * kBudget; ++i) (void)*cache.Create(i * kNode);
+    }
+    ASSERT_EQ(allocator->stats().in_use_bytes, 0u) << "a buffer outlived its cache";
   }
 }
 

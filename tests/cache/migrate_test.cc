@@ -10,6 +10,7 @@
 
 #include "ebcache/allocators.h"
 #include "ebcache/buffer_cache.h"
+#include "ebcache/forwarding_allocator.h"
 #include "tests/support/memory_source.h"
 
 namespace ebcache {
@@ -19,21 +20,19 @@ constexpr uint32_t kNode = 16384;
 using Mode = BufferCacheOptions::MigrateMode;
 
 // Keeps book of the folios a cache gets, as a compacting allocator would, and can move them.
-class BookkeepingAllocator : public PageAllocator {
+class BookkeepingAllocator : public ForwardingAllocator {
  public:
   explicit BookkeepingAllocator(size_t page_bytes)
-      : base_(Order0Allocator({.page_bytes = page_bytes, .arena_bytes = 64 << 20})) {}
+      : ForwardingAllocator(Order0Allocator({.page_bytes = page_bytes, .arena_bytes = 64 << 20})) {}
 
   std::string_view name() const override { return "bookkeeping"; }
-  size_t page_bytes() const override { return base_->page_bytes(); }
   OwnerId RegisterOwner(FolioOwner* owner) override {
     owner_ = owner;
-    return id_ = base_->RegisterOwner(owner);
+    return id_ = below().RegisterOwner(owner);
   }
-  void UnregisterOwner(OwnerId owner) override { base_->UnregisterOwner(owner); }
   absl::Status AllocateBulk(const FolioRequest& request, int order,
                             absl::Span<Folio> slots) override {
-    auto status = base_->AllocateBulk(request, order, slots);
+    auto status = below().AllocateBulk(request, order, slots);
     if (status.ok()) Note(request, slots);
     return status;
   }
@@ -41,10 +40,10 @@ class BookkeepingAllocator : public PageAllocator {
     for (Folio folio : slots) {
       if (!folio.empty()) book_.erase(folio.pfn());
     }
-    base_->FreeBulk(order, slots);
+    below().FreeBulk(order, slots);
   }
   absl::Status AllocateBlock(const FolioRequest& request, FolioBlock& block) override {
-    auto status = base_->AllocateBlock(request, block);
+    auto status = below().AllocateBlock(request, block);
     if (status.ok()) Note(request, block.folios());
     return status;
   }
@@ -52,16 +51,12 @@ class BookkeepingAllocator : public PageAllocator {
     for (Folio folio : block.folios()) {
       if (!folio.empty()) book_.erase(folio.pfn());
     }
-    base_->FreeBlock(block);
+    below().FreeBlock(block);
   }
   void SetPrivate(Folio folio, uint32_t bits) override {
     book_[folio.pfn()] = bits;
-    base_->SetPrivate(folio, bits);
+    below().SetPrivate(folio, bits);
   }
-  std::byte* Address(Folio folio) const override { return base_->Address(folio); }
-  std::byte* direct_map() const override { return base_->direct_map(); }
-  size_t Trim() override { return base_->Trim(); }
-  AllocatorStats stats() const override { return base_->stats(); }
 
   // Moves every folio once, as compaction would. Returns how many moved.
   int MoveAll() {
@@ -71,7 +66,7 @@ class BookkeepingAllocator : public PageAllocator {
       if (!book_.contains(pfn)) continue;  // went along with another one of its block
       Folio destination;
       const FolioRequest request{.flags = AllocFlags::kMovable, .owner = id_, .private_bits = bits};
-      if (!base_->AllocateBulk(request, 0, absl::MakeSpan(&destination, 1)).ok()) break;
+      if (!below().AllocateBulk(request, 0, absl::MakeSpan(&destination, 1)).ok()) break;
       book_[destination.pfn()] = bits;
       Folio source(pfn);
       if (owner_->Migrate(destination, source, bits)) {
@@ -93,7 +88,7 @@ class BookkeepingAllocator : public PageAllocator {
     moves.insert(moves.begin() + 1, {.source = stranger});
     for (FolioMove& move : moves) {
       const FolioRequest request{.flags = AllocFlags::kMovable, .owner = id_, .private_bits = bits};
-      EXPECT_TRUE(base_->AllocateBulk(request, 0, absl::MakeSpan(&move.destination, 1)).ok());
+      EXPECT_TRUE(below().AllocateBulk(request, 0, absl::MakeSpan(&move.destination, 1)).ok());
     }
     for (const FolioMove& move : moves) book_[move.destination.pfn()] = bits;
     owner_->MigrateTogether(absl::MakeSpan(moves), bits);
@@ -111,7 +106,6 @@ class BookkeepingAllocator : public PageAllocator {
     for (Folio folio : folios) book_[folio.pfn()] = request.private_bits;
   }
 
-  std::shared_ptr<PageAllocator> base_;
   FolioOwner* owner_ = nullptr;
   OwnerId id_ = kNoOwner;
   std::map<uint32_t, uint32_t> book_;  // frame number to private bits

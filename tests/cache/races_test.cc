@@ -14,6 +14,7 @@
 
 #include "ebcache/allocators.h"
 #include "ebcache/buffer_cache.h"
+#include "ebcache/forwarding_allocator.h"
 #include "lib/cache/state_word.h"
 #include "tests/support/memory_source.h"
 
@@ -304,29 +305,14 @@ TEST_F(RacesTest, Scenario15EverythingThatWasUsedCanBeDropped) {
 // ---- Death in order -----------------------------------------------------------------------------
 
 TEST(DeathTest, OutOfTheIndexThenFoliosThenDescriptor) {
-  struct Watching : public PageAllocator {
-    std::shared_ptr<PageAllocator> base = HeapAllocator();
+  struct Watching : public ForwardingAllocator {
+    Watching() : ForwardingAllocator(HeapAllocator()) {}
     std::function<void()> on_free;
     std::string_view name() const override { return "watching"; }
-    size_t page_bytes() const override { return base->page_bytes(); }
-    OwnerId RegisterOwner(FolioOwner* owner) override { return base->RegisterOwner(owner); }
-    void UnregisterOwner(OwnerId owner) override { base->UnregisterOwner(owner); }
-    absl::Status AllocateBulk(const FolioRequest& request, int order,
-                              absl::Span<Folio> slots) override {
-      return base->AllocateBulk(request, order, slots);
-    }
-    void FreeBulk(int order, absl::Span<Folio> slots) override { base->FreeBulk(order, slots); }
-    absl::Status AllocateBlock(const FolioRequest& request, FolioBlock& block) override {
-      return base->AllocateBlock(request, block);
-    }
     void FreeBlock(FolioBlock& block) override {
       if (on_free) on_free();
-      base->FreeBlock(block);
+      below().FreeBlock(block);
     }
-    void SetPrivate(Folio folio, uint32_t bits) override { base->SetPrivate(folio, bits); }
-    std::byte* Address(Folio folio) const override { return base->Address(folio); }
-    size_t Trim() override { return base->Trim(); }
-    AllocatorStats stats() const override { return base->stats(); }
   };
   auto allocator = std::make_shared<Watching>();
   BufferCache cache({.node_bytes = kNode, .allocator = allocator});

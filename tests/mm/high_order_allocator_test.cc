@@ -4,13 +4,14 @@
 
 #include <vector>
 
+#include "ebcache/forwarding_allocator.h"
 #include "tests/mm/allocator_cases.h"
 
 namespace ebcache {
 namespace {
 
 // A heap that writes down the requests above order 0.
-class Attempts final : public PageAllocator {
+class Attempts final : public ForwardingAllocator {
  public:
   struct Attempt {
     int order;
@@ -18,35 +19,27 @@ class Attempts final : public PageAllocator {
   };
   std::vector<Attempt> attempts;
 
+  Attempts()
+      : ForwardingAllocator(
+            Order0Allocator({.arena_bytes = size_t{4} << 20, .contiguous_by_luck = false})) {}
+
   std::string_view name() const override { return "attempts"; }
-  size_t page_bytes() const override { return 4096; }
-  OwnerId RegisterOwner(FolioOwner* owner) override { return pages_->RegisterOwner(owner); }
-  void UnregisterOwner(OwnerId owner) override { pages_->UnregisterOwner(owner); }
   absl::Status AllocateBulk(const FolioRequest& request, int order,
                             absl::Span<Folio> slots) override {
     if (order > 0) {
       attempts.push_back({order, request.flags});
       return absl::ResourceExhaustedError("nothing of that size");
     }
-    return pages_->AllocateBulk(request, order, slots);
+    return below().AllocateBulk(request, order, slots);
   }
-  void FreeBulk(int order, absl::Span<Folio> slots) override { pages_->FreeBulk(order, slots); }
   absl::Status AllocateBlock(const FolioRequest& request, FolioBlock& block) override {
     block_flags_ = request.flags;
-    return pages_->AllocateBlock(request, block);
+    return below().AllocateBlock(request, block);
   }
-  void FreeBlock(FolioBlock& block) override { pages_->FreeBlock(block); }
-  void SetPrivate(Folio folio, uint32_t bits) override { pages_->SetPrivate(folio, bits); }
-  std::byte* Address(Folio folio) const override { return pages_->Address(folio); }
-  std::byte* direct_map() const override { return pages_->direct_map(); }
-  size_t Trim() override { return pages_->Trim(); }
-  AllocatorStats stats() const override { return pages_->stats(); }
 
   AllocFlags block_flags() const { return block_flags_; }
 
  private:
-  const std::shared_ptr<PageAllocator> pages_ =
-      Order0Allocator({.arena_bytes = size_t{4} << 20, .contiguous_by_luck = false});
   AllocFlags block_flags_ = AllocFlags::kNone;
 };
 

@@ -97,7 +97,9 @@ TEST(Order0AllocatorTest, RefusedAdviceChangesNothing) {
   os.set_advice_works(false);
   const std::shared_ptr<PageAllocator> allocator = Order0Allocator({.os = &os});
   std::vector<Folio> pages = Allocate(*allocator, 10);
+  EXPECT_EQ(allocator->stats().in_use_bytes, 10u * allocator->page_bytes());
   Free(*allocator, pages);
+  EXPECT_EQ(allocator->stats().in_use_bytes, 0u);
 }
 
 TEST(Order0AllocatorTest, AllOrNothingWhenTheArenaIsFull) {

@@ -23,6 +23,7 @@ class ModelAllocator final : public PageAllocator {
   std::string_view name() const override { return "model"; }
   size_t page_bytes() const override { return page_bytes_; }
   OwnerId RegisterOwner(FolioOwner* owner) override;
+  void QuiesceOwner(OwnerId) override {}
   void UnregisterOwner(OwnerId owner) override;
   absl::Status AllocateBulk(const FolioRequest& request, int order,
                             absl::Span<Folio> slots) override;

@@ -8,13 +8,15 @@
 #include <memory>
 #include <utility>
 
+#include "ebcache/forwarding_allocator.h"
 #include "ebcache/page_allocator.h"
 
 namespace ebcache::operations {
 
-class WatchedAllocator final : public PageAllocator {
+class WatchedAllocator final : public ForwardingAllocator {
  public:
-  explicit WatchedAllocator(std::shared_ptr<PageAllocator> inner) : inner_(std::move(inner)) {}
+  explicit WatchedAllocator(std::shared_ptr<PageAllocator> inner)
+      : ForwardingAllocator(std::move(inner)) {}
 
   bool fail_next = false;
   uint64_t failures = 0;
@@ -22,34 +24,23 @@ class WatchedAllocator final : public PageAllocator {
   // moved they are not known.
   std::map<uint32_t, uint32_t> private_bits;
 
-  std::string_view name() const override { return inner_->name(); }
-  size_t page_bytes() const override { return inner_->page_bytes(); }
-  OwnerId RegisterOwner(FolioOwner* owner) override { return inner_->RegisterOwner(owner); }
-  void QuiesceOwner(OwnerId owner) override { inner_->QuiesceOwner(owner); }
-  void UnregisterOwner(OwnerId owner) override { inner_->UnregisterOwner(owner); }
   absl::Status AllocateBulk(const FolioRequest& request, int order,
                             absl::Span<Folio> slots) override {
     if (Fails()) return absl::ResourceExhaustedError("as asked for");
-    absl::Status status = inner_->AllocateBulk(request, order, slots);
+    absl::Status status = below().AllocateBulk(request, order, slots);
     if (status.ok()) Note(slots, request.private_bits);
     return status;
   }
-  void FreeBulk(int order, absl::Span<Folio> slots) override { inner_->FreeBulk(order, slots); }
   absl::Status AllocateBlock(const FolioRequest& request, FolioBlock& block) override {
     if (Fails()) return absl::ResourceExhaustedError("as asked for");
-    absl::Status status = inner_->AllocateBlock(request, block);
+    absl::Status status = below().AllocateBlock(request, block);
     if (status.ok()) Note(block.folios(), request.private_bits);
     return status;
   }
-  void FreeBlock(FolioBlock& block) override { inner_->FreeBlock(block); }
   void SetPrivate(Folio folio, uint32_t bits) override {
     Note({&folio, 1}, bits);
-    inner_->SetPrivate(folio, bits);
+    below().SetPrivate(folio, bits);
   }
-  std::byte* Address(Folio folio) const override { return inner_->Address(folio); }
-  std::byte* direct_map() const override { return inner_->direct_map(); }
-  size_t Trim() override { return inner_->Trim(); }
-  AllocatorStats stats() const override { return inner_->stats(); }
 
  private:
   bool Fails() {
@@ -62,7 +53,6 @@ class WatchedAllocator final : public PageAllocator {
       if (!folio.empty()) private_bits[folio.pfn()] = bits;
     }
   }
-  const std::shared_ptr<PageAllocator> inner_;
 };
 
 }  // namespace ebcache::operations
