@@ -17,6 +17,7 @@
 #include <absl/status/statusor.h>
 #include <absl/types/span.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -253,6 +254,14 @@ class BlockView {
       return pieces_[offset >> piece_shift_] + in_piece;
     }
     return buffer_.View(offset, length, scratch);
+  }
+
+  // The parts that are in one piece each: how long they are, and the bytes of one of them. Empty
+  // where frames have no bytes.
+  size_t piece_bytes() const { return piece_bytes_; }
+  absl::Span<const std::byte> piece(size_t number) const {
+    if (pieces_[0] == nullptr) return {};
+    return {pieces_[number], std::min<size_t>(piece_bytes_, buffer_.length_)};
   }
 
  private:

@@ -55,7 +55,7 @@ absl::StatusOr<Path> BTree::Locate(const Key& key) const {
     if (!block.ok()) return block.status();
   }
   path.nodes_[0] = *std::move(block);
-  path.slots_[0] = LeafSlotAtOrAfter(*path.nodes_[0], key);
+  path.slots_[0] = CountLeafKeysBelow(*path.nodes_[0], key);
   return path;
 }
 

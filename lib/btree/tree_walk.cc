@@ -182,7 +182,7 @@ bool Walk::PassOver(uint64_t start) {
 uint32_t Walk::FirstSlot(const ExtentBuffer& node, int level) const {
   const bool dropping = root_.drop_progress != kMinKey && root_.drop_level > 0;
   if (!dropping || level < root_.drop_level) return 0;
-  return level == root_.drop_level ? NodeSlotAtOrAfter(node, root_.drop_progress)
+  return level == root_.drop_level ? CountNodeKeysBelow(node, root_.drop_progress)
                                    : NodeSlotTowards(node, root_.drop_progress);
 }
 
