@@ -119,6 +119,8 @@ class BufferCacheImpl final : public FolioOwner {
   absl::StatusOr<ExtentBuffer*> MakeBuffer(uint64_t start, AllocFlags flags);
   absl::Status AllocateFrames(ExtentBuffer* buffer, AllocFlags flags);
   void FreeFrames(ExtentBuffer* buffer);
+  // Notes where the block begins: `direct` when all of it is there, null when it is a page array.
+  void PlaceFront(ExtentBuffer* buffer, std::byte* direct);
   void UnmakeBuffer(ExtentBuffer* buffer);
   void NoteCreated();
 

@@ -4,8 +4,6 @@
 // finds the page, and then goes on inside it by plain pointers: each step of a search waits for the
 // one before, so a look into a table of pages in each of them would be felt.
 
-#include <absl/types/span.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -31,47 +29,67 @@ uint32_t PartitionPoint(uint32_t low, uint32_t high, Before before) {
   return low;
 }
 
-// Keys of a block, in order, for which before(key) is true; they come first.
+// The keys of a block: one every `stride` bytes.
+class KeyRow {
+ public:
+  KeyRow(const ExtentBuffer& block, size_t stride) : block_(block), stride_(stride) {}
+
+  uint32_t size() const {
+    return std::min(Header(block_).item_count(),
+                    static_cast<uint32_t>((block_.length() - kHeaderBytes) / stride_));
+  }
+  size_t OffsetOf(uint32_t slot) const { return kHeaderBytes + slot * stride_; }
+  // The first slot whose key begins at `offset` or behind it.
+  uint32_t FirstFrom(size_t offset) const {
+    return static_cast<uint32_t>((offset - kHeaderBytes + stride_ - 1) / stride_);
+  }
+  // Those before the first one that ends behind `end`.
+  uint32_t EndingBy(size_t end) const {
+    return static_cast<uint32_t>((end - kKeyBytes - kHeaderBytes) / stride_) + 1;
+  }
+  Key Load(uint32_t slot) const { return LoadKey(block_, OffsetOf(slot)); }
+
+ private:
+  const ExtentBuffer& block_;
+  const size_t stride_;
+};
+
+// How many keys of a block `before` is true for; they come first.
 template <typename Before>
 uint32_t CountKeys(const ExtentBuffer& block, size_t stride, Before before) {
-  const auto offset_of = [stride](uint32_t slot) { return kHeaderBytes + slot * stride; };
-  const BlockView view(block);
-  const auto load_before = [&](uint32_t slot) {
-    std::byte scratch[kKeyBytes];
-    const std::byte* const at = view.At(offset_of(slot), kKeyBytes, scratch);
-    return before(at != nullptr ? KeyAt(at) : LoadKey(block, offset_of(slot)));
-  };
+  const KeyRow keys(block, stride);
   uint32_t low = 0;
-  uint32_t high = std::min(Header(block).item_count(),
-                           static_cast<uint32_t>((block.length() - kHeaderBytes) / stride));
-  if (high == 0) return 0;
-  const size_t piece_bytes = view.piece_bytes();
-  // The first slot whose key begins in a piece that is not the first.
-  const auto first_slot = [&](size_t piece) {
-    return static_cast<uint32_t>((piece * piece_bytes - kHeaderBytes + stride - 1) / stride);
-  };
-  size_t piece = 0;
-  for (size_t last = offset_of(high - 1) / piece_bytes; piece < last;) {
-    const size_t middle = (piece + last + 1) / 2;
-    const uint32_t slot = first_slot(middle);
-    if (load_before(slot)) {
-      low = slot + 1;
-      piece = middle;
-    } else {
-      high = slot;
-      last = middle - 1;
+  uint32_t high = keys.size();
+  const size_t piece_bytes = block.front_bytes();
+  std::byte scratch[kKeyBytes];
+  const std::byte* piece = block.View(0, 1, scratch);
+  size_t begin = 0;  // of the piece, in the block
+  if (high != 0 && piece_bytes != 0 && piece_bytes < block.length()) {
+    // Which piece? Each is asked by the first key that begins in it.
+    size_t first = 0;
+    for (size_t last = keys.OffsetOf(high - 1) / piece_bytes; first < last;) {
+      const size_t middle = (first + last + 1) / 2;
+      const uint32_t slot = keys.FirstFrom(middle * piece_bytes);
+      const size_t offset = keys.OffsetOf(slot);
+      const std::byte* const at = block.View(offset, kKeyBytes, scratch);
+      if (before(KeyAt(at))) {
+        low = slot + 1;
+        first = middle;
+        begin = middle * piece_bytes;
+        piece = at - (offset - begin);
+      } else {
+        high = slot;
+        last = middle - 1;
+      }
     }
   }
-  const absl::Span<const std::byte> bytes = view.piece(piece);
-  if (bytes.empty()) return PartitionPoint(low, high, load_before);  // frames without bytes
+  const auto load_before = [&](uint32_t slot) { return before(keys.Load(slot)); };
+  if (piece_bytes == 0) return PartitionPoint(low, high, load_before);  // frames without bytes
+  const uint32_t whole = std::min(high, keys.EndingBy(begin + piece_bytes));
+  low = PartitionPoint(low, whole, [&](uint32_t slot) {
+    return before(KeyAt(piece + (keys.OffsetOf(slot) - begin)));
+  });
   // The last one that begins here may end in the next piece.
-  const size_t end = piece * piece_bytes + bytes.size();
-  const auto whole =
-      std::min(high, static_cast<uint32_t>((end - kKeyBytes - kHeaderBytes) / stride) + 1);
-  const std::byte* const base = bytes.data();
-  const size_t begin = piece * piece_bytes;
-  low = PartitionPoint(
-      low, whole, [&](uint32_t slot) { return before(KeyAt(base + (offset_of(slot) - begin))); });
   return low == whole ? PartitionPoint(low, high, load_before) : low;
 }
 
