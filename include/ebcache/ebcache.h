@@ -25,7 +25,8 @@
  *   -E2BIG       a struct of a later version, with members set that this one does not know
  *   -ENOMEM      no memory, for pages or for anything else
  *   -ENOENT      no such tree, item, chunk or file
- *   -EEXIST      the block would overlap another one in the cache
+ *   -EEXIST      the block would overlap a cached one that begins in the same multiple of the node
+ *                size
  *   -ERANGE      a range that leaves the block or the device
  *   -EUCLEAN     damage: no copy of the block is what it should be
  *   -EIO         a device failed, or is missing
