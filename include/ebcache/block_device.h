@@ -27,6 +27,7 @@ struct DeviceRead {
   ExtentBuffer::MutableSegments segments;
   absl::Status status;
 };
+// The same for a write.
 struct DeviceWrite {
   uint64_t offset = 0;
   ExtentBuffer::Segments segments;
@@ -51,6 +52,7 @@ class BlockDevice {
   virtual void Write(absl::Span<DeviceWrite> writes) = 0;
 };
 
+// How a file is opened.
 struct FileDeviceOptions {
   bool writable = false;
 };

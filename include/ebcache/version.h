@@ -5,15 +5,19 @@
 
 /* Before 1.0.0 any minor version may change the API. */
 #define EBCACHE_VERSION_MAJOR 0
+/* Rises with what is new. */
 #define EBCACHE_VERSION_MINOR 1
+/* Rises with what is repaired. */
 #define EBCACHE_VERSION_PATCH 0
 
-#define EBCACHE_STRINGIFY_(text) #text
-#define EBCACHE_JOIN_VERSION_(major, minor, patch) \
-  EBCACHE_STRINGIFY_(major) "." EBCACHE_STRINGIFY_(minor) "." EBCACHE_STRINGIFY_(patch)
+/* Its argument, macros replaced, as a string. For EBCACHE_VERSION_STRING. */
+#define EBCACHE_STRING_OF(text) EBCACHE_STRING_OF_PLAIN(text)
+/* Its argument as it stands. */
+#define EBCACHE_STRING_OF_PLAIN(text) #text
 
 /* "0.1.0" */
-#define EBCACHE_VERSION_STRING \
-  EBCACHE_JOIN_VERSION_(EBCACHE_VERSION_MAJOR, EBCACHE_VERSION_MINOR, EBCACHE_VERSION_PATCH)
+#define EBCACHE_VERSION_STRING             \
+  EBCACHE_STRING_OF(EBCACHE_VERSION_MAJOR) \
+  "." EBCACHE_STRING_OF(EBCACHE_VERSION_MINOR) "." EBCACHE_STRING_OF(EBCACHE_VERSION_PATCH)
 
 #endif /* EBCACHE_VERSION_H_ */
