@@ -62,6 +62,9 @@ void CommandLine::AddFlag(std::string name, std::string help, std::string* value
 }
 
 std::optional<int> CommandLine::Parse(int argc, char** argv) {
+  // Installed under another name, it goes by that one.
+  const absl::string_view path = argc > 0 ? argv[0] : "";
+  if (!path.empty()) program_ = std::string(path.substr(path.rfind('/') + 1));
   bool flags_ended = false;
   for (int i = 1; i < argc; ++i) {
     const absl::string_view argument = argv[i];

@@ -12,7 +12,7 @@ UNKNOWN = 1 << 50  # no chunk has this address
 
 
 class FindBlockTest(image_test.ImageTest):
-    def make(self, count=1, files=300, node_bytes=NODE_BYTES, **options):
+    def make(self, count=1, files=500, node_bytes=NODE_BYTES, **options):
         devices = [self.scratch / f"disk{number}.img" for number in range(count)]
         if count == 1:
             options["rootdir"] = self.scratch / "rootdir"
