@@ -103,7 +103,8 @@ std::vector<MirrorDamage> LostCopies::Take(uint64_t logical) {
   return copies;
 }
 
-ScrubReport Scrub(Filesystem& filesystem, LostCopies& lost, Progress& progress) {
+ScrubReport Scrub(Filesystem& filesystem, LostCopies& lost, Progress& progress,
+                  Readahead* readahead) {
   const uint32_t node_bytes = filesystem.superblock().node_bytes;
   CopyScrubber scrubber(filesystem);
   ScrubVisitor visitor(scrubber, lost, progress, node_bytes);
@@ -118,7 +119,7 @@ ScrubReport Scrub(Filesystem& filesystem, LostCopies& lost, Progress& progress) 
   for (const TreeRoot& root : roots) {
     BlockSet* const shared = IsFsTree(root.id) ? &visited : nullptr;
     if (shared != nullptr && shared->Contains(root.bytenr)) CheckRoot(filesystem, root, visitor);
-    WalkTree(filesystem.cache(), root, visitor, {.visited = shared});
+    WalkTree(filesystem.cache(), root, visitor, {.visited = shared, .readahead = readahead});
   }
   scrubber.Flush();
   progress.Clear();

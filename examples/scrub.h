@@ -54,7 +54,8 @@ class LostCopies {
 };
 
 // `lost` has been told of all damage since `filesystem` was opened.
-ScrubReport Scrub(Filesystem& filesystem, LostCopies& lost, Progress& progress);
+ScrubReport Scrub(Filesystem& filesystem, LostCopies& lost, Progress& progress,
+                  Readahead* readahead = nullptr);
 
 }  // namespace ebcache::examples
 

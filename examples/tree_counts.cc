@@ -61,7 +61,8 @@ TreeCounts FilesystemCounts::Sum() const {
   return sum;
 }
 
-FilesystemCounts CountTrees(Filesystem& filesystem, DamageLog& damage, Progress& progress) {
+FilesystemCounts CountTrees(Filesystem& filesystem, DamageLog& damage, Progress& progress,
+                            Readahead* readahead) {
   std::vector<WalkDamage> early = filesystem.open_damage();
   const std::vector<TreeRoot> roots = filesystem.Trees(&early);
   for (const WalkDamage& found : early) damage.NoteEarly(found);
@@ -71,7 +72,7 @@ FilesystemCounts CountTrees(Filesystem& filesystem, DamageLog& damage, Progress&
   for (const TreeRoot& root : roots) {
     counts.trees.push_back({.root = root, .levels = std::vector<uint64_t>(root.level + 1)});
     counter.Begin(&counts.trees.back());
-    WalkTree(filesystem.cache(), root, counter);
+    WalkTree(filesystem.cache(), root, counter, {.readahead = readahead});
   }
   counts.unique_blocks = counter.unique_blocks();
   return counts;

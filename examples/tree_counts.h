@@ -32,7 +32,8 @@ struct FilesystemCounts {
 
 // Walks every tree, which reads and verifies each of their blocks. Damage goes to `damage`, and the
 // counts are of what could be read.
-FilesystemCounts CountTrees(Filesystem& filesystem, DamageLog& damage, Progress& progress);
+FilesystemCounts CountTrees(Filesystem& filesystem, DamageLog& damage, Progress& progress,
+                            Readahead* readahead = nullptr);
 
 }  // namespace ebcache::examples
 

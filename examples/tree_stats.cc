@@ -20,6 +20,7 @@
 #include "examples/damage_log.h"
 #include "examples/peak_memory.h"
 #include "examples/progress.h"
+#include "examples/reading_choice.h"
 #include "examples/tree_counts.h"
 #include "examples/tree_stats_report.h"
 
@@ -43,6 +44,7 @@ struct Flags {
   bool json = false;
   uint64_t cache_mib = 256;
   AllocatorChoice allocator;
+  ReadingChoice reading;
 
   uint64_t budget_bytes() const { return cache_mib << 20; }
 };
@@ -69,14 +71,16 @@ int Run(const CommandLine& line, const Flags& flags) {
   absl::StatusOr<std::unique_ptr<Filesystem>> filesystem = Filesystem::Open(
       line.operands(),
       {.cache = {.budget_bytes = flags.budget_bytes(), .allocator = allocator->pages},
-       .on_damage = [&](const MirrorDamage& mirror) { damage.NoteMirror(mirror); }});
+       .on_damage = [&](const MirrorDamage& mirror) { damage.NoteMirror(mirror); },
+       .device = flags.reading.device()});
   if (!filesystem.ok()) {
     line.Complain(filesystem.status().message());
     return kCannotOpen;
   }
 
+  const std::unique_ptr<Readahead> readahead = flags.reading.MakeReadahead((*filesystem)->cache());
   TreeStatsReport report{.filesystem = **filesystem, .damage = damage};
-  report.counts = CountTrees(**filesystem, damage, progress);
+  report.counts = CountTrees(**filesystem, damage, progress, readahead.get());
   report.cache_budget_bytes = flags.budget_bytes();
   report.elapsed_s = progress.elapsed_s();
   report.peak_rss_bytes = PeakRssBytes();
@@ -99,6 +103,7 @@ int Main(int argc, char** argv) {
   line.AddFlag("json", "print JSON", &flags.json);
   line.AddFlag("cache-mib", "budget of the cache in MiB, 0 for none (default 256)", 1 << 20,
                &flags.cache_mib);
+  flags.reading.AddFlags(line);
   flags.allocator.AddFlags(line);
   if (std::optional<int> exit_code = line.Parse(argc, argv)) return *exit_code;
   if (line.operands().empty()) return line.UsageError("no device given");

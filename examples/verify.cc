@@ -12,6 +12,7 @@
 #include "ebcache/filesystem.h"
 #include "examples/command_line.h"
 #include "examples/progress.h"
+#include "examples/reading_choice.h"
 #include "examples/scrub.h"
 #include "examples/scrub_output.h"
 
@@ -34,6 +35,7 @@ enum ExitCode { kClean = 0, kDamage = 1, kCannotTell = 2 };
 struct Flags {
   bool json = false;
   uint64_t cache_mib = 64;
+  ReadingChoice reading;
 };
 
 int Run(const CommandLine& line, const Flags& flags) {
@@ -41,12 +43,14 @@ int Run(const CommandLine& line, const Flags& flags) {
   Progress progress;
   absl::StatusOr<std::unique_ptr<Filesystem>> filesystem = Filesystem::Open(
       line.operands(), {.cache = {.budget_bytes = flags.cache_mib << 20},
-                        .on_damage = [&](const MirrorDamage& copy) { lost.Note(copy); }});
+                        .on_damage = [&](const MirrorDamage& copy) { lost.Note(copy); },
+                        .device = flags.reading.device()});
   if (!filesystem.ok()) {
     line.Complain(filesystem.status().message());
     return kCannotTell;
   }
-  const ScrubReport report = Scrub(**filesystem, lost, progress);
+  const std::unique_ptr<Readahead> readahead = flags.reading.MakeReadahead((*filesystem)->cache());
+  const ScrubReport report = Scrub(**filesystem, lost, progress, readahead.get());
   flags.json ? PrintScrubJson(report) : PrintScrubText(report);
   if (std::fflush(stdout) != 0) {
     line.Complain("cannot write the result");
@@ -65,6 +69,7 @@ int Main(int argc, char** argv) {
   line.AddFlag("json", "print JSON", &flags.json);
   line.AddFlag("cache-mib", "budget of the cache in MiB, 0 for none (default 64)", 1 << 20,
                &flags.cache_mib);
+  flags.reading.AddFlags(line);
   if (std::optional<int> exit_code = line.Parse(argc, argv)) return *exit_code;
   if (line.operands().empty()) return line.UsageError("no device given");
   EnterDirectoryOfCaller();

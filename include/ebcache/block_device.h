@@ -8,6 +8,7 @@
 #ifndef EBCACHE_BLOCK_DEVICE_H_
 #define EBCACHE_BLOCK_DEVICE_H_
 
+#include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/types/span.h>
@@ -48,6 +49,13 @@ class BlockDevice {
   // when the range is not on the device; else the OS's reason (Unavailable, with errno's text).
   virtual void Read(absl::Span<DeviceRead> reads) = 0;
 
+  // The same, and calls done(i) on this thread as soon as reads[i] is over, so that what follows, a
+  // checksum perhaps, is done while other reads are under way. Once for each, in any order.
+  virtual void ReadEach(absl::Span<DeviceRead> reads, absl::FunctionRef<void(size_t)> done) {
+    Read(reads);
+    for (size_t i = 0; i < reads.size(); ++i) done(i);
+  }
+
   // Writes likewise. PermissionDenied when opened read-only.
   virtual void Write(absl::Span<DeviceWrite> writes) = 0;
 };
@@ -55,10 +63,18 @@ class BlockDevice {
 // How a file is opened.
 struct FileDeviceOptions {
   bool writable = false;
+  // Reads go past the page cache (O_DIRECT) where memory and offsets are multiples of 4096, as
+  // those of extent buffers are. Writes never do.
+  bool direct = false;
+  // Reads that a batch may have under way at once, through io_uring. 1: one after the other, by
+  // preadv, which is also what happens where the kernel or a sandbox has no io_uring.
+  uint32_t queue_depth = 64;
 };
 
-// An image file or a block device, by preadv and pwritev.
-// Errors: NotFound, PermissionDenied, InvalidArgument (a directory, a pipe), each with the path.
+// An image file or a block device. Reads of a batch that are neighbours on the device are one
+// transfer.
+// Errors: NotFound, PermissionDenied, InvalidArgument (a directory, a pipe, no direct reads there),
+// each with the path.
 absl::StatusOr<std::unique_ptr<BlockDevice>> OpenFileDevice(const std::string& path,
                                                             FileDeviceOptions options = {});
 

@@ -27,6 +27,8 @@
 
 namespace ebcache {
 
+class Readahead;  // readahead.h
+
 // Where a tree is.
 struct TreeRoot {
   uint64_t id = 0;  // kFsTreeId, 256, kTreeLogId, ...
@@ -114,6 +116,13 @@ class BTree {
   // The last item at or before `key`; NotFound when there is none.
   absl::StatusOr<Path> SearchBackward(const Key& key) const;
 
+  // As Search, for a path that stands in this tree already, or is empty: the blocks that it has in
+  // common with the new way down keep the references they have. Who searches again and again with
+  // one path leaves the root of the tree alone: no atomic operation on it, however many threads do
+  // the same, and none at all where the key is in the leaf that the path stands in. On an error the
+  // path is empty.
+  absl::Status Seek(const Key& key, Path& path) const;
+
   // Moves to the next, or previous, item. After the last one `path` is not valid() but Previous
   // still leads back; Previous on the first item is NotFound and leaves `path` where it was. On any
   // other error `path` is empty. Keys always rise: leaves that overlap are DataLoss, so that no
@@ -131,6 +140,8 @@ class BTree {
   // The leaf where `key` is or would be, and the first slot there at or after it, which may be
   // behind the leaf's last item.
   absl::StatusOr<Path> Locate(const Key& key) const;
+  // The same from where `path` stands, which may be nowhere.
+  absl::Status GoTo(const Key& key, Path& path) const;
   absl::StatusOr<ExtentBufferRef> ReadRoot() const;
   // The child that the slot of the node at `level` points to.
   absl::StatusOr<ExtentBufferRef> ReadChild(const Path& path, int level) const;
@@ -245,6 +256,11 @@ struct WalkOptions {
   BlockSet* visited = nullptr;
   // How many children are read in one batch, at the most.
   int batch = 64;
+  // Reads leaves before the walk gets to them; must outlive the walk. Null: the walk reads for
+  // itself, and only when it gets there.
+  Readahead* readahead = nullptr;
+  // How many blocks ahead. They have to fit into the cache beside what is in use.
+  int ahead = 256;
 };
 
 // Visits every block of a tree, depth first. Bounded in memory and in time by the number of blocks

@@ -134,7 +134,13 @@ class BufferCache {
   // STALE buffer is returned, as in the kernel. Waits while the buffer is being migrated.
   ExtentBufferRef Find(uint64_t start);
 
-  // The same, or a new buffer, not UPTODATE, with undefined bytes. Threads that ask for the same
+  // Many at once: `results[i]` is what Find would have given for `starts[i]`. What each of them has
+  // to wait for memory overlaps with the others, so that this is faster than one by one wherever
+  // the cache is larger than the processor's. What `results` held before is put.
+  // REQUIRES: results.size() == starts.size().
+  void FindMany(absl::Span<const uint64_t> starts, absl::Span<ExtentBufferRef> results);
+
+  // As Find, or a new buffer, not UPTODATE, with undefined bytes. Threads that ask for the same
   // block at the same time get the same buffer. The kernel's alloc_extent_buffer.
   // Errors: InvalidArgument (start not a multiple of 4096, or the block would leave the address
   // space), FailedPrecondition (would overlap another cached block), ResourceExhausted.

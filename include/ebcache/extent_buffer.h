@@ -17,7 +17,6 @@
 #include <absl/status/statusor.h>
 #include <absl/types/span.h>
 
-#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -93,7 +92,7 @@ class alignas(64) ExtentBuffer {
   // Logical address of the block, in bytes.
   uint64_t start() const { return start_; }
   // Size of the block (the node size), in bytes.
-  uint32_t length() const { return length_; }
+  uint32_t length() const { return uint32_t{1} << length_shift_; }
 
   // The folios behind the block, for reports. They stay what they are for as long as the caller
   // holds its reference.
@@ -114,29 +113,33 @@ class alignas(64) ExtentBuffer {
   // A range that leaves the block is OutOfRange (or false) and touches nothing.
 
   // The whole block in one piece; null when it is a page array.
-  const std::byte* contiguous() const { return direct_; }
+  const std::byte* contiguous() const { return in_one_piece() ? front_ : nullptr; }
+
+  // How many bytes, from the front, lie in one piece: all, or those of the first folio when the
+  // block is a page array (its other folios are as large), or none for frames without bytes.
+  size_t front_bytes() const { return front_bytes_; }
 
   // Loads a little-endian integer. False, and `value` untouched, when it would leave the block.
   template <typename T>
   [[nodiscard]] bool Load(size_t offset, T& value) const {
     static_assert(std::is_integral_v<T> && std::endian::native == std::endian::little);
-    if (!InBounds(offset, sizeof(T))) return false;
     std::byte scratch[sizeof(T)];
-    const std::byte* const at =
-        direct_ != nullptr ? direct_ + offset : ViewInPages(offset, sizeof(T), scratch);
+    const std::byte* const at = View(offset, sizeof(T), scratch);
+    if (at == nullptr) return false;
     std::memcpy(&value, at, sizeof(T));
     return true;
   }
 
   // `length` bytes at `offset` as one piece: where they lie, or copied to `scratch` where they
   // straddle pages. Null when they would leave the block. One call for a field or for a group of
-  // them, which is what page arrays cost.
+  // them, which is what page arrays cost behind their first page.
   [[nodiscard]] const std::byte* View(size_t offset, size_t length, std::byte* scratch) const {
-    if (!InBounds(offset, length)) return nullptr;
-    if (direct_ != nullptr) [[likely]] {
-      return direct_ + offset;
+    // One question for both: is it in the block, and is it in the piece at the front. (The lengths
+    // are off by one so that an empty range is no part of a piece without bytes.)
+    if (offset <= front_bytes_ && length - 1 < front_bytes_ - offset) [[likely]] {
+      return front_ + offset;
     }
-    return ViewInPages(offset, length, scratch);
+    return ViewBeyondFront(offset, length, scratch);
   }
 
   // The same, as a value or an error.
@@ -184,7 +187,6 @@ class alignas(64) ExtentBuffer {
   MutableSegments mutable_segments();
 
  private:
-  friend class BlockView;
   friend class BufferCache;
   friend class ExtentBufferRef;
   friend class BufferCacheImpl;
@@ -196,12 +198,12 @@ class alignas(64) ExtentBuffer {
 
   ExtentBuffer() = default;
 
+  bool in_one_piece() const { return front_bytes_ == length(); }
   bool InBounds(size_t offset, size_t bytes) const {
-    return offset <= length_ && bytes <= length_ - offset;
+    return offset <= length() && bytes <= length() - offset;
   }
   absl::Status OutOfRange(const char* what, size_t offset, size_t bytes) const;
-  // REQUIRES: in bounds, and a page array.
-  const std::byte* ViewInPages(size_t offset, size_t bytes, std::byte* scratch) const;
+  const std::byte* ViewBeyondFront(size_t offset, size_t bytes, std::byte* scratch) const;
   void CopyOutOfPages(size_t offset, void* destination, size_t bytes) const;
   // Calls piece(address, bytes) for each contiguous part of a range in bounds.
   template <typename Piece>
@@ -211,16 +213,17 @@ class alignas(64) ExtentBuffer {
 
   sync::Atomic<uint64_t> state_;  // references below, flags above; lib/cache/buffer_state.h
   uint64_t start_;                // written while dead, read under a reference
-  std::byte* direct_;             // the block in one piece, or null
+  std::byte* front_;              // where the block begins; null for frames without bytes
   class BufferCacheImpl* cache_;  // set once, when the slab makes the descriptor
   Folio* folios_;                 // its row of the page array: set once as well
-  uint32_t length_;
-  uint32_t index_;  // its number in the slab: what folios keep as private bits
-  uint32_t older_;  // reclaim order: numbers of the neighbours,
-  uint32_t newer_;  //   guarded by the reclaim lock
-  uint8_t order_;   // of the folios
+  uint32_t front_bytes_;          // see front_bytes()
+  uint32_t index_;                // its number in the slab: what folios keep as private bits
+  uint32_t older_;                // reclaim order: numbers of the neighbours,
+  uint32_t newer_;                //   guarded by the reclaim lock
+  uint8_t length_shift_;          // log2 of length()
+  uint8_t order_;                 // of the folios
   uint8_t mirror_;
-  uint16_t subpage_;  // where in its page, when pages are larger than blocks
+  uint8_t subpage_;  // where in its page, when pages are larger than blocks
   // Guarded by the reclaim lock as well: when it was last seen to be in use, in newcomers; where it
   // is in the order.
   uint32_t reclaim_time_ : 28 = 0;
@@ -229,41 +232,6 @@ class alignas(64) ExtentBuffer {
   uint32_t parked_ : 1 = 0;
 };
 static_assert(sizeof(ExtentBuffer) == 64, "the hot part of a buffer is one cache line");
-
-// The bytes of a block for many small reads in a row: where its pages are is found out once, so
-// that a page array is read as fast as a block in one piece. REQUIRES: the buffer is held while the
-// view is used.
-class BlockView {
- public:
-  explicit BlockView(const ExtentBuffer& buffer) : buffer_(buffer) {
-    if (buffer.direct_ != nullptr) [[likely]] {
-      pieces_[0] = buffer.direct_;
-    } else {
-      FindPages();
-    }
-  }
-  BlockView(const BlockView&) = delete;
-  BlockView& operator=(const BlockView&) = delete;
-
-  const ExtentBuffer& buffer() const { return buffer_; }
-
-  // As ExtentBuffer::View.
-  [[nodiscard]] const std::byte* At(size_t offset, size_t length, std::byte* scratch) const {
-    const size_t in_piece = offset & (piece_bytes_ - 1);
-    if (buffer_.InBounds(offset, length) && in_piece + length <= piece_bytes_) [[likely]] {
-      return pieces_[offset >> piece_shift_] + in_piece;
-    }
-    return buffer_.View(offset, length, scratch);
-  }
-
- private:
-  void FindPages();
-
-  const ExtentBuffer& buffer_;
-  uint32_t piece_shift_ = 16;  // one piece: no block is larger
-  size_t piece_bytes_ = size_t{1} << 16;
-  std::array<const std::byte*, 16> pieces_;  // as many as there are; the rest is never looked at
-};
 
 // A reference to a buffer; puts it when it goes. Empty when default-made or moved from. Move-only:
 // a second reference is an atomic operation, and should look like one (Share).

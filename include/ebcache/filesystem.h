@@ -37,6 +37,8 @@ struct FilesystemOptions {
   BufferCacheOptions cache;
   // Told of every copy of a block that could not be used, also where another one was good.
   std::function<void(const MirrorDamage&)> on_damage;
+  // How Open reads image files and block devices.
+  FileDeviceOptions device;
 };
 
 class Filesystem {

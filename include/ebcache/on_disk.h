@@ -330,9 +330,11 @@ struct KeyPointer {
 Key NodeKey(const ExtentBuffer& node, uint32_t slot);
 KeyPointer LoadKeyPointer(const ExtentBuffer& node, uint32_t slot);
 
-// The same, for searching a block: many slots, one after the other.
-Key NodeKey(const BlockView& node, uint32_t slot);
-Key LeafKey(const BlockView& leaf, uint32_t slot);
+// Searching a block: how many of its keys are below `key`, or not above it, which is the slot of
+// the first that is not. REQUIRES: the block has passed the checker.
+uint32_t CountNodeKeysBelow(const ExtentBuffer& node, const Key& key);
+uint32_t CountNodeKeysUpTo(const ExtentBuffer& node, const Key& key);
+uint32_t CountLeafKeysBelow(const ExtentBuffer& leaf, const Key& key);
 
 // The head of item `slot` of a leaf. `offset` is where its data starts, from the front of the
 // block.

@@ -63,7 +63,7 @@ absl::StatusOr<std::unique_ptr<Filesystem>> Filesystem::Open(const std::vector<s
                                                              FilesystemOptions options) {
   std::vector<std::unique_ptr<BlockDevice>> devices;
   for (const std::string& path : paths) {
-    absl::StatusOr<std::unique_ptr<BlockDevice>> device = OpenFileDevice(path);
+    absl::StatusOr<std::unique_ptr<BlockDevice>> device = OpenFileDevice(path, options.device);
     if (!device.ok()) return device.status();
     devices.push_back(*std::move(device));
   }

@@ -9,6 +9,7 @@
 
 #include "ebcache/btree.h"
 #include "ebcache/buffer_cache.h"
+#include "ebcache/check.h"
 #include "ebcache/extent_buffer.h"
 #include "ebcache/on_disk.h"
 #include "lib/btree/slots.h"
@@ -43,27 +44,47 @@ absl::StatusOr<ExtentBufferRef> BTree::ReadChild(const Path& path, int level) co
   return child;
 }
 
-absl::StatusOr<Path> BTree::Locate(const Key& key) const {
-  absl::StatusOr<ExtentBufferRef> block = ReadRoot();
-  if (!block.ok()) return block.status();
-  Path path;
-  path.root_level_ = root_.level;
-  for (int level = root_.level; level > 0; --level) {
-    path.nodes_[level] = *std::move(block);
-    path.slots_[level] = NodeSlotTowards(*path.nodes_[level], key);
-    block = ReadChild(path, level);
-    if (!block.ok()) return block.status();
+absl::Status BTree::GoTo(const Key& key, Path& path) const {
+  if (path.root_level_ < 0) {
+    absl::StatusOr<ExtentBufferRef> root = ReadRoot();
+    if (!root.ok()) return root.status();
+    path.root_level_ = root_.level;
+    path.nodes_[root_.level] = *std::move(root);
   }
-  path.nodes_[0] = *std::move(block);
-  path.slots_[0] = LeafSlotAtOrAfter(*path.nodes_[0], key);
+  bool shared = true;  // whether the way down is still the one that `path` holds
+  for (int level = root_.level; level > 0; --level) {
+    const uint32_t slot = NodeSlotTowards(*path.nodes_[level], key);
+    shared = shared && path.slots_[level] == slot && path.nodes_[level - 1];
+    if (shared) continue;
+    path.slots_[level] = slot;
+    absl::StatusOr<ExtentBufferRef> child = ReadChild(path, level);
+    if (!child.ok()) {
+      path = Path();
+      return child.status();
+    }
+    path.nodes_[level - 1] = *std::move(child);
+  }
+  path.slots_[0] = CountLeafKeysBelow(*path.nodes_[0], key);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Path> BTree::Locate(const Key& key) const {
+  Path path;
+  if (absl::Status status = GoTo(key, path); !status.ok()) return status;
   return path;
 }
 
+absl::Status BTree::Seek(const Key& key, Path& path) const {
+  EBCACHE_CHECK(path.root_level_ < 0 || path.root_level_ == root_.level,
+                "Seek with a path of another tree");
+  absl::Status status = GoTo(key, path);
+  if (!status.ok() || path.valid()) return status;
+  return NextLeaf(path);
+}
+
 absl::StatusOr<Path> BTree::Search(const Key& key) const {
-  absl::StatusOr<Path> path = Locate(key);
-  if (!path.ok() || path->valid()) return path;
-  absl::Status moved = NextLeaf(*path);
-  if (!moved.ok()) return moved;
+  Path path;
+  if (absl::Status status = Seek(key, path); !status.ok()) return status;
   return path;
 }
 

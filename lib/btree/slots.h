@@ -1,4 +1,4 @@
-// Where a key is in one block.
+// Which way to go down a tree.
 
 #ifndef EBCACHE_LIB_BTREE_SLOTS_H_
 #define EBCACHE_LIB_BTREE_SLOTS_H_
@@ -10,15 +10,12 @@
 
 namespace ebcache {
 
-// The first slot of a leaf whose key is at or after `key`; the number of items when there is none.
-uint32_t LeafSlotAtOrAfter(const ExtentBuffer& leaf, const Key& key);
-
-// The same for a node.
-uint32_t NodeSlotAtOrAfter(const ExtentBuffer& node, const Key& key);
-
 // The slot of a node to go down by for `key`: the last one whose key is at or before it, or the
 // first slot when all keys are above.
-uint32_t NodeSlotTowards(const ExtentBuffer& node, const Key& key);
+inline uint32_t NodeSlotTowards(const ExtentBuffer& node, const Key& key) {
+  const uint32_t up_to = CountNodeKeysUpTo(node, key);
+  return up_to == 0 ? 0 : up_to - 1;
+}
 
 }  // namespace ebcache
 

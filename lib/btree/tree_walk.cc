@@ -5,6 +5,7 @@
 // level that counts is the walk's own, which falls with every step down.
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/strings/str_cat.h>
@@ -21,6 +22,7 @@
 #include "ebcache/buffer_cache.h"
 #include "ebcache/extent_buffer.h"
 #include "ebcache/on_disk.h"
+#include "ebcache/readahead.h"
 #include "lib/btree/slots.h"
 
 namespace ebcache {
@@ -52,6 +54,7 @@ struct Frame {
   std::vector<ParentCheck> checks;
   std::vector<absl::StatusOr<ExtentBufferRef>> results;
   size_t next_result = 0;
+  uint32_t next_ahead = 0;  // the first slot that was not asked for ahead
 };
 
 class Walk {
@@ -61,6 +64,8 @@ class Walk {
         root_(root),
         visitor_(visitor),
         visited_(options.visited),
+        readahead_(options.readahead),
+        ahead_(static_cast<uint32_t>(std::max(0, options.ahead))),
         leaf_batch_(std::max(1, options.batch)),
         node_batch_(std::max(1, options.batch / kNodeBatchDivisor)),
         seen_(cache.node_bytes()) {}
@@ -73,6 +78,10 @@ class Walk {
   // Makes the next children of the node at `level` its batch; false when there are no more.
   bool ReadBatch(int level);
   void ReadTogether(Frame& frame);
+  // Asks for leaves that the walk will come to after the batch of this node.
+  void AskAhead(Frame& frame);
+  // Asks for the children of `node` from `slot` to below `end`. The first slot not looked at.
+  uint32_t AskFor(const ExtentBuffer& node, uint32_t slot, uint32_t end);
   // Whether an earlier tree had this block, so that it and all below it need no visit.
   bool PassOver(uint64_t start);
   bool GivenUp(uint64_t start) const {
@@ -86,12 +95,19 @@ class Walk {
   const TreeRoot& root_;
   TreeVisitor& visitor_;
   BlockSet* const visited_;
+  Readahead* const readahead_;
+  const uint32_t ahead_;
   const size_t leaf_batch_;
   const size_t node_batch_;
   BlockSet seen_;  // in this tree, whoever had it before
   // Pointers that led to no block, by address.
   absl::flat_hash_map<uint64_t, int> failures_;
   std::array<Frame, kMaxLevels> frames_;  // by level; that of level 0 stays unused
+  // Leaves asked for and not come to yet: each is asked for once, however many pointers lead there.
+  absl::flat_hash_set<uint64_t> asked_;
+  // Of the node after the one the walk is in: how far its leaves were asked for already.
+  uint64_t sibling_ = 0;
+  uint32_t sibling_ahead_ = 0;
 };
 
 void Walk::Run() {
@@ -129,6 +145,7 @@ bool Walk::Enter(int level, uint64_t start, absl::StatusOr<ExtentBufferRef> bloc
 
   Frame& frame = frames_[level];
   frame.next_slot = FirstSlot(**block, level);
+  frame.next_ahead = start == sibling_ ? std::max(sibling_ahead_, frame.next_slot) : 0;
   frame.node = *std::move(block);
   return true;
 }
@@ -159,8 +176,46 @@ bool Walk::ReadBatch(int level) {
                             .first_key = pointer.key});
   }
   if (frame.starts.empty()) return false;
+  if (level == 1 && readahead_ != nullptr) AskAhead(frame);
   ReadTogether(frame);
   return true;
+}
+
+void Walk::AskAhead(Frame& frame) {
+  for (const uint64_t start : frame.starts) asked_.erase(start);
+  // Pointers that led nowhere stay behind; forgetting the others with them costs little.
+  if (asked_.size() > size_t{4} * ahead_) asked_.clear();
+  // What is read next by the walk itself is not asked for: it would only be in its own way.
+  frame.next_ahead = std::max(frame.next_ahead, frame.next_slot);
+  const uint32_t end = frame.next_slot + ahead_;
+  frame.next_ahead = AskFor(*frame.node, frame.next_ahead, end);
+  const uint32_t slots = Header(*frame.node).item_count();
+  // The node after this one, if it is here already.
+  const Frame& above = frames_[2];
+  if (end <= slots || root_.level < 2 || above.next_result >= above.results.size()) return;
+  const absl::StatusOr<ExtentBufferRef>& next = above.results[above.next_result];
+  if (!next.ok()) return;
+  if (sibling_ != (*next)->start()) {
+    sibling_ = (*next)->start();
+    sibling_ahead_ = 0;
+  }
+  sibling_ahead_ = AskFor(**next, sibling_ahead_, end - slots);
+}
+
+uint32_t Walk::AskFor(const ExtentBuffer& node, uint32_t slot, uint32_t end) {
+  for (end = std::min(end, Header(node).item_count()); slot < end; ++slot) {
+    const KeyPointer pointer = LoadKeyPointer(node, slot);
+    const bool known = seen_.Contains(pointer.bytenr) || failures_.contains(pointer.bytenr) ||
+                       (visited_ != nullptr && visited_->Contains(pointer.bytenr));
+    if (known || !asked_.insert(pointer.bytenr).second) continue;
+    const ParentCheck check{.level = uint8_t{0},
+                            .generation = pointer.generation,
+                            .owner = root_.id,
+                            .first_key = pointer.key};
+    if (!readahead_->Ask(pointer.bytenr, check)) return slot;
+  }
+  readahead_->Flush();
+  return slot;
 }
 
 void Walk::ReadTogether(Frame& frame) {
@@ -182,7 +237,7 @@ bool Walk::PassOver(uint64_t start) {
 uint32_t Walk::FirstSlot(const ExtentBuffer& node, int level) const {
   const bool dropping = root_.drop_progress != kMinKey && root_.drop_level > 0;
   if (!dropping || level < root_.drop_level) return 0;
-  return level == root_.drop_level ? NodeSlotAtOrAfter(node, root_.drop_progress)
+  return level == root_.drop_level ? CountNodeKeysBelow(node, root_.drop_progress)
                                    : NodeSlotTowards(node, root_.drop_progress);
 }
 

@@ -147,9 +147,9 @@ absl::Status BufferCacheImpl::AllocateFrames(ExtentBuffer* buffer, AllocFlags fl
     auto place = subpages_.Allocate(flags, buffer->index_);
     if (!place.ok()) return place.status();
     buffer->folios_[0] = place->folio;
-    buffer->subpage_ = place->slot;
+    buffer->subpage_ = static_cast<uint8_t>(place->slot);
     std::byte* page = allocator().Address(place->folio);
-    buffer->direct_ = page == nullptr ? nullptr : page + subpage_offset(buffer);
+    PlaceFront(buffer, page == nullptr ? nullptr : page + subpage_offset(buffer));
     return absl::OkStatus();
   }
   FolioBlock block{.slots = absl::MakeSpan(buffer->folios_, row_slots_),
@@ -157,8 +157,18 @@ absl::Status BufferCacheImpl::AllocateFrames(ExtentBuffer* buffer, AllocFlags fl
   const FolioRequest request{.flags = flags, .owner = owner_, .private_bits = buffer->index_};
   if (auto status = allocator().AllocateBlock(request, block); !status.ok()) return status;
   buffer->order_ = static_cast<uint8_t>(block.order);
-  buffer->direct_ = block.direct;
+  PlaceFront(buffer, block.direct);
   return absl::OkStatus();
+}
+
+void BufferCacheImpl::PlaceFront(ExtentBuffer* buffer, std::byte* direct) {
+  buffer->front_ = direct;
+  buffer->front_bytes_ = direct != nullptr ? options_.node_bytes : 0;
+  if (direct != nullptr || direct_map() == nullptr) return;
+  // A page array: frames of one arena, so that a page's address is arithmetic.
+  buffer->front_ =
+      const_cast<std::byte*>(direct_map()) + (size_t{buffer->folios_[0].pfn()} << page_shift_);
+  buffer->front_bytes_ = uint32_t{1} << (page_shift_ + buffer->order_);
 }
 
 void BufferCacheImpl::FreeFrames(ExtentBuffer* buffer) {
@@ -170,7 +180,7 @@ void BufferCacheImpl::FreeFrames(ExtentBuffer* buffer) {
   }
   FolioBlock block{.slots = absl::MakeSpan(buffer->folios_, row_slots_),
                    .order = buffer->order_,
-                   .direct = buffer->direct_};
+                   .direct = const_cast<std::byte*>(buffer->contiguous())};
   allocator().FreeBlock(block);
 }
 
@@ -181,7 +191,7 @@ absl::StatusOr<ExtentBuffer*> BufferCacheImpl::MakeBuffer(uint64_t start, AllocF
         absl::StrCat("block ", start, ": no memory for a descriptor"));
   }
   buffer->start_ = start;
-  buffer->length_ = options_.node_bytes;
+  buffer->length_shift_ = static_cast<uint8_t>(std::countr_zero(options_.node_bytes));
   buffer->mirror_ = 0;
   absl::Status status = AllocateFrames(buffer, flags);
   // Out of pages: those of idle buffers will do, wherever they are in the order. A few more each

@@ -1,6 +1,6 @@
 // BufferCacheImpl: the parts of a cache put together. One class, whose methods lie in the files of
-// what they are about: buffer_cache.cc (finding, making, burying), reading.cc, writing.cc,
-// reclaim.cc, migrate.cc.
+// what they are about: buffer_cache.cc (finding, making, burying), find_many.cc, reading.cc,
+// writing.cc, reclaim.cc, migrate.cc.
 //
 // Lock order: none. No lock of this room is held while another is taken, nor while the allocator or
 // the source is called. The locks inside: index, reclaim list, slab, subpages, failed reads,
@@ -39,6 +39,7 @@ class BufferCacheImpl final : public FolioOwner {
 
   // ---- Finding, making, burying (buffer_cache.cc) ----
   ExtentBuffer* Find(uint64_t start);
+  void FindMany(absl::Span<const uint64_t> starts, absl::Span<ExtentBufferRef> results);
   absl::StatusOr<ExtentBuffer*> Create(uint64_t start);
   absl::StatusOr<ExtentBuffer*> CreateUnmapped(uint64_t start);
   ExtentBuffer* NextReferenced(uint64_t start, bool dirty_only);
@@ -119,6 +120,8 @@ class BufferCacheImpl final : public FolioOwner {
   absl::StatusOr<ExtentBuffer*> MakeBuffer(uint64_t start, AllocFlags flags);
   absl::Status AllocateFrames(ExtentBuffer* buffer, AllocFlags flags);
   void FreeFrames(ExtentBuffer* buffer);
+  // Notes where the block begins: `direct` when all of it is there, null when it is a page array.
+  void PlaceFront(ExtentBuffer* buffer, std::byte* direct);
   void UnmakeBuffer(ExtentBuffer* buffer);
   void NoteCreated();
 

@@ -27,6 +27,7 @@
 
 #include <absl/container/btree_map.h>
 #include <absl/functional/function_ref.h>
+#include <absl/types/span.h>
 
 #include <array>
 #include <atomic>
@@ -61,6 +62,9 @@ class BufferIndex {
   // is kBusy. Null when there is none.
   template <typename GrabFn>
   ExtentBuffer* Find(uint64_t start, GrabFn grab) const;
+
+  // Has the processor fetch what Find will look at for each of `starts`. Changes nothing.
+  void Prefetch(absl::Span<const uint64_t> starts) const;
 
   enum class Insertion : uint8_t { kInserted, kExists, kBusy, kOverlaps, kNoMemory };
 

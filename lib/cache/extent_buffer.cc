@@ -14,24 +14,24 @@ namespace ebcache {
 
 absl::Status ExtentBuffer::OutOfRange(const char* what, size_t offset, size_t bytes) const {
   return absl::OutOfRangeError(absl::StrCat("block ", start_, ": ", what, " of ", bytes,
-                                            " bytes at offset ", offset, " leaves its ", length_,
+                                            " bytes at offset ", offset, " leaves its ", length(),
                                             " bytes"));
 }
 
 absl::Span<const Folio> ExtentBuffer::folios() const {
-  return {folios_, std::max<size_t>(1, length_ >> (cache_->page_shift() + order_))};
+  return {folios_, std::max<size_t>(1, length() >> (cache_->page_shift() + order_))};
 }
 
 template <typename Piece>
 void ExtentBuffer::ForEachPiece(size_t offset, size_t bytes, Piece piece) const {
   if (bytes == 0) return;
-  if (direct_ != nullptr) {
-    piece(direct_ + offset, bytes);
+  if (in_one_piece()) {
+    piece(front_ + offset, bytes);
     return;
   }
   // A page array: frames of one arena, so that a page's address is arithmetic.
+  if (front_ == nullptr) return;  // frames without bytes behind them
   const std::byte* arena = cache_->direct_map();
-  if (arena == nullptr) return;  // frames without bytes behind them
   const uint32_t shift = cache_->page_shift() + order_;
   const size_t folio_bytes = size_t{1} << shift;
   while (bytes > 0) {
@@ -45,39 +45,24 @@ void ExtentBuffer::ForEachPiece(size_t offset, size_t bytes, Piece piece) const 
   }
 }
 
-const std::byte* ExtentBuffer::ViewInPages(size_t offset, size_t bytes, std::byte* scratch) const {
-  const uint32_t page_shift = cache_->page_shift();
-  const uint32_t shift = page_shift + order_;
-  const size_t in_folio = offset & ((size_t{1} << shift) - 1);
-  const std::byte* const arena = cache_->direct_map();
-  if (in_folio + bytes <= size_t{1} << shift && bytes != 0 && arena != nullptr) [[likely]] {
-    return arena + (size_t{folios_[offset >> shift].pfn()} << page_shift) + in_folio;
+const std::byte* ExtentBuffer::ViewBeyondFront(size_t offset, size_t bytes,
+                                               std::byte* scratch) const {
+  if (!InBounds(offset, bytes)) return nullptr;
+  if (in_one_piece()) return front_ + offset;  // an empty range
+  const size_t in_folio = offset & (front_bytes_ - 1);
+  if (in_folio + bytes <= front_bytes_ && bytes != 0) [[likely]] {
+    const uint32_t page_shift = cache_->page_shift();
+    return cache_->direct_map() +
+           (size_t{folios_[offset >> (page_shift + order_)].pfn()} << page_shift) + in_folio;
   }
   CopyOutOfPages(offset, scratch, bytes);
   return scratch;
 }
 
-void BlockView::FindPages() {
-  const std::byte* const arena = buffer_.cache_->direct_map();
-  if (arena == nullptr) {
-    piece_bytes_ = 1;  // frames without bytes: everything larger goes the long way
-    piece_shift_ = 0;
-    pieces_[0] = nullptr;
-    return;
-  }
-  const uint32_t page_shift = buffer_.cache_->page_shift();
-  piece_shift_ = page_shift + buffer_.order_;
-  piece_bytes_ = size_t{1} << piece_shift_;
-  const uint32_t pieces = buffer_.length_ >> piece_shift_;
-  for (uint32_t i = 0; i < pieces; ++i) {
-    pieces_[i] = arena + (size_t{buffer_.folios_[i].pfn()} << page_shift);
-  }
-}
-
 void ExtentBuffer::CopyOutOfPages(size_t offset, void* destination, size_t bytes) const {
   if (bytes == 0) return;  // an empty range may come without an address
   auto* to = static_cast<std::byte*>(destination);
-  if (direct_ == nullptr && cache_->direct_map() == nullptr) {
+  if (front_ == nullptr) {
     std::memset(to, 0, bytes);  // what frames without bytes read as
     return;
   }
@@ -123,8 +108,8 @@ absl::Status ExtentBuffer::Zero(size_t offset, size_t length) {
 absl::Status ExtentBuffer::Move(size_t destination, size_t source, size_t length) {
   if (!InBounds(source, length)) return OutOfRange("move", source, length);
   if (!InBounds(destination, length)) return OutOfRange("move", destination, length);
-  if (direct_ != nullptr) {
-    std::memmove(direct_ + destination, direct_ + source, length);
+  if (in_one_piece()) {
+    std::memmove(front_ + destination, front_ + source, length);
     return absl::OkStatus();
   }
   // Through a small buffer, a part at a time, from the end that keeps what is still to be read.
@@ -161,7 +146,8 @@ absl::Status ExtentBuffer::CopyFrom(const ExtentBuffer& source, size_t source_of
 
 absl::StatusOr<bool> ExtentBuffer::TestBit(size_t offset, size_t bit) const {
   uint8_t byte = 0;
-  if (bit / 8 > length_ || !Load(offset + bit / 8, byte)) return OutOfRange("bit", offset, bit / 8);
+  if (bit / 8 > length() || !Load(offset + bit / 8, byte))
+    return OutOfRange("bit", offset, bit / 8);
   return (byte >> (bit % 8) & 1) != 0;
 }
 
@@ -183,7 +169,7 @@ absl::Status ExtentBuffer::ChangeBits(size_t offset, size_t first_bit, size_t bi
   if (bits == 0) return absl::OkStatus();
   // Divided first: offsets and counts may be anything.
   const size_t last_byte = first_bit / 8 + bits / 8 + (first_bit % 8 + bits % 8 + 7) / 8;
-  if (first_bit / 8 > length_ || bits / 8 > length_ || !InBounds(offset, last_byte)) {
+  if (first_bit / 8 > length() || bits / 8 > length() || !InBounds(offset, last_byte)) {
     return OutOfRange("bits", offset, bits / 8 + 1);
   }
   size_t base = first_bit / 8 * 8;  // bit number at the front of the piece
@@ -211,7 +197,7 @@ absl::Status ExtentBuffer::ClearBits(size_t offset, size_t first_bit, size_t bit
 
 ExtentBuffer::Segments ExtentBuffer::segments() const {
   Segments pieces;
-  ForEachPiece(0, length_, [&](const std::byte* at, size_t bytes) {
+  ForEachPiece(0, length(), [&](const std::byte* at, size_t bytes) {
     pieces.push_back(absl::MakeConstSpan(at, bytes));
   });
   return pieces;
@@ -219,7 +205,7 @@ ExtentBuffer::Segments ExtentBuffer::segments() const {
 
 ExtentBuffer::MutableSegments ExtentBuffer::mutable_segments() {
   MutableSegments pieces;
-  ForEachPiece(0, length_,
+  ForEachPiece(0, length(),
                [&](std::byte* at, size_t bytes) { pieces.push_back(absl::MakeSpan(at, bytes)); });
   return pieces;
 }

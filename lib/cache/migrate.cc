@@ -148,7 +148,7 @@ void BufferCacheImpl::Readdress(ExtentBuffer* buffer) {
   std::byte* first = allocator().Address(buffer->folios_[0]);
   if (first == nullptr) return;  // frames without bytes have no address to keep
   if (subpage()) {
-    buffer->direct_ = first + subpage_offset(buffer);
+    PlaceFront(buffer, first + subpage_offset(buffer));
     return;
   }
   const uint32_t folios = row_slots_ >> buffer->order_;
@@ -158,10 +158,10 @@ void BufferCacheImpl::Readdress(ExtentBuffer* buffer) {
     neighbours =
         neighbours && buffer->folios_[i].pfn() == buffer->folios_[i - 1].pfn() + folio_pages;
   }
-  const bool was_direct = buffer->direct_ != nullptr;
-  buffer->direct_ = neighbours ? first : nullptr;
-  if (was_direct != neighbours) {
-    Count(was_direct ? counters_.contiguity_lost : counters_.contiguity_gained);
+  const bool were_neighbours = buffer->in_one_piece();
+  PlaceFront(buffer, neighbours ? first : nullptr);
+  if (were_neighbours != neighbours) {
+    Count(were_neighbours ? counters_.contiguity_lost : counters_.contiguity_gained);
   }
 }
 

@@ -101,6 +101,7 @@ void BufferCacheImpl::ReadBlocks(absl::Span<const uint64_t> starts,
   std::vector<size_t> others;  // those that somebody else has read or is reading
   reads.reserve(starts.size());
   places.reserve(starts.size());
+  index_.Prefetch(starts);
   for (size_t i = 0; i < starts.size(); ++i) {
     auto buffer = Create(starts[i]);
     if (!buffer.ok()) {

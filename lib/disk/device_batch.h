@@ -3,6 +3,7 @@
 #ifndef EBCACHE_LIB_DISK_DEVICE_BATCH_H_
 #define EBCACHE_LIB_DISK_DEVICE_BATCH_H_
 
+#include <absl/functional/function_ref.h>
 #include <absl/types/span.h>
 
 #include <algorithm>
@@ -16,8 +17,15 @@
 
 namespace ebcache {
 
-inline void SubmitTo(BlockDevice& device, absl::Span<DeviceRead> reads) { device.Read(reads); }
-inline void SubmitTo(BlockDevice& device, absl::Span<DeviceWrite> writes) { device.Write(writes); }
+inline void SubmitTo(BlockDevice& device, absl::Span<DeviceRead> reads,
+                     absl::FunctionRef<void(size_t)> done) {
+  device.ReadEach(reads, done);
+}
+inline void SubmitTo(BlockDevice& device, absl::Span<DeviceWrite> writes,
+                     absl::FunctionRef<void(size_t)> done) {
+  device.Write(writes);
+  for (size_t i = 0; i < writes.size(); ++i) done(i);
+}
 
 // Transfer is DeviceRead or DeviceWrite.
 template <typename Transfer>
@@ -30,7 +38,7 @@ class DeviceBatch {
 
   bool empty() const { return entries_.empty(); }
 
-  // Does them all, then calls done(tag, status) for each. The batch is empty afterwards.
+  // Does them all, and calls done(tag, status) as each is over. The batch is empty afterwards.
   template <typename Done>
   void Run(Done done) {
     std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
@@ -43,10 +51,10 @@ class DeviceBatch {
     for (size_t begin = 0; begin < entries_.size();) {
       size_t end = begin;
       while (end < entries_.size() && entries_[end].device == entries_[begin].device) ++end;
-      SubmitTo(*entries_[begin].device, absl::MakeSpan(&transfers[begin], end - begin));
+      SubmitTo(*entries_[begin].device, absl::MakeSpan(&transfers[begin], end - begin),
+               [&](size_t i) { done(entries_[begin + i].tag, transfers[begin + i].status); });
       begin = end;
     }
-    for (size_t i = 0; i < entries_.size(); ++i) done(entries_[i].tag, transfers[i].status);
     entries_.clear();
   }
 

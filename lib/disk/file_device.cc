@@ -1,4 +1,4 @@
-// BlockDevice by preadv and pwritev.
+// BlockDevice by io_uring, preadv and pwritev.
 
 #include <absl/container/inlined_vector.h>
 #include <absl/strings/str_cat.h>
@@ -13,11 +13,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
 
 #include "ebcache/block_device.h"
+#include "lib/disk/read_runs.h"
+#include "lib/disk/ring_pool.h"
 #include "lib/disk/transfer_range.h"
 
 namespace ebcache {
@@ -119,19 +122,45 @@ absl::Status TransferAll(Call call, const char* what, int fd, uint64_t offset, I
 
 class FileDevice : public BlockDevice {
  public:
-  FileDevice(std::string path, FileDescriptor fd, uint64_t size_bytes, bool writable)
-      : path_(std::move(path)), fd_(std::move(fd)), size_bytes_(size_bytes), writable_(writable) {}
+  // `direct` is a second descriptor of the same file, for direct reads; closed (-1) without them.
+  FileDevice(std::string path, FileDescriptor fd, FileDescriptor direct, uint64_t size_bytes,
+             const FileDeviceOptions& options)
+      : path_(std::move(path)),
+        fd_(std::move(fd)),
+        direct_(std::move(direct)),
+        size_bytes_(size_bytes),
+        writable_(options.writable) {
+    const int fast = direct_.get() >= 0 ? direct_.get() : fd_.get();
+    if (options.queue_depth > 1) rings_.emplace(fast, options.queue_depth);
+  }
 
   const std::string& name() const override { return path_; }
   uint64_t size_bytes() const override { return size_bytes_; }
 
   void Read(absl::Span<DeviceRead> reads) override {
+    ReadEach(reads, [](size_t) {});
+  }
+
+  void ReadEach(absl::Span<DeviceRead> reads, absl::FunctionRef<void(size_t)> done) override {
     for (DeviceRead& read : reads) {
       read.status = CheckTransferRange(read.offset, read.segments, size_bytes_);
-      if (!read.status.ok()) continue;
-      read.status =
-          TransferAll(preadv, "read", fd_.get(), read.offset, MakeIoVectors(read.segments));
     }
+    const ReadRuns plan(reads);
+    for (size_t i = 0; i < reads.size(); ++i) {
+      if (!reads[i].status.ok()) done(i);
+    }
+    const auto finish = [&](size_t number, int result) {
+      const ReadRun& run = plan.runs[number];
+      for (size_t i = run.first; i < run.first + run.count; ++i) {
+        // Whatever was wrong with a run, each of its reads gets its own chance, and its own error.
+        if (result < 0 || static_cast<uint64_t>(result) != run.bytes) ReadAlone(reads[i]);
+        done(i);
+      }
+    };
+    const bool fast =
+        rings_.has_value() && plan.runs.size() > 1 && (direct_.get() < 0 || AllAligned(plan));
+    if (fast && rings_->Read(plan, finish)) return;
+    for (size_t i = 0; i < plan.runs.size(); ++i) finish(i, ReadRunNow(plan, plan.runs[i]));
   }
 
   void Write(absl::Span<DeviceWrite> writes) override {
@@ -145,10 +174,32 @@ class FileDevice : public BlockDevice {
   }
 
  private:
+  static bool AllAligned(const ReadRuns& plan) {
+    return std::all_of(plan.runs.begin(), plan.runs.end(),
+                       [](const ReadRun& run) { return run.aligned; });
+  }
+
+  // The bytes read, or -errno.
+  int ReadRunNow(const ReadRuns& plan, const ReadRun& run) const {
+    const int fd = direct_.get() >= 0 && run.aligned ? direct_.get() : fd_.get();
+    const auto vectors = plan.VectorsOf(run);
+    if (vectors.size() > IOV_MAX) return -EINVAL;
+    const ssize_t moved = preadv(fd, vectors.data(), static_cast<int>(vectors.size()),
+                                 static_cast<off_t>(run.offset));
+    return moved < 0 ? -errno : static_cast<int>(moved);
+  }
+
+  // The way that always works, if anything does.
+  void ReadAlone(DeviceRead& read) const {
+    read.status = TransferAll(preadv, "read", fd_.get(), read.offset, MakeIoVectors(read.segments));
+  }
+
   const std::string path_;
   const FileDescriptor fd_;
+  const FileDescriptor direct_;
   const uint64_t size_bytes_;
   const bool writable_;
+  std::optional<RingPool> rings_;  // reads from direct_ if there is one, else from fd_
 };
 
 }  // namespace
@@ -161,7 +212,13 @@ absl::StatusOr<std::unique_ptr<BlockDevice>> OpenFileDevice(const std::string& p
   if (fd.get() < 0) return OpenError(path, errno);
   absl::StatusOr<uint64_t> size_bytes = FindSize(fd.get(), path);
   if (!size_bytes.ok()) return size_bytes.status();
-  return std::make_unique<FileDevice>(path, std::move(fd), *size_bytes, options.writable);
+  FileDescriptor direct(options.direct ? open(path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT) : -1);
+  if (options.direct && direct.get() < 0) {
+    return errno == EINVAL
+               ? absl::InvalidArgumentError(absl::StrCat(path, ": no direct reads here"))
+               : OpenError(path, errno);
+  }
+  return std::make_unique<FileDevice>(path, std::move(fd), std::move(direct), *size_bytes, options);
 }
 
 }  // namespace ebcache

@@ -8,6 +8,7 @@
 
 #include "ebcache/on_disk.h"
 #include "lib/disk/byte_reader.h"
+#include "lib/disk/key_bytes.h"
 
 namespace ebcache {
 namespace {
@@ -21,25 +22,6 @@ T Field(const ExtentBuffer& buffer, size_t offset) {
   T value{};
   (void)buffer.Load(offset, value);
   return value;
-}
-
-// The integer at an address.
-template <typename T>
-T At(const std::byte* at) {
-  static_assert(std::endian::native == std::endian::little);
-  T value;
-  std::memcpy(&value, at, sizeof(T));
-  return value;
-}
-
-Key KeyAt(const std::byte* at) {
-  return {At<uint64_t>(at), At<uint8_t>(at + 8), At<uint64_t>(at + 9)};
-}
-
-Key LoadKey(const BlockView& view, size_t offset) {
-  std::byte scratch[kKeyBytes];
-  const std::byte* const at = view.At(offset, kKeyBytes, scratch);
-  return at != nullptr ? KeyAt(at) : ebcache::LoadKey(view.buffer(), offset);
 }
 
 }  // namespace
@@ -64,17 +46,13 @@ Key NodeKey(const ExtentBuffer& node, uint32_t slot) {
   return LoadKey(node, KeyPointerOffset(slot));
 }
 
-Key NodeKey(const BlockView& node, uint32_t slot) { return LoadKey(node, KeyPointerOffset(slot)); }
-
-Key LeafKey(const BlockView& leaf, uint32_t slot) { return LoadKey(leaf, ItemOffset(slot)); }
-
 KeyPointer LoadKeyPointer(const ExtentBuffer& node, uint32_t slot) {
   const size_t at = KeyPointerOffset(slot);
   std::byte scratch[kKeyPointerBytes];
   if (const std::byte* const p = node.View(at, kKeyPointerBytes, scratch); p != nullptr) {
     return {.key = KeyAt(p),
-            .bytenr = At<uint64_t>(p + kKeyBytes),
-            .generation = At<uint64_t>(p + kKeyBytes + 8)};
+            .bytenr = IntegerAt<uint64_t>(p + kKeyBytes),
+            .generation = IntegerAt<uint64_t>(p + kKeyBytes + 8)};
   }
   return {.key = LoadKey(node, at),
           .bytenr = Field<uint64_t>(node, at + kKeyBytes),
@@ -89,8 +67,8 @@ ItemHead LoadItemHead(const ExtentBuffer& leaf, uint32_t slot) {
   std::byte scratch[kItemBytes];
   if (const std::byte* const p = leaf.View(at, kItemBytes, scratch); p != nullptr) {
     return {.key = KeyAt(p),
-            .offset = At<uint32_t>(p + kKeyBytes) + kHeaderBytes,
-            .size = At<uint32_t>(p + kKeyBytes + 4)};
+            .offset = IntegerAt<uint32_t>(p + kKeyBytes) + kHeaderBytes,
+            .size = IntegerAt<uint32_t>(p + kKeyBytes + 4)};
   }
   return {.key = LoadKey(leaf, at),
           .offset = Field<uint32_t>(leaf, at + kKeyBytes) + kHeaderBytes,

@@ -118,6 +118,18 @@ RC_GTEST_PROP(SearchProperties, SearchBackwardIsTheLastNotAbove, ()) {
   }
 }
 
+// One path that goes from key to key, and wanders in between.
+RC_GTEST_PROP(SearchProperties, SeekFromAnywhereIsSearch, ()) {
+  const RandomTree random;
+  Path path;
+  for (const Key& key : *rc::gen::container<std::vector<Key>>(ArbitraryKey())) {
+    RC_ASSERT(random.tree().Seek(key, path).ok());
+    CheckPlace(path, random.items().lower_bound(key), random.items());
+    if (path.valid() && key.offset % 3 == 0) RC_ASSERT(random.tree().Next(path).ok());
+    if (key.offset % 3 == 1) (void)random.tree().Previous(path);
+  }
+}
+
 RC_GTEST_PROP(SearchProperties, StepsGoWhereIteratorsGo, ()) {
   const RandomTree random;
   const ItemMap& items = random.items();

@@ -40,6 +40,25 @@ TEST_F(BufferCacheTest, FindsWhatWasMade) {
   EXPECT_EQ(cache_.stats().creates, 1u);
 }
 
+TEST_F(BufferCacheTest, FindsManyAsItFindsEach) {
+  // Near, far, twice, missing, and gone while still in the index of addresses.
+  for (uint64_t block = 0; block < 1000; block += 3) (void)*cache_.Create(block * kNode);
+  ExtentBufferRef far = *cache_.Create(uint64_t{1} << 50);
+  cache_.Find(9 * kNode).PutStale();
+  std::vector<uint64_t> starts = {uint64_t{1} << 50, 0, 0, ~uint64_t{0}, 1};
+  for (uint64_t block = 0; block < 100; ++block) starts.push_back(block * kNode);
+  std::vector<ExtentBufferRef> found(starts.size());
+  found[7] = *cache_.Create(3 * kNode);  // what was there is put
+  cache_.FindMany(starts, absl::MakeSpan(found));
+  for (size_t i = 0; i < starts.size(); ++i) {
+    EXPECT_EQ(found[i].get(), cache_.Find(starts[i]).get()) << starts[i];
+  }
+  EXPECT_EQ(found[0].get(), far.get());
+  EXPECT_EQ(found[1]->state().refs, 4u);  // the cache's, and three of this list
+  EXPECT_EQ((*cache_.Create(3 * kNode))->state().refs, 3u);
+  cache_.FindMany({}, {});
+}
+
 TEST_F(BufferCacheTest, KeepsWhatNobodyUsesAsIdle) {
   { ExtentBufferRef made = *cache_.Create(0); }
   EXPECT_EQ(Pins(cache_, ReleaseVerdict::kEligible), 1u);

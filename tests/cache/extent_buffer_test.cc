@@ -169,8 +169,6 @@ TEST_P(BytesTest, IntegersReadTheSameAcrossPages) {
       std::byte scratch[17];
       if (at + 17 <= size()) {
         ASSERT_EQ(std::memcmp(buffer_->View(at, 17, scratch), oracle_.data() + at, 17), 0);
-        const BlockView view(*buffer_);
-        ASSERT_EQ(std::memcmp(view.At(at, 17, scratch), oracle_.data() + at, 17), 0);
       }
       ASSERT_TRUE(buffer_->Set<uint64_t>(at, ~wide).ok());
       ASSERT_EQ(*buffer_->Get<uint64_t>(at), ~wide);
@@ -204,7 +202,6 @@ TEST_P(BytesTest, OutOfBoundsIsAnErrorThatTouchesNothing) {
     uint64_t value = 42;
     EXPECT_FALSE(buffer_->Load(std::max(at, size() - 7), value));
     EXPECT_EQ(buffer_->View(at, 16, data.data()), nullptr);
-    EXPECT_EQ(BlockView(*buffer_).At(at, 16, data.data()), nullptr);
     EXPECT_EQ(value, 42u);
   }
   EXPECT_EQ(buffer_->Zero(1, huge).code(), out);

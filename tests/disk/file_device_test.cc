@@ -1,3 +1,4 @@
+#include <absl/strings/str_cat.h>
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -5,8 +6,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
 #include <fstream>
+#include <memory>
+#include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "ebcache/block_device.h"
@@ -85,18 +92,20 @@ TEST(FileDevice, ManySegments) {
   std::string contents;
   for (int i = 0; i < 3 * IOV_MAX; ++i) contents.push_back(static_cast<char>('a' + i % 23));
   auto device = OpenFileDevice(MakeFile("segments", contents));
-  std::string copy(contents.size(), '?');
+  std::string apart(2 * contents.size(), '?');  // neighbours in memory would be one piece
   DeviceRead read;
-  for (size_t at = 0; at < copy.size();) {
-    const size_t length = at % 7 == 3 ? 0 : 1;
-    read.segments.push_back({reinterpret_cast<std::byte*>(&copy[at]), length});
-    if (length == 0) read.segments.push_back({reinterpret_cast<std::byte*>(&copy[at]), 1});
-    ++at;
+  for (size_t at = 0; at < contents.size(); ++at) {
+    auto* const to = reinterpret_cast<std::byte*>(&apart[2 * at]);
+    if (at % 7 == 3) read.segments.push_back({to, 0});
+    read.segments.push_back({to, 1});
   }
   ASSERT_GT(read.segments.size(), 3 * IOV_MAX);
   (*device)->Read(absl::MakeSpan(&read, 1));
   EXPECT_TRUE(read.status.ok()) << read.status;
-  EXPECT_EQ(copy, contents);
+  for (size_t at = 0; at < contents.size(); ++at) {
+    ASSERT_EQ(apart[2 * at], contents[at]);
+    ASSERT_EQ(apart[2 * at + 1], '?');
+  }
 }
 
 TEST(FileDevice, Writes) {
@@ -166,6 +175,128 @@ TEST(FileDevice, OpenErrors) {
     EXPECT_THAT(std::string(status.message()), HasSubstr(c.message));
   }
 }
+
+// ---- Batches, whichever way they are read -------------------------------------------------------
+
+struct Way {
+  const char* name;
+  FileDeviceOptions options;
+};
+
+class FileDeviceBatches : public ::testing::TestWithParam<Way> {
+ protected:
+  static constexpr size_t kPage = 4096;
+
+  // A file of which each 8 bytes tell where they are, in a place where direct reads work.
+  std::string MakeNumbered(size_t pages) {
+    std::string contents(pages * kPage, '\0');
+    for (uint64_t at = 0; at < contents.size(); at += 8) std::memcpy(&contents[at], &at, 8);
+    return MakeFile("numbered", contents);
+  }
+  // Memory for one page, all of its own.
+  std::byte* Page() {
+    memory_.emplace_back(static_cast<std::byte*>(std::aligned_alloc(kPage, kPage)), &std::free);
+    return memory_.back().get();
+  }
+  static bool Numbered(const DeviceRead& read) {
+    uint64_t expected = read.offset;
+    for (const auto& segment : read.segments) {
+      for (size_t at = 0; at < segment.size(); at += 8, expected += 8) {
+        uint64_t found;
+        std::memcpy(&found, segment.data() + at, 8);
+        if (found != expected) return false;
+      }
+    }
+    return true;
+  }
+  // A read of two pages of memory that are no neighbours.
+  DeviceRead TwoPages(uint64_t offset) {
+    return {.offset = offset, .segments = {{Page(), kPage}, {Page(), kPage}}};
+  }
+
+  std::vector<std::unique_ptr<std::byte, decltype(&std::free)>> memory_;
+};
+
+TEST_P(FileDeviceBatches, EveryReadGetsItsBytesAndIsToldOfOnce) {
+  constexpr size_t kReads = 300;
+  auto device = OpenFileDevice(MakeNumbered(2 * kReads), GetParam().options);
+  ASSERT_TRUE(device.ok()) << device.status();
+  std::vector<DeviceRead> reads;
+  // Runs of neighbours, and holes between them; and one read that leaves the device.
+  for (size_t i = 0; i < kReads; ++i) {
+    if (i % 10 != 7) reads.push_back(TwoPages(i * 2 * kPage));
+  }
+  reads.push_back(TwoPages((2 * kReads - 1) * kPage));
+  for (int round = 0; round < 3; ++round) {
+    std::vector<int> told(reads.size());
+    (*device)->ReadEach(absl::MakeSpan(reads), [&](size_t i) {
+      ++told[i];
+      EXPECT_TRUE(i + 1 == reads.size() || Numbered(reads[i])) << "told before the bytes are there";
+    });
+    EXPECT_EQ(std::count(told.begin(), told.end(), 1), static_cast<int>(reads.size()));
+    for (size_t i = 0; i + 1 < reads.size(); ++i) EXPECT_TRUE(reads[i].status.ok());
+    EXPECT_EQ(reads.back().status.code(), absl::StatusCode::kOutOfRange);
+    std::shuffle(reads.begin(), reads.end() - 1, std::mt19937(round));
+  }
+}
+
+// What is wrong with one read of a run is not wrong with its neighbours.
+TEST_P(FileDeviceBatches, AFailureIsThatOfItsReadAlone) {
+  const std::string path = MakeNumbered(64);
+  auto device = OpenFileDevice(path, GetParam().options);
+  ASSERT_TRUE(device.ok()) << device.status();
+  std::vector<DeviceRead> reads;
+  for (size_t i = 0; i < 32; ++i) reads.push_back(TwoPages(i * 2 * kPage));
+  reads[5].segments[1] = {reinterpret_cast<std::byte*>(kPage), kPage};  // no memory there
+  ASSERT_EQ(truncate(path.c_str(), 60 * kPage), 0);
+  (*device)->Read(absl::MakeSpan(reads));
+  for (size_t i = 0; i < reads.size(); ++i) {
+    if (i == 5 || i >= 30) {
+      EXPECT_EQ(reads[i].status.code(), absl::StatusCode::kUnavailable) << i;
+    } else {
+      EXPECT_TRUE(reads[i].status.ok() && Numbered(reads[i])) << i << ": " << reads[i].status;
+    }
+  }
+  EXPECT_EQ(reads[31].status.message(), absl::StrCat("read ended early at ", 62 * kPage));
+}
+
+TEST_P(FileDeviceBatches, UnalignedMemoryIsReadAsWell) {
+  auto device = OpenFileDevice(MakeNumbered(8), GetParam().options);
+  ASSERT_TRUE(device.ok()) << device.status();
+  std::string odd(1000, '?');
+  std::vector<DeviceRead> reads;
+  reads.push_back(TwoPages(0));
+  reads.push_back(
+      {.offset = 2 * kPage, .segments = {{reinterpret_cast<std::byte*>(odd.data()), odd.size()}}});
+  (*device)->Read(absl::MakeSpan(reads));
+  for (const DeviceRead& read : reads) EXPECT_TRUE(read.status.ok() && Numbered(read));
+}
+
+TEST_P(FileDeviceBatches, ManyThreadsAtOnce) {
+  auto device = OpenFileDevice(MakeNumbered(256), GetParam().options);
+  ASSERT_TRUE(device.ok()) << device.status();
+  std::vector<std::vector<DeviceRead>> batches(4);
+  for (auto& batch : batches) {
+    for (size_t i = 0; i < 128; ++i) batch.push_back(TwoPages(i * 2 * kPage));
+  }
+  std::vector<std::thread> threads;
+  for (auto& batch : batches) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 20; ++i) (*device)->Read(absl::MakeSpan(batch));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const auto& batch : batches) {
+    for (const DeviceRead& read : batch) ASSERT_TRUE(read.status.ok() && Numbered(read));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Ways, FileDeviceBatches,
+    ::testing::Values(Way{"io_uring", {}}, Way{"shallow", {.queue_depth = 2}},
+                      Way{"preadv", {.queue_depth = 1}}, Way{"direct", {.direct = true}},
+                      Way{"direct_preadv", {.direct = true, .queue_depth = 1}}),
+    [](const auto& info) { return info.param.name; });
 
 TEST(FileDevice, PermissionDenied) {
   if (geteuid() == 0) GTEST_SKIP() << "root may read everything";

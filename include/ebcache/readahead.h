@@ -1,0 +1,74 @@
+// Readahead: threads that read blocks into a cache before somebody comes for them.
+//
+//   ebcache::Readahead readahead(&filesystem.cache());
+//   ebcache::WalkTree(filesystem.cache(), root, visitor, {.readahead = &readahead});
+//
+// What is asked for is a hint, as the kernel's readahead of tree blocks is: nobody learns of its
+// success or failure here. Who comes for the block finds it in the cache, or waits for the read
+// that is under way, or reads it again and gets the error.
+//
+// Thread safety: Ask from any thread. Reads, and what the block source calls for them (checksums,
+// reports of damage), are made on the readahead's own threads.
+
+#ifndef EBCACHE_READAHEAD_H_
+#define EBCACHE_READAHEAD_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "ebcache/buffer_cache.h"
+#include "ebcache/on_disk.h"
+#include "ebcache/sync.h"
+
+namespace ebcache {
+
+struct ReadaheadOptions {
+  // 0: one for each processor but the caller's, and at least one.
+  uint32_t threads = 0;
+  // Blocks that one thread reads together: what a device can sort and have under way at once.
+  size_t batch = 32;
+  // Blocks that wait to be read, at the most; what is asked for beyond that is forgotten.
+  size_t most_waiting = 1024;
+};
+
+class Readahead {
+ public:
+  // `cache` must outlive the readahead.
+  explicit Readahead(BufferCache* cache, ReadaheadOptions options = {});
+  // Finishes the reads that are under way, and forgets what waits.
+  ~Readahead();
+  Readahead(const Readahead&) = delete;
+  Readahead& operator=(const Readahead&) = delete;
+
+  // Asks for the block at `start`, of which its parent says `check`. False when too many wait.
+  // A thread is woken when a batch has come together; see Flush.
+  bool Ask(uint64_t start, const ParentCheck& check);
+  // Wakes a thread for what waits, however little it is.
+  void Flush();
+
+  // Blocks read by its threads: those that were not in the cache when their turn came. A statistic.
+  uint64_t blocks_read() const { return blocks_read_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Request {
+    uint64_t start;
+    ParentCheck check;
+  };
+  void Run();
+  void ReadBatch(const std::vector<Request>& batch);
+
+  BufferCache* const cache_;
+  const ReadaheadOptions options_;
+  sync::Mutex mutex_;
+  sync::ConditionVariable changed_;
+  std::deque<Request> waiting_;            // guarded by mutex_
+  bool stopping_ = false;                  // guarded by mutex_
+  sync::Atomic<uint64_t> blocks_read_{0};  // relaxed: a statistic
+  std::vector<sync::Thread> threads_;      // last: they use the others
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_READAHEAD_H_

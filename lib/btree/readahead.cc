@@ -1,0 +1,84 @@
+#include "ebcache/readahead.h"
+
+#include <absl/status/statusor.h>
+#include <absl/types/span.h>
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include "ebcache/extent_buffer.h"
+
+namespace ebcache {
+namespace {
+
+uint32_t ThreadsOf(const ReadaheadOptions& options) {
+  if (options.threads != 0) return options.threads;
+  return std::max(2u, sync::Thread::hardware_concurrency()) - 1;
+}
+
+}  // namespace
+
+Readahead::Readahead(BufferCache* cache, ReadaheadOptions options)
+    : cache_(cache), options_(options) {
+  for (uint32_t i = ThreadsOf(options); i > 0; --i) threads_.emplace_back([this] { Run(); });
+}
+
+Readahead::~Readahead() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  for (sync::Thread& thread : threads_) thread.join();
+}
+
+bool Readahead::Ask(uint64_t start, const ParentCheck& check) {
+  bool full_batch;
+  {
+    std::lock_guard lock(mutex_);
+    if (waiting_.size() >= options_.most_waiting) return false;
+    waiting_.push_back({start, check});
+    full_batch = waiting_.size() % options_.batch == 0;
+  }
+  if (full_batch) changed_.notify_one();
+  return true;
+}
+
+void Readahead::Flush() { changed_.notify_one(); }
+
+void Readahead::Run() {
+  std::vector<Request> batch;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+    if (stopping_) return;
+    while (!waiting_.empty() && batch.size() < options_.batch) {
+      batch.push_back(std::move(waiting_.front()));
+      waiting_.pop_front();
+    }
+    lock.unlock();
+    ReadBatch(batch);
+    batch.clear();
+    lock.lock();
+  }
+}
+
+void Readahead::ReadBatch(const std::vector<Request>& batch) {
+  std::vector<uint64_t> starts;
+  std::vector<const ParentCheck*> checks;
+  for (const Request& request : batch) {
+    // Somebody who was there first needs no company: to wait for a read is not to read ahead.
+    if (cache_->Find(request.start)) continue;
+    starts.push_back(request.start);
+    checks.push_back(&request.check);
+  }
+  if (starts.empty()) return;
+  std::vector<absl::StatusOr<ExtentBufferRef>> results;
+  results.reserve(starts.size());
+  for (size_t i = 0; i < starts.size(); ++i) results.emplace_back(ExtentBufferRef());
+  cache_->ReadBlocks(starts, checks, absl::MakeSpan(results));
+  sync::Add(blocks_read_, starts.size());
+}
+
+}  // namespace ebcache

@@ -1,0 +1,63 @@
+// Finding many buffers at once.
+//
+// A look-up in a large cache is a chain of loads, each of which misses the processor's cache and
+// waits for the one before: hash table, leaf, descriptor. The chains of different blocks do not
+// wait for each other, so a group of them goes step by step, together.
+
+#include <absl/types/span.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "ebcache/buffer_cache.h"
+#include "ebcache/check.h"
+#include "lib/cache/buffer_cache_impl.h"
+
+namespace ebcache {
+namespace {
+
+// As many misses as a core can have under way, more or less.
+constexpr size_t kTogether = 16;
+
+}  // namespace
+
+void BufferIndex::Prefetch(absl::Span<const uint64_t> starts) const {
+  const Table* table = table_.load(std::memory_order_acquire);
+  std::array<const sync::Atomic<ExtentBuffer*>*, kTogether> slots;
+  for (size_t begin = 0; begin < starts.size(); begin += kTogether) {
+    const auto group = starts.subspan(begin, kTogether);
+    for (const uint64_t start : group) {
+      const uint64_t at = Hash(BlockOf(start) >> kLeafShift) & table->mask;
+      __builtin_prefetch(&table->entries[at]);
+    }
+    for (size_t i = 0; i < group.size(); ++i) {
+      const uint64_t block = BlockOf(group[i]);
+      const Leaf* leaf = FindLeaf(block >> kLeafShift);
+      slots[i] = leaf == nullptr ? nullptr : &leaf->slots[block & (kLeafSlots - 1)];
+      __builtin_prefetch(slots[i]);
+    }
+    for (size_t i = 0; i < group.size(); ++i) {
+      if (slots[i] == nullptr) continue;
+      // To be written: a reference is about to be taken.
+      __builtin_prefetch(slots[i]->load(std::memory_order_acquire), /*rw=*/1);
+    }
+  }
+}
+
+void BufferCacheImpl::FindMany(absl::Span<const uint64_t> starts,
+                               absl::Span<ExtentBufferRef> results) {
+  for (size_t begin = 0; begin < starts.size(); begin += kTogether) {
+    index_.Prefetch(starts.subspan(begin, kTogether));
+    const size_t end = std::min(begin + kTogether, starts.size());
+    for (size_t i = begin; i < end; ++i) results[i] = Wrap(Find(starts[i]));
+  }
+}
+
+void BufferCache::FindMany(absl::Span<const uint64_t> starts, absl::Span<ExtentBufferRef> results) {
+  EBCACHE_CHECK(results.size() == starts.size(), "FindMany: one result for each block");
+  impl_->FindMany(starts, results);
+}
+
+}  // namespace ebcache

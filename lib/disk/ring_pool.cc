@@ -1,0 +1,110 @@
+#include "lib/disk/ring_pool.h"
+
+#include <liburing.h>
+
+#include <cerrno>
+#include <mutex>
+#include <utility>
+
+namespace ebcache {
+
+class RingPool::Ring {
+ public:
+  Ring() = default;
+  ~Ring() {
+    if (ready_) io_uring_queue_exit(&ring_);
+  }
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+
+  bool Init(int fd, uint32_t depth) {
+    if (io_uring_queue_init(depth, &ring_, 0) != 0) return false;
+    ready_ = true;
+    depth_ = depth;
+    // Registered: the kernel need not look the file up for every read.
+    return io_uring_register_files(&ring_, &fd, 1) == 0;
+  }
+
+  // False when the ring broke, and must not be used again; all the same each run is told of.
+  bool Read(const ReadRuns& runs, absl::FunctionRef<void(size_t, int)> done) {
+    size_t next = 0;    // the first run that was not queued
+    size_t flying = 0;  // queued and not done
+    int broken = 0;
+    while (broken == 0 && (next < runs.runs.size() || flying > 0)) {
+      while (next < runs.runs.size() && flying < depth_ && Queue(runs, next)) ++next, ++flying;
+      const int submitted = io_uring_submit_and_wait(&ring_, 1);
+      if (submitted < 0 && submitted != -EINTR && submitted != -EAGAIN) broken = submitted;
+      flying -= Reap(done);
+    }
+    if (broken == 0) return true;
+    // What the kernel has must come back before the memory may go. What it never took it forgets.
+    size_t untaken = io_uring_sq_ready(&ring_);
+    for (io_uring_cqe* cqe = nullptr; flying > untaken;) {
+      if (io_uring_wait_cqe(&ring_, &cqe) == 0) flying -= Reap(done);
+    }
+    for (; untaken > 0; --untaken) done(next - untaken, broken);
+    for (; next < runs.runs.size(); ++next) done(next, broken);
+    return false;
+  }
+
+ private:
+  bool Queue(const ReadRuns& runs, size_t number) {
+    io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
+    if (sqe == nullptr) return false;
+    const ReadRun& run = runs.runs[number];
+    const auto vectors = runs.VectorsOf(run);
+    io_uring_prep_readv(sqe, 0, vectors.data(), static_cast<unsigned>(vectors.size()), run.offset);
+    sqe->flags |= IOSQE_FIXED_FILE;
+    io_uring_sqe_set_data64(sqe, number);
+    return true;
+  }
+
+  // Tells of all reads that are over; how many.
+  size_t Reap(absl::FunctionRef<void(size_t, int)> done) {
+    size_t reaped = 0;
+    for (io_uring_cqe* cqe = nullptr; io_uring_peek_cqe(&ring_, &cqe) == 0; ++reaped) {
+      const auto number = static_cast<size_t>(io_uring_cqe_get_data64(cqe));
+      const int result = cqe->res;
+      io_uring_cqe_seen(&ring_, cqe);
+      done(number, result);
+    }
+    return reaped;
+  }
+
+  io_uring ring_;
+  uint32_t depth_ = 0;
+  bool ready_ = false;
+};
+
+RingPool::RingPool(int fd, uint32_t depth) : fd_(fd), depth_(depth) {}
+RingPool::~RingPool() = default;
+
+std::unique_ptr<RingPool::Ring> RingPool::Take() {
+  if (unavailable_.load(std::memory_order_relaxed)) return nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    if (!idle_.empty()) {
+      auto ring = std::move(idle_.back());
+      idle_.pop_back();
+      return ring;
+    }
+  }
+  auto ring = std::make_unique<Ring>();
+  if (ring->Init(fd_, depth_)) return ring;
+  unavailable_.store(true, std::memory_order_relaxed);
+  return nullptr;
+}
+
+void RingPool::GiveBack(std::unique_ptr<Ring> ring) {
+  std::lock_guard lock(mutex_);
+  idle_.push_back(std::move(ring));
+}
+
+bool RingPool::Read(const ReadRuns& runs, absl::FunctionRef<void(size_t, int)> done) {
+  std::unique_ptr<Ring> ring = Take();
+  if (ring == nullptr) return false;
+  if (ring->Read(runs, done)) GiveBack(std::move(ring));
+  return true;
+}
+
+}  // namespace ebcache

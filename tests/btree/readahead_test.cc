@@ -1,0 +1,185 @@
+// Reading ahead: what it reads, what it leaves alone, and that a walk is the same with it.
+
+#include "ebcache/readahead.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "ebcache/btree.h"
+#include "ebcache/buffer_cache.h"
+#include "tests/btree/memory_tree.h"
+#include "tests/btree/recording_visitor.h"
+
+namespace ebcache::testing {
+namespace {
+
+using ::testing::ElementsAreArray;
+using ::testing::IsEmpty;
+
+// A MemoryDisk for many threads.
+class SharedDisk final : public BlockSource {
+ public:
+  explicit SharedDisk(MemoryDisk* disk) : disk_(disk) {}
+  void Read(absl::Span<BlockRead> reads) override {
+    std::lock_guard lock(mutex_);
+    if (std::this_thread::get_id() != walker) read_ahead += reads.size();
+    disk_->Read(reads);
+  }
+  absl::Status CheckParent(const ExtentBuffer& buffer, const ParentCheck& check) override {
+    return disk_->CheckParent(buffer, check);
+  }
+  void Write(absl::Span<BlockWrite>) override {}
+
+  const std::thread::id walker = std::this_thread::get_id();
+  uint64_t read_ahead = 0;  // guarded by mutex_ while others read
+
+ private:
+  std::mutex mutex_;
+  MemoryDisk* const disk_;
+};
+
+class ReadaheadTest : public ::testing::Test {
+ protected:
+  MemoryDisk disk_;
+  SharedDisk source_{&disk_};
+  BufferCache cache_{{.node_bytes = 4096, .allocator = nullptr}, &source_};
+};
+
+// Waits until a thread of the readahead has read so many blocks: a hang here is a lost wake-up.
+void WaitFor(const Readahead& readahead, uint64_t blocks) {
+  while (readahead.blocks_read() < blocks) std::this_thread::yield();
+}
+
+TEST_F(ReadaheadTest, ReadsWhatIsAskedFor) {
+  const BuiltTree built = BuildTree(disk_, NumberedItems(300));
+  Readahead readahead(&cache_, {.threads = 2, .batch = 8});
+  for (uint64_t leaf : built.levels[0]) {
+    EXPECT_TRUE(readahead.Ask(leaf, {.level = uint8_t{0}}));
+  }
+  readahead.Flush();
+  WaitFor(readahead, built.levels[0].size());
+  for (uint64_t leaf : built.levels[0]) {
+    const ExtentBufferRef block = cache_.Find(leaf);
+    ASSERT_TRUE(block);
+    EXPECT_TRUE(block->uptodate());
+  }
+  EXPECT_EQ(disk_.reads().size(), built.levels[0].size());
+}
+
+TEST_F(ReadaheadTest, LeavesAloneWhatIsThere) {
+  const BuiltTree built = BuildTree(disk_, NumberedItems(30));
+  const std::vector<uint64_t>& leaves = built.levels[0];
+  for (size_t i = 1; i < leaves.size(); ++i) ASSERT_TRUE(cache_.ReadBlock(leaves[i]).ok());
+  Readahead readahead(&cache_, {.threads = 1});
+  for (uint64_t leaf : leaves) readahead.Ask(leaf, {});
+  readahead.Flush();
+  WaitFor(readahead, 1);
+  EXPECT_EQ(disk_.reads().size(), leaves.size());
+}
+
+TEST_F(ReadaheadTest, NeverKeepsMoreWaitingThanItSays) {
+  // A batch that never comes together: nobody is woken, so all of them wait.
+  Readahead readahead(&cache_, {.threads = 1, .batch = 1000, .most_waiting = 10});
+  int taken = 0;
+  for (uint64_t i = 0; i < 30; ++i) taken += readahead.Ask(i * 4096, {});
+  EXPECT_GE(taken, 10);  // the thread may have begun on its own, and then there is room again
+  EXPECT_LE(taken, 30);
+}
+
+TEST_F(ReadaheadTest, WhatFailsIsNotKeptAndFailsAgain) {
+  const BuiltTree built = BuildTree(disk_, NumberedItems(30));
+  const uint64_t bad = built.levels[0][2];
+  disk_.SetLevel(bad, 3);
+  Readahead readahead(&cache_, {.threads = 1});
+  readahead.Ask(bad, {.level = uint8_t{0}});
+  readahead.Flush();
+  WaitFor(readahead, 1);
+  EXPECT_FALSE(cache_.Find(bad));
+  const ParentCheck check{.level = uint8_t{0}};
+  EXPECT_FALSE(cache_.ReadBlock(bad, &check).ok());
+}
+
+TEST_F(ReadaheadTest, GoesWithWhatStillWaits) {
+  const BuiltTree built = BuildTree(disk_, NumberedItems(300));
+  for (int round = 0; round < 50; ++round) {
+    Readahead readahead(&cache_, {.threads = 3, .batch = 4});
+    for (uint64_t leaf : built.levels[0]) readahead.Ask(leaf, {});
+  }
+  cache_.DropCaches();
+  EXPECT_EQ(cache_.stats().cached_buffers, 0u);
+}
+
+// ---- Walks --------------------------------------------------------------------------------------
+
+TEST_F(ReadaheadTest, AWalkIsTheSameAndMostOfItWasReadBefore) {
+  const BuiltTree built = BuildTree(disk_, NumberedItems(3000), {.node_children = 40});
+  RecordingVisitor alone;
+  WalkTree(cache_, built.root, alone);
+  for (uint32_t threads : {1, 3}) {
+    for (int ahead : {0, 1, 16, 10000}) {
+      cache_.DropCaches();
+      source_.read_ahead = 0;
+      RecordingVisitor visitor;
+      {
+        Readahead readahead(&cache_, {.threads = threads, .batch = 4});
+        WalkTree(cache_, built.root, visitor,
+                 {.batch = 8, .readahead = &readahead, .ahead = ahead});
+      }
+      EXPECT_THAT(visitor.order, ElementsAreArray(alone.order));
+      EXPECT_THAT(visitor.damage, IsEmpty());
+      if (ahead == 0) {
+        EXPECT_EQ(source_.read_ahead, 0u);
+      }
+    }
+  }
+}
+
+// The walk is held up at its first leaf until all that it asked for ahead is there.
+TEST_F(ReadaheadTest, AWalkAsksForAsMuchAsItShould) {
+  const BuiltTree built = BuildTree(disk_, NumberedItems(3000), {.node_children = 40});
+  Readahead readahead(&cache_, {.threads = 1, .batch = 4});
+  class Waiting final : public TreeVisitor {
+   public:
+    Waiting(const Readahead& readahead, uint64_t blocks) : readahead_(readahead), wanted_(blocks) {}
+    bool VisitBlock(const TreeRoot&, const ExtentBuffer& block) override {
+      if (Header(block).level() == 0) WaitFor(readahead_, wanted_);
+      return true;
+    }
+    void VisitDamage(const WalkDamage&) override { ADD_FAILURE(); }
+
+   private:
+    const Readahead& readahead_;
+    const uint64_t wanted_;
+  };
+  // 24 are left of the first node after the batch of 16; the others are its neighbour's, which was
+  // read in one batch with it.
+  Waiting visitor(readahead, 60);
+  WalkTree(cache_, built.root, visitor, {.batch = 16, .readahead = &readahead, .ahead = 60});
+}
+
+// A node full of pointers to one block that cannot be read costs a few reads, as without.
+TEST_F(ReadaheadTest, KnotsAreNotReadAgainAndAgain) {
+  const BuiltTree built = BuildTree(disk_, NumberedItems(300), {.node_children = 100});
+  const uint64_t node = built.levels[1][0];
+  const uint64_t bad = built.levels[0][1];
+  disk_.SetLevel(bad, 5);
+  for (uint32_t slot = 0; slot < 100; ++slot) disk_.SetPointerBytenr(node, slot, bad);
+  RecordingVisitor visitor;
+  {
+    Readahead readahead(&cache_, {.threads = 2, .batch = 1});
+    WalkTree(cache_, built.root, visitor, {.readahead = &readahead});
+  }
+  EXPECT_EQ(visitor.damage.size(), 100u);
+  EXPECT_LE(std::count(disk_.reads().begin(), disk_.reads().end(), bad), 6);
+}
+
+}  // namespace
+}  // namespace ebcache::testing
