@@ -47,6 +47,7 @@ constexpr std::chrono::milliseconds kPatience{50};
 struct Flags {
   bool json = false;
   bool once = false;
+  bool direct = false;
   uint64_t cache_mib = 64;
   uint64_t interval_ms = 250;
   TreeWalkers::Options walks;
@@ -116,7 +117,8 @@ int Run(const CommandLine& line, const Flags& flags) {
   if (!allocator.ok()) return line.UsageError(allocator.status().message());
   const uint64_t budget_bytes = flags.cache_mib << 20;
   const absl::StatusOr<std::unique_ptr<Filesystem>> filesystem = Filesystem::Open(
-      line.operands(), {.cache = {.budget_bytes = budget_bytes, .allocator = allocator->pages}});
+      line.operands(), {.cache = {.budget_bytes = budget_bytes, .allocator = allocator->pages},
+                        .device = {.direct = flags.direct}});
   if (!filesystem.ok()) {
     line.Complain(filesystem.status().message());
     return kCannotOpen;
@@ -151,6 +153,7 @@ int Main(int argc, char** argv) {
   line.AddFlag("threads", "threads that walk (default 1)", 256, &flags.walks.threads);
   line.AddFlag("cache-mib", "budget of the cache in MiB, 0 for none (default 64)", 1 << 20,
                &flags.cache_mib);
+  line.AddFlag("direct", "read past the page cache (O_DIRECT)", &flags.direct);
   flags.allocator.AddFlags(line);
   if (std::optional<int> exit_code = line.Parse(argc, argv)) return *exit_code;
   if (line.operands().empty()) return line.UsageError("no device given");
