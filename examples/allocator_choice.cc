@@ -1,13 +1,13 @@
 #include "examples/allocator_choice.h"
 
 #include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <utility>
 
 #include "ebcache/fault_injection.h"
-#include "ebcache/movable_region.h"
 
 namespace ebcache::examples {
 namespace {
@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kMiB = size_t{1} << 20;
 constexpr size_t kUsualArenaBytes = size_t{64} << 30;
 
-std::shared_ptr<PageAllocator> MakeRegion(size_t page_bytes, size_t arena_bytes) {
+std::shared_ptr<MovableRegion> MakeRegion(size_t page_bytes, size_t arena_bytes) {
   // The largest that divide a small arena, down to one page block.
   size_t superpageblock_bytes = size_t{1} << 30;
   while (arena_bytes % superpageblock_bytes != 0) superpageblock_bytes /= 2;
@@ -47,11 +47,14 @@ const std::vector<std::string>& AllocatorKinds() {
 }
 
 void AllocatorChoice::AddFlags(CommandLine& line) {
-  line.AddFlag("allocator", "where pages come from (default heap)", AllocatorKinds(), &kind);
+  line.AddFlag("allocator", absl::StrCat("where pages come from (default ", kind, ")"),
+               AllocatorKinds(), &kind);
   line.AddFlag("page-size", "bytes in a page (default 4096)", {"4096", "16384", "65536"},
                &page_size);
-  line.AddFlag("memory-mib", "MiB that the allocator has, 0 for no limit (default 0)", 1 << 20,
-               &memory_mib);
+  line.AddFlag(
+      "memory-mib",
+      absl::StrCat("MiB that the allocator has, 0 for no limit (default ", memory_mib, ")"),
+      1 << 20, &memory_mib);
   line.AddFlag("scatter", "no two free pages are neighbours; half the memory is gone for it",
                &scatter);
   line.AddFlag("fail-orders-percent", "allocations of order 1 and up that fail (default 0)", 100,
@@ -78,9 +81,11 @@ absl::StatusOr<ChosenAllocator> MakeAllocator(const AllocatorChoice& choice) {
   } else if (choice.kind == "order0") {
     chosen.pages = failing(Order0Allocator({.page_bytes = page_bytes, .arena_bytes = arena_bytes}));
   } else if (choice.kind == "high") {
-    chosen.pages = HighOrderAllocator({.pages = failing(MakeRegion(page_bytes, arena_bytes))});
+    chosen.region = MakeRegion(page_bytes, arena_bytes);
+    chosen.pages = HighOrderAllocator({.pages = failing(chosen.region)});
   } else if (choice.kind == "movable") {
-    chosen.pages = failing(MakeRegion(page_bytes, arena_bytes));
+    chosen.region = MakeRegion(page_bytes, arena_bytes);
+    chosen.pages = failing(chosen.region);
   } else {
     const double probability = static_cast<double>(choice.fail_windows_percent) / 100;
     chosen.os =

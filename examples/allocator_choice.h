@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ebcache/allocators.h"
+#include "ebcache/movable_region.h"
 #include "ebcache/page_allocator.h"
 #include "examples/command_line.h"
 #include "examples/scattered_pages.h"
@@ -37,6 +38,7 @@ struct ChosenAllocator {
   // Outlives all that uses it, so it comes first. Null but for vmap.
   std::unique_ptr<OsCalls> os;
   std::shared_ptr<PageAllocator> pages;       // what a cache is given
+  std::shared_ptr<MovableRegion> region;      // that it is, or stands on; null: none
   std::unique_ptr<ScatteredPages> scattered;  // null unless asked for
 };
 

@@ -5,6 +5,7 @@
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
+#include <absl/strings/str_split.h>
 #include <absl/strings/string_view.h>
 #include <unistd.h>
 
@@ -18,10 +19,24 @@
 #include <variant>
 #include <vector>
 
+#include "ebcache/version.h"
+
 namespace ebcache::examples {
 namespace {
 
-constexpr char kVersion[] = "0.1.0";
+// Where the help's second column begins.
+constexpr size_t kHelpColumn = 26;
+
+// The layout of btrfs-progs: four columns in, and what does not fit beside its option goes below.
+void PrintOption(absl::string_view usage, absl::string_view help) {
+  std::string line = absl::StrCat("    ", usage, " ");
+  if (line.size() > 4 + kHelpColumn) {
+    std::printf("%s\n", line.substr(0, line.size() - 1).c_str());
+    line.clear();
+  }
+  line.resize(4 + kHelpColumn, ' ');
+  std::printf("%s%.*s\n", line.c_str(), static_cast<int>(help.size()), help.data());
+}
 
 }  // namespace
 
@@ -38,14 +53,18 @@ void CommandLine::AddFlag(std::string name, std::string help, uint64_t most, uin
 
 void CommandLine::AddFlag(std::string name, std::string help, std::vector<std::string> words,
                           std::string* value) {
-  flags_.push_back({std::move(name), std::move(help), Word{value, std::move(words)}});
+  flags_.push_back({std::move(name), std::move(help), Word{value, std::move(words), {}}});
 }
 
-void CommandLine::AddFlag(std::string name, std::string help, std::string* value) {
-  flags_.push_back({std::move(name), std::move(help), Word{value, {}}});
+void CommandLine::AddFlag(std::string name, std::string help, std::string* value,
+                          std::string what) {
+  flags_.push_back({std::move(name), std::move(help), Word{value, {}, std::move(what)}});
 }
 
 std::optional<int> CommandLine::Parse(int argc, char** argv) {
+  // Installed under another name, it goes by that one.
+  const absl::string_view path = argc > 0 ? argv[0] : "";
+  if (!path.empty()) program_ = std::string(path.substr(path.rfind('/') + 1));
   bool flags_ended = false;
   for (int i = 1; i < argc; ++i) {
     const absl::string_view argument = argv[i];
@@ -57,29 +76,35 @@ std::optional<int> CommandLine::Parse(int argc, char** argv) {
       PrintHelp();
       return 0;
     } else if (argument == "--version") {
-      std::printf("%s (ebcache) %s\n", program_.c_str(), kVersion);
+      std::printf("%s, part of ebcache v%s\n", program_.c_str(), EBCACHE_VERSION_STRING);
       return 0;
-    } else if (absl::Status status = ParseFlag(argument); !status.ok()) {
+    } else if (absl::Status status = ParseFlag(argument, i + 1 < argc ? argv[i + 1] : nullptr, i);
+               !status.ok()) {
       return UsageError(status.message());
     }
   }
   return std::nullopt;
 }
 
-absl::Status CommandLine::ParseFlag(absl::string_view argument) const {
+absl::Status CommandLine::ParseFlag(absl::string_view argument, const char* next,
+                                    int& position) const {
   const size_t equals = argument.find('=');
   const bool has_value = equals != absl::string_view::npos;
   const std::string name(argument.substr(0, equals));
   const auto flag = std::find_if(flags_.begin(), flags_.end(),
                                  [&](const Flag& flag) { return "--" + flag.name == name; });
-  if (flag == flags_.end()) return absl::InvalidArgumentError(absl::StrCat("no flag ", name));
+  if (flag == flags_.end()) {
+    return absl::InvalidArgumentError(absl::StrCat("unrecognized option '", name, "'"));
+  }
   if (bool* const* value = std::get_if<bool*>(&flag->target)) {
     if (has_value) return absl::InvalidArgumentError(absl::StrCat(name, " takes no value"));
     **value = true;
     return absl::OkStatus();
   }
-  if (!has_value) return absl::InvalidArgumentError(absl::StrCat(name, " needs a value"));
-  return Store(*flag, argument.substr(equals + 1));
+  if (has_value) return Store(*flag, argument.substr(equals + 1));
+  if (next == nullptr) return absl::InvalidArgumentError(absl::StrCat(name, " needs a value"));
+  ++position;
+  return Store(*flag, next);
 }
 
 absl::Status CommandLine::Store(const Flag& flag, absl::string_view value) {
@@ -94,7 +119,7 @@ absl::Status CommandLine::Store(const Flag& flag, absl::string_view value) {
   }
   const Word& word = std::get<Word>(flag.target);
   if (word.words.empty() && value.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("--", flag.name, " needs the name of a file"));
+    return absl::InvalidArgumentError(absl::StrCat("--", flag.name, " needs a ", word.what));
   }
   if (!word.words.empty() &&
       std::find(word.words.begin(), word.words.end(), value) == word.words.end()) {
@@ -109,18 +134,20 @@ std::string CommandLine::Flag::Usage() const {
   if (std::holds_alternative<Number>(target)) return absl::StrCat("--", name, "=N");
   if (const Word* word = std::get_if<Word>(&target)) {
     return absl::StrCat("--", name, "=",
-                        word->words.empty() ? "FILE" : absl::StrJoin(word->words, "|"));
+                        word->words.empty() ? word->what : absl::StrJoin(word->words, "|"));
   }
   return absl::StrCat("--", name);
 }
 
 void CommandLine::PrintHelp() const {
-  std::printf("usage: %s %s\n\n%s\n\n", program_.c_str(), synopsis_.c_str(), about_.c_str());
-  for (const Flag& flag : flags_) {
-    std::printf("  %-30s %s\n", flag.Usage().c_str(), flag.help.c_str());
+  std::printf("usage: %s %s\n\n", program_.c_str(), synopsis_.c_str());
+  for (absl::string_view line : absl::StrSplit(about_, '\n')) {
+    std::printf("%s%.*s\n", line.empty() ? "" : "    ", static_cast<int>(line.size()), line.data());
   }
-  std::printf("  %-30s %s\n", "--help", "print this and exit");
-  std::printf("  %-30s %s\n", "--version", "print the version and exit");
+  std::printf("\n    Options:\n");
+  for (const Flag& flag : flags_) PrintOption(flag.Usage(), flag.help);
+  PrintOption("--help", "print this help and exit");
+  PrintOption("--version", "print the version and exit");
 }
 
 void CommandLine::Complain(absl::string_view message) const {
@@ -129,7 +156,7 @@ void CommandLine::Complain(absl::string_view message) const {
 }
 
 int CommandLine::UsageError(absl::string_view message) const {
-  Complain(absl::StrCat(message, " (see ", program_, " --help)"));
+  Complain(absl::StrCat(message, " (try ", program_, " --help)"));
   return 2;
 }
 

@@ -1,4 +1,5 @@
-// Flags and operands of the example programs.
+// Flags and operands of the programs, in the manner of btrfs-progs: their words, and their layout
+// of help, version and complaints.
 
 #ifndef EBCACHE_EXAMPLES_COMMAND_LINE_H_
 #define EBCACHE_EXAMPLES_COMMAND_LINE_H_
@@ -14,8 +15,8 @@
 
 namespace ebcache::examples {
 
-// Flags are written --name or --name=value; "--" ends them; everything else is an operand. Every
-// program has --help and --version.
+// Flags are written --name, --name=value or --name value; "--" ends them; everything else is an
+// operand. Every program has --help and --version.
 class CommandLine {
  public:
   // `synopsis` follows the program's name in the help, `about` tells what the program does.
@@ -29,8 +30,8 @@ class CommandLine {
   // One of several words.
   void AddFlag(std::string name, std::string help, std::vector<std::string> words,
                std::string* value);
-  // The name of a file.
-  void AddFlag(std::string name, std::string help, std::string* value);
+  // Any word; `what` names it in the help.
+  void AddFlag(std::string name, std::string help, std::string* value, std::string what = "FILE");
 
   // The exit code if the program is to end here: 0 after --help and --version, 2 after a line on
   // stderr that says what is wrong.
@@ -51,6 +52,7 @@ class CommandLine {
   struct Word {
     std::string* value;
     std::vector<std::string> words;  // empty: any
+    std::string what;                // then: what it is called
   };
   struct Flag {
     std::string name;
@@ -59,8 +61,9 @@ class CommandLine {
     std::string Usage() const;  // "--name=N"
   };
 
-  // Errors: InvalidArgument, with what to tell the user.
-  absl::Status ParseFlag(absl::string_view argument) const;
+  // `next` is the argument behind this one, or null; `position` moves on when it is taken for the
+  // value. Errors: InvalidArgument, with what to tell the user.
+  absl::Status ParseFlag(absl::string_view argument, const char* next, int& position) const;
   static absl::Status Store(const Flag& flag, absl::string_view value);
   void PrintHelp() const;
 

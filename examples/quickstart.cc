@@ -117,7 +117,7 @@ int Main(int argc, char** argv) {
   uint64_t files = 20000;
   bool keep = false;
   CommandLine line(
-      "quickstart", "[FLAG]...",
+      "quickstart", "[options]",
       "Makes a btrfs image of many small files, walks and verifies all of its metadata "
       "through the\nextent buffer cache, and shows what is in it and what the cache did.");
   line.AddFlag("files", "how many files to make (default 20000)", 10'000'000, &files);

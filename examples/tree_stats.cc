@@ -28,7 +28,7 @@ namespace ebcache::examples {
 namespace {
 
 constexpr char kAbout[] =
-    "Reads the metadata of the btrfs filesystem on DEVICE... (image files or block devices, all "
+    "Reads the metadata of the btrfs filesystem on the devices (image files or block devices, all "
     "of\n"
     "one filesystem) through an extent buffer cache, verifies every block, and prints how many\n"
     "blocks and items each tree has.\n"
@@ -99,7 +99,7 @@ int Run(const CommandLine& line, const Flags& flags) {
 
 int Main(int argc, char** argv) {
   Flags flags;
-  CommandLine line("tree_stats", "[FLAG]... DEVICE...", kAbout);
+  CommandLine line("tree_stats", "[options] <device> [<device> ...]", kAbout);
   line.AddFlag("json", "print JSON", &flags.json);
   line.AddFlag("cache-mib", "budget of the cache in MiB, 0 for none (default 256)", 1 << 20,
                &flags.cache_mib);

@@ -20,7 +20,7 @@ namespace ebcache::examples {
 namespace {
 
 constexpr char kAbout[] =
-    "Reads and verifies the metadata of the btrfs filesystem on DEVICE... (image files or block\n"
+    "Reads and verifies the metadata of the btrfs filesystem on the devices (image files or block\n"
     "devices, all of one filesystem, not mounted): every copy of every block of every tree, on\n"
     "every device, and every copy of the superblock. Prints each copy that is damaged, with its\n"
     "address, where it is, what is wrong with it, and whether another copy is good. Writes "
@@ -65,7 +65,7 @@ int Run(const CommandLine& line, const Flags& flags) {
 
 int Main(int argc, char** argv) {
   Flags flags;
-  CommandLine line("verify", "[FLAG]... DEVICE...", kAbout);
+  CommandLine line("verify", "[options] <device> [<device> ...]", kAbout);
   line.AddFlag("json", "print JSON", &flags.json);
   line.AddFlag("cache-mib", "budget of the cache in MiB, 0 for none (default 64)", 1 << 20,
                &flags.cache_mib);

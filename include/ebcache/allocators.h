@@ -106,6 +106,7 @@ class HeapMemory {
   virtual size_t Trim() = 0;
 };
 
+// Of HeapAllocator.
 struct HeapOptions {
   size_t page_bytes = 4096;  // 4096, 16384 or 65536
   // The most to hand out, the reserve for kNoFail apart; 0: what malloc gives, and no reserve.
@@ -117,6 +118,7 @@ struct HeapOptions {
 // Blocks from a heap, each in one piece and page-aligned. What a small tool embeds.
 std::shared_ptr<PageAllocator> HeapAllocator(HeapOptions options = {});
 
+// Of Order0Allocator.
 struct Order0Options {
   size_t page_bytes = 4096;  // 4096, 16384 or 65536
   // The most this allocator can ever hand out, the reserve for kNoFail apart. A multiple of 2 MiB.
@@ -133,6 +135,7 @@ struct Order0Options {
 // by luck. Freed pages are recycled, last in first out, through per-thread lists.
 std::shared_ptr<PageAllocator> Order0Allocator(Order0Options options = {});
 
+// Of HighOrderAllocator.
 struct HighOrderOptions {
   // Where folios come from. Null: a MovableRegion of the size below.
   std::shared_ptr<PageAllocator> pages;
@@ -146,6 +149,7 @@ struct HighOrderOptions {
 // the most. Everything else is as below.
 std::shared_ptr<PageAllocator> HighOrderAllocator(HighOrderOptions options = {});
 
+// Of VmapAllocator: which memory, and how much of the address space.
 struct VmapOptions {
   static constexpr size_t kHalfOfAll = ~size_t{0};
 

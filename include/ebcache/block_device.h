@@ -28,6 +28,7 @@ struct DeviceRead {
   ExtentBuffer::MutableSegments segments;
   absl::Status status;
 };
+// The same for a write.
 struct DeviceWrite {
   uint64_t offset = 0;
   ExtentBuffer::Segments segments;
@@ -59,6 +60,7 @@ class BlockDevice {
   virtual void Write(absl::Span<DeviceWrite> writes) = 0;
 };
 
+// How a file is opened.
 struct FileDeviceOptions {
   bool writable = false;
   // Reads go past the page cache (O_DIRECT) where memory and offsets are multiples of 4096, as

@@ -93,6 +93,7 @@ class Path {
   int root_level_ = -1;
 };
 
+// Which items of a tree; by default all.
 struct KeyRange {
   Key from = kMinKey;
   Key to = kMaxKey;  // the last key included
@@ -158,6 +159,7 @@ class BTree {
 // error, which status() then tells.
 class ItemRange {
  public:
+  // What a range-for loop needs.
   class Iterator {
    public:
     using iterator_category = std::input_iterator_tag;
@@ -246,6 +248,7 @@ class TreeVisitor {
   virtual void VisitDamage(const WalkDamage& damage) = 0;
 };
 
+// How a walk goes about it.
 struct WalkOptions {
   // Blocks visited before, which are passed over with all that is below; the walk adds its own.
   // Give several trees one set to visit blocks that snapshots share once. Null: each tree visits

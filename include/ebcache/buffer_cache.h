@@ -59,6 +59,7 @@ class BlockSource {
   virtual void Write(absl::Span<BlockWrite> writes) = 0;
 };
 
+// What a cache is like; the defaults suit a tool that reads a filesystem.
 struct BufferCacheOptions {
   // Size of every block. A power of two, 4096 to 65536.
   uint32_t node_bytes = 16384;

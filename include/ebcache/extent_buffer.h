@@ -55,6 +55,7 @@ struct BufferState {
   uint32_t refs = 0;
   uint32_t flags = 0;  // of BufferFlag
 
+  // Whether that flag is set.
   constexpr bool has(BufferFlag flag) const { return (flags & static_cast<uint32_t>(flag)) != 0; }
   // DIRTY or WRITEBACK: the bytes must not go.
   constexpr bool under_io() const { return has(BufferFlag::kDirty) || has(BufferFlag::kWriteback); }

@@ -18,6 +18,7 @@
 
 namespace ebcache {
 
+// Which requests fail: see the top of this file.
 struct FaultOptions {
   double probability = 1;         // 0 to 1
   uint64_t interval = 1;          // at least 1
@@ -28,6 +29,7 @@ struct FaultOptions {
   uint64_t seed = 1;
 };
 
+// What an injector was asked, and what it said.
 struct FaultCounts {
   uint64_t eligible = 0;
   uint64_t failed = 0;
@@ -40,6 +42,7 @@ class FaultInjector {
   // Options out of range are a CHECK.
   explicit FaultInjector(const FaultOptions& options);
 
+  // Decides on one allocation or mapping, and counts it.
   bool ShouldFail(int order, uint64_t bytes, AllocFlags flags);
   FaultCounts counts() const;
 

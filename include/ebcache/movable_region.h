@@ -42,8 +42,11 @@
 
 namespace ebcache {
 
+// The size of a region, and how it groups what is in it.
 struct MovableRegionOptions {
+  // How memory is grouped by mobility: see the top of this file.
   enum class Policy { kPageblock, kSuperpageblock };
+  // Whether there are bytes behind the frames.
   enum class Backing { kReal, kPhantom };
 
   size_t page_bytes = 4096;  // 4096, 16384 or 65536
@@ -63,8 +66,11 @@ struct MovableRegionOptions {
   OsCalls* os = OsCalls::Real();
 };
 
+// Empty: all free. Clean: free memory and movable pages only. Tainted: others as well. Isolated:
+// being emptied as a whole, for memory in one piece.
 enum class SuperpageblockCategory : uint8_t { kEmpty, kClean, kTainted, kIsolated };
 inline constexpr int kSuperpageblockCategories = 4;
+// "empty", "clean", ...
 std::string_view SuperpageblockCategoryName(SuperpageblockCategory category);
 
 // How one owner answered when it was asked to let folios go.
@@ -77,6 +83,7 @@ struct OwnerReport {
   bool breach = false;
 };
 
+// What a region is made of now, and what it has done since the start.
 struct MovableRegionReport {
   uint32_t superpageblocks = 0;
   // By SuperpageblockCategory.
@@ -147,6 +154,7 @@ class MovableRegion final : public PageAllocator {
 
   // ---- Defragmentation --------------------------------------------------------------------------
 
+  // What a step came to.
   enum class DefragProgress {
     kDone,    // no tainted superpageblock needs room, or has movable pages to give
     kEmptied  // worked on a page block; there may be more to do

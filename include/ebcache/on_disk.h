@@ -128,6 +128,7 @@ struct ParentCheck {
 
 // ---- Checksums ----------------------------------------------------------------------------------
 
+// As superblocks name them.
 enum class ChecksumType : uint16_t { kCrc32c = 0, kXxhash64 = 1, kSha256 = 2, kBlake2b = 3 };
 inline constexpr size_t kMaxChecksumBytes = 32;
 using Checksum = std::array<std::byte, kMaxChecksumBytes>;  // unused bytes are zero
@@ -200,6 +201,7 @@ struct Superblock {
   Uuid metadata_uuid{};
   std::vector<std::byte> system_chunk_array;  // at most 2048 bytes, unparsed
 
+  // Whether the filesystem uses that feature.
   bool has(IncompatFlag flag) const { return (incompat_flags & static_cast<uint64_t>(flag)) != 0; }
   // What tree block headers carry: metadata_uuid where that feature is on, else fsid.
   const Uuid& header_fsid() const {
@@ -227,6 +229,7 @@ enum class RaidProfile : uint8_t {
   kRaid5,
   kRaid6
 };
+// "raid1c3", as btrfs-progs writes it.
 std::string_view RaidProfileName(RaidProfile profile);
 
 // Block group type bits, in chunk items.
@@ -234,6 +237,7 @@ inline constexpr uint64_t kBlockGroupData = 1 << 0;
 inline constexpr uint64_t kBlockGroupSystem = 1 << 1;
 inline constexpr uint64_t kBlockGroupMetadata = 1 << 2;
 
+// The part of a chunk that lies on one device.
 struct ChunkStripe {
   uint64_t device_id = 0;
   uint64_t physical = 0;  // where the stripe starts on that device

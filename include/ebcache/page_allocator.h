@@ -118,6 +118,7 @@ class FolioOwner {
 using OwnerId = uint8_t;
 inline constexpr OwnerId kNoOwner = 0;
 
+// What an allocation is for, and whose it will be.
 struct FolioRequest {
   AllocFlags flags = AllocFlags::kNone;
   OwnerId owner = kNoOwner;
@@ -153,6 +154,7 @@ struct WindowStats {
   uint64_t unmap_calls = 0;  // to the OS, for them
 };
 
+// What an allocator has done since the start, and has now. Exact only while nobody works.
 struct AllocatorStats {
   uint64_t page_bytes = 0;          // size of a page
   uint64_t in_use_bytes = 0;        // in folios handed out and not yet freed

@@ -24,6 +24,7 @@ namespace ebcache {
 
 class BufferCache;
 
+// What counts as pressure, and what is done about it.
 struct PressureMonitorOptions {
   // A file in the format of PSI. A control group's memory.pressure will do as well.
   std::string path = "/proc/pressure/memory";

@@ -24,6 +24,7 @@
 
 namespace ebcache {
 
+// How many threads read ahead.
 struct ReadaheadOptions {
   // 0: one for each processor but the caller's, and at least one.
   uint32_t threads = 0;

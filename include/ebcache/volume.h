@@ -39,6 +39,7 @@ struct MirrorDamage {
   std::string ToString() const;
 };
 
+// How a volume is opened.
 struct VolumeOptions {
   // Opens the devices' filesystem for writing: the source's Write works, and a bad copy is replaced
   // when another one was good, as the kernel does.

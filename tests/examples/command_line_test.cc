@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "ebcache/version.h"
+
 namespace ebcache::examples {
 namespace {
 
@@ -62,6 +64,14 @@ TEST_F(CommandLineTest, FlagsAndOperandsInAnyOrder) {
   EXPECT_THAT(line_.operands(), ElementsAre("a", "-", "b"));
 }
 
+TEST_F(CommandLineTest, ValuesMayStandAlone) {
+  EXPECT_EQ(Parse({"--count", "12", "a", "--kind", "order0", "--json", "b"}), std::nullopt);
+  EXPECT_TRUE(json_);
+  EXPECT_EQ(count_, 12);
+  EXPECT_EQ(kind_, "order0");
+  EXPECT_THAT(line_.operands(), ElementsAre("a", "b"));
+}
+
 TEST_F(CommandLineTest, DefaultsStay) {
   EXPECT_EQ(Parse({}), std::nullopt);
   EXPECT_FALSE(json_);
@@ -76,9 +86,9 @@ TEST_F(CommandLineTest, TwoDashesEndTheFlags) {
 }
 
 TEST_F(CommandLineTest, WhatIsWrongIsOneLine) {
-  ExpectUsageError("--jsom", "no flag --jsom");
-  ExpectUsageError("-j", "no flag -j");
-  ExpectUsageError("--=3", "no flag --");
+  ExpectUsageError("--jsom", "unrecognized option '--jsom'");
+  ExpectUsageError("-j", "unrecognized option '-j'");
+  ExpectUsageError("--=3", "unrecognized option '--'");
   ExpectUsageError("--json=yes", "--json takes no value");
   ExpectUsageError("--count", "--count needs a value");
   ExpectUsageError("--count=", "from 0 to 100");
@@ -97,7 +107,7 @@ TEST_F(CommandLineTest, HelpNamesEveryFlag) {
   }
   EXPECT_EQ(stderr_, "");
   EXPECT_EQ(Parse({"--version"}), 0);
-  EXPECT_THAT(stdout_, HasSubstr("program (ebcache) "));
+  EXPECT_THAT(stdout_, HasSubstr("program, part of ebcache v" EBCACHE_VERSION_STRING "\n"));
 }
 
 }  // namespace

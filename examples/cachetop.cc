@@ -1,0 +1,169 @@
+// cachetop: a live view of the extent buffer cache while trees are walked through it.
+
+#include <absl/status/statusor.h>
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "ebcache/filesystem.h"
+#include "examples/allocator_choice.h"
+#include "examples/cache_frame.h"
+#include "examples/cache_sample.h"
+#include "examples/command_line.h"
+#include "examples/progress.h"
+#include "examples/screen.h"
+#include "examples/tree_walkers.h"
+
+namespace ebcache::examples {
+namespace {
+
+constexpr char kAbout[] =
+    "Shows a metadata cache at work\n"
+    "\n"
+    "Walks all trees of the btrfs filesystem on the devices (image files or block devices, not\n"
+    "mounted) through an extent buffer cache, and shows meanwhile how often a block was there\n"
+    "already, how much of the budget is in use, what keeps buffers from being released, and what\n"
+    "memory looks like to the allocator: free blocks by order, and a map with a character for "
+    "each\n"
+    "page block. On a terminal the view is redrawn until the walks end or are interrupted;\n"
+    "elsewhere there is a line for each interval, and the view at the end.\n"
+    "\n"
+    "Exit code: 0 the walks ended, or were interrupted, without damage; 1 blocks are lost; 2 the\n"
+    "filesystem cannot be opened, or the command line is wrong.";
+
+enum ExitCode { kGood = 0, kBlocksLost = 1, kCannotOpen = 2 };
+
+// Where nobody watches, the map has this much at the most.
+constexpr ScreenSize kPaper = {.columns = 96, .lines = 64};
+// How long an interrupt may go unnoticed.
+constexpr std::chrono::milliseconds kPatience{50};
+
+struct Flags {
+  bool json = false;
+  bool once = false;
+  bool direct = false;
+  uint64_t cache_mib = 64;
+  uint64_t interval_ms = 250;
+  TreeWalkers::Options walks;
+  AllocatorChoice allocator{.kind = "movable", .memory_mib = 1024};
+};
+
+size_t MapBlocks(const ScreenSize& size) {
+  const size_t lines = size.lines > kFrameLinesAboveMap ? size.lines - kFrameLinesAboveMap : 1;
+  return lines * size.columns;
+}
+
+// Tells what is going on, in whichever form was asked for.
+class View {
+ public:
+  View(const Flags& flags, CacheSampler& sampler, const TreeWalkers& walkers)
+      : flags_(flags), sampler_(sampler), walkers_(walkers) {
+    if (!flags.json && !flags.once && StdoutIsScreen()) screen_.emplace();
+  }
+
+  void Show(bool ended) {
+    if (flags_.once && !ended) return;
+    const ScreenSize size = screen_ ? screen_->size() : kPaper;
+    CacheSample sample = sampler_.Take(walkers_.counts(), progress_.elapsed_s(), MapBlocks(size));
+    sample.ended = ended;
+    if (flags_.json) {
+      Print(CacheJsonLine(sample));
+    } else if (screen_) {
+      screen_->Draw(CacheFrame(sample, size.columns, /*colours=*/true));
+    } else if (!ended) {
+      Print(CacheLine(sample));
+    } else {
+      for (const std::string& line : CacheFrame(sample, size.columns, false)) Print(line);
+    }
+  }
+
+ private:
+  static void Print(const std::string& line) {
+    std::printf("%s\n", line.c_str());
+    std::fflush(stdout);
+  }
+
+  const Flags& flags_;
+  CacheSampler& sampler_;
+  const TreeWalkers& walkers_;
+  Progress progress_;  // for its clock
+  std::optional<Screen> screen_;
+};
+
+// Until the walks have ended, or somebody wants them to.
+void Watch(const Flags& flags, TreeWalkers& walkers, View& view) {
+  using Clock = std::chrono::steady_clock;
+  const std::chrono::milliseconds interval(flags.interval_ms);
+  Clock::time_point next = Clock::now() + interval;
+  while (!InterruptRequested()) {
+    const auto rest = std::chrono::duration_cast<std::chrono::milliseconds>(next - Clock::now());
+    if (walkers.WaitFor(std::clamp(rest, std::chrono::milliseconds(0), kPatience))) return;
+    if (Clock::now() < next) continue;
+    view.Show(/*ended=*/false);
+    next = Clock::now() + interval;
+  }
+  walkers.Stop();
+  while (!walkers.WaitFor(kPatience)) continue;
+}
+
+int Run(const CommandLine& line, const Flags& flags) {
+  const absl::StatusOr<ChosenAllocator> allocator = MakeAllocator(flags.allocator);
+  if (!allocator.ok()) return line.UsageError(allocator.status().message());
+  const uint64_t budget_bytes = flags.cache_mib << 20;
+  const absl::StatusOr<std::unique_ptr<Filesystem>> filesystem = Filesystem::Open(
+      line.operands(), {.cache = {.budget_bytes = budget_bytes, .allocator = allocator->pages},
+                        .device = {.direct = flags.direct}});
+  if (!filesystem.ok()) {
+    line.Complain(filesystem.status().message());
+    return kCannotOpen;
+  }
+  CatchInterrupts();
+  CacheSampler sampler((*filesystem)->cache(), allocator->region.get(), budget_bytes);
+  TreeWalkers walkers(**filesystem, flags.walks);
+  {
+    View view(flags, sampler, walkers);
+    Watch(flags, walkers, view);
+    view.Show(/*ended=*/true);
+  }
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    line.Complain("cannot write the result");
+    return kCannotOpen;
+  }
+  for (uint64_t id : (*filesystem)->volume().missing_devices()) {
+    line.Complain(absl::StrCat("device ", id, " is missing"));
+  }
+  return walkers.counts().lost_blocks == 0 ? kGood : kBlocksLost;
+}
+
+int Main(int argc, char** argv) {
+  Flags flags;
+  CommandLine line("cachetop", "[options] <device> [<device> ...]", kAbout);
+  line.AddFlag("json", "print a JSON object in a line for each interval", &flags.json);
+  line.AddFlag("once", "only the view at the end", &flags.once);
+  line.AddFlag("interval-ms", "milliseconds from one view to the next (default 250)", 3600 * 1000,
+               &flags.interval_ms);
+  line.AddFlag("passes", "how often each thread walks, 0 until interrupted (default 1)",
+               1'000'000'000, &flags.walks.passes);
+  line.AddFlag("threads", "threads that walk (default 1)", 256, &flags.walks.threads);
+  line.AddFlag("cache-mib", "budget of the cache in MiB, 0 for none (default 64)", 1 << 20,
+               &flags.cache_mib);
+  line.AddFlag("direct", "read past the page cache (O_DIRECT)", &flags.direct);
+  flags.allocator.AddFlags(line);
+  if (std::optional<int> exit_code = line.Parse(argc, argv)) return *exit_code;
+  if (line.operands().empty()) return line.UsageError("no device given");
+  if (flags.walks.threads == 0) return line.UsageError("--threads needs one at least");
+  if (flags.interval_ms == 0) return line.UsageError("--interval-ms needs one at least");
+  EnterDirectoryOfCaller();
+  return Run(line, flags);
+}
+
+}  // namespace
+}  // namespace ebcache::examples
+
+int main(int argc, char** argv) { return ebcache::examples::Main(argc, argv); }
