@@ -30,6 +30,9 @@ struct ContenderOptions {
   uint64_t capacity_blocks = 0;
   // Whether Release will be asked for.
   bool can_release = false;
+  // Whether blocks get payload, and all of it is touched, when they are filled in: for measuring
+  // memory.
+  bool touch_payload = false;
 };
 
 class Contender {

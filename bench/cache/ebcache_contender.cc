@@ -33,6 +33,7 @@ class EbcacheContender final : public Contender {
  public:
   explicit EbcacheContender(const ContenderOptions& options)
       : node_bytes_(options.node_bytes),
+        touch_payload_(options.touch_payload),
         noting_(options.can_release ? std::make_shared<NotingAllocator>(Order0Allocator())
                                     : nullptr),
         cache_({.node_bytes = options.node_bytes,
@@ -42,7 +43,9 @@ class EbcacheContender final : public Contender {
   void Fill(uint64_t blocks) override {
     folios_.clear();
     for (uint64_t i = 0; i < blocks; ++i) {
-      EBCACHE_CHECK(cache_.Create(Start(i)).ok(), "no memory");
+      const auto made = cache_.Create(Start(i));
+      EBCACHE_CHECK(made.ok(), "no memory");
+      if (touch_payload_) (void)(*made)->Zero(0, static_cast<size_t>(node_bytes_));
       if (noting_ != nullptr) folios_.push_back(noting_->last());
     }
   }
@@ -98,6 +101,7 @@ class EbcacheContender final : public Contender {
   uint64_t Start(uint64_t block) const { return block * node_bytes_; }
 
   const uint64_t node_bytes_;
+  const bool touch_payload_;
   const std::shared_ptr<NotingAllocator> noting_;  // null unless Release will be asked for
   BufferCache cache_;
   std::vector<std::pair<Folio, uint32_t>> folios_;  // by block, with what the allocator knows of it

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 
 #include "bench/cache/contender.h"
@@ -20,11 +21,16 @@ struct Block {
 
 class LockedMap final : public Contender {
  public:
-  explicit LockedMap(const ContenderOptions& options) : node_bytes_(options.node_bytes) {}
+  explicit LockedMap(const ContenderOptions& options)
+      : node_bytes_(options.node_bytes), touch_payload_(options.touch_payload) {}
   ~LockedMap() override { DropCaches(); }
 
   void Fill(uint64_t blocks) override {
-    for (uint64_t i = 0; i < blocks; ++i) Put(Make(Address(i), /*with_payload=*/false));
+    for (uint64_t i = 0; i < blocks; ++i) {
+      Block* block = Make(Address(i), /*with_payload=*/touch_payload_);
+      if (touch_payload_) std::memset(block->payload, 0, node_bytes_);
+      Put(block);
+    }
   }
 
   uint64_t FindAndPut(absl::Span<const uint32_t> blocks) override {
@@ -115,6 +121,7 @@ class LockedMap final : public Contender {
   }
 
   const uint32_t node_bytes_;
+  const bool touch_payload_;
   std::mutex mutex_;
   absl::flat_hash_map<uint64_t, Block*> map_;  // guarded by mutex_
   std::vector<Block*> pins_;

@@ -24,10 +24,11 @@ uint64_t AnonymousBytes() {
 
 double FillAndMeasure(const ContenderKind& kind, uint64_t blocks, uint32_t node_bytes) {
   const uint64_t before = AnonymousBytes();
-  const auto contender = kind.make({.node_bytes = node_bytes, .capacity_blocks = blocks});
+  const auto contender =
+      kind.make({.node_bytes = node_bytes, .capacity_blocks = blocks, .touch_payload = true});
   contender->Fill(blocks);
   const uint64_t after = AnonymousBytes();
-  return static_cast<double>(after - before) / static_cast<double>(blocks);
+  return static_cast<double>(after - before) / static_cast<double>(blocks) - node_bytes;
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // What a cached block costs beyond its payload, as the operating system sees it: resident memory,
-// with heaps' rounding and page tables of nobody.
+// with what heaps round up and caches keep at hand.
 
 #ifndef EBCACHE_BENCH_CACHE_MEMORY_PER_BLOCK_H_
 #define EBCACHE_BENCH_CACHE_MEMORY_PER_BLOCK_H_
@@ -11,10 +11,9 @@
 
 namespace ebcache::bench {
 
-// Fills one of `kind` with so many blocks of `node_bytes` in a process of its own, and compares its
-// anonymous memory before and after. Payload is not touched, apart from what shares a page with
-// something else, which is not the block's own memory any more and counts. Nothing when the process
-// could not be made or failed. REQUIRES: one thread.
+// Fills one of `kind` with so many blocks of `node_bytes`, payload and all, in a process of its
+// own, and compares that one's anonymous memory before and after. Nothing when the process could
+// not be made or failed. REQUIRES: one thread.
 std::optional<double> ResidentBytesPerBlock(const ContenderKind& kind, uint64_t blocks,
                                             uint32_t node_bytes);
 

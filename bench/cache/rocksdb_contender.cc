@@ -25,13 +25,17 @@ void FreeValue(const rocksdb::Slice& /*key*/, void* value) { std::free(value); }
 class RocksContender final : public Contender {
  public:
   RocksContender(const ContenderOptions& options, std::shared_ptr<Cache> cache)
-      : node_bytes_(options.node_bytes), cache_(std::move(cache)) {}
+      : node_bytes_(options.node_bytes),
+        touch_payload_(options.touch_payload),
+        cache_(std::move(cache)) {}
   ~RocksContender() override { UnpinAll(); }
 
   void Fill(uint64_t blocks) override {
     for (uint64_t i = 0; i < blocks; ++i) {
-      const auto status =
-          cache_->Insert(Key(i).slice(), &value_without_payload, node_bytes_, KeepValue);
+      void* value = &value_without_payload;
+      if (touch_payload_) value = std::memset(std::malloc(node_bytes_), 0, node_bytes_);
+      const auto status = cache_->Insert(Key(i).slice(), value, node_bytes_,
+                                         touch_payload_ ? FreeValue : KeepValue);
       EBCACHE_CHECK(status.ok(), "RocksDB refused a block");
     }
   }
@@ -97,6 +101,7 @@ class RocksContender final : public Contender {
   };
 
   const size_t node_bytes_;
+  const bool touch_payload_;
   const std::shared_ptr<Cache> cache_;
   std::vector<Cache::Handle*> pins_;
 };

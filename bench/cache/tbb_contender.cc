@@ -4,6 +4,7 @@
 #include <tbb/concurrent_hash_map.h>
 
 #include <cstdlib>
+#include <cstring>
 
 #include "bench/cache/contender.h"
 
@@ -12,14 +13,19 @@ namespace {
 
 class TbbContender final : public Contender {
  public:
-  explicit TbbContender(const ContenderOptions& options) : node_bytes_(options.node_bytes) {}
+  explicit TbbContender(const ContenderOptions& options)
+      : node_bytes_(options.node_bytes), touch_payload_(options.touch_payload) {}
   ~TbbContender() override {
     UnpinAll();
     DropCaches();
   }
 
   void Fill(uint64_t blocks) override {
-    for (uint64_t i = 0; i < blocks; ++i) map_.insert({Address(i), nullptr});
+    for (uint64_t i = 0; i < blocks; ++i) {
+      void* payload = nullptr;
+      if (touch_payload_) payload = std::memset(std::malloc(node_bytes_), 0, node_bytes_);
+      map_.insert({Address(i), payload});
+    }
   }
 
   uint64_t FindAndPut(absl::Span<const uint32_t> blocks) override {
@@ -80,6 +86,7 @@ class TbbContender final : public Contender {
   }
 
   const uint64_t node_bytes_;
+  const bool touch_payload_;
   Map map_;
   std::vector<std::unique_ptr<Map::const_accessor>> pins_;
 };

@@ -19,8 +19,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
-#include <new>
+#include <functional>
 #include <set>
 
 // glibc's own, under names that nothing stands in front of.
@@ -54,10 +55,10 @@ class TreeAndList {
   };
 
   // Keeps `limit_bytes` of payload; 0: no limit.
-  TreeAndList(uint32_t node_bytes, uint64_t limit_bytes, Payload payload)
+  TreeAndList(uint32_t node_bytes, uint64_t limit_bytes)
       : node_bytes_(node_bytes),
         limit_bytes_(limit_bytes),
-        blocks_(std::less<>(), Memory<Block>(node_bytes, payload)) {
+        blocks_(std::less<>(), Memory<Block>(node_bytes, &payload_)) {
     ends_.older = ends_.newer = &ends_;
   }
   TreeAndList(const TreeAndList&) = delete;
@@ -74,9 +75,10 @@ class TreeAndList {
   }
 
   // The same, or a new one.
-  const Block* FindOrCreate(uint64_t start) {
+  const Block* FindOrCreate(uint64_t start, Payload payload) {
     if (const Block* found = Find(start)) return found;
     MakeRoom();
+    payload_ = payload;
     const Block& made = *blocks_.emplace(Block{.start = start, .references = 1}).first;
     LinkNewest(made);
     bytes_ += node_bytes_;
@@ -110,16 +112,18 @@ class TreeAndList {
   template <typename T>
   struct Memory {
     using value_type = T;
-    Memory(size_t extra_bytes, Payload payload) : extra_bytes(extra_bytes), payload(payload) {}
+    Memory(size_t extra_bytes, const Payload* payload)
+        : extra_bytes(extra_bytes), payload(payload) {}
     template <typename U>
     Memory(const Memory<U>& other)  // NOLINT(google-explicit-constructor): as allocators are
         : extra_bytes(other.extra_bytes), payload(other.payload) {}
     T* allocate(size_t n) {
       const size_t bytes = n * sizeof(T) + extra_bytes;
-      void* memory = payload == Payload::kZeroed ? __libc_calloc(1, bytes) : __libc_malloc(bytes);
+      const bool zeroed = *payload == Payload::kZeroed;
+      void* memory = zeroed ? __libc_calloc(1, bytes) : __libc_malloc(bytes);
       if (memory == nullptr) std::abort();
       // Who makes a new block in earnest zeroes it, whatever calloc did.
-      if (payload == Payload::kZeroed) std::memset(static_cast<T*>(memory) + n, 0, extra_bytes);
+      if (zeroed) std::memset(static_cast<T*>(memory) + n, 0, extra_bytes);
       return static_cast<T*>(memory);
     }
     void deallocate(T* memory, size_t) { __libc_free(memory); }
@@ -128,7 +132,7 @@ class TreeAndList {
       return true;
     }
     size_t extra_bytes;
-    Payload payload;
+    const Payload* payload;  // of the block that is being made
   };
 
   static void Unlink(const Block& block) {
@@ -156,7 +160,8 @@ class TreeAndList {
   const uint64_t limit_bytes_;
   uint64_t bytes_ = 0;
   uint64_t steps_ = 0;
-  Block ends_{};  // newer: the oldest of all; older: the newest
+  Payload payload_ = Payload::kZeroed;  // of the block that is being made
+  Block ends_{};                        // newer: the oldest of all; older: the newest
   std::set<Block, std::less<>, Memory<Block>> blocks_;
 };
 

@@ -10,12 +10,12 @@ class TreeAndListContender final : public Contender {
  public:
   explicit TreeAndListContender(const ContenderOptions& options)
       : node_bytes_(options.node_bytes),
-        limit_bytes_(options.capacity_blocks * options.node_bytes),
-        cache_(options.node_bytes, limit_bytes_, TreeAndList::Payload::kUntouched),
-        fresh_(options.node_bytes, limit_bytes_, TreeAndList::Payload::kZeroed) {}
+        filled_payload_(options.touch_payload ? Payload::kZeroed : Payload::kUntouched),
+        cache_(options.node_bytes, options.capacity_blocks * options.node_bytes) {}
 
   void Fill(uint64_t blocks) override {
-    for (uint64_t i = 0; i < blocks; ++i) cache_.Put(cache_.FindOrCreate(Start(i)));
+    for (uint64_t i = 0; i < blocks; ++i)
+      cache_.Put(cache_.FindOrCreate(Start(i), filled_payload_));
   }
 
   uint64_t FindAndPut(absl::Span<const uint32_t> blocks) override {
@@ -32,9 +32,9 @@ class TreeAndListContender final : public Contender {
 
   void AllocateAndFree(absl::Span<const uint32_t> blocks) override {
     for (const uint32_t number : blocks) {
-      const TreeAndList::Block* block = fresh_.FindOrCreate(Start(number));
-      fresh_.Put(block);
-      fresh_.Free(block);
+      const TreeAndList::Block* block = cache_.FindOrCreate(Start(number), Payload::kZeroed);
+      cache_.Put(block);
+      cache_.Free(block);
     }
   }
 
@@ -73,12 +73,13 @@ class TreeAndListContender final : public Contender {
   std::optional<uint64_t> eviction_steps() const override { return cache_.steps(); }
 
  private:
+  using Payload = TreeAndList::Payload;
+
   uint64_t Start(uint64_t block) const { return block * node_bytes_; }
 
   const uint64_t node_bytes_;
-  const uint64_t limit_bytes_;
-  TreeAndList cache_;  // whose payload is not touched
-  TreeAndList fresh_;  // whose payload is zeroed, for blocks that are made and freed
+  const Payload filled_payload_;  // of blocks that are not made to be freed again
+  TreeAndList cache_;
   std::vector<const TreeAndList::Block*> pins_;
 };
 

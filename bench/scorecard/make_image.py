@@ -1,7 +1,8 @@
 """Makes the filesystem that the scorecard's walks read: 1.2 GiB of metadata, written by the kernel.
 
 1,000 directories of 1,000 small inline files with random names, some extended attributes and hard
-links, two snapshots, some deletions. Takes about two minutes, root, and loop devices; the image is a
+links, two snapshots, some deletions; all of it in the filesystem's first tree, which is the one that
+btrfs-progs' tree-stats looks at. Takes about two minutes, root, and loop devices; the image is a
 sparse file of which some 1.5 GB are in use. Nothing is left over when it fails: the mount lives in a
 mount namespace of this process, and the image gets its name at the end.
 
@@ -54,16 +55,14 @@ def delete_some(directory, rng):
 def fill(top, directories, files, begin):
     rng = random.Random(SEED)
     filler = rng.randbytes(1 << 16)
-    subvolume = top / "files"
-    make_images.run_tool("btrfs", "subvolume", "create", subvolume)
     for number in range(directories):
         progress(begin, f"directory {number + 1} of {directories}")
-        write_directory(subvolume / f"d{number:04}", files, rng, filler)
+        write_directory(top / f"d{number:04}", files, rng, filler)
         if number in (directories // 3, 2 * directories // 3):
-            make_images.run_tool("btrfs", "subvolume", "snapshot", "-r", subvolume, top / f"at{number}")
+            make_images.run_tool("btrfs", "subvolume", "snapshot", "-r", top, top / f"at{number}")
     for number in range(0, directories, 25):
         progress(begin, f"deletions in directory {number + 1}")
-        delete_some(subvolume / f"d{number:04}", rng)
+        delete_some(top / f"d{number:04}", rng)
 
 
 def main():
