@@ -24,12 +24,7 @@
 #include <functional>
 #include <set>
 
-// glibc's own, under names that nothing stands in front of.
-extern "C" {
-void* __libc_calloc(size_t count, size_t bytes) noexcept;  // NOLINT
-void* __libc_malloc(size_t bytes) noexcept;                // NOLINT
-void __libc_free(void* memory) noexcept;                   // NOLINT
-}
+#include "bench/cache/system_heap.h"
 
 namespace ebcache::bench {
 
@@ -119,14 +114,15 @@ class TreeAndList {
         : extra_bytes(other.extra_bytes), payload(other.payload) {}
     T* allocate(size_t n) {
       const size_t bytes = n * sizeof(T) + extra_bytes;
+      const SystemHeap& heap = SystemHeap::Get();
       const bool zeroed = *payload == Payload::kZeroed;
-      void* memory = zeroed ? __libc_calloc(1, bytes) : __libc_malloc(bytes);
+      void* memory = zeroed ? heap.calloc(1, bytes) : heap.malloc(bytes);
       if (memory == nullptr) std::abort();
       // Who makes a new block in earnest zeroes it, whatever calloc did.
       if (zeroed) std::memset(static_cast<T*>(memory) + n, 0, extra_bytes);
       return static_cast<T*>(memory);
     }
-    void deallocate(T* memory, size_t) { __libc_free(memory); }
+    void deallocate(T* memory, size_t) { SystemHeap::Get().free(memory); }
     template <typename U>
     bool operator==(const Memory<U>&) const {
       return true;

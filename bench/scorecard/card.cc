@@ -55,13 +55,14 @@ void Card::Measure(const Comparison& comparison, Turn ours, Turn theirs) {
   if (!Wants(comparison.row)) return;
   Tell(comparison.row);
   std::vector<double> our_figures, their_figures, ratios;
-  for (int turn = 0; turn <= settings_.repetitions; ++turn) {
+  const int turns = comparison.counted ? 0 : settings_.repetitions;
+  for (int turn = 0; turn <= turns; ++turn) {
     const absl::StatusOr<double> our = ours();
     const absl::StatusOr<double> their = our.ok() ? theirs() : our;
     if (!their.ok()) {
       return NotMeasured(comparison, std::string(their.status().message()));
     }
-    if (turn == 0) continue;  // warms up
+    if (turn == 0 && !comparison.counted) continue;  // warms up
     our_figures.push_back(*our);
     their_figures.push_back(*their);
     const bool times = comparison.ratio == Comparison::Ratio::kTheirsToOurs;

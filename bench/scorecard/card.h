@@ -59,6 +59,8 @@ struct Comparison {
   Goal goal;
   // The ratio is theirs / ours (how many times faster) or ours / theirs (what share).
   enum class Ratio { kTheirsToOurs, kOursToTheirs } ratio = Ratio::kTheirsToOurs;
+  // A figure that is counted, not timed, is the same every time: one turn will do.
+  bool counted = false;
 };
 
 struct Row {

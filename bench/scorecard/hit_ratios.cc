@@ -37,7 +37,8 @@ void MeasureHitRatios(Card& card) {
         .unit = "of the gap from LRU to the optimum",
         .work = "a kernel's own accesses replayed, frees honoured",
         .goal = OursAtLeast(0.5),
-        .ratio = Comparison::Ratio::kOursToTheirs};
+        .ratio = Comparison::Ratio::kOursToTheirs,
+        .counted = true};
     if (!card.Wants(comparison.row)) continue;
     if (!read) {
       read = card.settings().trace.empty() ? eviction::ReadKernelRecording()
@@ -49,7 +50,6 @@ void MeasureHitRatios(Card& card) {
     }
     const AccessTrace& trace = **read;
     card.Tell(comparison.row);
-    // The same every time: counted once.
     const auto lru = ReplayTrace(trace, Frees::kHonoured, *eviction::MakeLru(blocks, trace.blocks));
     const auto ours =
         ReplayTrace(trace, Frees::kHonoured, *eviction::MakeBufferCache(blocks, trace.blocks));
