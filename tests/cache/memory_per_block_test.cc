@@ -50,7 +50,7 @@ TEST(MemoryPerBlock, BlocksFarApartCostALeafOfTheIndexEach) {
 }
 
 // Sizes at which descriptors are just asked for, and far away from that.
-INSTANTIATE_TEST_SUITE_P(Sizes, MemoryPerBlockTest, testing::Values(65536, 100000, 262144));
+INSTANTIATE_TEST_SUITE_P(Sizes, MemoryPerBlockTest, testing::Values(65536, 100000));
 
 // The count notices what it is for: a page array of 16 more slots.
 TEST(MemoryPerBlock, PageArraysAreInIt) {

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -51,9 +52,10 @@ uint64_t PageFaults() {
 struct Case {
   std::string name;
   std::shared_ptr<PageAllocator> (*make)(OsCalls* os);
-  // Movable regions keep single pages in per-thread lists, not blocks.
+  // The lists of a movable region have locks, for those who empty page blocks.
   bool blocks_need_locks;
 };
+std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.name; }
 const Case kCases[] = {
     {"Order0", [](OsCalls* os) { return Order0Allocator({.arena_bytes = 64 << 20, .os = os}); },
      false},
@@ -91,7 +93,7 @@ void AllocateAndFreeBlock(PageAllocator& pages) {
 
 TEST_P(SteadyStateTest, PagesChangeHandsWithoutALock) {
   if (EBCACHE_TEST_SANITIZED) GTEST_SKIP() << "SKIPPED: the sanitizer stands in front of mutexes";
-  if (GetParam().blocks_need_locks) GTEST_SKIP() << "SKIPPED: blocks come from the region's lists";
+  if (GetParam().blocks_need_locks) GTEST_SKIP() << "SKIPPED: the lists of a region have locks";
   AllocateAndFreeBlock(*pages_);
   const uint64_t locks = LocksSoFar();
   const uint64_t allocations = AllocationsSoFar();
