@@ -37,6 +37,7 @@ std::vector<Program> AllPrograms() {
   AddAllocatorPrograms(programs);
   AddRegionPrograms(programs);
   AddBackgroundPrograms(programs);
+  AddReadaheadPrograms(programs);
   AddCombinations(programs);
   return programs;
 }

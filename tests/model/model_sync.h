@@ -205,6 +205,7 @@ class Thread {
     std::swap(fiber_, other.fiber_);
     return *this;
   }
+  static unsigned hardware_concurrency() { return 2; }
   bool joinable() const { return fiber_ != 0; }
   void join() { model::Join(std::exchange(fiber_, 0) - 1); }
 

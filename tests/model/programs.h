@@ -20,6 +20,8 @@ void AddAllocatorPrograms(std::vector<Program>& programs);
 void AddRegionPrograms(std::vector<Program>& programs);
 // The thread that reclaims.
 void AddBackgroundPrograms(std::vector<Program>& programs);
+// Threads that read ahead.
+void AddReadaheadPrograms(std::vector<Program>& programs);
 
 std::vector<Program> AllPrograms();
 
