@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import tempfile
+import textwrap
 import unittest
 
 DOCUMENTS = ["README.md", "CHANGELOG.md"] + sorted(
@@ -50,7 +51,9 @@ class DocumentsTest(unittest.TestCase):
             self.assertTrue(os.path.exists(os.path.join("include/ebcache", name)), name)
 
     def test_code_in_the_readme_compiles(self):
-        blocks = re.findall(r"```cpp\n(.*?)```", read("README.md"), re.S)
+        # In a list, code is indented.
+        found = re.findall(r"^ *```cpp\n(.*?)^ *```", read("README.md"), re.S | re.M)
+        blocks = [textwrap.dedent(block) for block in found]
         self.assertGreater(len(blocks), 1)
         for number, block in enumerate(blocks):
             includes = "\n".join(re.findall(r"^#include.*$", block, re.M))
