@@ -105,7 +105,10 @@ MapFigures Measure(const char* name, PageAllocator& pages) {
   return figures;
 }
 
-void MeasureWindows(Report& report) {
+}  // namespace
+
+WindowFigures MeasureWindows() {
+  WindowFigures figures;
   WatchedOs os;
   // Each window is new: none is kept for long enough to be found again.
   auto pages = VmapAllocator({.arena_bytes = kArenaBytes, .os = &os});
@@ -117,9 +120,9 @@ void MeasureWindows(Report& report) {
     pages->Trim();
   }
   const WindowStats stats = pages->stats().windows;
-  report.windows.map_ns = os.map_ns / static_cast<double>(os.maps);
-  report.windows.unmap_ns = os.unmap_ns / static_cast<double>(stats.unmapped);
-  report.windows.windows_per_unmap =
+  figures.map_ns = os.map_ns / static_cast<double>(os.maps);
+  figures.unmap_ns = os.unmap_ns / static_cast<double>(stats.unmapped);
+  figures.windows_per_unmap =
       static_cast<double>(stats.unmapped) / static_cast<double>(stats.unmap_calls);
 
   Block block;
@@ -131,10 +134,9 @@ void MeasureWindows(Report& report) {
     block.Allocate(*pages);
     block.Free(*pages);
   }
-  report.windows.found_again_ns = NanosecondsSince(begin) / kTimes;
+  figures.found_again_ns = NanosecondsSince(begin) / kTimes;
+  return figures;
 }
-
-}  // namespace
 
 void MeasureMaking(Report& report) {
   const auto region = [] {
@@ -156,7 +158,7 @@ void MeasureMaking(Report& report) {
     const auto scattered = c.scattered ? std::make_unique<ScatteredPages>(c.pages) : nullptr;
     report.making.push_back(Measure(c.name, *c.pages));
   }
-  MeasureWindows(report);
+  report.windows = MeasureWindows();
 }
 
 }  // namespace ebcache::contiguity

@@ -7,6 +7,9 @@
 
 namespace ebcache::contiguity {
 
+// What windows take in the OS, when each of them is a new one.
+WindowFigures MeasureWindows();
+
 // Fills `making` and `windows` of the report.
 void MeasureMaking(Report& report);
 

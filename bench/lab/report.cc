@@ -13,10 +13,6 @@
 namespace ebcache::lab {
 namespace {
 
-// Linux 6.6, order-0 allocated 16 KiB extent buffers, as measured in 2023.
-constexpr double kKernelLuckMetadata = 0.663;
-constexpr double kKernelLuckData = 0.575;
-
 std::string SkippedText(const Run& run) {
   std::string text;
   for (const auto& [verdict, count] : run.skipped) {

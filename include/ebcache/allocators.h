@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "ebcache/page_allocator.h"
 
@@ -85,15 +86,36 @@ inline constexpr uint32_t kNoFailWaitMs = 100;
 // What only kNoFail requests get, beyond the size of an allocator.
 inline constexpr size_t kNoFailReserveBytes = size_t{2} << 20;
 
+// A heap of the embedder's own, in place of mimalloc's.
+// Thread safety: implementations must be callable from any thread.
+class HeapMemory {
+ public:
+  virtual ~HeapMemory() = default;
+
+  // What the allocator on it is called. Constant.
+  virtual std::string_view name() const = 0;
+
+  // `bytes` (2^n pages) at a multiple of `alignment` (the page size). Null: there are none. `flags`
+  // are those of the request; insisting, where kNoFail is among them, is the allocator's business.
+  virtual void* Allocate(size_t bytes, size_t alignment, AllocFlags flags) = 0;
+
+  // Takes back what Allocate gave, whole.
+  virtual void Free(void* address, size_t bytes) = 0;
+
+  // Gives free memory back to the OS. Returns the bytes given back.
+  virtual size_t Trim() = 0;
+};
+
 // Of HeapAllocator.
 struct HeapOptions {
   size_t page_bytes = 4096;  // 4096, 16384 or 65536
   // The most to hand out, the reserve for kNoFail apart; 0: what malloc gives, and no reserve.
   size_t max_bytes = 0;
   uint32_t no_fail_wait_ms = kNoFailWaitMs;
+  std::shared_ptr<HeapMemory> memory;  // null: mimalloc's heap
 };
 
-// Blocks from mimalloc's heap, each in one piece and page-aligned. What a small tool embeds.
+// Blocks from a heap, each in one piece and page-aligned. What a small tool embeds.
 std::shared_ptr<PageAllocator> HeapAllocator(HeapOptions options = {});
 
 // Of Order0Allocator.

@@ -258,6 +258,12 @@ class [[nodiscard]] ExtentBufferRef {
   ExtentBuffer* operator->() const { return buffer_; }
   ExtentBuffer& operator*() const { return *buffer_; }
 
+  // The reference as a pointer, for code that keeps its references by hand: the ref is empty
+  // afterwards, and the reference is put by a ref that adopts it. Null when empty.
+  [[nodiscard]] ExtentBuffer* Release() { return std::exchange(buffer_, nullptr); }
+  // The ref of a reference that Release gave.
+  static ExtentBufferRef Adopt(ExtentBuffer* buffer) { return ExtentBufferRef(buffer); }
+
   // Another reference to the same buffer. The kernel's refcount_inc under a held reference.
   ExtentBufferRef Share() const;
 

@@ -9,7 +9,8 @@ BackgroundReclaim::BackgroundReclaim(std::function<bool()> step)
 
 BackgroundReclaim::~BackgroundReclaim() {
   {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    if (sync::Planted("reclaim-stopped-without-lock")) lock.unlock();
     stopping_.store(true, std::memory_order_relaxed);
   }
   changed_.notify_one();
@@ -30,12 +31,13 @@ void BackgroundReclaim::Run() {
   for (;;) {
     changed_.wait(lock, [this] { return woken_ || stopping_.load(std::memory_order_relaxed); });
     if (stopping_.load(std::memory_order_relaxed)) return;
-    woken_ = false;
+    if (!sync::Planted("reclaim-forgets-late")) woken_ = false;
     lock.unlock();
     while (!stopping_.load(std::memory_order_relaxed) && step_()) {
     }
-    at_work_.store(false, std::memory_order_relaxed);
+    if (!sync::Planted("reclaim-stays-at-work")) at_work_.store(false, std::memory_order_relaxed);
     lock.lock();
+    if (sync::Planted("reclaim-forgets-late")) woken_ = false;
   }
 }
 

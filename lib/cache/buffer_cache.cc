@@ -61,7 +61,7 @@ BufferCacheImpl::BufferCacheImpl(BufferCacheOptions options, BlockSource* source
 
 BufferCacheImpl::~BufferCacheImpl() {
   background_.reset();
-  allocator().QuiesceOwner(owner_);
+  if (!sync::Planted("goes-without-quiescing")) allocator().QuiesceOwner(owner_);
   for (uint32_t i = 0; i < slab_.size(); ++i) {
     ExtentBuffer* buffer = slab_.At(i);
     const BufferState s = state::Unpack(buffer->state_.load(std::memory_order_acquire));
@@ -282,7 +282,6 @@ absl::StatusOr<ExtentBuffer*> BufferCacheImpl::CreateUnmapped(uint64_t start) {
 
 void BufferCacheImpl::Bury(ExtentBuffer* buffer, bool listed) {
   if (sync::Planted("folios-before-index")) FreeFrames(buffer);
-  if (sync::Planted("descriptor-before-folios")) slab_.Free(buffer);
   // Relaxed: the caller killed it, so nobody has changed it since.
   const BufferState s = state::Unpack(buffer->state_.load(std::memory_order_relaxed));
   if (s.has(BufferFlag::kUnmapped)) {
@@ -294,6 +293,7 @@ void BufferCacheImpl::Bury(ExtentBuffer* buffer, bool listed) {
     ForgetFailure(buffer);
     Uncount(counters_.cached);
   }
+  if (sync::Planted("descriptor-before-folios")) slab_.Free(buffer);
   // Then the folios, which by then nobody can reach through this buffer.
   FreeFrames(buffer);
   // The descriptor last: from here on it may be somebody else.

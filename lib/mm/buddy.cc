@@ -118,8 +118,7 @@ void Buddy::PutBlock(uint32_t pfn, int order) {
     if (order == options_.max_order) break;
     const uint32_t buddy = pfn ^ (uint32_t{1} << order);
     if (!IsFreeBlock(buddy, order)) break;
-    // Neighbours may have been isolated by different threads, each for a range of its own.
-    if (order >= geometry_.pageblock_order && (Isolated(pfn) || Isolated(buddy))) break;
+    if (order >= geometry_.pageblock_order && !MayMerge(pfn, buddy)) break;
     Unlink(buddy);
     pfn = std::min(pfn, buddy);
   }

@@ -1,4 +1,4 @@
-// HeapAllocator: folios of every order, each one piece of mimalloc's heap.
+// HeapAllocator: folios of every order, each one piece of mimalloc's heap, or of the embedder's.
 
 #include <absl/container/inlined_vector.h>
 #include <absl/status/status.h>
@@ -52,26 +52,47 @@ struct InsideMimalloc {
 };
 #endif
 
-void* HeapAllocate(size_t bytes, size_t alignment) {
-  InsideMimalloc inside;
-  return mi_malloc_aligned(bytes, alignment);
-}
+class Mimalloc final : public HeapMemory {
+ public:
+  std::string_view name() const override { return "heap"; }
 
-void HeapFree(void* address) {
-  InsideMimalloc inside;
-  mi_free(address);
-}
+  void* Allocate(size_t bytes, size_t alignment, AllocFlags) override {
+    InsideMimalloc inside;
+    return mi_malloc_aligned(bytes, alignment);
+  }
+
+  void Free(void* address, size_t) override {
+    InsideMimalloc inside;
+    mi_free(address);
+  }
+
+  size_t Trim() override {
+    // The heap is the whole process's: this is what all of it gave back.
+    const size_t before = CommittedBytes();
+    mi_collect(/*force=*/true);
+    const size_t after = CommittedBytes();
+    return before > after ? before - after : 0;
+  }
+
+ private:
+  static size_t CommittedBytes() {
+    size_t committed = 0;
+    mi_process_info(nullptr, nullptr, nullptr, nullptr, nullptr, &committed, nullptr, nullptr);
+    return committed;
+  }
+};
 
 class Heap final : public AllocatorBase {
  public:
   explicit Heap(const HeapOptions& options)
       : AllocatorBase(options.page_bytes, /*contiguous_by_luck=*/true, options.no_fail_wait_ms),
+        memory_(options.memory != nullptr ? options.memory : std::make_shared<Mimalloc>()),
         max_bytes_(options.max_bytes),
         frames_(new HeapFrames),
         depot_(std::make_shared<FrameDepot>(std::unique_ptr<FrameSource>(frames_),
                                             HeapFrames::kMaxFrames, ThreadList::kMaxCapacity)) {}
 
-  std::string_view name() const override { return "heap"; }
+  std::string_view name() const override { return memory_->name(); }
 
   absl::Status AllocateBulk(const FolioRequest& request, int order,
                             absl::Span<Folio> slots) override {
@@ -110,13 +131,7 @@ class Heap final : public AllocatorBase {
 
   std::byte* Address(Folio folio) const override { return Entry(folio).address; }
 
-  size_t Trim() override {
-    // The heap is the whole process's: this is what all of it gave back.
-    const size_t before = CommittedBytes();
-    mi_collect(/*force=*/true);
-    const size_t after = CommittedBytes();
-    return before > after ? before - after : 0;
-  }
+  size_t Trim() override { return memory_->Trim(); }
 
  protected:
   void CountBlock(BlockForm form) override {
@@ -130,17 +145,11 @@ class Heap final : public AllocatorBase {
 
   void AddStats(AllocatorStats& stats) const override {
     depot_->AddStats(stats, page_bytes());
-    // What mimalloc holds beyond this serves the whole process, and is not ours to count.
+    // What the heap holds beyond this serves the whole process, and is not ours to count.
     stats.from_os_bytes = stats.in_use_bytes;
   }
 
  private:
-  static size_t CommittedBytes() {
-    size_t committed = 0;
-    mi_process_info(nullptr, nullptr, nullptr, nullptr, nullptr, &committed, nullptr, nullptr);
-    return committed;
-  }
-
   HeapFrame& Entry(Folio folio) const {
     HeapFrame* const entry = frames_->Find(folio.pfn());
     EBCACHE_CHECK(entry != nullptr, "folio was not handed out by this allocator");
@@ -196,7 +205,7 @@ class Heap final : public AllocatorBase {
       if (absl::Status status = depot_->Refill(list, 1); !status.ok()) return status;
     }
     const size_t bytes = page_bytes() << order;
-    void* const address = HeapAllocate(bytes, page_bytes());
+    void* const address = memory_->Allocate(bytes, page_bytes(), request.flags);
     if (address == nullptr) {
       return absl::ResourceExhaustedError(absl::StrCat("the heap has no ", bytes, " bytes"));
     }
@@ -213,7 +222,7 @@ class Heap final : public AllocatorBase {
       if (slot.empty()) continue;
       HeapFrame& entry = Entry(slot);
       entry.frame.Free(order);
-      HeapFree(std::exchange(entry.address, nullptr));
+      memory_->Free(std::exchange(entry.address, nullptr), page_bytes() << order);
       if (list.full()) depot_->Drain(list);
       list.Push(slot.pfn());
       slot = Folio();
@@ -222,6 +231,7 @@ class Heap final : public AllocatorBase {
     return freed;
   }
 
+  const std::shared_ptr<HeapMemory> memory_;
   const uint64_t max_bytes_;
   // Only where there is a limit. Relaxed: nothing but the limit depends on it.
   sync::Atomic<uint64_t> used_bytes_{0};

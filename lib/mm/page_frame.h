@@ -151,8 +151,11 @@ class PageFrame {
 
   // Takes the mark away. False: the folio was freed meanwhile, and is the caller's to give back.
   bool EndMove() {
-    return Change([](FrameState& state) {
+    int attempts = 0;
+    return Change([&attempts](FrameState& state) {
       if (state.use != FrameUse::kAllocated) return false;
+      // As if only whoever frees the folio could be in the way.
+      if (sync::Planted("end-of-move-tries-once") && attempts++ != 0) return false;
       state.moving = false;
       return true;
     });

@@ -98,6 +98,9 @@ class FragmentationLabTest(unittest.TestCase):
     def test_page_is_self_contained(self):
         self.assertEqual(re.findall(r"(?:src|href)\s*=", self.html), [])
         self.assertEqual(self.html.count("<canvas"), 8)
+        for run in self.figures["runs"]:
+            self.assertIn(f"<td>{run['lucky_share_made'] * 100:.1f} %<td>", self.html)
+        self.assertIn("66.3 %", self.html)
         maps = re.findall(r"\['[ab]\d','([a-i]+)',512\]", self.html)
         self.assertEqual([len(m) for m in maps], [8 * 512] * 8)
 

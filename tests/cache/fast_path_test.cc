@@ -4,52 +4,19 @@
 // impossible: the loop runs in a child under strict seccomp, where any but read, write and exit
 // kills.
 
-#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <linux/seccomp.h>
-#include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <cstdlib>
 #include <memory>
-#include <new>
+#include <vector>
 
 #include "ebcache/allocators.h"
 #include "ebcache/buffer_cache.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define EBCACHE_TEST_SANITIZED 1
-#else
-#define EBCACHE_TEST_SANITIZED 0
-#endif
-
-namespace {
-std::atomic<uint64_t> allocations{0};  // counters of this test only
-std::atomic<uint64_t> locks{0};
-}  // namespace
-
-#if !EBCACHE_TEST_SANITIZED
-// Replacements for the whole program.
-void* operator new(size_t bytes) {
-  allocations.fetch_add(1);
-  void* memory = std::malloc(bytes);
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-
-extern "C" int pthread_mutex_lock(pthread_mutex_t* mutex) {
-  static auto* real =
-      reinterpret_cast<int (*)(pthread_mutex_t*)>(dlsym(RTLD_NEXT, "pthread_mutex_lock"));
-  locks.fetch_add(1);
-  return real(mutex);
-}
-#endif
+#include "tests/support/counted_calls.h"
 
 namespace ebcache {
 namespace {
@@ -79,11 +46,11 @@ TEST_F(FastPathTest, FindAndPutAllocateNothingAndTakeNoLock) {
   if (EBCACHE_TEST_SANITIZED) {
     GTEST_SKIP() << "SKIPPED: the sanitizer's runtime stands in front of malloc and mutexes";
   }
-  const uint64_t allocations_before = allocations.load();
-  const uint64_t locks_before = locks.load();
+  const uint64_t allocations_before = AllocationsSoFar();
+  const uint64_t locks_before = LocksSoFar();
   const uint64_t found = FindAll();
-  const uint64_t allocations_after = allocations.load();
-  const uint64_t locks_after = locks.load();
+  const uint64_t allocations_after = AllocationsSoFar();
+  const uint64_t locks_after = LocksSoFar();
   EXPECT_EQ(found, kBlocks);
   EXPECT_EQ(allocations_after, allocations_before);
   EXPECT_EQ(locks_after, locks_before);
@@ -92,12 +59,12 @@ TEST_F(FastPathTest, FindAndPutAllocateNothingAndTakeNoLock) {
 // That the counters count: making a block takes locks, and a vector allocates.
 TEST_F(FastPathTest, TheCountersSeeWhatTheyAreFor) {
   if (EBCACHE_TEST_SANITIZED) GTEST_SKIP() << "SKIPPED: as above";
-  const uint64_t locks_before = locks.load();
+  const uint64_t locks_before = LocksSoFar();
   (void)*cache_.Create(kBlocks * kNode);
-  EXPECT_GT(locks.load(), locks_before);
-  const uint64_t allocations_before = allocations.load();
+  EXPECT_GT(LocksSoFar(), locks_before);
+  const uint64_t allocations_before = AllocationsSoFar();
   auto memory = std::make_unique<std::vector<int>>(10);
-  EXPECT_GT(allocations.load(), allocations_before);
+  EXPECT_GT(AllocationsSoFar(), allocations_before);
 }
 
 // Runs `body` in a child that may not make system calls. True when it came to its end.

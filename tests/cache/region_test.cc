@@ -1,6 +1,6 @@
 // The cache over a movable region: buffers move underneath, and nobody notices.
 //
-// EBCACHE_STRESS_SECONDS makes the last test longer than the default.
+// EBCACHE_STRESS_SECONDS makes the last test longer, EBCACHE_STRESS_SEED makes it another.
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -8,7 +8,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <iostream>
 #include <memory>
@@ -19,6 +18,7 @@
 #include "ebcache/buffer_cache.h"
 #include "ebcache/movable_region.h"
 #include "tests/support/memory_source.h"
+#include "tests/support/stress_options.h"
 
 namespace ebcache {
 namespace {
@@ -183,7 +183,7 @@ class RegionStress {
     std::vector<std::thread> threads;
     for (uint64_t t = 0; t < 4; ++t) {
       threads.emplace_back([this, t, end] {
-        std::mt19937_64 random(t + 1);
+        std::mt19937_64 random = StressRandom(t);
         while (Clock::now() < end) {
           for (int i = 0; i < 100; ++i) Step(random);
         }
@@ -299,22 +299,17 @@ class RegionStress {
   std::unique_ptr<BufferCache> cache_;
 };
 
-double Seconds() {
-  const char* text = std::getenv("EBCACHE_STRESS_SECONDS");
-  return text != nullptr ? std::atof(text) : 2.0;
-}
-
 TEST(RegionStress, Superpageblocks) {
-  RegionStress(Policy::kSuperpageblock, 4096, Mode::kKeepBuffer).Run(Seconds());
+  RegionStress(Policy::kSuperpageblock, 4096, Mode::kKeepBuffer).Run(StressSeconds());
 }
 TEST(RegionStress, Pageblocks) {
-  RegionStress(Policy::kPageblock, 4096, Mode::kKeepBuffer).Run(Seconds());
+  RegionStress(Policy::kPageblock, 4096, Mode::kKeepBuffer).Run(StressSeconds());
 }
 TEST(RegionStress, BlocksThatSharePages) {
-  RegionStress(Policy::kSuperpageblock, 65536, Mode::kKeepBuffer).Run(Seconds());
+  RegionStress(Policy::kSuperpageblock, 65536, Mode::kKeepBuffer).Run(StressSeconds());
 }
 TEST(RegionStress, AsTheKernelDoes) {
-  RegionStress(Policy::kSuperpageblock, 4096, Mode::kDropBuffer).Run(Seconds());
+  RegionStress(Policy::kSuperpageblock, 4096, Mode::kDropBuffer).Run(StressSeconds());
 }
 
 }  // namespace

@@ -2,13 +2,12 @@
 // with few blocks, so that threads meet. Every reader checks the bytes it got against what the
 // block must hold; at the end nothing is left over. Made for the thread and address sanitizers.
 //
-// EBCACHE_STRESS_SECONDS makes it longer than the default.
+// EBCACHE_STRESS_SECONDS makes it longer, EBCACHE_STRESS_SEED makes it another.
 
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <random>
@@ -18,6 +17,7 @@
 #include "ebcache/allocators.h"
 #include "ebcache/buffer_cache.h"
 #include "tests/support/memory_source.h"
+#include "tests/support/stress_options.h"
 
 namespace ebcache {
 namespace {
@@ -43,7 +43,7 @@ class Stress {
     std::vector<std::thread> workers;
     for (int t = 0; t < threads; ++t) {
       workers.emplace_back([this, t, end] {
-        std::mt19937_64 random(t + 1);
+        std::mt19937_64 random = StressRandom(t);
         while (std::chrono::steady_clock::now() < end) {
           for (int i = 0; i < 200; ++i) Step(random);
         }
@@ -152,14 +152,9 @@ class Stress {
   BufferCache cache_;
 };
 
-double Seconds() {
-  const char* text = std::getenv("EBCACHE_STRESS_SECONDS");
-  return text != nullptr ? std::atof(text) : 2.0;
-}
-
-TEST(Stress, UnlimitedCache) { Stress(4096, 0).Run(4, Seconds()); }
-TEST(Stress, CacheSmallerThanItsBlocks) { Stress(4096, 16).Run(4, Seconds()); }
-TEST(Stress, BlocksThatSharePages) { Stress(16384, 16).Run(4, Seconds()); }
+TEST(Stress, UnlimitedCache) { Stress(4096, 0).Run(4, StressSeconds()); }
+TEST(Stress, CacheSmallerThanItsBlocks) { Stress(4096, 16).Run(4, StressSeconds()); }
+TEST(Stress, BlocksThatSharePages) { Stress(16384, 16).Run(4, StressSeconds()); }
 
 }  // namespace
 }  // namespace ebcache

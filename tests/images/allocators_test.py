@@ -4,6 +4,14 @@ import image_test
 import make_images
 
 NODE_BYTES = (4096, 8192, 16384, 32768, 65536)
+PROFILES = (
+    ("single", 1),
+    ("raid0", 2),
+    ("raid1", 2),
+    ("raid1c3", 3),
+    ("raid1c4", 4),
+    ("raid10", 4),
+)
 # Of 4 KiB pages, with 16 KiB nodes: a block is of order 2.
 SCATTERED = ("--memory-mib=24", "--scatter", "--cache-mib=256")
 
@@ -23,22 +31,34 @@ class AllocatorsTest(image_test.ImageTest):
         self.assertEqual(report["cache"]["read_failures"], 0)
         return report["cache"]["allocator"]
 
+    def check_every_allocator(self, devices, **what):
+        expected = self.check_against_dump_tree(self.tree_stats(*devices), devices)
+        for allocator in image_test.ALLOCATORS:
+            for arguments in ((), image_test.failures(allocator)):
+                with self.subTest(**what, allocator=allocator, arguments=arguments):
+                    self.check(expected, allocator, "--cache-mib=2", *arguments, *devices)
+
     def test_the_same_counts_with_every_allocator(self):
         for node_bytes in NODE_BYTES:
-            devices = self.make_image(node_bytes, files=300)
-            expected = self.check_against_dump_tree(self.tree_stats(*devices), devices)
-            for allocator in image_test.ALLOCATORS:
-                with self.subTest(node_bytes=node_bytes, allocator=allocator):
-                    self.check(expected, allocator, "--cache-mib=2", *devices)
+            self.check_every_allocator(
+                self.make_image(node_bytes, files=300), node_bytes=node_bytes
+            )
+
+    def test_the_same_counts_on_every_profile(self):
+        for metadata, count in PROFILES:
+            # mkfs fills only filesystems of one device: these have their first blocks.
+            disks = [self.scratch / f"{metadata}-{number}.img" for number in range(count)]
+            devices = make_images.mkfs(disks, metadata=metadata)
+            self.check_every_allocator(devices, metadata=metadata)
 
     def test_half_of_all_large_folios_and_a_tenth_of_all_windows_fail(self):
         devices = self.make_image()
         expected = self.check_against_dump_tree(self.tree_stats(*devices), devices)
         for allocator in image_test.ALLOCATORS:
-            arguments = ["--fail-orders-percent=50", "--cache-mib=2"]
+            arguments = [*image_test.failures(allocator), "--cache-mib=2"]
             if allocator == "vmap":
                 # Scattered, so that there are windows at all.
-                arguments += ["--fail-windows-percent=10", "--memory-mib=24", "--scatter"]
+                arguments += ["--memory-mib=24", "--scatter"]
             with self.subTest(allocator=allocator):
                 pages = self.check(expected, allocator, *arguments, *devices)
                 blocks = pages["allocated_blocks"]

@@ -55,6 +55,12 @@ def arguments():
     return _ARGUMENTS
 
 
+def failures(allocator):
+    """Arguments with which half of all large folios, and a tenth of all windows, are not to be had."""
+    windows = ("--fail-windows-percent=10",) if allocator == "vmap" else ()
+    return ("--fail-orders-percent=50", *windows)
+
+
 def seeds():
     """For tests that draw at random: one for each round."""
     return range(_ARGUMENTS.seed, _ARGUMENTS.seed + _ARGUMENTS.rounds)

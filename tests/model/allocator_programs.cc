@@ -1,5 +1,5 @@
-// The concurrent parts of lib/mm: frames that are freed while they move, thread lists that end, a
-// cache on a movable region.
+// The concurrent parts of lib/mm: frames that are freed while they move, thread lists that end,
+// owners that go.
 
 #include <algorithm>
 #include <array>
@@ -47,7 +47,9 @@ struct FrameScene final : Scene {
     const FrameState seen = frame.Load();  // what the owner is asked about
     (void)seen;
     --movers;
-    if (!frame.EndMove()) ++given_back;
+    if (frame.EndMove()) return;
+    if (!freed) FailRun("a folio was given back that is in use");
+    ++given_back;
   }
   void Finish() override {
     if (freed && given_back != 1) FailRun("a folio was not given back exactly once");
@@ -172,56 +174,38 @@ struct OwnerScene final : Scene {
   NobodySpecial last;
 };
 
-// ---- A cache on a movable region ----------------------------------------------------------------
+// One owner, which goes, and others that call it meanwhile.
+struct CalledScene final : Scene {
+  CalledScene() : id(owners.Register(&owner)) {}
 
-void AddRegionPrograms(std::vector<Program>& programs) {
-  uint32_t pages = 1;  // of a block
-  const auto add = [&](std::string name, std::vector<std::function<void(CacheScene&)>> of) {
-    Add<CacheScene>(programs, std::move(name), std::move(of));
-    programs.back().make = [pages] {
-      auto scene = std::make_unique<CacheScene>(
-          CacheSceneOptions{.node_bytes = 4096 * pages, .direct = false, .region = true});
-      for (uint64_t i = 0; i < 3; ++i) {
-        ExtentBufferRef ref = scene->ReadBlock(i * scene->node());
-        if (i == 0) scene->held[0] = scene->Find(0);
-        scene->Put(ref);
-      }
-      if (pages == 2) {
-        scene->Pin();
-        scene->PutStale(scene->held[0]);
-      }
-      return scene;
-    };
-  };
-  // Memory in one piece: whatever is in the way is moved, or released.
-  const auto empty = [](CacheScene& s) {
-    auto folio = s.region().AllocateContiguous({}, s.region().superpageblock_order());
-    if (folio.ok()) s.region().FreeBulk(s.region().superpageblock_order(), {&*folio, 1});
-  };
-  const auto stale = [](CacheScene& s) { s.PutStale(s.held[0]); };
-  const auto put = [](CacheScene& s) { s.Put(s.held[0]); };
-  const auto read = [](CacheScene& s) {
-    ExtentBufferRef ref = s.ReadBlock(2 * uint64_t{s.node()});
-    s.Put(ref);
-  };
-  const auto create = [](CacheScene& s) {
-    ExtentBufferRef ref = s.ReadBlock(4 * uint64_t{s.node()});
-    s.Put(ref);
-  };
-  const auto drop = [](CacheScene& s) { s.cache().DropCaches(); };
-  add("region: compaction and a stale put", {empty, stale});
-  add("region: compaction and a put", {empty, put});
-  add("region: compaction and a lookup", {empty, read});
-  add("region: compaction and a new block", {empty, create});
-  add("region: compaction and drop", {empty, drop});
-  add("region: two compactions", {empty, empty});
-  add("region: compaction, stale put, new block", {empty, stale, create});
-  add("region: two compactions and drop", {empty, empty, drop});
-  // Folios of one block move together. Of three superpageblocks one is taken, one half full: the
-  // block in the third moves to where another has been.
-  pages = 2;
-  add("region: a block of two pages moves, and is found", {empty, read});
-  add("region: a block of two pages moves, is found, goes", {empty, read, drop});
+  void Call() {
+    if (owners.BeginCall(id) == nullptr) return;
+    Reach(&owner, Access::kLoad);
+    if (gone) FailRun("an owner was called that is gone");
+    owners.EndCall(id);
+  }
+  void Go() {
+    owners.Quiesce(id);
+    Reach(&owner, Access::kStore);
+    gone = true;
+    owners.Unregister(id);
+  }
+  void Finish() override {
+    if (owners.Register(&owner) != id) FailRun("a number was lost");
+  }
+  OwnerTable owners;
+  NobodySpecial owner;
+  const OwnerId id;
+  bool gone = false;
+};
+
+void AddOwnerPrograms(std::vector<Program>& programs) {
+  const auto once = [](OwnerScene& s) { s.Register(); };
+  Add<OwnerScene>(programs, "owners come and go", {once, once});
+  const auto call = [](CalledScene& s) { s.Call(); };
+  const auto go = [](CalledScene& s) { s.Go(); };
+  Add<CalledScene>(programs, "owner: goes beside a call", {go, call});
+  Add<CalledScene>(programs, "owner: goes beside two calls", {go, call, call});
 }
 
 }  // namespace
@@ -229,9 +213,7 @@ void AddRegionPrograms(std::vector<Program>& programs) {
 void AddAllocatorPrograms(std::vector<Program>& programs) {
   AddFramePrograms(programs);
   AddDepotPrograms(programs);
-  const auto once = [](OwnerScene& s) { s.Register(); };
-  Add<OwnerScene>(programs, "owners come and go", {once, once});
-  AddRegionPrograms(programs);
+  AddOwnerPrograms(programs);
 }
 
 }  // namespace ebcache::model

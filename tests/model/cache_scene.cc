@@ -7,35 +7,54 @@
 namespace ebcache::model {
 
 CacheScene::CacheScene(const CacheSceneOptions& options) : options_(options) {
-  std::shared_ptr<PageAllocator> allocator;
-  if (options.region) {
-    allocator = region_ = MovableRegion::Create(
+  disk_.fill(1);
+  giving_.fill(kMaxDescriptors);
+  if (options.region_superpageblocks != 0) {
+    region_ = MovableRegion::Create(
         {.page_bytes = options.page_bytes,
-         .arena_bytes = (options.node_bytes > options.page_bytes ? 12 : 8) * options.page_bytes,
+         .arena_bytes = 4 * options.region_superpageblocks * options.page_bytes,
          .pageblock_bytes = 2 * options.page_bytes,
          .superpageblock_bytes = 4 * options.page_bytes});
   } else {
-    allocator = allocator_ = std::make_shared<ModelAllocator>(options.page_bytes, options.direct);
+    allocator_ = std::make_shared<ModelAllocator>(options.page_bytes, options.direct);
     allocator_->on_free = [this](Folio folio, uint32_t bits) {
       Scheduler::Get().Muted([&] { CheckFree(folio, bits); });
     };
   }
-  cache_ = std::make_unique<BufferCache>(
-      BufferCacheOptions{.node_bytes = options.node_bytes,
-                         .budget_bytes = options.budget_bytes,
-                         .background_reclaim = options.background_reclaim,
-                         .low_room_percent = 50,
-                         .high_room_percent = 50,
-                         .allocator = allocator,
-                         .migrate_mode = options.migrate_mode},
-      this);
-  disk_.fill(1);
-  giving_.fill(kMaxDescriptors);
-  const ExtentBufferRef first = *cache_->CreateDummy(0);
-  first_descriptor_ = static_cast<const std::byte*>(ExtentBufferPeer::word(*first));
+  if (!options.background_reclaim) Open();
 }
 
 CacheScene::~CacheScene() = default;
+
+void CacheScene::Open() {
+  std::shared_ptr<PageAllocator> allocator = allocator_;
+  if (region_ != nullptr) allocator = region_;
+  cache_ = std::make_unique<BufferCache>(
+      BufferCacheOptions{.node_bytes = options_.node_bytes,
+                         .budget_bytes = options_.budget_bytes,
+                         .background_reclaim = options_.background_reclaim,
+                         .low_room_percent = 50,
+                         .high_room_percent = 50,
+                         .allocator = std::move(allocator),
+                         .migrate_mode = options_.migrate_mode},
+      this);
+  {
+    const ExtentBufferRef first = *cache_->CreateDummy(0);
+    first_descriptor_ = static_cast<const std::byte*>(ExtentBufferPeer::word(*first));
+  }
+  whole_ = true;
+  open_.store(1);
+  open_.notify_all();
+}
+
+void CacheScene::AwaitOpen() {
+  while (open_.load() == 0) open_.wait(0);
+}
+
+void CacheScene::Close() {
+  whole_ = false;
+  cache_.reset();
+}
 
 // ---- Looking inside -----------------------------------------------------------------------------
 
@@ -129,6 +148,7 @@ void CacheScene::Wrote(const void* object, uint64_t before_word, uint64_t after_
 }
 
 void CacheScene::AfterStep() {
+  if (!whole_) return;
   for (uint32_t i = 0; i < descriptors(); ++i) {
     const BufferState s = StateOf(i);
     if (s.refs != 0) {
@@ -144,7 +164,7 @@ void CacheScene::AfterStep() {
 
 // A folio goes back. Nobody alive may have it, and its dead owner must be out of the index.
 void CacheScene::CheckFree(Folio folio, uint32_t private_bits) {
-  if (cache_ == nullptr) return;
+  if (!whole_) return;
   for (uint32_t i = 0; i < descriptors(); ++i) {
     const ExtentBuffer* buffer = descriptor(i);
     if (StateOf(i).refs == 0) continue;
@@ -175,6 +195,12 @@ void CacheScene::CheckFree(Folio folio, uint32_t private_bits) {
 
 // Steady state: what is left is idle, and goes when it is asked to; nothing is left of anything.
 void CacheScene::Finish() {
+  if (whole_) CheckSteadyState();
+  if (allocator_ != nullptr && allocator_->used() != 0) FailRun("a folio leaked");
+  if (region_ != nullptr && region_->stats().in_use_bytes != 0) FailRun("a folio leaked");
+}
+
+void CacheScene::CheckSteadyState() {
   for (ExtentBufferRef& ref : held) Put(ref);
   if (!pinned_.empty()) region_->FreeBulk(region_->superpageblock_order(), {&pinned_, 1});
   uint64_t idle = 0;
@@ -193,8 +219,6 @@ void CacheScene::Finish() {
   const CacheStats stats = cache_->stats();
   if (stats.dirty_buffers != 0) FailRun("the count of dirty buffers is off");
   if (stats.cached_buffers != 0 || stats.private_buffers != 0) FailRun("a buffer leaked");
-  if (allocator_ != nullptr && allocator_->used() != 0) FailRun("a folio leaked");
-  if (region_ != nullptr && region_->stats().in_use_bytes != 0) FailRun("a folio leaked");
   if (BufferCachePeer::FreeDescriptors(*cache_) != descriptors()) FailRun("a descriptor leaked");
   if (BufferCachePeer::reclaim(*cache_).size() != 0) FailRun("the reclaim list has the dead on it");
   if (BufferCachePeer::failures(*cache_) != 0) FailRun("the error of a failed read leaked");
@@ -205,7 +229,7 @@ void CacheScene::Finish() {
 std::string CacheScene::Describe(const void* object) const {
   const uint32_t number = NumberOf(object);
   if (number != kMaxDescriptors) return "state of descriptor " + std::to_string(number);
-  if (allocator_ == nullptr) return "another object";
+  if (allocator_ == nullptr || !whole_) return "another object";
   if (object == allocator_.get()) return "the allocator";
   for (uint32_t pfn = 0; pfn < ModelAllocator::kFrames; ++pfn) {
     if (object == allocator_->Bytes(Folio(pfn))) return "bytes of frame " + std::to_string(pfn);

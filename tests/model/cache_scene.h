@@ -27,10 +27,13 @@ struct CacheSceneOptions {
   uint32_t node_bytes = 4096;
   size_t page_bytes = 4096;
   uint64_t budget_bytes = 0;
+  // With a thread that reclaims. A thread can begin only in a run, so that is where the cache is
+  // made: one of the program's threads has to Open it.
   bool background_reclaim = false;
   bool direct = true;
-  // On a small movable region, in place of the ModelAllocator: four page blocks of two pages.
-  bool region = false;
+  // On a movable region of so many superpageblocks, in place of the ModelAllocator. Each is two
+  // page blocks of two pages.
+  uint32_t region_superpageblocks = 0;
   BufferCacheOptions::MigrateMode migrate_mode = BufferCacheOptions::MigrateMode::kKeepBuffer;
 };
 
@@ -59,6 +62,11 @@ class CacheScene final : public Scene, public BlockSource {
   // Compaction comes for the folio that the block had when the program began.
   void Move(int which = 0) { allocator_->Move(folio_[which]); }
   void Release(int which = 0) { allocator_->Release(folio_[which]); }
+  // Makes the cache; what the constructor does, but for background_reclaim.
+  void Open();
+  void AwaitOpen();
+  // Takes the cache down, in the run. The others have to be done with it, but for compaction.
+  void Close();
   // Takes a superpageblock of the region until the end.
   void Pin() { pinned_ = *region_->AllocateContiguous({}, region_->superpageblock_order()); }
   // Remembers the folio of a cached block for Move and Release.
@@ -115,6 +123,7 @@ class CacheScene final : public Scene, public BlockSource {
   void CheckDeath(uint32_t number, BufferState before);
   void CheckLive(uint32_t number, BufferState s) const;
   void CheckFree(Folio folio, uint32_t private_bits);
+  void CheckSteadyState();
   bool InIndex(const ExtentBuffer* buffer) const;
   // The object that stands for the bytes of a folio in the scheduler's eyes.
   const void* Bytes(Folio folio) const;
@@ -130,6 +139,8 @@ class CacheScene final : public Scene, public BlockSource {
   std::shared_ptr<MovableRegion> region_;
   std::unique_ptr<BufferCache> cache_;
   const std::byte* first_descriptor_ = nullptr;
+  bool whole_ = false;  // the cache can be looked at: it is made, and not being taken down
+  sync::Atomic<uint32_t> open_{0};
   std::array<Folio, 4> folio_;
   Folio pinned_;
   std::array<sync::Mutex, kMaxBlocks> tree_locks_;

@@ -28,6 +28,16 @@ absl::Span<const Canary> Canaries() {
       {"freeze-without-folio-check", "a folio that has another block by now"},
       {"two-movers", "frame: free and two movers"},
       {"free-in-two-steps", "frame: free and move"},
+      {"isolated-neighbours-merge", "region: neighbours emptied"},
+      {"end-of-move-tries-once", "frame: free and move"},
+      // Going: owners, the thread that reclaims.
+      {"goes-without-quiescing", "the cache goes beside a move"},
+      {"region-quiesces-without-wait", "region: the cache goes beside compaction"},
+      {"quiesce-without-wait", "owner: goes beside a call"},
+      {"call-of-a-quiesced-owner", "owner: goes beside a call"},
+      {"reclaim-stopped-without-lock", "thread: stopped at once"},
+      {"reclaim-stays-at-work", "thread: woken again and again"},
+      {"reclaim-forgets-late", "thread: woken by two"},
       // Lookup, insertion, death.
       {"find-without-identity-check", "a descriptor that is another block by now"},
       {"insert-without-look", "create+create (not cached)"},

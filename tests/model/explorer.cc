@@ -113,7 +113,7 @@ void ReducedExplorer::Stepping(Node& node, int depth) {
       if (met[static_cast<size_t>(earlier.chosen)] < i + 1) races_.push_back(i);
       join(met, earlier.clock);
       join(clock, earlier.clock);
-    } else if (node.operation.access == Access::kJoin ||
+    } else if (node.operation.access == Access::kJoin || node.operation.access == Access::kQuiet ||
                (node.operation.access == Access::kLock &&
                 std::find(earlier.released.begin(), earlier.released.end(),
                           node.operation.object) != earlier.released.end())) {
@@ -206,6 +206,7 @@ bool RandomExplorer::Next() {
     changes_.push_back(static_cast<int>(Random() % static_cast<uint64_t>(length_)));
   std::sort(changes_.begin(), changes_.end());
   lowest_ = depth_;
+  unlucky_ = seed() % 2 == 0;
   return true;
 }
 
@@ -233,8 +234,9 @@ int RandomExplorer::Choose(const Choice& choice) {
 
 int ReplayExplorer::Choose(const Choice& choice) {
   const auto at = static_cast<size_t>(choice.depth);
+  fails_ = at < schedule_.size() && schedule_[at] >= 'a';
   if (at < schedule_.size()) {
-    const int fiber = schedule_[at] - '0';
+    const int fiber = schedule_[at] - (fails_ ? 'a' : '0');
     if (fiber >= 0 && fiber < kMaxFibers && (choice.enabled & Bit(fiber)) != 0) return fiber;
     FailRun("the schedule does not fit the program");
   }

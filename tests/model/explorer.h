@@ -7,6 +7,7 @@
 //                     gone on. No reduction: each order is tried.
 //   RandomExplorer    random priorities, lowered at a few random steps: PCT (Burckhardt et al.,
 //                     2010). Finds a bug that takes d such steps with known probability.
+//                     In half of its orders a compare-and-swap fails for no reason now and then.
 //   ReplayExplorer    one given order.
 //
 // All are used alike: while (explorer.Next()) run(explorer).
@@ -107,6 +108,7 @@ class RandomExplorer final : public Explorer {
       : seed_(seed), runs_(runs), depth_(depth), length_(length) {}
   bool Next() override;
   int Choose(const Choice& choice) override;
+  bool FailsForNoReason() override { return unlucky_ && Random() % 8 == 0; }
   uint64_t interleavings() const override { return run_; }
   // Of the present run: with it, a first run is the same.
   uint64_t seed() const { return seed_ + run_ - 1; }
@@ -119,6 +121,7 @@ class RandomExplorer final : public Explorer {
   const int length_;
   uint64_t run_ = 0;
   uint64_t state_ = 0;
+  bool unlucky_ = false;
   std::array<int, kMaxFibers> priority_{};
   std::vector<int> changes_;
   int lowest_ = 0;
@@ -129,10 +132,12 @@ class ReplayExplorer final : public Explorer {
   explicit ReplayExplorer(std::string schedule) : schedule_(std::move(schedule)) {}
   bool Next() override { return !std::exchange(used_, true); }
   int Choose(const Choice& choice) override;
+  bool FailsForNoReason() override { return fails_; }
   uint64_t interleavings() const override { return 1; }
 
  private:
   const std::string schedule_;
+  bool fails_ = false;
   bool used_ = false;
 };
 

@@ -136,6 +136,43 @@ TEST(ExplorerTest, RandomOrdersAreTheSameForTheSameSeed) {
   EXPECT_GT(Results(threads, many).size(), 1u);
 }
 
+// Of the orders with an even seed; and played again they are the same.
+TEST(ExplorerTest, WeakCompareAndSwapFailsForNoReason) {
+  const Step once = [](Toy& toy, std::string& seen) {
+    int expected = 0;
+    seen += toy.words[0].compare_exchange_weak(expected, 1) ? 'y' : 'n';
+  };
+  const Threads threads = {{once}, {[](Toy& toy, std::string&) { toy.words[1].store(1); }}};
+  RandomExplorer odd(1, 1, 3, 20);
+  EXPECT_EQ(Results(threads, odd), (std::set<std::string>{"y|||1,1,0"}));
+  bool failed = false;
+  for (uint64_t seed = 2; seed < 100; seed += 2) {
+    RandomExplorer even(seed, 1, 3, 20);
+    const std::set<std::string> results = Results(threads, even);
+    ReplayExplorer again(Scheduler::Get().Schedule());
+    EXPECT_EQ(Results(threads, again), results);
+    failed = failed || results == std::set<std::string>{"n|||0,1,0"};
+  }
+  EXPECT_TRUE(failed);
+}
+
+TEST(ExplorerTest, QuietIsWhenNobodyElseCanGoOn) {
+  const Step quiet = [](Toy& toy, std::string& seen) {
+    AwaitQuiet();
+    seen += std::to_string(toy.words[0].load());
+    toy.words[1].store(1);
+    toy.words[1].notify_all();
+  };
+  const Step waits = [](Toy& toy, std::string&) {
+    toy.words[0].store(1);
+    while (toy.words[1].load() == 0) toy.words[1].wait(0);
+  };
+  ReducedExplorer reduced;
+  EXPECT_EQ(Results({{quiet}, {waits}}, reduced), (std::set<std::string>{"1|||1,1,0"}));
+  BoundedExplorer all(1000);
+  EXPECT_EQ(Results({{quiet}, {waits}}, all), (std::set<std::string>{"1|||1,1,0"}));
+}
+
 // A run that fails ends the process.
 void Explode(const std::string& message) {
   std::fprintf(stderr, "%s\n", message.c_str());

@@ -35,6 +35,8 @@ std::vector<Program> AllPrograms() {
   std::vector<Program> programs;
   AddScenarios(programs);
   AddAllocatorPrograms(programs);
+  AddRegionPrograms(programs);
+  AddBackgroundPrograms(programs);
   AddCombinations(programs);
   return programs;
 }
@@ -150,7 +152,7 @@ int RunCanaries(const std::vector<Program>& programs, int processes) {
     const Program* program = Named(programs, canary.program);
     if (program == nullptr) return 2;
     Effort effort;
-    effort.reduced = 200000;
+    effort.reduced = 5000;
     jobs.push_back({program, HashOf(canary.bug), effort});
     canaries.push_back(&canary);
   }
@@ -214,11 +216,13 @@ int Run(int count, char** arguments) {
     effort.reduced = 200;
     effort.bounded = 0;
     effort.random = 50;
+    effort.also_random = 20;
   }
   effort.seed = flags->seed;
   effort.reduced *= flags->effort;
   effort.bounded *= flags->effort;
   effort.random *= flags->effort;
+  effort.also_random *= flags->effort;
   if (flags->unreduced) effort.reduced = 0;
   return RunPrograms(chosen, effort, flags->plant, flags->processes);
 }

@@ -32,7 +32,31 @@ OwnerId ModelAllocator::RegisterOwner(FolioOwner* owner) {
   return 1;
 }
 
-void ModelAllocator::UnregisterOwner(OwnerId) { owner_ = nullptr; }
+void ModelAllocator::QuiesceOwner(OwnerId) {
+  Reach(this, Access::kUpdate);
+  quiesced_ = true;
+  while (calls_under_way_ != 0) Sleep(this, Access::kWait);
+}
+
+void ModelAllocator::UnregisterOwner(OwnerId) {
+  Reach(this, Access::kUpdate);
+  if (calls_under_way_ != 0) FailRun("an owner went in the middle of a call");
+  owner_ = nullptr;
+}
+
+bool ModelAllocator::BeginCall(Folio folio) {
+  Reach(this, Access::kUpdate);
+  Frame& frame = frames_[folio.pfn()];
+  if (quiesced_ || !frame.used || frame.moving || !frame.movable) return false;
+  if (owner_ == nullptr) FailRun("an owner went, and a folio of it is there");
+  ++calls_under_way_;
+  return frame.moving = true;
+}
+
+void ModelAllocator::EndCall() {
+  Reach(this, Access::kUpdate);
+  if (--calls_under_way_ == 0) Wake(this);
+}
 
 std::byte* ModelAllocator::Address(Folio folio) const {
   return base_ + size_t{folio.pfn()} * page_bytes_;
@@ -116,16 +140,15 @@ void ModelAllocator::SetPrivate(Folio folio, uint32_t private_bits) {
 }
 
 void ModelAllocator::Move(Folio source) {
-  Reach(this, Access::kUpdate);
+  if (!BeginCall(source)) return;
   Frame& from = frames_[source.pfn()];
-  if (!from.used || from.moving || !from.movable) return;
   const uint32_t bits = from.private_bits;
   Folio destination;
-  if (!Take(bits, true, &destination)) return;
+  if (!Take(bits, true, &destination)) FailRun("a program that moves more than there is room for");
   Frame& to = frames_[destination.pfn()];
-  from.moving = to.moving = to.destination = true;
+  to.moving = to.destination = true;
   const bool moved = owner_->Migrate(destination, source, bits);
-  Reach(this, Access::kUpdate);
+  EndCall();
   if (moved) {
     if (from.freed_while_moving) FailRun("a folio that moved was freed by its owner");
     if (on_free) on_free(source, ~0u);  // whoever had it: it may be dead by now
@@ -140,12 +163,10 @@ void ModelAllocator::Move(Folio source) {
 }
 
 void ModelAllocator::Release(Folio source) {
-  Reach(this, Access::kUpdate);
+  if (!BeginCall(source)) return;
   Frame& frame = frames_[source.pfn()];
-  if (!frame.used || frame.moving || !frame.movable) return;
-  frame.moving = true;
   const bool released = owner_->Release(source, frame.private_bits);
-  Reach(this, Access::kUpdate);
+  EndCall();
   if (released && !frame.freed_while_moving) FailRun("released, and not freed");
   frame.moving = false;
   if (frame.freed_while_moving) GiveBack(source.pfn());

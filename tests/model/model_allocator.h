@@ -23,7 +23,7 @@ class ModelAllocator final : public PageAllocator {
   std::string_view name() const override { return "model"; }
   size_t page_bytes() const override { return page_bytes_; }
   OwnerId RegisterOwner(FolioOwner* owner) override;
-  void QuiesceOwner(OwnerId) override {}
+  void QuiesceOwner(OwnerId owner) override;
   void UnregisterOwner(OwnerId owner) override;
   absl::Status AllocateBulk(const FolioRequest& request, int order,
                             absl::Span<Folio> slots) override;
@@ -66,7 +66,13 @@ class ModelAllocator final : public PageAllocator {
   const size_t page_bytes_;
   const bool direct_;
   std::byte* const base_;
+  // Marks a folio for a call of its owner; false: it is not to be asked for.
+  bool BeginCall(Folio folio);
+  void EndCall();
+
   FolioOwner* owner_ = nullptr;
+  bool quiesced_ = false;
+  int calls_under_way_ = 0;
   std::array<Frame, kFrames> frames_;
   std::vector<uint32_t> free_;
 };

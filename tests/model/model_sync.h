@@ -2,7 +2,7 @@
 // that is about to make it says so, and goes on when the scheduler (scheduler.h) chooses it.
 //
 // What is explored is sequential consistency: the memory orders that callers name are not looked
-// at. Compare-and-swap does not fail without a reason.
+// at. Whether a weak compare-and-swap fails for no reason is the explorer's choice.
 //
 // Outside of a run (while a cache is set up or taken down), and while a checker looks around, all
 // of this is plain single-threaded memory.
@@ -32,6 +32,7 @@ enum class Access : uint8_t {
   kConditionWait,  // lets the mutex go and goes to sleep
   kConditionNotify,
   kJoin,
+  kQuiet,  // nobody else can go on
 };
 
 // Called by a fiber before an operation; returns when it is to be made. Returns at once outside of
@@ -49,6 +50,10 @@ void NoteUnlock(const void* mutex);
 // A word has changed, as part of the operation that is being made.
 void NoteWrite(const void* object, uint64_t before, uint64_t after);
 [[noreturn]] void FailRun(const char* message);
+// Whether the compare-and-swap that is being made, and could succeed, is to fail all the same.
+bool FailsForNoReason();
+// Returns when all other fibers have ended or are asleep.
+void AwaitQuiet();
 // A new fiber, and the wait for its end.
 uint32_t Spawn(std::function<void()> body);
 void Join(uint32_t fiber);
@@ -96,6 +101,7 @@ class Atomic {
       expected = value_;
       return false;
     }
+    if (model::FailsForNoReason()) return false;
     Set(desired);
     return true;
   }

@@ -14,8 +14,12 @@ void AddCombinations(std::vector<Program>& programs);
 // One for each race of the kernel's that could exist here, by the numbers of docs/races.md; and
 // those of our own.
 void AddScenarios(std::vector<Program>& programs);
-// The page allocators' concurrent parts, and a cache on a movable region.
+// The page allocators' concurrent parts.
 void AddAllocatorPrograms(std::vector<Program>& programs);
+// A cache on a movable region.
+void AddRegionPrograms(std::vector<Program>& programs);
+// The thread that reclaims.
+void AddBackgroundPrograms(std::vector<Program>& programs);
 
 std::vector<Program> AllPrograms();
 

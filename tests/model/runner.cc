@@ -64,6 +64,15 @@ bool RunAll(const Program& program, Explorer& explorer, uint64_t limit, Outcome&
   return false;
 }
 
+void RunAtRandom(const Program& program, const Effort& effort, uint64_t runs, Outcome& outcome) {
+  if (runs == 0) return;
+  RandomExplorer random(effort.seed, runs, effort.random_depth, outcome.steps);
+  RunAll(program, random, runs + 1, outcome);
+  outcome.bound += "; random: seeds " + Count(effort.seed) + " to " +
+                   Count(effort.seed + runs - 1) + ", depth " +
+                   Count(static_cast<uint64_t>(effort.random_depth));
+}
+
 }  // namespace
 
 Outcome Explore(const Program& program, const Effort& effort) {
@@ -73,8 +82,11 @@ Outcome Explore(const Program& program, const Effort& effort) {
     outcome.complete = RunAll(program, reduced, effort.reduced, outcome);
   }
   outcome.ended = true;
-  outcome.bound = "none";
-  if (outcome.complete) return outcome;
+  if (outcome.complete) {
+    outcome.bound = "none";
+    RunAtRandom(program, effort, effort.also_random, outcome);
+    return outcome;
+  }
   outcome.bound = "first " + Count(effort.reduced) + " of the reduced";
   if (effort.bounded != 0) {
     BoundedExplorer bounded(effort.bound);
@@ -84,13 +96,7 @@ Outcome Explore(const Program& program, const Effort& effort) {
                          : "; first " + Count(effort.bounded) +
                                " of preemptions <= " + Count(static_cast<uint64_t>(effort.bound));
   }
-  if (effort.random != 0) {
-    RandomExplorer random(effort.seed, effort.random, effort.random_depth, outcome.steps);
-    RunAll(program, random, effort.random + 1, outcome);
-    outcome.bound += "; random: seeds " + Count(effort.seed) + " to " +
-                     Count(effort.seed + effort.random - 1) + ", depth " +
-                     Count(static_cast<uint64_t>(effort.random_depth));
-  }
+  RunAtRandom(program, effort, effort.random, outcome);
   return outcome;
 }
 

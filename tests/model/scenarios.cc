@@ -384,6 +384,14 @@ void AddOurOwn(Builder& add) {
              ExtentBufferRef ref = s.Create(s.node());
              s.Put(ref);
            }});
+  // Its owner is quiesced first: from then on compaction leaves it alone.
+  add.Add("the cache goes beside a move", {}, Cached,
+          {[](CacheScene& s) { s.Close(); }, [](CacheScene& s) { s.Move(); }});
+  add.Add("the cache goes beside a release", {}, Cached,
+          {[](CacheScene& s) { s.Close(); }, [](CacheScene& s) { s.Release(); }});
+  add.Add("the cache goes beside two movers", {}, Cached,
+          {[](CacheScene& s) { s.Close(); }, [](CacheScene& s) { s.Move(); },
+           [](CacheScene& s) { s.Move(); }});
   // The last of many leaves becomes empty, and all of them are taken away, beside a lookup.
   add.Add("lookup while empty leaves go", {},
           [](CacheScene& s) {

@@ -35,6 +35,8 @@ const char* NameOf(Access access) {
       return "notify of condition";
     case Access::kJoin:
       return "join";
+    case Access::kQuiet:
+      return "see that all is quiet";
   }
   return "?";
 }
@@ -97,6 +99,7 @@ FiberMask Scheduler::Alive() const {
 
 FiberMask Scheduler::Enabled() const {
   FiberMask mask = 0;
+  FiberMask if_quiet = 0;
   for (int i = 0; i < started_; ++i) {
     const auto number = static_cast<size_t>(i);
     const FiberSlot& slot = fibers_[number];
@@ -108,9 +111,9 @@ FiberMask Scheduler::Enabled() const {
     if (next.access == Access::kJoin && !static_cast<const FiberSlot*>(next.object)->ended) {
       continue;
     }
-    mask |= static_cast<FiberMask>(1u << i);
+    (next.access == Access::kQuiet ? if_quiet : mask) |= static_cast<FiberMask>(1u << i);
   }
-  return mask;
+  return mask != 0 ? mask : if_quiet;
 }
 
 // ---- A run --------------------------------------------------------------------------------------
@@ -163,7 +166,9 @@ void Scheduler::Fail(const std::string& message) {
 
 std::string Scheduler::Schedule() const {
   std::string text;
-  for (const LogEntry& entry : log_) text += static_cast<char>('0' + entry.fiber);
+  for (const LogEntry& entry : log_) {
+    text += static_cast<char>((entry.failed_for_no_reason ? 'a' : '0') + entry.fiber);
+  }
   return text;
 }
 
@@ -179,6 +184,7 @@ std::string Scheduler::Trace() const {
       text += ": " + checker_->DescribeValue(entry.written, entry.before) + " -> " +
               checker_->DescribeValue(entry.written, entry.after);
     }
+    if (entry.failed_for_no_reason) text += ": fails for no reason";
     text += '\n';
   }
   return text;
@@ -233,6 +239,14 @@ void NoteWrite(const void* object, uint64_t before, uint64_t after) {
   entry.after = after;
   s.Muted([&] { s.checker_->Wrote(object, before, after); });
 }
+
+bool FailsForNoReason() {
+  Scheduler& s = Scheduler::Get();
+  if (s.muted_ || s.current_ < 0) return false;
+  return s.log_.back().failed_for_no_reason = s.chooser_->FailsForNoReason();
+}
+
+void AwaitQuiet() { Reach(nullptr, Access::kQuiet); }
 
 void FailRun(const char* message) { Scheduler::Get().Fail(message); }
 

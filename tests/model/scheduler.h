@@ -54,6 +54,8 @@ class Chooser {
   virtual ~Chooser() = default;
   // The fiber to make the next step, one of the enabled.
   virtual int Choose(const Choice& choice) = 0;
+  // Whether the compare-and-swap that is the step being made fails for no reason.
+  virtual bool FailsForNoReason() { return false; }
   // What the step being made has done besides: gave a mutex back; made `fiber` go on or begin.
   virtual void Released(const void* mutex) { (void)mutex; }
   virtual void SetGoing(int fiber) { (void)fiber; }
@@ -83,7 +85,8 @@ class Scheduler {
   std::function<void(const std::string& message)> on_failure;
   [[noreturn]] void Fail(const std::string& message);
 
-  // Steps made so far in this run, one character each: the number of the fiber.
+  // Steps made so far in this run, one character each: the number of the fiber; or a letter, from
+  // 'a' for fiber 0, where a compare-and-swap failed for no reason.
   std::string Schedule() const;
   // The same for people.
   std::string Trace() const;
@@ -106,6 +109,7 @@ class Scheduler {
   friend bool model::Muted();
   friend void model::NoteUnlock(const void*);
   friend void model::NoteWrite(const void*, uint64_t, uint64_t);
+  friend bool model::FailsForNoReason();
   friend uint32_t model::Spawn(std::function<void()>);
   friend void model::Join(uint32_t);
   friend uint32_t model::ThisFiber();
@@ -122,6 +126,7 @@ class Scheduler {
     const void* written = nullptr;
     uint64_t before = 0;
     uint64_t after = 0;
+    bool failed_for_no_reason = false;
   };
 
   int Start(std::function<void()> body);

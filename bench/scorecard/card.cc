@@ -1,0 +1,83 @@
+#include "bench/scorecard/card.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+
+#include <algorithm>
+
+namespace ebcache::scorecard {
+namespace {
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t half = values.size() / 2;
+  return values.size() % 2 != 0 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+}  // namespace
+
+std::string FigureText(double value) {
+  const double magnitude = value < 0 ? -value : value;
+  if (magnitude != 0 && magnitude < 0.1) return absl::StrFormat("%.3g", value);
+  if (magnitude < 10) return absl::StrFormat("%.2f", value);
+  if (magnitude < 100) return absl::StrFormat("%.1f", value);
+  const std::string digits = absl::StrFormat("%.0f", magnitude);
+  std::string text = value < 0 ? "-" : "";
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if (i != 0 && (digits.size() - i) % 3 == 0) text += ',';
+    text += digits[i];
+  }
+  return text;
+}
+
+std::string Row::GoalText() const {
+  const Goal& goal = comparison.goal;
+  const bool of_ratio = goal.of == Goal::Of::kRatio;
+  const bool times = of_ratio && comparison.ratio == Comparison::Ratio::kTheirsToOurs;
+  return absl::StrCat(goal.bound == Goal::Bound::kAtLeast ? "at least " : "at most ",
+                      absl::StrFormat("%g", goal.value), times ? "x" : "",
+                      of_ratio ? (times ? "" : " of theirs") : " ",
+                      of_ratio ? "" : comparison.unit);
+}
+
+bool Card::Wants(std::string_view row) const {
+  return settings_.rows.empty() ||
+         std::any_of(settings_.rows.begin(), settings_.rows.end(),
+                     [&](const std::string& part) { return row.find(part) != row.npos; });
+}
+
+void Card::NotMeasured(const Comparison& comparison, std::string_view why) {
+  if (!Wants(comparison.row)) return;
+  rows_.push_back({.comparison = comparison, .not_measured = std::string(why)});
+}
+
+void Card::Measure(const Comparison& comparison, Turn ours, Turn theirs) {
+  if (!Wants(comparison.row)) return;
+  Tell(comparison.row);
+  std::vector<double> our_figures, their_figures, ratios;
+  const int turns = comparison.counted ? 0 : settings_.repetitions;
+  for (int turn = 0; turn <= turns; ++turn) {
+    const absl::StatusOr<double> our = ours();
+    const absl::StatusOr<double> their = our.ok() ? theirs() : our;
+    if (!their.ok()) {
+      return NotMeasured(comparison, std::string(their.status().message()));
+    }
+    if (turn == 0 && !comparison.counted) continue;  // warms up
+    our_figures.push_back(*our);
+    their_figures.push_back(*their);
+    const bool times = comparison.ratio == Comparison::Ratio::kTheirsToOurs;
+    const double divisor = times ? *our : *their;
+    // Nothing divided by nothing is as good as equal; a ratio to nothing has no meaning.
+    ratios.push_back(divisor == 0 ? (*our == *their ? 1 : 0) : (times ? *their : *our) / divisor);
+  }
+  const auto [low, high] = std::minmax_element(ratios.begin(), ratios.end());
+  Row row{.comparison = comparison,
+          .ours = Median(our_figures),
+          .theirs = Median(their_figures),
+          .ratio = Median(ratios),
+          .spread = std::pair(*low, *high)};
+  row.met = comparison.goal.Met(comparison.goal.of == Goal::Of::kRatio ? *row.ratio : *row.ours);
+  rows_.push_back(std::move(row));
+}
+
+}  // namespace ebcache::scorecard

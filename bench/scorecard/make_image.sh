@@ -1,0 +1,2 @@
+#!/bin/sh
+exec python3 bench/scorecard/make_image.py "$@"

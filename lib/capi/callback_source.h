@@ -1,0 +1,32 @@
+// CallbackSource: a BlockSource made of the caller's C functions.
+
+#ifndef EBCACHE_LIB_CAPI_CALLBACK_SOURCE_H_
+#define EBCACHE_LIB_CAPI_CALLBACK_SOURCE_H_
+
+#include <absl/status/status.h>
+#include <absl/types/span.h>
+
+#include "ebcache/buffer_cache.h"
+#include "ebcache/ebcache.h"
+
+namespace ebcache::capi {
+
+class CallbackSource final : public BlockSource {
+ public:
+  CallbackSource(const ebcache_source& functions, void* context)
+      : functions_(functions), context_(context) {}
+
+  void Read(absl::Span<BlockRead> reads) override;
+  absl::Status CheckParent(const ExtentBuffer& buffer, const ParentCheck& check) override;
+  void Write(absl::Span<BlockWrite> writes) override;
+
+ private:
+  absl::Status Validate(const ExtentBuffer& buffer, const ParentCheck* check);
+
+  const ebcache_source functions_;
+  void* const context_;
+};
+
+}  // namespace ebcache::capi
+
+#endif  // EBCACHE_LIB_CAPI_CALLBACK_SOURCE_H_

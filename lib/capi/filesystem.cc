@@ -1,0 +1,231 @@
+// Filesystems: opened, described, closed.
+
+#include "ebcache/filesystem.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lib/capi/callback_device.h"
+#include "lib/capi/errors.h"
+#include "lib/capi/handles.h"
+#include "lib/capi/structs.h"
+
+namespace ebcache::capi {
+namespace {
+
+void Log(const ebcache_filesystem& handle, ebcache_log_level level, const std::string& message) {
+  if (handle.options.log != nullptr) {
+    handle.options.log(handle.options.context, level, message.c_str());
+  }
+}
+
+void TellOfMirror(const ebcache_filesystem& handle, const MirrorDamage& damage) {
+  Log(handle, damage.recovered ? EBCACHE_LOG_WARNING : EBCACHE_LOG_ERROR,
+      absl::StrCat("block ", damage.logical, ": ", damage.ToString()));
+  if (handle.options.damage == nullptr) return;
+  const ebcache_mirror_damage outside{.size = sizeof(outside),
+                                      .logical = damage.logical,
+                                      .device_id = damage.device_id,
+                                      .physical = damage.physical,
+                                      .device = damage.device.c_str(),
+                                      .reason = damage.reason.c_str(),
+                                      .mirror = static_cast<uint32_t>(damage.mirror),
+                                      .recovered = damage.recovered ? 1u : 0u};
+  handle.options.damage(handle.options.context, &outside);
+}
+
+void TellOfOpening(const ebcache_filesystem& handle) {
+  Volume& volume = handle.filesystem->volume();
+  for (const std::string& warning : volume.superblock_warnings()) {
+    Log(handle, EBCACHE_LOG_WARNING, warning);
+  }
+  for (const uint64_t id : volume.missing_devices()) {
+    Log(handle, EBCACHE_LOG_WARNING, absl::StrCat("device ", id, " is missing"));
+  }
+  for (const WalkDamage& damage : handle.filesystem->open_damage()) {
+    Log(handle, EBCACHE_LOG_ERROR, damage.ToString());
+  }
+}
+
+// Opens by `open`, which gets the options as C++ has them.
+template <typename Open>
+int OpenBy(const ebcache_filesystem_options* options, ebcache_filesystem** filesystem, Open open) {
+  auto handle = std::make_unique<ebcache_filesystem>();
+  if (const int error = CopyIn(options, handle->options); error != 0) return error;
+  FilesystemOptions inside;
+  if (handle->options.cache != nullptr) {
+    if (const int error = Inside(handle->options.cache, inside.cache); error != 0) return error;
+    if (handle->options.cache->size > offsetof(ebcache_cache_options, node_bytes) &&
+        handle->options.cache->node_bytes != 0) {
+      return Fail(EINVAL, "node_bytes must be 0: the filesystem has it");
+    }
+  }
+  // The caller's struct need not be there any longer when this has returned.
+  handle->options.cache = nullptr;
+  if (handle->options.log != nullptr || handle->options.damage != nullptr) {
+    inside.on_damage = [told = handle.get()](const MirrorDamage& damage) {
+      TellOfMirror(*told, damage);
+    };
+  }
+  absl::StatusOr<std::unique_ptr<Filesystem>> opened = open(std::move(inside));
+  if (!opened.ok()) return Fail(opened.status());
+  handle->filesystem = *std::move(opened);
+  handle->cache.cache = &handle->filesystem->cache();
+  TellOfOpening(*handle);
+  *filesystem = handle.release();
+  return 0;
+}
+
+// All copies of the block at `logical`.
+absl::StatusOr<std::vector<PhysicalExtent>> Copies(const ebcache_filesystem& handle,
+                                                   uint64_t logical, uint32_t mirror) {
+  auto copies =
+      handle.filesystem->volume().Map(logical, handle.filesystem->superblock().node_bytes);
+  if (copies.ok() && (mirror == 0 || mirror > copies->size())) {
+    return absl::NotFoundError(
+        absl::StrCat("block ", logical, ": no copy ", mirror, ", there are ", copies->size()));
+  }
+  return copies;
+}
+
+absl::Status ReadCopy(const PhysicalExtent& copy, uint32_t mirror, ExtentBuffer& buffer) {
+  if (copy.device == nullptr) {
+    return absl::UnavailableError(absl::StrCat("device ", copy.device_id, " is missing"));
+  }
+  DeviceRead read{
+      .offset = copy.physical, .segments = buffer.mutable_segments(), .status = absl::OkStatus()};
+  copy.device->Read(absl::MakeSpan(&read, 1));
+  buffer.set_mirror(static_cast<int>(mirror));
+  return read.status;
+}
+
+absl::Status Prefixed(uint64_t logical, uint32_t mirror, const absl::Status& status) {
+  return absl::Status(status.code(),
+                      absl::StrCat("block ", logical, ", mirror ", mirror, ": ", status.message()));
+}
+
+}  // namespace
+}  // namespace ebcache::capi
+
+using namespace ebcache;        // NOLINT: the functions below are outside of every namespace
+using namespace ebcache::capi;  // NOLINT
+
+int ebcache_open(const char* const* paths, size_t count, const ebcache_filesystem_options* options,
+                 ebcache_filesystem** filesystem) {
+  if (filesystem == nullptr) return NullArgument();
+  *filesystem = nullptr;
+  if (paths == nullptr || std::find(paths, paths + count, nullptr) != paths + count) {
+    return NullArgument();
+  }
+  return Guard([&] {
+    return OpenBy(options, filesystem, [&](FilesystemOptions inside) {
+      return Filesystem::Open(std::vector<std::string>(paths, paths + count), std::move(inside));
+    });
+  });
+}
+
+int ebcache_open_devices(const ebcache_device* const* devices, size_t count,
+                         const ebcache_filesystem_options* options,
+                         ebcache_filesystem** filesystem) {
+  if (filesystem == nullptr) return NullArgument();
+  *filesystem = nullptr;
+  if (devices == nullptr || std::find(devices, devices + count, nullptr) != devices + count) {
+    return NullArgument();
+  }
+  return Guard([&] {
+    std::vector<std::unique_ptr<BlockDevice>> inside;
+    std::vector<CallbackDevice*> to_arm;
+    for (size_t i = 0; i < count; ++i) {
+      ebcache_device full;
+      if (const int error = CopyIn(devices[i], full); error != 0) return error;
+      if (full.read == nullptr) return NullArgument();
+      auto device = std::make_unique<CallbackDevice>(full);
+      to_arm.push_back(device.get());
+      inside.push_back(std::move(device));
+    }
+    const int error = OpenBy(options, filesystem, [&](FilesystemOptions given) {
+      return Filesystem::OpenDevices(std::move(inside), std::move(given));
+    });
+    if (error == 0) {
+      for (CallbackDevice* device : to_arm) device->Arm();
+    }
+    return error;
+  });
+}
+
+int ebcache_close(ebcache_filesystem* filesystem) {
+  if (filesystem == nullptr) return 0;
+  return Guard([&] {
+    if (AnyReferences(*filesystem->cache.cache)) {
+      return Fail(EBUSY, "references to blocks of the filesystem are left");
+    }
+    delete filesystem;
+    return 0;
+  });
+}
+
+ebcache_cache* ebcache_filesystem_cache(ebcache_filesystem* filesystem) {
+  return filesystem != nullptr ? &filesystem->cache : nullptr;
+}
+
+int ebcache_filesystem_info(const ebcache_filesystem* filesystem,
+                            struct ebcache_filesystem_info* info) {
+  if (filesystem == nullptr) return NullArgument();
+  return Guard([&] {
+    const Superblock& super = filesystem->filesystem->superblock();
+    struct ebcache_filesystem_info full {
+      .size = sizeof(full), .fsid = {}, .generation = super.generation,
+      .total_bytes = super.total_bytes, .devices = super.num_devices,
+      .missing_devices = filesystem->filesystem->volume().missing_devices().size(),
+      .node_bytes = super.node_bytes, .sector_bytes = super.sector_bytes,
+      .checksum_type = static_cast<uint32_t>(super.checksum_type),
+      .damaged = filesystem->filesystem->open_damage().empty() ? 0u : 1u, .label = {}
+    };
+    std::memcpy(full.fsid, super.fsid.data(), sizeof(full.fsid));
+    std::memcpy(full.label, super.label.data(),
+                std::min(super.label.size(), sizeof(full.label) - 1));
+    return CopyOut(full, info);
+  });
+}
+
+int ebcache_place(const ebcache_filesystem* filesystem, uint64_t logical, uint32_t mirror,
+                  struct ebcache_place* place) {
+  if (filesystem == nullptr) return NullArgument();
+  return Guard([&] {
+    const auto copies = Copies(*filesystem, logical, mirror);
+    if (!copies.ok()) return Fail(copies.status());
+    const PhysicalExtent& copy = (*copies)[mirror - 1];
+    const struct ebcache_place full {
+      .size = sizeof(full), .device_id = copy.device_id, .physical = copy.physical,
+      .missing = copy.device == nullptr ? 1u : 0u, .copies = static_cast<uint32_t>(copies->size())
+    };
+    return CopyOut(full, place);
+  });
+}
+
+int ebcache_read_mirror(ebcache_filesystem* filesystem, uint64_t logical, uint32_t mirror,
+                        const ebcache_check* check, ebcache_buffer** buffer) {
+  if (buffer == nullptr) return NullArgument();
+  *buffer = nullptr;
+  if (filesystem == nullptr) return NullArgument();
+  return Guard([&] {
+    ParentCheck inside;
+    const ParentCheck* use;
+    if (const int error = Inside(check, inside, &use); error != 0) return error;
+    const auto copies = Copies(*filesystem, logical, mirror);
+    if (!copies.ok()) return Fail(copies.status());
+    absl::StatusOr<ExtentBufferRef> made = filesystem->cache.cache->CreateDummy(logical);
+    if (!made.ok()) return Fail(made.status());
+    absl::Status status = ReadCopy((*copies)[mirror - 1], mirror, **made);
+    if (status.ok()) status = filesystem->filesystem->volume().Validate(**made, use);
+    if (!status.ok()) return Fail(Prefixed(logical, mirror, status));
+    *buffer = HandOut(*std::move(made));
+    return 0;
+  });
+}

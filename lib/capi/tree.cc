@@ -1,0 +1,212 @@
+// Trees: which there are, what is in their blocks, searching and iterating.
+
+#include <cerrno>
+#include <memory>
+#include <vector>
+
+#include "ebcache/btree.h"
+#include "lib/capi/errors.h"
+#include "lib/capi/handles.h"
+#include "lib/capi/structs.h"
+
+namespace ebcache::capi {
+namespace {
+
+// 0 when `buffer` is a block of this kind that has such a slot. The slot must lie in the block,
+// whatever the header says: the block may not have been checked.
+int CheckSlot(const ebcache_buffer* buffer, uint32_t slot, bool leaf) {
+  if (buffer == nullptr) return NullArgument();
+  const Header header(*Inside(buffer));
+  if ((header.level() == 0) != leaf) {
+    return Fail(EINVAL, leaf ? "the block is not a leaf" : "the block is a leaf");
+  }
+  const uint64_t slot_bytes = leaf ? kItemBytes : kKeyPointerBytes;
+  if (slot >= header.item_count() ||
+      kHeaderBytes + (uint64_t{slot} + 1) * slot_bytes > Inside(buffer)->length()) {
+    return Fail(ERANGE, "the block has no such slot");
+  }
+  return 0;
+}
+
+ebcache_item Outside(const Item& item) {
+  return {.size = sizeof(ebcache_item),
+          .key = capi::Outside(item.key()),
+          .data = item.data().data(),
+          .data_bytes = item.data().size()};
+}
+
+absl::StatusOr<Path> Search(const BTree& tree, const ebcache_key* key, int mode) {
+  switch (mode) {
+    case EBCACHE_SEARCH_EXACT:
+      return tree.Find(Inside(*key));
+    case EBCACHE_SEARCH_AT_OR_AFTER:
+      return tree.Search(key != nullptr ? Inside(*key) : kMinKey);
+    default:
+      return tree.SearchBackward(key != nullptr ? Inside(*key) : kMaxKey);
+  }
+}
+
+}  // namespace
+}  // namespace ebcache::capi
+
+using namespace ebcache;        // NOLINT: the functions below are outside of every namespace
+using namespace ebcache::capi;  // NOLINT
+
+// ---- Blocks -------------------------------------------------------------------------------------
+
+int ebcache_header(const ebcache_buffer* buffer, struct ebcache_header* header) {
+  if (buffer == nullptr) return NullArgument();
+  const Header inside(*Inside(buffer));
+  return CopyOut({.size = sizeof(*header),
+                  .bytenr = inside.bytenr(),
+                  .flags = inside.flags(),
+                  .generation = inside.generation(),
+                  .owner = inside.owner(),
+                  .item_count = inside.item_count(),
+                  .level = inside.level()},
+                 header);
+}
+
+int ebcache_leaf_slot(const ebcache_buffer* leaf, uint32_t slot, struct ebcache_leaf_slot* item) {
+  if (const int error = CheckSlot(leaf, slot, /*leaf=*/true); error != 0) return error;
+  const ItemHead head = LoadItemHead(*Inside(leaf), slot);
+  return CopyOut({.size = sizeof(*item),
+                  .key = capi::Outside(head.key),
+                  .data_offset = head.offset,
+                  .data_bytes = head.size},
+                 item);
+}
+
+int ebcache_node_slot(const ebcache_buffer* node, uint32_t slot, struct ebcache_node_slot* child) {
+  if (const int error = CheckSlot(node, slot, /*leaf=*/false); error != 0) return error;
+  const KeyPointer pointer = LoadKeyPointer(*Inside(node), slot);
+  return CopyOut({.size = sizeof(*child),
+                  .key = capi::Outside(pointer.key),
+                  .bytenr = pointer.bytenr,
+                  .generation = pointer.generation},
+                 child);
+}
+
+// ---- Trees --------------------------------------------------------------------------------------
+
+int ebcache_for_each_tree(ebcache_filesystem* filesystem,
+                          int (*tell)(void* context, const ebcache_root* root), void* context) {
+  if (filesystem == nullptr || tell == nullptr) return NullArgument();
+  return Guard([&] {
+    std::vector<WalkDamage> damage;
+    for (const TreeRoot& root : filesystem->filesystem->Trees(&damage)) {
+      const ebcache_root outside = capi::Outside(root);
+      if (const int result = tell(context, &outside); result != 0) return result;
+    }
+    return damage.empty() ? 0 : Fail(EUCLEAN, damage[0].ToString());
+  });
+}
+
+int ebcache_tree_open(ebcache_filesystem* filesystem, uint64_t id, ebcache_tree** tree) {
+  if (tree == nullptr) return NullArgument();
+  *tree = nullptr;
+  if (filesystem == nullptr) return NullArgument();
+  return Guard([&] {
+    absl::StatusOr<BTree> found = filesystem->filesystem->Tree(id);
+    if (!found.ok()) return Fail(found.status());
+    *tree = new ebcache_tree{*std::move(found)};
+    return 0;
+  });
+}
+
+int ebcache_tree_open_root(ebcache_cache* cache, const ebcache_root* root, ebcache_tree** tree) {
+  if (tree == nullptr) return NullArgument();
+  *tree = nullptr;
+  if (cache == nullptr || root == nullptr) return NullArgument();
+  return Guard([&] {
+    ebcache_root full;
+    if (const int error = CopyIn(root, full); error != 0) return error;
+    if (full.level >= kMaxLevels) return Fail(EINVAL, "no tree has a root on this level");
+    *tree = new ebcache_tree{BTree(cache->cache, Inside(full))};
+    return 0;
+  });
+}
+
+void ebcache_tree_close(ebcache_tree* tree) { delete tree; }
+
+int ebcache_tree_root(const ebcache_tree* tree, ebcache_root* root) {
+  if (tree == nullptr) return NullArgument();
+  return CopyOut(capi::Outside(tree->tree.root()), root);
+}
+
+// ---- Paths --------------------------------------------------------------------------------------
+
+int ebcache_search(const ebcache_tree* tree, const ebcache_key* key, int mode,
+                   ebcache_path** path) {
+  if (path == nullptr) return NullArgument();
+  *path = nullptr;
+  if (tree == nullptr) return NullArgument();
+  if (mode < EBCACHE_SEARCH_EXACT || mode > EBCACHE_SEARCH_AT_OR_BEFORE) {
+    return Fail(EINVAL, "no such way to search");
+  }
+  if (key == nullptr && mode == EBCACHE_SEARCH_EXACT) return NullArgument();
+  return Guard([&] {
+    absl::StatusOr<Path> found = Search(tree->tree, key, mode);
+    if (!found.ok()) return Fail(found.status());
+    if (!found->valid()) return Fail(ENOENT, "the tree has no item at or after this key");
+    *path = new ebcache_path{tree->tree, *std::move(found), Item()};
+    return 0;
+  });
+}
+
+void ebcache_path_close(ebcache_path* path) { delete path; }
+
+int ebcache_path_next(ebcache_path* path) {
+  if (path == nullptr) return NullArgument();
+  if (!path->path.leaf()) return Fail(EINVAL, "the path was lost by an error");
+  return Guard([&] {
+    const absl::Status status = path->tree.Next(path->path);
+    if (!status.ok()) return Fail(status);
+    if (path->path.valid()) return 0;
+    // Behind the last item, where only the way back leads.
+    const absl::Status back = path->tree.Previous(path->path);
+    return back.ok() ? Fail(ENOENT, "there is no item behind this one") : Fail(back);
+  });
+}
+
+int ebcache_path_previous(ebcache_path* path) {
+  if (path == nullptr) return NullArgument();
+  if (!path->path.leaf()) return Fail(EINVAL, "the path was lost by an error");
+  return Guard([&] {
+    const absl::Status status = path->tree.Previous(path->path);
+    return status.ok() ? 0 : Fail(status);
+  });
+}
+
+int ebcache_path_item(ebcache_path* path, ebcache_item* item) {
+  if (path == nullptr) return NullArgument();
+  if (!path->path.valid()) return Fail(EINVAL, "the path was lost by an error");
+  return Guard([&] {
+    const absl::Status status = path->path.Load(path->item);
+    return status.ok() ? CopyOut(Outside(path->item), item) : Fail(status);
+  });
+}
+
+ebcache_buffer* ebcache_path_buffer(const ebcache_path* path, int level) {
+  if (path == nullptr || level < 0 || level >= kMaxLevels) return nullptr;
+  return capi::Outside(path->path.node(level).get());
+}
+
+uint32_t ebcache_path_slot(const ebcache_path* path, int level) {
+  if (path == nullptr || level < 0 || level >= kMaxLevels) return 0;
+  return path->path.slot(level);
+}
+
+int ebcache_iterate(const ebcache_tree* tree, const ebcache_key* from, const ebcache_key* to,
+                    int (*visit)(void* context, const ebcache_item* item), void* context) {
+  if (tree == nullptr || visit == nullptr) return NullArgument();
+  return Guard([&] {
+    ItemRange items = tree->tree.Items({.from = from != nullptr ? Inside(*from) : kMinKey,
+                                        .to = to != nullptr ? Inside(*to) : kMaxKey});
+    for (const Item& item : items) {
+      const ebcache_item outside = Outside(item);
+      if (const int result = visit(context, &outside); result != 0) return result;
+    }
+    return items.status().ok() ? 0 : Fail(items.status());
+  });
+}

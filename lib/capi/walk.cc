@@ -1,0 +1,106 @@
+// Walks over whole trees, told to the caller's functions.
+
+#include <absl/strings/str_cat.h>
+
+#include <bit>
+#include <cerrno>
+
+#include "ebcache/btree.h"
+#include "lib/capi/errors.h"
+#include "lib/capi/handles.h"
+#include "lib/capi/structs.h"
+
+namespace ebcache::capi {
+namespace {
+
+class CallbackVisitor final : public TreeVisitor {
+ public:
+  CallbackVisitor(const ebcache_visitor& functions, void* context, const ebcache_root& root)
+      : functions_(functions), context_(context), root_(root) {}
+
+  bool VisitBlock(const TreeRoot&, const ExtentBuffer& block) override {
+    // The walk cannot be stopped, but it goes nowhere when it may not go below a block.
+    if (result_ < 0) return false;
+    const int result = functions_.block(context_, &root_, Outside(&block));
+    if (result < 0) result_ = result;
+    return result == 0;
+  }
+
+  void VisitDamage(const WalkDamage& damage) override {
+    if (result_ < 0) return;
+    const std::string message = damage.ToString();
+    if (damages_++ == 0) first_damage_ = message;
+    if (functions_.damage == nullptr) return;
+    const ebcache_walk_damage outside{.size = sizeof(outside),
+                                      .tree = damage.tree,
+                                      .logical = damage.logical,
+                                      .level = damage.level,
+                                      .error = -ErrnoOf(damage.status, ENXIO),
+                                      .message = message.c_str()};
+    functions_.damage(context_, &outside);
+  }
+
+  int Result() const {
+    if (result_ < 0) return result_;
+    if (damages_ == 0) return 0;
+    return Fail(EUCLEAN, damages_ == 1
+                             ? first_damage_
+                             : absl::StrCat(first_damage_, "; and ", damages_ - 1, " more"));
+  }
+
+ private:
+  const ebcache_visitor functions_;
+  void* const context_;
+  const ebcache_root root_;
+  int result_ = 0;
+  uint64_t damages_ = 0;
+  std::string first_damage_;
+};
+
+}  // namespace
+}  // namespace ebcache::capi
+
+using namespace ebcache;        // NOLINT: the functions below are outside of every namespace
+using namespace ebcache::capi;  // NOLINT
+
+int ebcache_walk(ebcache_cache* cache, const ebcache_root* root, const ebcache_visitor* visitor,
+                 void* context, const ebcache_walk_options* options) {
+  if (cache == nullptr || root == nullptr || visitor == nullptr) return NullArgument();
+  return Guard([&] {
+    ebcache_root where;
+    ebcache_visitor functions;
+    ebcache_walk_options how;
+    if (const int error = CopyIn(root, where); error != 0) return error;
+    if (const int error = CopyIn(visitor, functions); error != 0) return error;
+    if (const int error = CopyIn(options, how); error != 0) return error;
+    if (functions.block == nullptr) return NullArgument();
+    if (where.level >= kMaxLevels || where.drop_level >= kMaxLevels) {
+      return Fail(EINVAL, "no tree has a root on this level");
+    }
+    if (how.batch > 65536) return Fail(EINVAL, "batch must be 65536 at the most");
+    WalkOptions inside;
+    if (how.visited != nullptr) inside.visited = &how.visited->blocks;
+    if (how.batch != 0) inside.batch = static_cast<int>(how.batch);
+    CallbackVisitor visits(functions, context, where);
+    WalkTree(*cache->cache, Inside(where), visits, inside);
+    return visits.Result();
+  });
+}
+
+int ebcache_block_set_create(uint32_t node_bytes, ebcache_block_set** set) {
+  if (set == nullptr) return NullArgument();
+  *set = nullptr;
+  if (!std::has_single_bit(node_bytes) || node_bytes < 4096 || node_bytes > 65536) {
+    return Fail(EINVAL, "node_bytes must be a power of two from 4096 to 65536");
+  }
+  return Guard([&] {
+    *set = new ebcache_block_set{BlockSet(node_bytes)};
+    return 0;
+  });
+}
+
+void ebcache_block_set_free(ebcache_block_set* set) { delete set; }
+
+uint64_t ebcache_block_set_size(const ebcache_block_set* set) {
+  return set != nullptr ? set->blocks.size() : 0;
+}

@@ -1,0 +1,227 @@
+/* Filesystems: opened from files and from devices in C, described, read copy by copy. */
+
+#include <errno.h>
+
+#include "tests/capi/check.h"
+#include "tests/capi/sample_image.h"
+
+/* A device of the caller's: an image in memory, parts of which cannot be read. */
+struct memory_device {
+  const unsigned char *bytes;
+  unsigned long length;
+  uint64_t bad_from, bad_to; /* reads of these fail */
+  uint64_t flipped;          /* this byte is another one; 0: none */
+  int reads;
+  int closed;
+};
+
+static int device_read(void *context, uint64_t offset, void *to, size_t length) {
+  struct memory_device *device = context;
+  ++device->reads;
+  CHECK(offset + length <= device->length);
+  if (offset < device->bad_to && offset + length > device->bad_from) {
+    ebcache_set_error("scratched");
+    return -EIO;
+  }
+  memcpy(to, device->bytes + offset, length);
+  if (device->flipped >= offset && device->flipped < offset + length) {
+    ((unsigned char *)to)[device->flipped - offset] ^= 1;
+  }
+  return 0;
+}
+
+static void device_close(void *context) { ++((struct memory_device *)context)->closed; }
+
+static struct memory_device sample_device(void) {
+  struct memory_device device = {0};
+  device.bytes = sample_image_bytes(&device.length);
+  return device;
+}
+
+/* What the library says beside its results. */
+struct told {
+  int messages[2]; /* by level */
+  int damages;
+  uint64_t logical;
+  uint32_t mirror;
+  uint32_t recovered;
+  char reason[200];
+  char message[400];
+};
+
+static void tell_message(void *context, int level, const char *message) {
+  struct told *told = context;
+  ++told->messages[level];
+  snprintf(told->message, sizeof told->message, "%s", message);
+}
+
+static void tell_damage(void *context, const struct ebcache_mirror_damage *damage) {
+  struct told *told = context;
+  ++told->damages;
+  told->logical = damage->logical;
+  told->mirror = damage->mirror;
+  told->recovered = damage->recovered;
+  snprintf(told->reason, sizeof told->reason, "%s", damage->reason);
+  CHECK(strcmp(damage->device, "tape") == 0);
+  CHECK(damage->size == sizeof *damage);
+}
+
+static int open_device(struct memory_device *memory, struct told *told,
+                       ebcache_filesystem **filesystem) {
+  const struct ebcache_device device = {.size = sizeof device,
+                                        .name = "tape",
+                                        .bytes = memory->length,
+                                        .context = memory,
+                                        .read = device_read,
+                                        .close = device_close};
+  const struct ebcache_device *const devices[] = {&device};
+  const struct ebcache_cache_options cache = {.size = sizeof cache, .budget_bytes = 1 << 20};
+  const struct ebcache_filesystem_options options = {.size = sizeof options,
+                                                     .cache = &cache,
+                                                     .context = told,
+                                                     .log = tell_message,
+                                                     .damage = tell_damage};
+  return ebcache_open_devices(devices, 1, &options, filesystem);
+}
+
+static uint64_t root_of(ebcache_filesystem *filesystem, uint64_t id) {
+  ebcache_tree *tree;
+  struct ebcache_root root = {.size = sizeof root};
+  CHECK_EQUAL(ebcache_tree_open(filesystem, id, &tree), 0);
+  CHECK_EQUAL(ebcache_tree_root(tree, &root), 0);
+  CHECK_EQUAL(root.id, id);
+  ebcache_tree_close(tree);
+  return root.bytenr;
+}
+
+static void an_image_file(void) {
+  const char *const paths[] = {sample_image()};
+  ebcache_filesystem *filesystem;
+  CHECK_EQUAL(ebcache_open(paths, 1, NULL, &filesystem), 0);
+  struct ebcache_filesystem_info info = {.size = sizeof info};
+  CHECK_EQUAL(ebcache_filesystem_info(filesystem, &info), 0);
+  CHECK(strcmp(info.label, "capi") == 0);
+  CHECK_EQUAL(info.node_bytes, 16384);
+  CHECK_EQUAL(info.sector_bytes, 4096);
+  CHECK_EQUAL(info.devices, 1);
+  CHECK_EQUAL(info.missing_devices, 0);
+  CHECK_EQUAL(info.checksum_type, 0);
+  CHECK_EQUAL(info.damaged, 0);
+  CHECK(info.generation > 0 && info.total_bytes > 0);
+
+  ebcache_cache *cache = ebcache_filesystem_cache(filesystem);
+  CHECK_FAILS(ebcache_cache_destroy(cache), EINVAL, "filesystem");
+  ebcache_buffer *block;
+  const struct ebcache_check check = {.size = sizeof check,
+                                      .bits = EBCACHE_CHECK_OWNER | EBCACHE_CHECK_LEVEL,
+                                      .owner = 5,
+                                      .level = 1};
+  CHECK_EQUAL(ebcache_read(cache, root_of(filesystem, 5), &check, &block), 0);
+  CHECK_EQUAL(ebcache_set_dirty(block), 0);
+  CHECK_EQUAL(ebcache_writeback(cache, block), -EACCES);
+  CHECK_EQUAL(ebcache_close(filesystem), -EBUSY);
+  ebcache_put_stale(block);
+  CHECK_EQUAL(ebcache_close(filesystem), 0);
+}
+
+static void what_cannot_be_opened(void) {
+  ebcache_filesystem *filesystem;
+  const char *const nowhere[] = {"/nowhere/disk.img"};
+  CHECK_FAILS(ebcache_open(nowhere, 1, NULL, &filesystem), ENOENT, "/nowhere/disk.img");
+  CHECK(filesystem == NULL);
+  const char *const directory[] = {"/"};
+  CHECK_EQUAL(ebcache_open(directory, 1, NULL, &filesystem), -EINVAL);
+  CHECK_EQUAL(ebcache_open(nowhere, 0, NULL, &filesystem), -EINVAL);
+  const char *const program[] = {"/proc/self/exe"};
+  CHECK(ebcache_open(program, 1, NULL, &filesystem) < 0);
+  const struct ebcache_cache_options cache = {.size = sizeof cache, .node_bytes = 16384};
+  const struct ebcache_filesystem_options options = {.size = sizeof options, .cache = &cache};
+  const char *const paths[] = {sample_image()};
+  CHECK_FAILS(ebcache_open(paths, 1, &options, &filesystem), EINVAL, "node_bytes");
+
+  struct told told = {0};
+  struct memory_device memory = sample_device();
+  memory.bad_to = memory.length;
+  CHECK_FAILS(open_device(&memory, &told, &filesystem), EIO, "tape");
+  CHECK_EQUAL(memory.closed, 0);
+  const struct ebcache_device mute = {.size = sizeof mute, .bytes = 1 << 20};
+  const struct ebcache_device *const devices[] = {&mute};
+  CHECK_EQUAL(ebcache_open_devices(devices, 1, NULL, &filesystem), -EINVAL);
+}
+
+static void a_device_in_c(void) {
+  struct told told = {0};
+  struct memory_device memory = sample_device();
+  ebcache_filesystem *filesystem;
+  CHECK_EQUAL(open_device(&memory, &told, &filesystem), 0);
+  CHECK(memory.reads > 0);
+  CHECK_EQUAL(told.messages[0] + told.messages[1] + told.damages, 0);
+  CHECK_EQUAL(memory.closed, 0);
+  CHECK_EQUAL(ebcache_close(filesystem), 0);
+  CHECK_EQUAL(memory.closed, 1);
+}
+
+static void a_bad_copy_and_a_good_one(void) {
+  struct told told = {0};
+  struct memory_device memory = sample_device();
+  ebcache_filesystem *filesystem;
+  CHECK_EQUAL(open_device(&memory, &told, &filesystem), 0);
+  const uint64_t root = root_of(filesystem, 5);
+  struct ebcache_place place[2] = {{.size = sizeof *place}, {.size = sizeof *place}};
+  CHECK_EQUAL(ebcache_place(filesystem, root, 1, &place[0]), 0);
+  CHECK_EQUAL(ebcache_place(filesystem, root, 2, &place[1]), 0);
+  CHECK_EQUAL(place[0].copies, 2);
+  CHECK_EQUAL(place[0].missing, 0);
+  CHECK(place[0].physical != place[1].physical);
+
+  ebcache_cache *cache = ebcache_filesystem_cache(filesystem);
+  (void)ebcache_drop_caches(cache);
+  ebcache_buffer *block, *copy;
+  /* Whichever copy a reader starts with is damaged: see which, then damage that one. */
+  CHECK_EQUAL(ebcache_read(cache, root, NULL, &block), 0);
+  const int mirror = ebcache_buffer_mirror(block);
+  ebcache_put_stale(block);
+  memory.flipped = place[mirror - 1].physical + 5000;
+  CHECK_EQUAL(ebcache_read(cache, root, NULL, &block), 0);
+  CHECK_EQUAL(ebcache_buffer_mirror(block), 3 - mirror);
+  CHECK_EQUAL(told.damages, 1);
+  CHECK_EQUAL(told.messages[EBCACHE_LOG_WARNING], 1);
+  CHECK(strstr(told.reason, "checksum") != NULL && strstr(told.message, "tape") != NULL);
+  CHECK_EQUAL(told.logical, root);
+  CHECK_EQUAL(told.mirror, mirror);
+  CHECK(told.recovered);
+
+  CHECK_FAILS(ebcache_read_mirror(filesystem, root, (uint32_t)mirror, NULL, &copy), EUCLEAN,
+              "checksum");
+  CHECK(copy == NULL);
+  CHECK_EQUAL(ebcache_read_mirror(filesystem, root, (uint32_t)(3 - mirror), NULL, &copy), 0);
+  CHECK((ebcache_buffer_flags(copy) & EBCACHE_BUFFER_UNMAPPED) != 0);
+  CHECK_EQUAL(ebcache_buffer_mirror(copy), 3 - mirror);
+  unsigned char bytes[16384];
+  int order = 1;
+  CHECK_EQUAL(ebcache_copy_out(copy, 0, bytes, sizeof bytes), 0);
+  CHECK_EQUAL(ebcache_compare(block, 0, bytes, sizeof bytes, &order), 0);
+  CHECK_EQUAL(order, 0);
+  ebcache_put(copy);
+  ebcache_put_stale(block);
+
+  /* No copy left: one damaged, one that cannot be read. */
+  memory.bad_from = place[2 - mirror].physical;
+  memory.bad_to = memory.bad_from + 16384;
+  CHECK_FAILS(ebcache_read(cache, root, NULL, &block), EUCLEAN, "scratched");
+  CHECK_EQUAL(told.messages[EBCACHE_LOG_ERROR], 2);
+  CHECK_FAILS(ebcache_read_mirror(filesystem, root, (uint32_t)(3 - mirror), NULL, &copy), EIO,
+              "scratched");
+  CHECK_EQUAL(ebcache_read_mirror(filesystem, root, 3, NULL, &copy), -ENOENT);
+  CHECK_EQUAL(ebcache_read_mirror(filesystem, root, 0, NULL, &copy), -ENOENT);
+  CHECK_EQUAL(ebcache_place(filesystem, UINT64_MAX / 2 & ~4095ull, 1, &place[0]), -ENOENT);
+  CHECK_EQUAL(ebcache_close(filesystem), 0);
+}
+
+int main(void) {
+  RUN(an_image_file);
+  RUN(what_cannot_be_opened);
+  RUN(a_device_in_c);
+  RUN(a_bad_copy_and_a_good_one);
+  return 0;
+}

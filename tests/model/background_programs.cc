@@ -1,0 +1,182 @@
+// The thread that reclaims in the background: it is woken, works, sleeps, and stops when the cache
+// goes. By itself, and with the cache that it belongs to.
+
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "lib/cache/background_reclaim.h"
+#include "tests/model/cache_scene.h"
+#include "tests/model/programs.h"
+
+namespace ebcache::model {
+
+namespace {
+
+// ---- By itself ----------------------------------------------------------------------------------
+
+// Work is a number; each step of the thread takes one off.
+struct ThreadScene final : Scene {
+  // In the run: that is where threads can begin.
+  void Begin() {
+    reclaim.emplace([this] { return Step(); });
+    begun.store(1);
+    begun.notify_all();
+  }
+  bool Step() {
+    if (left.load() == 0) return false;
+    ++steps;
+    return left.fetch_sub(1) != 1;
+  }
+  void Want(int work) {
+    left.fetch_add(work);
+    reclaim->Wake();
+  }
+  // Whoever wakes a thread that sleeps has woken it.
+  void WantInQuiet(int work) {
+    AwaitQuiet();
+    Want(work);
+    AwaitQuiet();
+    if (left.load() != 0) FailRun("woken from its sleep, the thread did not do its work");
+  }
+  void WantFromOutside(int work) {
+    while (begun.load() == 0) begun.wait(0);
+    Want(work);
+  }
+  void End() { reclaim.reset(); }
+  void Finish() override {
+    if (reclaim.has_value()) FailRun("a program that does not end its thread");
+  }
+
+  std::optional<BackgroundReclaim> reclaim;
+  sync::Atomic<int> begun{0};
+  sync::Atomic<int> left{0};
+  int steps = 0;  // the thread's own
+};
+
+void AddThread(std::vector<Program>& programs, std::string name,
+               const std::vector<std::function<void(ThreadScene&)>>& threads) {
+  Program program{.name = std::move(name), .make = [] { return std::make_unique<ThreadScene>(); }};
+  for (const auto& thread : threads) {
+    program.threads.push_back([thread](Scene& scene) { thread(static_cast<ThreadScene&>(scene)); });
+  }
+  program.quick = true;
+  programs.push_back(std::move(program));
+}
+
+void AddThreadPrograms(std::vector<Program>& programs) {
+  const auto at_once = [](ThreadScene& s) {
+    s.Begin();
+    s.End();
+  };
+  const auto at_work = [](ThreadScene& s) {
+    s.Begin();
+    s.Want(2);
+    s.End();
+  };
+  // A wake-up may be lost that comes just when the thread is done, as if it had come before. The
+  // next one is heard.
+  const auto again = [](ThreadScene& s) {
+    s.Begin();
+    s.Want(1);
+    s.WantInQuiet(1);
+    s.WantInQuiet(2);
+    s.End();
+  };
+  const auto wanted = [](ThreadScene& s) { s.WantFromOutside(1); };
+  const auto beside = [](ThreadScene& s) {
+    s.Begin();
+    s.Want(1);
+    s.WantInQuiet(1);
+    s.End();
+  };
+  const auto when_quiet = [](ThreadScene& s) {
+    s.Begin();
+    s.Want(1);
+    AwaitQuiet();
+    s.End();
+  };
+  AddThread(programs, "thread: stopped at once", {at_once});
+  AddThread(programs, "thread: stopped at work", {at_work});
+  AddThread(programs, "thread: woken again and again", {again});
+  AddThread(programs, "thread: woken by two", {beside, wanted});
+  AddThread(programs, "thread: woken by two, then stopped", {when_quiet, wanted});
+  AddThread(programs, "thread: woken by three", {beside, wanted, wanted});
+}
+
+// ---- With its cache -----------------------------------------------------------------------------
+
+// Room for four, of which two are to be free: three newcomers wake the thread.
+constexpr uint64_t kAllowed = 4;
+
+void Create(CacheScene& s, uint64_t first, uint64_t count) {
+  for (uint64_t i = first; i < first + count; ++i) {
+    ExtentBufferRef ref = s.Create(i * s.node());
+    s.Put(ref);
+  }
+}
+
+void AddCache(std::vector<Program>& programs, std::string name,
+              const std::vector<std::function<void(CacheScene&)>>& threads) {
+  Program program{.name = std::move(name)};
+  program.make = [] {
+    return std::make_unique<CacheScene>(
+        CacheSceneOptions{.budget_bytes = kAllowed * 4096, .background_reclaim = true});
+  };
+  for (const auto& thread : threads) {
+    program.threads.push_back([thread](Scene& scene) { thread(static_cast<CacheScene&>(scene)); });
+  }
+  program.quick = true;
+  programs.push_back(std::move(program));
+}
+
+void AddCachePrograms(std::vector<Program>& programs) {
+  const auto create_and_close = [](CacheScene& s) {
+    s.Open();
+    Create(s, 0, kAllowed);
+    s.Close();
+  };
+  // The last newcomer comes when all is quiet: it is heard, and then there is room.
+  const auto create_in_quiet = [](CacheScene& s) {
+    s.Open();
+    Create(s, 0, 2);
+    AwaitQuiet();
+    Create(s, 6, kAllowed);
+    AwaitQuiet();
+    Create(s, 2, 1);
+    AwaitQuiet();
+    s.Expect(s.cache().stats().cached_buffers + 2 <= kAllowed,
+             "all is idle and quiet, and there is no room");
+    s.Close();
+  };
+  const auto open_and_wait = [](CacheScene& s) {
+    s.Open();
+    Create(s, 0, 3);
+    AwaitQuiet();
+    s.Close();
+  };
+  const auto beside = [](CacheScene& s) {
+    s.AwaitOpen();
+    Create(s, 3, 2);
+  };
+  const auto pinned = [](CacheScene& s) {
+    s.AwaitOpen();
+    ExtentBufferRef ref = s.Create(0);
+    Create(s, 4, 1);
+    s.Put(ref);
+  };
+  AddCache(programs, "background: the cache goes while it works", {create_and_close});
+  AddCache(programs, "background: room is made", {create_in_quiet});
+  AddCache(programs, "background: newcomers of two threads", {open_and_wait, beside});
+  AddCache(programs, "background: one is in use", {open_and_wait, pinned});
+}
+
+}  // namespace
+
+void AddBackgroundPrograms(std::vector<Program>& programs) {
+  AddThreadPrograms(programs);
+  AddCachePrograms(programs);
+}
+
+}  // namespace ebcache::model

@@ -1,0 +1,194 @@
+"""The package as its users have it: installed, found by pkg-config and CMake, built against.
+
+By hand, after ./bazelw build //package:install //examples:tree_stats, from the top of bazel-bin's
+runfiles of this test: python3 tests/package/package_test.py --install=... --tree-stats=...
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ARGUMENTS = argparse.Namespace()
+SYSTEM_PATH = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
+
+
+def run(*command, cwd=None, **environment):
+    """Runs a program that must succeed; returns what it wrote to stdout."""
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        env={**os.environ, "PATH": SYSTEM_PATH, **environment},
+        check=False,
+    )
+    if done.returncode != 0:
+        raise AssertionError(f"{command}\n{done.stdout}\n{done.stderr}")
+    return done.stdout
+
+
+class PackageTest(unittest.TestCase):
+    """One installation, and one image, for all tests."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = pathlib.Path(tempfile.mkdtemp(dir=os.environ.get("TEST_TMPDIR")))
+        cls.addClassCleanup(shutil.rmtree, cls.scratch)
+        cls.prefix = cls.scratch / "prefix"
+        run(ARGUMENTS.install, f"--prefix={cls.prefix}")
+        files = cls.scratch / "files"
+        files.mkdir()
+        for number in range(2000):
+            (files / f"file-{number}").write_text("x" * (number % 1500))
+        cls.image = cls.scratch / "image"
+        with open(cls.image, "wb") as image:
+            image.truncate(128 << 20)
+        run("mkfs.btrfs", "-q", "-f", "--rootdir", files, cls.image)
+        report = json.loads(run(ARGUMENTS.tree_stats, "--json", cls.image))
+        cls.expected = {
+            tree["name"]: [tree["items"], tree["levels"][0], sum(tree["levels"][1:])]
+            for tree in report["trees"]
+        }
+
+    def environment(self):
+        return {
+            "PKG_CONFIG_PATH": str(self.prefix / "lib/pkgconfig"),
+            "LD_LIBRARY_PATH": str(self.prefix / "lib"),
+        }
+
+    def copy_of(self, directory):
+        """A directory of sources, where it can be built."""
+        copy = pathlib.Path(tempfile.mkdtemp(dir=self.scratch)) / "sources"
+        shutil.copytree(directory, copy)
+        return copy
+
+    def check_counts(self, program, *arguments):
+        lines = run(program, *arguments, self.image, **self.environment()).splitlines()
+        counts = {words[0]: [int(word) for word in words[1:4]] for words in map(str.split, lines)}
+        self.assertEqual(counts, self.expected)
+
+    def test_everything_is_where_it_belongs(self):
+        there = {
+            str(path.relative_to(self.prefix))
+            for path in self.prefix.rglob("*")
+            if not path.is_dir()
+        }
+        headers = {f"include/ebcache/{path.name}" for path in pathlib.Path("include/ebcache").glob("*.h")}
+        self.assertIn("include/ebcache/ebcache.h", headers)
+        expected = headers | {
+            "lib/libebcache.so",
+            "lib/libebcache.so.0",
+            "lib/libebcache.so.0.1.0",
+            "lib/libebcache.a",
+            "lib/pkgconfig/ebcache.pc",
+            "lib/pkgconfig/ebcache-static.pc",
+            "lib/cmake/ebcache/ebcacheConfig.cmake",
+            "lib/cmake/ebcache/ebcacheConfigVersion.cmake",
+            "share/doc/ebcache/LICENSE",
+            "bin/tree_stats",
+            "bin/verify",
+        }
+        self.assertEqual(expected - there, set())
+        for path in there - expected:
+            self.assertRegex(path, r"^(bin/[a-z_]+|share/man/man[1-8]/[a-z_]+\.[1-8])$")
+        self.assertIn("0.1.0", run(self.prefix / "bin/tree_stats", "--version"))
+
+    def test_the_versions_are_the_headers(self):
+        header = (self.prefix / "include/ebcache/ebcache.h").read_text()
+        version = ".".join(
+            re.search(rf"#define EBCACHE_VERSION_{part} (\d+)", header).group(1)
+            for part in ("MAJOR", "MINOR", "PATCH")
+        )
+        self.assertTrue((self.prefix / f"lib/libebcache.so.{version}").exists())
+        found = run("pkg-config", "--modversion", "ebcache", **self.environment())
+        self.assertEqual(found.strip(), version)
+        dynamic = run("readelf", "-d", self.prefix / "lib/libebcache.so")
+        self.assertIn(f"soname: [libebcache.so.{version.split('.', maxsplit=1)[0]}]", dynamic)
+
+    def test_the_shared_library_has_the_functions_of_the_header_and_no_more(self):
+        header = (self.prefix / "include/ebcache/ebcache.h").read_text()
+        declared = set(re.findall(r"\bEBCACHE_API\b[^;]*?\b(ebcache_[a-z0-9_]+)\(", header))
+        self.assertGreater(len(declared), 80)
+        exported = set()
+        for line in run("nm", "-D", "--defined-only", self.prefix / "lib/libebcache.so").splitlines():
+            _, kind, name = line.split()
+            if kind != "A":  # the version itself
+                exported.add(name.split("@")[0])
+        self.assertEqual(exported, declared)
+
+    def test_make_and_pkg_config(self):
+        sources = self.copy_of("tests/package/programs")
+        run("make", cwd=sources, **self.environment())
+        for program in ("count_c", "count_c_static", "count_cc"):
+            self.check_counts(sources / program)
+        needed = run("readelf", "-d", sources / "count_c_static")
+        self.assertNotIn("libebcache", needed)
+
+    def test_static_libraries_where_there_is_no_shared_one(self):
+        without = self.scratch / "without"
+        shutil.copytree(self.prefix / "lib", without, symlinks=True)
+        for shared in without.glob("libebcache.so*"):
+            shared.unlink()
+        sources = self.copy_of("tests/package/programs")
+        flags = run("pkg-config", "--static", "--libs", "ebcache", **self.environment())
+        flags = flags.replace(str(self.prefix / "lib"), str(without)).split()
+        run("cc", "-I", self.prefix / "include", "-o", "count", "count.c", *flags, cwd=sources)
+        self.check_counts(sources / "count")
+
+    def test_cmake(self):
+        sources = self.copy_of("tests/package/programs")
+        build = sources / "build"
+        run("cmake", "-S", sources, "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}")
+        run("cmake", "--build", build)
+        for program in ("count_c", "count_cc"):
+            self.check_counts(build / program)
+
+    def test_mini_progs_on_one_thread_and_on_two(self):
+        sources = self.copy_of("examples/mini_progs")
+        run("make", cwd=sources, **self.environment())
+        program = sources / "mini_dump"
+        for threads in (1, 2):
+            self.check_counts(program, "--counts", f"--threads={threads}")
+        one = run(program, self.image, **self.environment())
+        two = run(program, "--threads=2", self.image, **self.environment())
+        self.assertEqual(one, two)
+        items = len(re.findall(r"^\titem ", one, re.MULTILINE))
+        self.assertEqual(items, sum(counts[0] for counts in self.expected.values()))
+
+    def test_destdir_stays_out_of_what_is_written(self):
+        destdir = self.scratch / "destdir"
+        run(ARGUMENTS.install, "--prefix=/usr", f"--destdir={destdir}")
+        self.assertTrue((destdir / "usr/lib/libebcache.so.0").exists())
+        package = (destdir / "usr/lib/pkgconfig/ebcache.pc").read_text()
+        self.assertIn("prefix=/usr\n", package)
+        self.assertNotIn(str(destdir), package)
+
+    def test_relative_prefixes_are_the_callers(self):
+        here = self.scratch / "here"
+        here.mkdir()
+        run(ARGUMENTS.install, "--prefix=there", BUILD_WORKING_DIRECTORY=str(here))
+        self.assertTrue((here / "there/lib/libebcache.a").exists())
+
+    def test_wrong_arguments_install_nothing(self):
+        done = subprocess.run(
+            [ARGUMENTS.install, "--perfix=x"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(b"--perfix", done.stderr)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
+    parser.add_argument("--install", required=True, type=os.path.abspath)
+    parser.add_argument("--tree-stats", required=True, type=os.path.abspath)
+    _, rest = parser.parse_known_args(namespace=ARGUMENTS)
+    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
