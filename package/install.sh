@@ -77,8 +77,9 @@ for file in ebcacheConfig.cmake ebcacheConfigVersion.cmake; do
 done
 
 while read -r tool; do
-  put 755 "$tool" "$top/bin"
-  bare "$top/bin/$(basename "$tool")"
+  name=ebcache-$(basename "$tool" | tr _ -)
+  put 755 "$tool" "$top/bin" "$name"
+  bare "$top/bin/$name"
 done <package/tools.txt
 for page in docs/man/*.[1-8]; do
   [ ! -f "$page" ] || put 644 "$page" "$top/share/man/man${page##*.}"

@@ -56,14 +56,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The version of this header. While MAJOR is 0, a new MINOR may change functions; MAJOR is the number
- * in the shared library's soname. */
-#define EBCACHE_VERSION_MAJOR 0
-#define EBCACHE_VERSION_MINOR 1
-#define EBCACHE_VERSION_PATCH 0
+/* EBCACHE_VERSION_MAJOR, _MINOR, _PATCH and _STRING of these headers. MAJOR is the number in the shared
+ * library's soname. */
+#include "ebcache/version.h"
+
 /* Goes up when programs built against an older header would no longer run. */
 #define EBCACHE_ABI_VERSION 0
 
+/* In front of what the shared library exports. */
 #define EBCACHE_API __attribute__((visibility("default")))
 
 #ifdef __cplusplus
@@ -93,6 +93,7 @@ EBCACHE_API const char *ebcache_last_error(void);
 /* For callbacks of the caller's that are about to return an error: the words that go with it. */
 EBCACHE_API void ebcache_set_error(const char *message);
 
+/* How bad it is. */
 enum ebcache_log_level {
   EBCACHE_LOG_ERROR = 0,   /* something is lost */
   EBCACHE_LOG_WARNING = 1, /* something is damaged, and was recovered */
@@ -103,6 +104,7 @@ typedef void ebcache_log_fn(void *context, int level, const char *message);
 
 /* ---- Where pages come from ------------------------------------------------------------------- */
 
+/* The allocators that come with the library. */
 enum ebcache_allocator_kind {
   EBCACHE_ALLOCATOR_HEAP = 0,    /* mimalloc; every block in one piece */
   EBCACHE_ALLOCATOR_ORDER0 = 1,  /* single pages of an arena; one piece only by luck */
@@ -111,6 +113,7 @@ enum ebcache_allocator_kind {
   EBCACHE_ALLOCATOR_MOVABLE = 4, /* a region that keeps movable pages apart, and moves them */
 };
 
+/* Which allocator, and how large. */
 struct ebcache_allocator_options {
   size_t size;
   uint32_t kind;         /* of ebcache_allocator_kind */
@@ -162,6 +165,7 @@ EBCACHE_API int ebcache_allocator_create_custom(const struct ebcache_allocator_o
 /* Gives free memory back to the system. Returns the bytes; may be slow. */
 EBCACHE_API uint64_t ebcache_allocator_trim(ebcache_allocator *allocator);
 
+/* What an allocator has handed out. */
 struct ebcache_allocator_stats {
   size_t size;
   uint64_t page_bytes;
@@ -176,6 +180,7 @@ struct ebcache_allocator_stats {
   uint64_t large_blocks;      /*   one large folio, */
   uint64_t mapped_blocks;     /*   pages mapped side by side */
 };
+/* Exact only while nobody allocates or frees. Errors: -EINVAL. */
 EBCACHE_API int ebcache_allocator_stats(const ebcache_allocator *allocator,
                                         struct ebcache_allocator_stats *stats);
 
@@ -188,6 +193,7 @@ struct ebcache_key {
   uint8_t type;
 };
 
+/* Members of ebcache_check that count. */
 enum ebcache_check_bit {
   EBCACHE_CHECK_LEVEL = 1,
   EBCACHE_CHECK_GENERATION = 2,
@@ -222,6 +228,7 @@ struct ebcache_source {
   int (*write)(void *context, const ebcache_buffer *buffer);
 };
 
+/* What a cache is like. */
 struct ebcache_cache_options {
   size_t size;
   uint64_t budget_bytes;        /* payload to keep (default 256 MiB; EBCACHE_UNLIMITED) */
@@ -286,6 +293,7 @@ EBCACHE_API void ebcache_put_stale(ebcache_buffer *buffer);
 /* ---- A buffer --------------------------------------------------------------------------------- */
 /* `buffer` must not be NULL in this section, where nothing else is said. */
 
+/* What ebcache_buffer_flags may tell. */
 enum ebcache_buffer_flag {
   EBCACHE_BUFFER_UPTODATE = 1,
   EBCACHE_BUFFER_DIRTY = 2,
@@ -296,6 +304,7 @@ enum ebcache_buffer_flag {
   EBCACHE_BUFFER_WRITE_ERR = 64,
   EBCACHE_BUFFER_READING = 256,
 };
+/* Logical address, and size, in bytes. */
 EBCACHE_API uint64_t ebcache_buffer_start(const ebcache_buffer *buffer);
 EBCACHE_API uint32_t ebcache_buffer_length(const ebcache_buffer *buffer);
 /* As they were a moment ago: flags (others than those above may be set), and references. */
@@ -363,6 +372,7 @@ EBCACHE_API uint64_t ebcache_shrink(ebcache_cache *cache, uint64_t bytes);
 /* Changes the budget (EBCACHE_UNLIMITED: none), and shrinks to it. -EINVAL for 0. */
 EBCACHE_API int ebcache_set_budget(ebcache_cache *cache, uint64_t budget_bytes);
 
+/* What a cache holds, and has done. */
 struct ebcache_cache_stats {
   size_t size;
   uint64_t cached_buffers;  /* now */
@@ -382,6 +392,7 @@ struct ebcache_cache_stats {
   uint64_t migrations;
   uint64_t over_budget_creates; /* when nothing could go */
 };
+/* Exact only while nobody works. Errors: -EINVAL. */
 EBCACHE_API int ebcache_cache_stats(const ebcache_cache *cache, struct ebcache_cache_stats *stats);
 
 /* Why buffers can, or cannot, be let go. */
@@ -396,7 +407,9 @@ enum ebcache_verdict {
   EBCACHE_VERDICT_IN_USE = 7,
   EBCACHE_VERDICT_NO_TREE_REF = 8,
 };
+/* How many verdicts there are. */
 #define EBCACHE_VERDICTS 9
+/* How many buffers there are of each verdict. */
 struct ebcache_pins {
   size_t size;
   uint64_t buffers[EBCACHE_VERDICTS]; /* by verdict */
@@ -420,6 +433,7 @@ struct ebcache_mirror_damage {
   uint32_t recovered; /* not 0: another copy was good */
 };
 
+/* The cache under a filesystem, and who is told what. */
 struct ebcache_filesystem_options {
   size_t size;
   /* NULL: the defaults. node_bytes must be 0: the filesystem has it. */
@@ -460,6 +474,7 @@ EBCACHE_API int ebcache_close(ebcache_filesystem *filesystem);
 /* Its cache: borrowed, until it is closed. NULL for NULL. */
 EBCACHE_API ebcache_cache *ebcache_filesystem_cache(ebcache_filesystem *filesystem);
 
+/* What the superblock says, and what was found on opening. */
 struct ebcache_filesystem_info {
   size_t size;
   uint8_t fsid[16];
@@ -473,6 +488,7 @@ struct ebcache_filesystem_info {
   uint32_t damaged;       /* not 0: parts of the chunk tree could not be read */
   char label[256];
 };
+/* Errors: -EINVAL. */
 EBCACHE_API int ebcache_filesystem_info(const ebcache_filesystem *filesystem,
                                         struct ebcache_filesystem_info *info);
 
@@ -497,6 +513,7 @@ EBCACHE_API int ebcache_read_mirror(ebcache_filesystem *filesystem, uint64_t log
 /* ---- Tree blocks ------------------------------------------------------------------------------ */
 /* Of blocks that were read from a filesystem, which are well-formed. */
 
+/* The header of a block. */
 struct ebcache_header {
   size_t size;
   uint64_t bytenr;
@@ -506,6 +523,7 @@ struct ebcache_header {
   uint32_t item_count;
   uint32_t level; /* 0: a leaf */
 };
+/* Errors: -EINVAL. */
 EBCACHE_API int ebcache_header(const ebcache_buffer *buffer, struct ebcache_header *header);
 
 /* A slot of a leaf: the item's key, and where in the block its data is. */
@@ -558,6 +576,7 @@ EBCACHE_API int ebcache_tree_open_root(ebcache_cache *cache, const struct ebcach
 EBCACHE_API void ebcache_tree_close(ebcache_tree *tree);
 EBCACHE_API int ebcache_tree_root(const ebcache_tree *tree, struct ebcache_root *root);
 
+/* Which item a search ends at. */
 enum ebcache_search_mode {
   EBCACHE_SEARCH_EXACT = 0,
   EBCACHE_SEARCH_AT_OR_AFTER = 1,
@@ -574,12 +593,14 @@ EBCACHE_API void ebcache_path_close(ebcache_path *path);
 EBCACHE_API int ebcache_path_next(ebcache_path *path);
 EBCACHE_API int ebcache_path_previous(ebcache_path *path);
 
+/* An item of a leaf. */
 struct ebcache_item {
   size_t size;
   struct ebcache_key key;
   const void *data; /* in one piece; valid until the path moves or is closed */
   size_t data_bytes;
 };
+/* The item that the path stands on. Errors: -EINVAL, -ENOMEM. */
 EBCACHE_API int ebcache_path_item(ebcache_path *path, struct ebcache_item *item);
 /* The block at `level` (0: the leaf), borrowed until the path moves; NULL above the root. The slot in
  * it. */
@@ -602,6 +623,7 @@ struct ebcache_walk_damage {
   int32_t error;       /* as ebcache_read would return it */
   const char *message; /* names mirrors, devices and reasons; valid during the call */
 };
+/* Who is told of what a walk meets. */
 struct ebcache_visitor {
   size_t size;
   /* A block: parents before their children, children in key order; borrowed. 0: go on below it; above
@@ -610,6 +632,7 @@ struct ebcache_visitor {
   /* May be NULL. The walk goes on beside it. */
   void (*damage)(void *context, const struct ebcache_walk_damage *damage);
 };
+/* How a walk goes about it. */
 struct ebcache_walk_options {
   size_t size;
   /* Blocks that are passed over, with all that is below; the walk adds its own. One set for several

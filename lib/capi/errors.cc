@@ -94,12 +94,6 @@ void ebcache_set_error(const char* message) {
   ebcache::capi::spoken = true;
 }
 
-#define EBCACHE_TEXT_OF(x) #x
-#define EBCACHE_TEXT(x) EBCACHE_TEXT_OF(x)
-
-const char* ebcache_version(void) {
-  return EBCACHE_TEXT(EBCACHE_VERSION_MAJOR) "." EBCACHE_TEXT(
-      EBCACHE_VERSION_MINOR) "." EBCACHE_TEXT(EBCACHE_VERSION_PATCH);
-}
+const char* ebcache_version(void) { return EBCACHE_VERSION_STRING; }
 
 int ebcache_abi_version(void) { return EBCACHE_ABI_VERSION; }

@@ -1,4 +1,4 @@
-"""Documents against the tree: links lead somewhere, labels exist, and README's code compiles.
+"""Documents against the tree: links lead somewhere, headers exist, and README's code compiles.
 
 By hand, from the top of the checkout: python3 tests/docs/docs_test.py
 """
@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import tempfile
+import textwrap
 import unittest
 
 DOCUMENTS = ["README.md", "CHANGELOG.md"] + sorted(
@@ -50,7 +51,9 @@ class DocumentsTest(unittest.TestCase):
             self.assertTrue(os.path.exists(os.path.join("include/ebcache", name)), name)
 
     def test_code_in_the_readme_compiles(self):
-        blocks = re.findall(r"```cpp\n(.*?)```", read("README.md"), re.S)
+        # In a list, code is indented.
+        found = re.findall(r"^ *```cpp\n(.*?)^ *```", read("README.md"), re.S | re.M)
+        blocks = [textwrap.dedent(block) for block in found]
         self.assertGreater(len(blocks), 1)
         for number, block in enumerate(blocks):
             includes = "\n".join(re.findall(r"^#include.*$", block, re.M))
@@ -68,6 +71,25 @@ class DocumentsTest(unittest.TestCase):
                     capture_output=True,
                     text=True,
                 )
+            self.assertEqual(done.returncode, 0, f"{block}\n{done.stderr}")
+
+    def test_c_code_in_the_readme_compiles(self):
+        blocks = re.findall(r"^```c\n(.*?)^```", read("README.md"), re.S | re.M)
+        self.assertGreater(len(blocks), 0)
+        for block in blocks:
+            includes = "\n".join(re.findall(r"^#include.*$", block, re.M))
+            body = re.sub(r"^#include.*$", "", block, flags=re.M)
+            source = (
+                f"{includes}\nstatic int fail(const char *words) {{ return words != NULL; }}\n"
+                "int snippet(const char *const *paths, size_t count, uint64_t bytenr) {\n"
+                f"{body}\nreturn 0;\n}}\n"
+            )
+            done = subprocess.run(
+                ["cc", "-std=c11", "-Wall", "-Werror", "-fsyntax-only", "-Iinclude", "-xc", "-"],
+                input=source,
+                capture_output=True,
+                text=True,
+            )
             self.assertEqual(done.returncode, 0, f"{block}\n{done.stderr}")
 
 

@@ -1,4 +1,5 @@
-"""Manual pages against the programs: the same options, the same version, and sound troff.
+"""Manual pages against the programs: the same options, the same version, and sound troff. And what
+other documents tell people to type.
 
 By hand, from the top of the checkout:
 python3 tests/docs/man_test.py --program=ebcache-verify:PATH ...
@@ -12,6 +13,9 @@ import sys
 import unittest
 
 DIRECTORY = "docs/man"
+DOCUMENTS = ["README.md"] + [
+    os.path.join("docs", name) for name in sorted(os.listdir("docs")) if name.endswith(".md")
+]
 SECTIONS = (
     "NAME",
     "SYNOPSIS",
@@ -84,6 +88,24 @@ class ManTest(unittest.TestCase):
             self.assertEqual(codes, ["0", "1", "2"], help_text)
             page = section(rendered(name), "EXIT STATUS")
             self.assertEqual(re.findall(r"^ {7}(\d) ", page, re.MULTILINE), codes, name)
+
+    def test_options_in_documents_exist(self):
+        options = {
+            name: set(re.findall(r"--[a-z-]+", run(program, "--help").stdout))
+            for name, program in PROGRAMS.items()
+        }
+        commands = 0
+        for path in DOCUMENTS:
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+            for name, words in re.findall(r"//examples:(\w+) -- ([^\n`]*)", text):
+                program = "ebcache-" + name.replace("_", "-")
+                if program not in options:
+                    continue
+                commands += 1
+                for option in re.findall(r"--[a-z-]+", words):
+                    self.assertIn(option, options[program], f"{path}: {name}")
+        self.assertGreater(commands, 1)
 
     def test_version(self):
         for name, program in PROGRAMS.items():
