@@ -142,6 +142,7 @@ static void structs_of_other_versions(void) {
 
   stats.size = 0;
   CHECK_FAILS(ebcache_cache_stats(cache, &stats), EINVAL, "size");
+  CHECK_EQUAL(ebcache_cache_destroy(cache), 0);
   earlier.size = sizeof(size_t);
   CHECK_FAILS(ebcache_cache_create(&earlier, NULL, NULL, &cache), EINVAL, "size");
 }
