@@ -46,10 +46,10 @@
  * Every member left zero has its default. In structs that the library fills the caller sets the
  * size as well, and gets as much as fits.
  *
- * THREADS: everything may be called from any thread at any time, but: paths and block sets belong to
- * one thread at a time, and nobody may use a handle while, or after, it is given back. The bytes of
- * a buffer may be read by all its holders; who writes sees to it that nobody else reads or writes
- * them meanwhile. Callbacks are called with no lock held. */
+ * THREADS: everything may be called from any thread at any time, but: paths and block sets belong
+ * to one thread at a time, and nobody may use a handle while, or after, it is given back. The bytes
+ * of a buffer may be read by all its holders; who writes sees to it that nobody else reads or
+ * writes them meanwhile. Callbacks are called with no lock held. */
 
 #ifndef EBCACHE_EBCACHE_H_
 #define EBCACHE_EBCACHE_H_
