@@ -1,6 +1,7 @@
 /* Every number of the list in ebcache.h, the words to it, NULLs, and structs that grow. */
 
 #include <errno.h>
+#include <limits.h>
 
 #include "tests/capi/check.h"
 #include "tests/capi/memory_source.h"
@@ -32,6 +33,8 @@ static void what_the_source_returns_comes_out(void) {
   source.read_error = -EROFS;
   CHECK_EQUAL(ebcache_read(cache, NODE, NULL, &buffer), -EACCES);
   source.read_error = 7; /* no errno at all */
+  CHECK_EQUAL(ebcache_read(cache, NODE, NULL, &buffer), -EIO);
+  source.read_error = INT_MIN;
   CHECK_EQUAL(ebcache_read(cache, NODE, NULL, &buffer), -EIO);
   source.words = "the tape has snapped";
   source.read_error = -EIO;
