@@ -3,22 +3,22 @@
 #include <inttypes.h>
 
 struct dump {
-  struct fs_info *fs;
-  FILE *out;
-  struct tree_counts *counts;
+  struct fs_info* fs;
+  FILE* out;
+  struct tree_counts* counts;
 };
 
-static int dump_block(struct dump *dump, struct extent_buffer *eb);
+static int dump_block(struct dump* dump, struct extent_buffer* eb);
 
-static void dump_header(const struct dump *dump, const struct extent_buffer *eb,
-                        const struct ebcache_header *header) {
+static void dump_header(const struct dump* dump, const struct extent_buffer* eb,
+                        const struct ebcache_header* header) {
   if (dump->out == NULL) return;
   fprintf(dump->out, "%s %" PRIu64 " level %u items %u generation %" PRIu64 " owner %" PRIu64 "\n",
           header->level == 0 ? "leaf" : "node", ebcache_buffer_start(eb), header->level,
           header->item_count, header->generation, header->owner);
 }
 
-static void dump_leaf(const struct dump *dump, const struct extent_buffer *leaf,
+static void dump_leaf(const struct dump* dump, const struct extent_buffer* leaf,
                       uint32_t item_count) {
   if (dump->out == NULL) return;
   for (uint32_t slot = 0; slot < item_count; ++slot) {
@@ -28,8 +28,8 @@ static void dump_leaf(const struct dump *dump, const struct extent_buffer *leaf,
   }
 }
 
-static int dump_node(struct dump *dump, const struct extent_buffer *node,
-                     const struct ebcache_header *header) {
+static int dump_node(struct dump* dump, const struct extent_buffer* node,
+                     const struct ebcache_header* header) {
   for (uint32_t slot = 0; slot < header->item_count; ++slot) {
     const struct ebcache_node_slot child = node_child(node, slot);
     if (dump->out != NULL) {
@@ -42,7 +42,7 @@ static int dump_node(struct dump *dump, const struct extent_buffer *node,
     const struct ebcache_node_slot child = node_child(node, slot);
     /* A level that must fall: no knot in the tree is followed for ever. The owner is not asked for:
      * snapshots share blocks. */
-    struct extent_buffer *eb =
+    struct extent_buffer* eb =
         read_tree_block(dump->fs, child.bytenr, 0, child.generation, (int)header->level - 1);
     if (eb == NULL) return -errno;
     const int error = dump_block(dump, eb);
@@ -52,7 +52,7 @@ static int dump_node(struct dump *dump, const struct extent_buffer *node,
   return 0;
 }
 
-static int dump_block(struct dump *dump, struct extent_buffer *eb) {
+static int dump_block(struct dump* dump, struct extent_buffer* eb) {
   const struct ebcache_header header = tree_header(eb);
   dump_header(dump, eb, &header);
   if (header.level > 0) {
@@ -65,10 +65,10 @@ static int dump_block(struct dump *dump, struct extent_buffer *eb) {
   return 0;
 }
 
-int dump_tree(struct fs_info *fs, const struct ebcache_root *root, FILE *out,
-              struct tree_counts *counts) {
+int dump_tree(struct fs_info* fs, const struct ebcache_root* root, FILE* out,
+              struct tree_counts* counts) {
   struct dump dump = {.fs = fs, .out = out, .counts = counts};
-  struct extent_buffer *eb =
+  struct extent_buffer* eb =
       read_tree_block(fs, root->bytenr, 0, root->generation, (int)root->level);
   if (eb == NULL) return -errno;
   const int error = dump_block(&dump, eb);

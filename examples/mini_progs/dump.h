@@ -13,7 +13,7 @@ struct tree_counts {
 
 /* Prints every block of the tree and what is in it to `out`, unless that is NULL, and counts. 0, or
  * a negative errno. */
-int dump_tree(struct fs_info *fs, const struct ebcache_root *root, FILE *out,
-              struct tree_counts *counts);
+int dump_tree(struct fs_info* fs, const struct ebcache_root* root, FILE* out,
+              struct tree_counts* counts);
 
 #endif

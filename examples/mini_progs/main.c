@@ -11,14 +11,14 @@ static int usage(void) {
   return 2;
 }
 
-static int complain(const char *why) {
+static int complain(const char* why) {
   fprintf(stderr, "mini_dump: %s\n", why);
   return 1;
 }
 
-static void print(const struct report *report, int counts_only) {
+static void print(const struct report* report, int counts_only) {
   for (size_t i = 0; i < report->count; ++i) {
-    const struct tree_report *tree = &report->trees[i];
+    const struct tree_report* tree = &report->trees[i];
     if (counts_only) {
       printf("%s %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", tree->root.name, tree->counts.items,
              tree->counts.leaves, tree->counts.nodes);
@@ -28,14 +28,14 @@ static void print(const struct report *report, int counts_only) {
   }
 }
 
-static int run(struct fs_info *fs, int threads, int counts_only) {
+static int run(struct fs_info* fs, int threads, int counts_only) {
   struct report report = {0};
   int result = 0;
   if (report_list(fs, &report) != 0) {
     result = complain(ebcache_last_error());
   } else if (report_fill(fs, &report, threads, !counts_only) != 0) {
     for (size_t i = 0; i < report.count; ++i) {
-      const struct tree_report *tree = &report.trees[i];
+      const struct tree_report* tree = &report.trees[i];
       if (tree->error != 0) result = complain(tree->why != NULL ? tree->why : "no memory");
     }
   } else {
@@ -46,7 +46,7 @@ static int run(struct fs_info *fs, int threads, int counts_only) {
   return result;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   int threads = 1;
   int counts_only = 0;
   int at = 1;
@@ -62,7 +62,7 @@ int main(int argc, char **argv) {
   }
   if (at == argc) return usage();
   struct fs_info fs;
-  if (open_fs(&fs, (const char *const *)argv + at, (size_t)(argc - at)) != 0) {
+  if (open_fs(&fs, (const char* const*)argv + at, (size_t)(argc - at)) != 0) {
     return complain(ebcache_last_error());
   }
   const int result = run(&fs, threads, counts_only);

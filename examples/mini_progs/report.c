@@ -5,40 +5,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int add_tree(void *context, const struct ebcache_root *root) {
-  struct report *report = context;
-  struct tree_report *trees = realloc(report->trees, (report->count + 1) * sizeof *trees);
+static int add_tree(void* context, const struct ebcache_root* root) {
+  struct report* report = context;
+  struct tree_report* trees = realloc(report->trees, (report->count + 1) * sizeof *trees);
   if (trees == NULL) return -ENOMEM;
   report->trees = trees;
   report->trees[report->count++] = (struct tree_report){.root = *root};
   return 0;
 }
 
-int report_list(struct fs_info *fs, struct report *report) {
+int report_list(struct fs_info* fs, struct report* report) {
   return ebcache_for_each_tree(fs->filesystem, add_tree, report);
 }
 
 struct work {
-  struct fs_info *fs;
-  struct report *report;
+  struct fs_info* fs;
+  struct report* report;
   int with_text;
   atomic_size_t next; /* the tree that nobody has taken yet */
 };
 
-static int dump_to_text(struct work *work, struct tree_report *tree) {
+static int dump_to_text(struct work* work, struct tree_report* tree) {
   size_t bytes;
-  FILE *out = open_memstream(&tree->text, &bytes);
+  FILE* out = open_memstream(&tree->text, &bytes);
   if (out == NULL) return -errno;
   const int error = dump_tree(work->fs, &tree->root, out, &tree->counts);
   return fclose(out) == 0 || error != 0 ? error : -errno;
 }
 
-static void *work_on_trees(void *argument) {
-  struct work *work = argument;
+static void* work_on_trees(void* argument) {
+  struct work* work = argument;
   for (;;) {
     const size_t next = atomic_fetch_add(&work->next, 1);
     if (next >= work->report->count) return NULL;
-    struct tree_report *tree = &work->report->trees[next];
+    struct tree_report* tree = &work->report->trees[next];
     tree->error = work->with_text ? dump_to_text(work, tree)
                                   : dump_tree(work->fs, &tree->root, NULL, &tree->counts);
     /* The words are this thread's: main has its own. */
@@ -46,7 +46,7 @@ static void *work_on_trees(void *argument) {
   }
 }
 
-int report_fill(struct fs_info *fs, struct report *report, int threads, int with_text) {
+int report_fill(struct fs_info* fs, struct report* report, int threads, int with_text) {
   struct work work = {.fs = fs, .report = report, .with_text = with_text};
   pthread_t others[64];
   int started = 0;
@@ -62,7 +62,7 @@ int report_fill(struct fs_info *fs, struct report *report, int threads, int with
   return 0;
 }
 
-void report_free(struct report *report) {
+void report_free(struct report* report) {
   for (size_t i = 0; i < report->count; ++i) {
     free(report->trees[i].text);
     free(report->trees[i].why);

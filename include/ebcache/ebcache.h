@@ -1,4 +1,5 @@
-/* ebcache.h: the C face of ebcache. C11, and C++ as well; the only header that a C program includes.
+/* ebcache.h: the C face of ebcache. C11, and C++ as well; the only header that a C program
+ * includes.
  *
  *   ebcache_filesystem *fs;
  *   const char *const devices[] = {"disk0.img", "disk1.img"};
@@ -11,13 +12,13 @@
  *   }
  *   ebcache_close(fs);
  *
- * HANDLES are opaque. What a function hands out through its last argument belongs to the caller, who
- * gives it back by the function named there; a handle called "borrowed" is not given back. Giving
- * back NULL does nothing. Handing out fails by setting the argument to NULL.
+ * HANDLES are opaque. What a function hands out through its last argument belongs to the caller,
+ * who gives it back by the function named there; a handle called "borrowed" is not given back.
+ * Giving back NULL does nothing. Handing out fails by setting the argument to NULL.
  *
- * REFERENCES: an ebcache_buffer pointer that is not borrowed is one reference to the buffer. Each is
- * put exactly once, by ebcache_put or ebcache_put_stale, from any thread; the bytes stay where they
- * are until then. All must be put before their cache goes.
+ * REFERENCES: an ebcache_buffer pointer that is not borrowed is one reference to the buffer. Each
+ * is put exactly once, by ebcache_put or ebcache_put_stale, from any thread; the bytes stay where
+ * they are until then. All must be put before their cache goes.
  *
  * ERRORS: a function that returns int returns 0 (or what it says), or a negative errno, and then
  * ebcache_last_error() says in words what was wrong: with which block, copy, device and place.
@@ -42,12 +43,12 @@
  *
  * STRUCTS that a caller fills begin with their size, so that later versions can add members:
  *   struct ebcache_cache_options options = {.size = sizeof options};
- * Every member left zero has its default. In structs that the library fills the caller sets the size
- * as well, and gets as much as fits.
+ * Every member left zero has its default. In structs that the library fills the caller sets the
+ * size as well, and gets as much as fits.
  *
- * THREADS: everything may be called from any thread at any time, but: trees, paths and block sets
- * belong to one thread at a time, and nobody may use a handle while, or after, it is given back. The
- * bytes of a buffer may be read by all its holders; who writes sees to it that nobody else reads or
+ * THREADS: everything may be called from any thread at any time, but: paths and block sets belong
+ * to one thread at a time, and nobody may use a handle while, or after, it is given back. The bytes
+ * of a buffer may be read by all its holders; who writes sees to it that nobody else reads or
  * writes them meanwhile. Callbacks are called with no lock held. */
 
 #ifndef EBCACHE_EBCACHE_H_
@@ -56,11 +57,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* EBCACHE_VERSION_MAJOR, _MINOR, _PATCH and _STRING of these headers. MAJOR is the number in the shared
- * library's soname. */
+/* EBCACHE_VERSION_MAJOR, _MINOR, _PATCH and _STRING of these headers. */
 #include "ebcache/version.h"
 
-/* Goes up when programs built against an older header would no longer run. */
+/* Goes up, with MAJOR, when programs built against an older header would no longer run: until then
+ * functions, and members of structs, are only added. The number in the shared library's soname. */
 #define EBCACHE_ABI_VERSION 0
 
 /* In front of what the shared library exports. */
@@ -71,7 +72,7 @@ extern "C" {
 #endif
 
 /* Of the library that is linked: "0.1.0"; EBCACHE_ABI_VERSION. */
-EBCACHE_API const char *ebcache_version(void);
+EBCACHE_API const char* ebcache_version(void);
 EBCACHE_API int ebcache_abi_version(void);
 
 typedef struct ebcache_allocator ebcache_allocator;   /* where pages come from */
@@ -87,11 +88,11 @@ typedef struct ebcache_block_set ebcache_block_set;   /* blocks that walks have 
 
 /* ---- Errors ---------------------------------------------------------------------------------- */
 
-/* What the last call of this thread that failed had to say; "" before the first. Valid until the next
- * one of this thread fails. */
-EBCACHE_API const char *ebcache_last_error(void);
+/* What the last call of this thread that failed had to say; "" before the first. Valid until the
+ * next one of this thread fails. */
+EBCACHE_API const char* ebcache_last_error(void);
 /* For callbacks of the caller's that are about to return an error: the words that go with it. */
-EBCACHE_API void ebcache_set_error(const char *message);
+EBCACHE_API void ebcache_set_error(const char* message);
 
 /* How bad it is. */
 enum ebcache_log_level {
@@ -100,7 +101,7 @@ enum ebcache_log_level {
 };
 /* Told what a filesystem meets that is no error of the call under way: damaged copies, old
  * superblocks, missing devices. From any thread. `message` is valid during the call. */
-typedef void ebcache_log_fn(void *context, int level, const char *message);
+typedef void ebcache_log_fn(void* context, int level, const char* message);
 
 /* ---- Where pages come from ------------------------------------------------------------------- */
 
@@ -116,22 +117,22 @@ enum ebcache_allocator_kind {
 /* Which allocator, and how large. */
 struct ebcache_allocator_options {
   size_t size;
-  uint32_t kind;         /* of ebcache_allocator_kind */
-  uint32_t defragment;   /* movable: not 0: a thread keeps room in one piece */
-  uint64_t page_bytes;   /* 4096 (default), 16384 or 65536 */
-  uint64_t max_bytes;    /* heap: the most to hand out (default: no limit) */
-  uint64_t arena_bytes;  /* all others: the most there can be, a multiple of 2 MiB and fewer than
-                            2^28 pages. Address space, which costs nothing until touched. (default
-                            64 GiB; movable and high: 4 GiB) */
-  uint64_t max_windows;  /* vmap: blocks mapped at a time (default: what the system allows) */
+  uint32_t kind;        /* of ebcache_allocator_kind */
+  uint32_t defragment;  /* movable: not 0: a thread keeps room in one piece */
+  uint64_t page_bytes;  /* 4096 (default), 16384 or 65536 */
+  uint64_t max_bytes;   /* heap: the most to hand out (default: no limit) */
+  uint64_t arena_bytes; /* all others: the most there can be, a multiple of 2 MiB and fewer than
+                           2^28 pages. Address space, which costs nothing until touched. (default
+                           64 GiB; movable and high: 4 GiB) */
+  uint64_t max_windows; /* vmap: blocks mapped at a time (default: what the system allows) */
 };
 
 /* An allocator that several caches may share. `options` may be NULL: a heap.
  * ebcache_allocator_release gives it back, also while caches use it: it goes with the last of them.
  * Errors: -EINVAL, -ENOMEM, -EAGAIN. */
-EBCACHE_API int ebcache_allocator_create(const struct ebcache_allocator_options *options,
-                                         ebcache_allocator **allocator);
-EBCACHE_API void ebcache_allocator_release(ebcache_allocator *allocator);
+EBCACHE_API int ebcache_allocator_create(const struct ebcache_allocator_options* options,
+                                         ebcache_allocator** allocator);
+EBCACHE_API void ebcache_allocator_release(ebcache_allocator* allocator);
 
 /* Bits of `flags` of an allocation: what it is for, and how hard to try. */
 enum ebcache_alloc_flag {
@@ -142,36 +143,36 @@ enum ebcache_alloc_flag {
   EBCACHE_ALLOC_NO_RECLAIM = 16,
 };
 
-/* Memory of the caller's own. The functions are called from any thread, and must not call back into a
- * cache that stands on them. */
+/* Memory of the caller's own. The functions are called from any thread, and must not call back into
+ * a cache that stands on them. */
 struct ebcache_allocator_ops {
   size_t size;
   /* `bytes` at a multiple of `alignment` (both powers of two, of whole pages), contents undefined;
    * NULL: there are none. An address that is not aligned is given back at once, and is none. */
-  void *(*allocate)(void *context, size_t bytes, size_t alignment, uint32_t flags);
-  void (*free)(void *context, void *address, size_t bytes);
+  void* (*allocate)(void* context, size_t bytes, size_t alignment, uint32_t flags);
+  void (*free)(void* context, void* address, size_t bytes);
   /* May be NULL: gives free memory back to the system; returns how many bytes. */
-  size_t (*trim)(void *context);
+  size_t (*trim)(void* context);
   /* May be NULL: called once, after the last free, when nobody uses the allocator any more. */
-  void (*destroy)(void *context);
+  void (*destroy)(void* context);
 };
-/* As ebcache_allocator_create. Of `options` (NULL: the defaults) page_bytes and max_bytes count, and
- * kind must be 0. On an error `destroy` is not called. */
-EBCACHE_API int ebcache_allocator_create_custom(const struct ebcache_allocator_ops *ops,
-                                                void *context,
-                                                const struct ebcache_allocator_options *options,
-                                                ebcache_allocator **allocator);
+/* As ebcache_allocator_create. Of `options` (NULL: the defaults) page_bytes and max_bytes count,
+ * and kind must be 0. On an error `destroy` is not called. */
+EBCACHE_API int ebcache_allocator_create_custom(const struct ebcache_allocator_ops* ops,
+                                                void* context,
+                                                const struct ebcache_allocator_options* options,
+                                                ebcache_allocator** allocator);
 
 /* Gives free memory back to the system. Returns the bytes; may be slow. */
-EBCACHE_API uint64_t ebcache_allocator_trim(ebcache_allocator *allocator);
+EBCACHE_API uint64_t ebcache_allocator_trim(ebcache_allocator* allocator);
 
 /* What an allocator has handed out. */
 struct ebcache_allocator_stats {
   size_t size;
   uint64_t page_bytes;
-  uint64_t in_use_bytes;      /* handed out and not yet freed */
-  uint64_t from_os_bytes;     /* asked from the system and not given back */
-  uint64_t allocated_folios;  /* since the start, like all below */
+  uint64_t in_use_bytes;     /* handed out and not yet freed */
+  uint64_t from_os_bytes;    /* asked from the system and not given back */
+  uint64_t allocated_folios; /* since the start, like all below */
   uint64_t freed_folios;
   uint64_t failed_allocations;
   uint64_t allocated_blocks;
@@ -181,10 +182,11 @@ struct ebcache_allocator_stats {
   uint64_t mapped_blocks;     /*   pages mapped side by side */
 };
 /* Exact only while nobody allocates or frees. Errors: -EINVAL. */
-EBCACHE_API int ebcache_allocator_stats(const ebcache_allocator *allocator,
-                                        struct ebcache_allocator_stats *stats);
+EBCACHE_API int ebcache_allocator_stats(const ebcache_allocator* allocator,
+                                        struct ebcache_allocator_stats* stats);
 
-/* ---- Keys, and what a parent says of a block -------------------------------------------------- */
+/* ---- Keys, and what a parent says of a block --------------------------------------------------
+ */
 
 /* Ordered by objectid, then type, then offset. */
 struct ebcache_key {
@@ -210,29 +212,31 @@ struct ebcache_check {
   struct ebcache_key first_key;
 };
 
-/* ---- Caches with a source of the caller's ----------------------------------------------------- */
+/* ---- Caches with a source of the caller's -----------------------------------------------------
+ */
 
-/* Where the blocks of a cache come from and go to. Called from any thread, several at a time, but for
- * one block only once at a time; must not ask the cache for the same block. An error is one of the
- * list at the top (others become -EIO), and may come with words by ebcache_set_error. */
+/* Where the blocks of a cache come from and go to. Called from any thread, several at a time, but
+ * for one block only once at a time; must not ask the cache for the same block. An error is one of
+ * the list at the top (others become -EIO), and may come with words by ebcache_set_error. */
 struct ebcache_source {
   size_t size;
   /* Fills the buffer with the bytes of its block: by ebcache_copy_in, ebcache_mutable_data or
-   * ebcache_mutable_piece. What it does not write keeps bytes of an earlier block. NULL: nothing can
-   * be read. `buffer` is borrowed. */
-  int (*read)(void *context, ebcache_buffer *buffer);
-  /* Whether a block is what it should be: after it was read, and when a reader who gives a check finds
-   * it in the cache. `check` is NULL where nothing in particular is expected. NULL: all are. */
-  int (*validate)(void *context, const ebcache_buffer *buffer, const struct ebcache_check *check);
+   * ebcache_mutable_piece. What it does not write keeps bytes of an earlier block. NULL: nothing
+   * can be read. `buffer` is borrowed. */
+  int (*read)(void* context, ebcache_buffer* buffer);
+  /* Whether a block is what it should be: after it was read, and when a reader who gives a check
+   * finds it in the cache. `check` is NULL where nothing in particular is expected. NULL: all are.
+   */
+  int (*validate)(void* context, const ebcache_buffer* buffer, const struct ebcache_check* check);
   /* Writes the block. NULL: nothing can be written. */
-  int (*write)(void *context, const ebcache_buffer *buffer);
+  int (*write)(void* context, const ebcache_buffer* buffer);
 };
 
 /* What a cache is like. */
 struct ebcache_cache_options {
   size_t size;
   uint64_t budget_bytes;        /* payload to keep (default 256 MiB; EBCACHE_UNLIMITED) */
-  ebcache_allocator *allocator; /* default: a heap of its own. The caller may release it at once. */
+  ebcache_allocator* allocator; /* default: a heap of its own. The caller may release it at once. */
   uint32_t node_bytes;          /* of every block: a power of two, 4096 to 65536 (default 16384) */
   uint32_t background_reclaim;  /* not 0: a thread makes room before it is needed */
   uint32_t unmovable;           /* not 0: pages without EBCACHE_ALLOC_MOVABLE */
@@ -241,56 +245,58 @@ struct ebcache_cache_options {
 /* A cache. `options` may be NULL; so may `source`, for a cache that never reads or writes, and is
  * copied otherwise. `context` goes to every call of the source, and must outlive the cache.
  * ebcache_cache_destroy gives it back. Errors: -EINVAL, -E2BIG, -ENOMEM, -EAGAIN. */
-EBCACHE_API int ebcache_cache_create(const struct ebcache_cache_options *options,
-                                     const struct ebcache_source *source, void *context,
-                                     ebcache_cache **cache);
-/* Frees the cache and its buffers; dirty ones are dropped unwritten. -EBUSY, and the cache stays, when
- * references are left; -EINVAL for the cache of a filesystem. */
-EBCACHE_API int ebcache_cache_destroy(ebcache_cache *cache);
-EBCACHE_API uint32_t ebcache_cache_node_bytes(const ebcache_cache *cache);
+EBCACHE_API int ebcache_cache_create(const struct ebcache_cache_options* options,
+                                     const struct ebcache_source* source, void* context,
+                                     ebcache_cache** cache);
+/* Frees the cache and its buffers; dirty ones are dropped unwritten. -EBUSY, and the cache stays,
+ * when references are left; -EINVAL for the cache of a filesystem. */
+EBCACHE_API int ebcache_cache_destroy(ebcache_cache* cache);
+EBCACHE_API uint32_t ebcache_cache_node_bytes(const ebcache_cache* cache);
 
-/* ---- Finding and making ----------------------------------------------------------------------- */
+/* ---- Finding and making -----------------------------------------------------------------------
+ */
 
 /* The buffer of the block at logical address `start`, or NULL when it is not cached (or `cache` is
  * NULL): no error. Takes no lock, allocates nothing. */
-EBCACHE_API ebcache_buffer *ebcache_find(ebcache_cache *cache, uint64_t start);
+EBCACHE_API ebcache_buffer* ebcache_find(ebcache_cache* cache, uint64_t start);
 /* The same, or a new buffer, not uptodate, with undefined bytes. All who ask get the same buffer.
  * Errors: -EINVAL (start not a multiple of 4096, or at the end of the address space), -EEXIST,
  * -ENOMEM. */
-EBCACHE_API int ebcache_get_or_create(ebcache_cache *cache, uint64_t start,
-                                      ebcache_buffer **buffer);
+EBCACHE_API int ebcache_get_or_create(ebcache_cache* cache, uint64_t start,
+                                      ebcache_buffer** buffer);
 /* The same, read and validated; one of those who ask reads, the others wait, and all get the same
  * error. `check` may be NULL. A buffer whose read fails does not stay in the cache.
  * Errors: those above, of the source, -EUCLEAN, -EIO, -ENXIO. */
-EBCACHE_API int ebcache_read(ebcache_cache *cache, uint64_t start,
-                             const struct ebcache_check *check, ebcache_buffer **buffer);
+EBCACHE_API int ebcache_read(ebcache_cache* cache, uint64_t start,
+                             const struct ebcache_check* check, ebcache_buffer** buffer);
 /* Makes a buffer that the caller holds uptodate. Errors as ebcache_read; after one it is stale. */
-EBCACHE_API int ebcache_read_buffer(ebcache_cache *cache, ebcache_buffer *buffer,
-                                    const struct ebcache_check *check);
+EBCACHE_API int ebcache_read_buffer(ebcache_cache* cache, ebcache_buffer* buffer,
+                                    const struct ebcache_check* check);
 /* ebcache_read for `count` blocks, none of them twice, as one batch. buffers[i] is NULL where that
  * failed and errors[i], unless `errors` is NULL, says how; 0, or the first error. */
-EBCACHE_API int ebcache_read_many(ebcache_cache *cache, const uint64_t *starts, size_t count,
-                                  ebcache_buffer **buffers, int *errors);
+EBCACHE_API int ebcache_read_many(ebcache_cache* cache, const uint64_t* starts, size_t count,
+                                  ebcache_buffer** buffers, int* errors);
 /* The first cached buffer, or the first dirty one, at or after `start`; NULL when there is none. */
-EBCACHE_API ebcache_buffer *ebcache_first_at_or_after(ebcache_cache *cache, uint64_t start);
-EBCACHE_API ebcache_buffer *ebcache_next_dirty(ebcache_cache *cache, uint64_t start);
+EBCACHE_API ebcache_buffer* ebcache_first_at_or_after(ebcache_cache* cache, uint64_t start);
+EBCACHE_API ebcache_buffer* ebcache_next_dirty(ebcache_cache* cache, uint64_t start);
 
 /* A buffer that nobody can find: uptodate, zeroed; or a copy of `buffer`. It goes with its last
  * reference, is never dirty, and `start` need not be free. Errors: -EINVAL, -ENOMEM. */
-EBCACHE_API int ebcache_dummy(ebcache_cache *cache, uint64_t start, ebcache_buffer **dummy);
-EBCACHE_API int ebcache_clone(ebcache_cache *cache, const ebcache_buffer *buffer,
-                              ebcache_buffer **clone);
+EBCACHE_API int ebcache_dummy(ebcache_cache* cache, uint64_t start, ebcache_buffer** dummy);
+EBCACHE_API int ebcache_clone(ebcache_cache* cache, const ebcache_buffer* buffer,
+                              ebcache_buffer** clone);
 
-/* Another reference to a buffer that the caller holds: the same pointer, to be put once more. NULL for
- * NULL. */
-EBCACHE_API ebcache_buffer *ebcache_ref(ebcache_buffer *buffer);
+/* Another reference to a buffer that the caller holds: the same pointer, to be put once more. NULL
+ * for NULL. */
+EBCACHE_API ebcache_buffer* ebcache_ref(ebcache_buffer* buffer);
 /* Puts a reference. The buffer stays in the cache, until its room is wanted. */
-EBCACHE_API void ebcache_put(ebcache_buffer *buffer);
-/* Puts a reference to a block that nobody will want again: it goes at once, or with its last user, or
- * when it was written. */
-EBCACHE_API void ebcache_put_stale(ebcache_buffer *buffer);
+EBCACHE_API void ebcache_put(ebcache_buffer* buffer);
+/* Puts a reference to a block that nobody will want again: it goes at once, or with its last user,
+ * or when it was written. */
+EBCACHE_API void ebcache_put_stale(ebcache_buffer* buffer);
 
-/* ---- A buffer --------------------------------------------------------------------------------- */
+/* ---- A buffer ---------------------------------------------------------------------------------
+ */
 /* `buffer` must not be NULL in this section, where nothing else is said. */
 
 /* What ebcache_buffer_flags may tell. */
@@ -305,72 +311,76 @@ enum ebcache_buffer_flag {
   EBCACHE_BUFFER_READING = 256,
 };
 /* Logical address, and size, in bytes. */
-EBCACHE_API uint64_t ebcache_buffer_start(const ebcache_buffer *buffer);
-EBCACHE_API uint32_t ebcache_buffer_length(const ebcache_buffer *buffer);
+EBCACHE_API uint64_t ebcache_buffer_start(const ebcache_buffer* buffer);
+EBCACHE_API uint32_t ebcache_buffer_length(const ebcache_buffer* buffer);
 /* As they were a moment ago: flags (others than those above may be set), and references. */
-EBCACHE_API uint32_t ebcache_buffer_flags(const ebcache_buffer *buffer);
-EBCACHE_API uint32_t ebcache_buffer_refs(const ebcache_buffer *buffer);
-/* The copy, from 1, that it was read from; 0: not read. Sources that have copies set it in `read`. */
-EBCACHE_API int ebcache_buffer_mirror(const ebcache_buffer *buffer);
-EBCACHE_API void ebcache_buffer_set_mirror(ebcache_buffer *buffer, int mirror);
+EBCACHE_API uint32_t ebcache_buffer_flags(const ebcache_buffer* buffer);
+EBCACHE_API uint32_t ebcache_buffer_refs(const ebcache_buffer* buffer);
+/* The copy, from 1, that it was read from; 0: not read. Sources that have copies set it in `read`.
+ */
+EBCACHE_API int ebcache_buffer_mirror(const ebcache_buffer* buffer);
+EBCACHE_API void ebcache_buffer_set_mirror(ebcache_buffer* buffer, int mirror);
 
 /* All bytes of the block in one piece; NULL when they are not, and for NULL. */
-EBCACHE_API const void *ebcache_data(const ebcache_buffer *buffer);
-EBCACHE_API void *ebcache_mutable_data(ebcache_buffer *buffer);
+EBCACHE_API const void* ebcache_data(const ebcache_buffer* buffer);
+EBCACHE_API void* ebcache_mutable_data(ebcache_buffer* buffer);
 /* Always: the address of the byte at `offset`, and how many from there on lie in one piece. 0 and
  * NULL at the end. */
-EBCACHE_API size_t ebcache_piece(const ebcache_buffer *buffer, size_t offset, const void **piece);
-EBCACHE_API size_t ebcache_mutable_piece(ebcache_buffer *buffer, size_t offset, void **piece);
+EBCACHE_API size_t ebcache_piece(const ebcache_buffer* buffer, size_t offset, const void** piece);
+EBCACHE_API size_t ebcache_mutable_piece(ebcache_buffer* buffer, size_t offset, void** piece);
 
 /* Copies out of, and into, the block, in one piece or not. -ERANGE, and nothing is copied, when the
  * range leaves it; -EINVAL for NULL. The same errors down to ebcache_set_u64. */
-EBCACHE_API int ebcache_copy_out(const ebcache_buffer *buffer, size_t offset, void *to,
+EBCACHE_API int ebcache_copy_out(const ebcache_buffer* buffer, size_t offset, void* to,
                                  size_t length);
-EBCACHE_API int ebcache_copy_in(ebcache_buffer *buffer, size_t offset, const void *from,
+EBCACHE_API int ebcache_copy_in(ebcache_buffer* buffer, size_t offset, const void* from,
                                 size_t length);
 /* From one block to another, or within one, where the ranges may overlap. */
-EBCACHE_API int ebcache_copy(ebcache_buffer *to, size_t to_offset, const ebcache_buffer *from,
+EBCACHE_API int ebcache_copy(ebcache_buffer* to, size_t to_offset, const ebcache_buffer* from,
                              size_t from_offset, size_t length);
-EBCACHE_API int ebcache_zero(ebcache_buffer *buffer, size_t offset, size_t length);
+EBCACHE_API int ebcache_zero(ebcache_buffer* buffer, size_t offset, size_t length);
 /* *result is what memcmp would give. */
-EBCACHE_API int ebcache_compare(const ebcache_buffer *buffer, size_t offset, const void *other,
-                                size_t length, int *result);
+EBCACHE_API int ebcache_compare(const ebcache_buffer* buffer, size_t offset, const void* other,
+                                size_t length, int* result);
 /* Little-endian integers, at any offset. */
-EBCACHE_API int ebcache_get_u8(const ebcache_buffer *buffer, size_t offset, uint8_t *value);
-EBCACHE_API int ebcache_get_u16(const ebcache_buffer *buffer, size_t offset, uint16_t *value);
-EBCACHE_API int ebcache_get_u32(const ebcache_buffer *buffer, size_t offset, uint32_t *value);
-EBCACHE_API int ebcache_get_u64(const ebcache_buffer *buffer, size_t offset, uint64_t *value);
-EBCACHE_API int ebcache_set_u8(ebcache_buffer *buffer, size_t offset, uint8_t value);
-EBCACHE_API int ebcache_set_u16(ebcache_buffer *buffer, size_t offset, uint16_t value);
-EBCACHE_API int ebcache_set_u32(ebcache_buffer *buffer, size_t offset, uint32_t value);
-EBCACHE_API int ebcache_set_u64(ebcache_buffer *buffer, size_t offset, uint64_t value);
+EBCACHE_API int ebcache_get_u8(const ebcache_buffer* buffer, size_t offset, uint8_t* value);
+EBCACHE_API int ebcache_get_u16(const ebcache_buffer* buffer, size_t offset, uint16_t* value);
+EBCACHE_API int ebcache_get_u32(const ebcache_buffer* buffer, size_t offset, uint32_t* value);
+EBCACHE_API int ebcache_get_u64(const ebcache_buffer* buffer, size_t offset, uint64_t* value);
+EBCACHE_API int ebcache_set_u8(ebcache_buffer* buffer, size_t offset, uint8_t value);
+EBCACHE_API int ebcache_set_u16(ebcache_buffer* buffer, size_t offset, uint16_t value);
+EBCACHE_API int ebcache_set_u32(ebcache_buffer* buffer, size_t offset, uint32_t value);
+EBCACHE_API int ebcache_set_u64(ebcache_buffer* buffer, size_t offset, uint64_t value);
 
-/* ---- Writing ---------------------------------------------------------------------------------- */
+/* ---- Writing ----------------------------------------------------------------------------------
+ */
 
-/* Says that all bytes are in place, as who fills a new block does. -EINVAL while it is being read. */
-EBCACHE_API int ebcache_set_uptodate(ebcache_buffer *buffer);
+/* Says that all bytes are in place, as who fills a new block does. -EINVAL while it is being read.
+ */
+EBCACHE_API int ebcache_set_uptodate(ebcache_buffer* buffer);
 /* The block must be written: it stays until it was, or is clean again. -EINVAL for one that is not
  * uptodate, and for dummies and clones. */
-EBCACHE_API int ebcache_set_dirty(ebcache_buffer *buffer);
-EBCACHE_API int ebcache_clear_dirty(ebcache_buffer *buffer);
-/* Writes a buffer that the caller holds, if it is dirty. After an error it is no longer uptodate, and
- * cannot be read again. Errors: of the source, -ENXIO, -EUCLEAN (an earlier write failed). */
-EBCACHE_API int ebcache_writeback(ebcache_cache *cache, ebcache_buffer *buffer);
+EBCACHE_API int ebcache_set_dirty(ebcache_buffer* buffer);
+EBCACHE_API int ebcache_clear_dirty(ebcache_buffer* buffer);
+/* Writes a buffer that the caller holds, if it is dirty. After an error it is no longer uptodate,
+ * and cannot be read again. Errors: of the source, -ENXIO, -EUCLEAN (an earlier write failed). */
+EBCACHE_API int ebcache_writeback(ebcache_cache* cache, ebcache_buffer* buffer);
 /* Writes all that was dirty when the call began, by address. The first error, after trying all. */
-EBCACHE_API int ebcache_writeback_all(ebcache_cache *cache);
-/* For a block that was freed and is allocated again at the same address: stale and dirty go, the first
- * `header_bytes` are zeroed, and it is uptodate. Errors: -EINVAL while it is being read or written,
- * -ERANGE. */
-EBCACHE_API int ebcache_reinit(ebcache_cache *cache, ebcache_buffer *buffer, uint32_t header_bytes);
+EBCACHE_API int ebcache_writeback_all(ebcache_cache* cache);
+/* For a block that was freed and is allocated again at the same address: stale and dirty go, the
+ * first `header_bytes` are zeroed, and it is uptodate. Errors: -EINVAL while it is being read or
+ * written, -ERANGE. */
+EBCACHE_API int ebcache_reinit(ebcache_cache* cache, ebcache_buffer* buffer, uint32_t header_bytes);
 
-/* ---- Memory ----------------------------------------------------------------------------------- */
+/* ---- Memory -----------------------------------------------------------------------------------
+ */
 
 /* Lets every idle buffer go; how many went. */
-EBCACHE_API uint64_t ebcache_drop_caches(ebcache_cache *cache);
+EBCACHE_API uint64_t ebcache_drop_caches(ebcache_cache* cache);
 /* Lets idle buffers go until `bytes` are freed; how many bytes were. */
-EBCACHE_API uint64_t ebcache_shrink(ebcache_cache *cache, uint64_t bytes);
+EBCACHE_API uint64_t ebcache_shrink(ebcache_cache* cache, uint64_t bytes);
 /* Changes the budget (EBCACHE_UNLIMITED: none), and shrinks to it. -EINVAL for 0. */
-EBCACHE_API int ebcache_set_budget(ebcache_cache *cache, uint64_t budget_bytes);
+EBCACHE_API int ebcache_set_budget(ebcache_cache* cache, uint64_t budget_bytes);
 
 /* What a cache holds, and has done. */
 struct ebcache_cache_stats {
@@ -393,7 +403,7 @@ struct ebcache_cache_stats {
   uint64_t over_budget_creates; /* when nothing could go */
 };
 /* Exact only while nobody works. Errors: -EINVAL. */
-EBCACHE_API int ebcache_cache_stats(const ebcache_cache *cache, struct ebcache_cache_stats *stats);
+EBCACHE_API int ebcache_cache_stats(const ebcache_cache* cache, struct ebcache_cache_stats* stats);
 
 /* Why buffers can, or cannot, be let go. */
 enum ebcache_verdict {
@@ -415,11 +425,12 @@ struct ebcache_pins {
   uint64_t buffers[EBCACHE_VERDICTS]; /* by verdict */
 };
 /* What is holding the memory, right now. Looks at all buffers. */
-EBCACHE_API int ebcache_pins(const ebcache_cache *cache, struct ebcache_pins *pins);
+EBCACHE_API int ebcache_pins(const ebcache_cache* cache, struct ebcache_pins* pins);
 /* "in use", "dirty", ...; "" for what is none. Lives for ever. */
-EBCACHE_API const char *ebcache_verdict_name(uint32_t verdict);
+EBCACHE_API const char* ebcache_verdict_name(uint32_t verdict);
 
-/* ---- Filesystems ------------------------------------------------------------------------------ */
+/* ---- Filesystems ------------------------------------------------------------------------------
+ */
 
 /* A copy of a block that could not be used. */
 struct ebcache_mirror_damage {
@@ -427,8 +438,8 @@ struct ebcache_mirror_damage {
   uint64_t logical;
   uint64_t device_id;
   uint64_t physical;
-  const char *device;
-  const char *reason;
+  const char* device;
+  const char* reason;
   uint32_t mirror;    /* from 1 */
   uint32_t recovered; /* not 0: another copy was good */
 };
@@ -437,42 +448,44 @@ struct ebcache_mirror_damage {
 struct ebcache_filesystem_options {
   size_t size;
   /* NULL: the defaults. node_bytes must be 0: the filesystem has it. */
-  const struct ebcache_cache_options *cache;
-  void *context; /* for the two below; must outlive the filesystem */
-  ebcache_log_fn *log;
-  /* Told of every copy that could not be used, also where another one was good, from any thread while
-   * the read is going on. The strings are valid during the call. */
-  void (*damage)(void *context, const struct ebcache_mirror_damage *damage);
+  const struct ebcache_cache_options* cache;
+  void* context; /* for the two below; must outlive the filesystem */
+  ebcache_log_fn* log;
+  /* Told of every copy that could not be used, also where another one was good, from any thread
+   * while the read is going on. The strings are valid during the call. */
+  void (*damage)(void* context, const struct ebcache_mirror_damage* damage);
 };
 
-/* Opens image files or block devices, all of one filesystem, for reading. A missing device is no error
- * as long as each block that is read has a copy elsewhere. `options` may be NULL. ebcache_close gives
- * it back. Errors: -EINVAL, -E2BIG, -ENOENT, -EACCES, -EUCLEAN, -EIO, -EOPNOTSUPP, -ENOMEM. */
-EBCACHE_API int ebcache_open(const char *const *paths, size_t count,
-                             const struct ebcache_filesystem_options *options,
-                             ebcache_filesystem **filesystem);
+/* Opens image files or block devices, all of one filesystem, for reading. A missing device is no
+ * error as long as each block that is read has a copy elsewhere. `options` may be NULL.
+ * ebcache_close gives it back. Errors: -EINVAL, -E2BIG, -ENOENT, -EACCES, -EUCLEAN, -EIO,
+ * -EOPNOTSUPP, -ENOMEM. */
+EBCACHE_API int ebcache_open(const char* const* paths, size_t count,
+                             const struct ebcache_filesystem_options* options,
+                             ebcache_filesystem** filesystem);
 
 /* A device of the caller's. */
 struct ebcache_device {
   size_t size;
-  const char *name; /* for messages; copied */
+  const char* name; /* for messages; copied */
   uint64_t bytes;
-  void *context;
-  /* Fills all of `to` with what is at `offset`; called from any thread, inside of `bytes`. Errors as
-   * in ebcache_source. */
-  int (*read)(void *context, uint64_t offset, void *to, size_t length);
+  void* context;
+  /* Fills all of `to` with what is at `offset`; called from any thread, inside of `bytes`. Errors
+   * as in ebcache_source. */
+  int (*read)(void* context, uint64_t offset, void* to, size_t length);
   /* May be NULL: called once, when the filesystem is closed. */
-  void (*close)(void *context);
+  void (*close)(void* context);
 };
-/* The same, from devices of the caller's; each struct is copied. On an error no device is closed. */
-EBCACHE_API int ebcache_open_devices(const struct ebcache_device *const *devices, size_t count,
-                                     const struct ebcache_filesystem_options *options,
-                                     ebcache_filesystem **filesystem);
+/* The same, from devices of the caller's; each struct is copied. On an error no device is closed.
+ */
+EBCACHE_API int ebcache_open_devices(const struct ebcache_device* const* devices, size_t count,
+                                     const struct ebcache_filesystem_options* options,
+                                     ebcache_filesystem** filesystem);
 /* -EBUSY, and it stays open, when references to its blocks are left. */
-EBCACHE_API int ebcache_close(ebcache_filesystem *filesystem);
+EBCACHE_API int ebcache_close(ebcache_filesystem* filesystem);
 
 /* Its cache: borrowed, until it is closed. NULL for NULL. */
-EBCACHE_API ebcache_cache *ebcache_filesystem_cache(ebcache_filesystem *filesystem);
+EBCACHE_API ebcache_cache* ebcache_filesystem_cache(ebcache_filesystem* filesystem);
 
 /* What the superblock says, and what was found on opening. */
 struct ebcache_filesystem_info {
@@ -489,8 +502,8 @@ struct ebcache_filesystem_info {
   char label[256];
 };
 /* Errors: -EINVAL. */
-EBCACHE_API int ebcache_filesystem_info(const ebcache_filesystem *filesystem,
-                                        struct ebcache_filesystem_info *info);
+EBCACHE_API int ebcache_filesystem_info(const ebcache_filesystem* filesystem,
+                                        struct ebcache_filesystem_info* info);
 
 /* Where one copy of a block lies. */
 struct ebcache_place {
@@ -502,15 +515,16 @@ struct ebcache_place {
 };
 /* Copy `mirror`, from 1, of the block at `logical`. Errors: -ENOENT (no such copy, no chunk there),
  * -EUCLEAN (the block would cross the end of one), -EOPNOTSUPP (raid5/6). */
-EBCACHE_API int ebcache_place(const ebcache_filesystem *filesystem, uint64_t logical,
-                              uint32_t mirror, struct ebcache_place *place);
+EBCACHE_API int ebcache_place(const ebcache_filesystem* filesystem, uint64_t logical,
+                              uint32_t mirror, struct ebcache_place* place);
 /* Reads and validates just that copy, past the cache, into a buffer like that of ebcache_dummy.
  * Errors: those of ebcache_place and of ebcache_read. */
-EBCACHE_API int ebcache_read_mirror(ebcache_filesystem *filesystem, uint64_t logical,
-                                    uint32_t mirror, const struct ebcache_check *check,
-                                    ebcache_buffer **buffer);
+EBCACHE_API int ebcache_read_mirror(ebcache_filesystem* filesystem, uint64_t logical,
+                                    uint32_t mirror, const struct ebcache_check* check,
+                                    ebcache_buffer** buffer);
 
-/* ---- Tree blocks ------------------------------------------------------------------------------ */
+/* ---- Tree blocks ------------------------------------------------------------------------------
+ */
 /* Of blocks that were read from a filesystem, which are well-formed. */
 
 /* The header of a block. */
@@ -524,7 +538,7 @@ struct ebcache_header {
   uint32_t level; /* 0: a leaf */
 };
 /* Errors: -EINVAL. */
-EBCACHE_API int ebcache_header(const ebcache_buffer *buffer, struct ebcache_header *header);
+EBCACHE_API int ebcache_header(const ebcache_buffer* buffer, struct ebcache_header* header);
 
 /* A slot of a leaf: the item's key, and where in the block its data is. */
 struct ebcache_leaf_slot {
@@ -541,12 +555,13 @@ struct ebcache_node_slot {
   uint64_t generation;
 };
 /* -ERANGE: no such slot; -EINVAL: not a leaf, not a node. */
-EBCACHE_API int ebcache_leaf_slot(const ebcache_buffer *leaf, uint32_t slot,
-                                  struct ebcache_leaf_slot *item);
-EBCACHE_API int ebcache_node_slot(const ebcache_buffer *node, uint32_t slot,
-                                  struct ebcache_node_slot *child);
+EBCACHE_API int ebcache_leaf_slot(const ebcache_buffer* leaf, uint32_t slot,
+                                  struct ebcache_leaf_slot* item);
+EBCACHE_API int ebcache_node_slot(const ebcache_buffer* node, uint32_t slot,
+                                  struct ebcache_node_slot* child);
 
-/* ---- Trees ------------------------------------------------------------------------------------ */
+/* ---- Trees ------------------------------------------------------------------------------------
+ */
 
 /* Where a tree is. */
 struct ebcache_root {
@@ -556,25 +571,25 @@ struct ebcache_root {
   uint64_t bytenr;
   uint64_t generation;
   uint32_t level;
-  /* Of a subvolume being deleted: the key, in a node on drop_level, of the first child that is still
-   * there. All zero otherwise. */
+  /* Of a subvolume being deleted: the key, in a node on drop_level, of the first child that is
+   * still there. All zero otherwise. */
   uint32_t drop_level;
   struct ebcache_key drop_progress;
   char name[48]; /* "FS_TREE", "256", "TREE_LOG 5" */
 };
-/* Calls `tell` for every tree there is. What `tell` returns, other than 0, ends that and is returned;
- * -EUCLEAN after telling of those that could be found when some could not. */
-EBCACHE_API int ebcache_for_each_tree(ebcache_filesystem *filesystem,
-                                      int (*tell)(void *context, const struct ebcache_root *root),
-                                      void *context);
+/* Calls `tell` for every tree there is. What `tell` returns, other than 0, ends that and is
+ * returned; -EUCLEAN after telling of those that could be found when some could not. */
+EBCACHE_API int ebcache_for_each_tree(ebcache_filesystem* filesystem,
+                                      int (*tell)(void* context, const struct ebcache_root* root),
+                                      void* context);
 
-/* A tree of a filesystem by id, or one whose root is known. ebcache_tree_close gives it back, before
- * the filesystem or cache goes. Errors: -ENOENT, those of ebcache_read. */
-EBCACHE_API int ebcache_tree_open(ebcache_filesystem *filesystem, uint64_t id, ebcache_tree **tree);
-EBCACHE_API int ebcache_tree_open_root(ebcache_cache *cache, const struct ebcache_root *root,
-                                       ebcache_tree **tree);
-EBCACHE_API void ebcache_tree_close(ebcache_tree *tree);
-EBCACHE_API int ebcache_tree_root(const ebcache_tree *tree, struct ebcache_root *root);
+/* A tree of a filesystem by id, or one whose root is known. ebcache_tree_close gives it back,
+ * before the filesystem or cache goes. Errors: -ENOENT, those of ebcache_read. */
+EBCACHE_API int ebcache_tree_open(ebcache_filesystem* filesystem, uint64_t id, ebcache_tree** tree);
+EBCACHE_API int ebcache_tree_open_root(ebcache_cache* cache, const struct ebcache_root* root,
+                                       ebcache_tree** tree);
+EBCACHE_API void ebcache_tree_close(ebcache_tree* tree);
+EBCACHE_API int ebcache_tree_root(const ebcache_tree* tree, struct ebcache_root* root);
 
 /* Which item a search ends at. */
 enum ebcache_search_mode {
@@ -585,34 +600,34 @@ enum ebcache_search_mode {
 /* The place of an item; `key` may be NULL for the first one (at or after), or the last (before).
  * ebcache_path_close gives it back, and with it the references to the blocks above it; before the
  * tree. Errors: -ENOENT (no such item), those of ebcache_read. */
-EBCACHE_API int ebcache_search(const ebcache_tree *tree, const struct ebcache_key *key, int mode,
-                               ebcache_path **path);
-EBCACHE_API void ebcache_path_close(ebcache_path *path);
-/* To the next, or previous, item. -ENOENT where there is none: then the path has not moved. After any
- * other error it is lost: only ebcache_path_close is left. */
-EBCACHE_API int ebcache_path_next(ebcache_path *path);
-EBCACHE_API int ebcache_path_previous(ebcache_path *path);
+EBCACHE_API int ebcache_search(const ebcache_tree* tree, const struct ebcache_key* key, int mode,
+                               ebcache_path** path);
+EBCACHE_API void ebcache_path_close(ebcache_path* path);
+/* To the next, or previous, item. -ENOENT where there is none: then the path has not moved. After
+ * any other error it is lost: only ebcache_path_close is left. */
+EBCACHE_API int ebcache_path_next(ebcache_path* path);
+EBCACHE_API int ebcache_path_previous(ebcache_path* path);
 
 /* An item of a leaf. */
 struct ebcache_item {
   size_t size;
   struct ebcache_key key;
-  const void *data; /* in one piece; valid until the path moves or is closed */
+  const void* data; /* in one piece; valid until the path moves or is closed */
   size_t data_bytes;
 };
 /* The item that the path stands on. Errors: -EINVAL, -ENOMEM. */
-EBCACHE_API int ebcache_path_item(ebcache_path *path, struct ebcache_item *item);
-/* The block at `level` (0: the leaf), borrowed until the path moves; NULL above the root. The slot in
- * it. */
-EBCACHE_API ebcache_buffer *ebcache_path_buffer(const ebcache_path *path, int level);
-EBCACHE_API uint32_t ebcache_path_slot(const ebcache_path *path, int level);
+EBCACHE_API int ebcache_path_item(ebcache_path* path, struct ebcache_item* item);
+/* The block at `level` (0: the leaf), borrowed until the path moves; NULL above the root. The slot
+ * in it. */
+EBCACHE_API ebcache_buffer* ebcache_path_buffer(const ebcache_path* path, int level);
+EBCACHE_API uint32_t ebcache_path_slot(const ebcache_path* path, int level);
 
-/* Calls `visit` for every item from `from` to `to`, both included (NULL: the first, the last). What it
- * returns, other than 0, ends that and is returned. Errors: those of ebcache_read. */
-EBCACHE_API int ebcache_iterate(const ebcache_tree *tree, const struct ebcache_key *from,
-                                const struct ebcache_key *to,
-                                int (*visit)(void *context, const struct ebcache_item *item),
-                                void *context);
+/* Calls `visit` for every item from `from` to `to`, both included (NULL: the first, the last). What
+ * it returns, other than 0, ends that and is returned. Errors: those of ebcache_read. */
+EBCACHE_API int ebcache_iterate(const ebcache_tree* tree, const struct ebcache_key* from,
+                                const struct ebcache_key* to,
+                                int (*visit)(void* context, const struct ebcache_item* item),
+                                void* context);
 
 /* A subtree that a walk could not enter. */
 struct ebcache_walk_damage {
@@ -621,37 +636,37 @@ struct ebcache_walk_damage {
   uint64_t logical;
   uint32_t level;      /* of the block, as its parent has it */
   int32_t error;       /* as ebcache_read would return it */
-  const char *message; /* names mirrors, devices and reasons; valid during the call */
+  const char* message; /* names mirrors, devices and reasons; valid during the call */
 };
 /* Who is told of what a walk meets. */
 struct ebcache_visitor {
   size_t size;
-  /* A block: parents before their children, children in key order; borrowed. 0: go on below it; above
-   * 0: do not; below 0: end the walk, which then returns that. */
-  int (*block)(void *context, const struct ebcache_root *root, const ebcache_buffer *block);
+  /* A block: parents before their children, children in key order; borrowed. 0: go on below it;
+   * above 0: do not; below 0: end the walk, which then returns that. */
+  int (*block)(void* context, const struct ebcache_root* root, const ebcache_buffer* block);
   /* May be NULL. The walk goes on beside it. */
-  void (*damage)(void *context, const struct ebcache_walk_damage *damage);
+  void (*damage)(void* context, const struct ebcache_walk_damage* damage);
 };
 /* How a walk goes about it. */
 struct ebcache_walk_options {
   size_t size;
   /* Blocks that are passed over, with all that is below; the walk adds its own. One set for several
    * trees visits what snapshots share once. */
-  ebcache_block_set *visited;
+  ebcache_block_set* visited;
   uint32_t batch; /* children read at a time, at most (default 64) */
 };
 /* Visits every block of a tree, depth first; bounded by what there is, however knotted the tree.
- * Calls come from the thread that walks. `options` may be NULL. 0: the whole tree; -EUCLEAN: all but
- * what `damage` was told of. */
-EBCACHE_API int ebcache_walk(ebcache_cache *cache, const struct ebcache_root *root,
-                             const struct ebcache_visitor *visitor, void *context,
-                             const struct ebcache_walk_options *options);
+ * Calls come from the thread that walks. `options` may be NULL. 0: the whole tree; -EUCLEAN: all
+ * but what `damage` was told of. */
+EBCACHE_API int ebcache_walk(ebcache_cache* cache, const struct ebcache_root* root,
+                             const struct ebcache_visitor* visitor, void* context,
+                             const struct ebcache_walk_options* options);
 
 /* ebcache_block_set_free gives it back, after the walks that use it. */
-EBCACHE_API int ebcache_block_set_create(uint32_t node_bytes, ebcache_block_set **set);
-EBCACHE_API void ebcache_block_set_free(ebcache_block_set *set);
+EBCACHE_API int ebcache_block_set_create(uint32_t node_bytes, ebcache_block_set** set);
+EBCACHE_API void ebcache_block_set_free(ebcache_block_set* set);
 /* How many blocks are in it. */
-EBCACHE_API uint64_t ebcache_block_set_size(const ebcache_block_set *set);
+EBCACHE_API uint64_t ebcache_block_set_size(const ebcache_block_set* set);
 
 #ifdef __cplusplus
 }

@@ -76,13 +76,15 @@ void ForgetWords() { spoken = false; }
 
 absl::Status StatusOfCallback(int result, std::string_view what) {
   if (result == 0) return absl::OkStatus();
+  // It may be any number; only some are errors.
+  const int number = result < 0 && result > -4096 ? -result : EIO;
   absl::StatusCode code = absl::StatusCode::kUnavailable;
   for (const Pair& pair : kPairs) {
-    if (pair.number == -result) code = pair.code;
+    if (pair.number == number) code = pair.code;
   }
   if (spoken) return absl::Status(code, last_error.data());
   return absl::Status(code, absl::StrCat(absl::string_view(what.data(), what.size()), " returned ",
-                                         result, " (", std::strerror(-result), ")"));
+                                         result, " (", std::strerror(number), ")"));
 }
 
 }  // namespace ebcache::capi

@@ -11,15 +11,15 @@
 static struct memory_source source;
 
 /* Reads all blocks twice through a cache on `allocator`, and looks at the bytes. */
-static void use(ebcache_allocator *allocator) {
+static void use(ebcache_allocator* allocator) {
   memory_source_init(&source);
   const struct ebcache_cache_options options = {
       .size = sizeof options, .allocator = allocator, .budget_bytes = 16 * NODE};
-  ebcache_cache *cache;
+  ebcache_cache* cache;
   CHECK_EQUAL(ebcache_cache_create(&options, &memory_source_functions, &source, &cache), 0);
   for (int round = 0; round < 2; ++round) {
     for (uint64_t block = 0; block < MEMORY_BLOCKS; ++block) {
-      ebcache_buffer *buffer;
+      ebcache_buffer* buffer;
       CHECK_EQUAL(ebcache_read(cache, block * NODE, NULL, &buffer), 0);
       int order = 1;
       CHECK_EQUAL(ebcache_compare(buffer, 0, source.blocks[block], NODE, &order), 0);
@@ -39,7 +39,7 @@ static void every_kind_of_allocator(void) {
                                                         .arena_bytes = 64 << 20,
                                                         .defragment = 1,
                                                         .max_windows = 10};
-      ebcache_allocator *allocator;
+      ebcache_allocator* allocator;
       CHECK_EQUAL(ebcache_allocator_create(&options, &allocator), 0);
       use(allocator);
       struct ebcache_allocator_stats stats = {.size = sizeof stats};
@@ -55,7 +55,7 @@ static void every_kind_of_allocator(void) {
 }
 
 static void the_defaults_and_a_limit(void) {
-  ebcache_allocator *allocator;
+  ebcache_allocator* allocator;
   CHECK_EQUAL(ebcache_allocator_create(NULL, &allocator), 0);
   use(allocator);
   ebcache_allocator_release(allocator);
@@ -63,17 +63,17 @@ static void the_defaults_and_a_limit(void) {
   CHECK_EQUAL(ebcache_allocator_create(&options, &allocator), 0);
   const struct ebcache_cache_options cache_options = {.size = sizeof cache_options,
                                                       .allocator = allocator};
-  ebcache_cache *cache;
+  ebcache_cache* cache;
   CHECK_EQUAL(ebcache_cache_create(&cache_options, NULL, NULL, &cache), 0);
   ebcache_allocator_release(allocator);
-  ebcache_buffer *buffer;
+  ebcache_buffer* buffer;
   CHECK_FAILS(ebcache_get_or_create(cache, 0, &buffer), ENOMEM, "4096");
   CHECK(buffer == NULL);
   CHECK_EQUAL(ebcache_cache_destroy(cache), 0);
 }
 
 static void options_out_of_range(void) {
-  ebcache_allocator *allocator;
+  ebcache_allocator* allocator;
   struct ebcache_allocator_options options = {.size = sizeof options, .kind = 5};
   CHECK_FAILS(ebcache_allocator_create(&options, &allocator), EINVAL, "kind");
   options.kind = 0;
@@ -95,7 +95,7 @@ static void options_out_of_range(void) {
 static void memory_of_the_callers(void) {
   struct counting_allocator memory;
   counting_allocator_init(&memory);
-  ebcache_allocator *allocator;
+  ebcache_allocator* allocator;
   CHECK_EQUAL(ebcache_allocator_create_custom(&counting_allocator_ops, &memory, NULL, &allocator),
               0);
   use(allocator);
@@ -114,12 +114,12 @@ static void memory_of_the_callers_that_runs_out(void) {
   struct counting_allocator memory;
   counting_allocator_init(&memory);
   memory.most_bytes = 4 * NODE;
-  ebcache_allocator *allocator;
+  ebcache_allocator* allocator;
   CHECK_EQUAL(ebcache_allocator_create_custom(&counting_allocator_ops, &memory, NULL, &allocator),
               0);
   use(allocator); /* idle buffers make room */
   const struct ebcache_cache_options options = {.size = sizeof options, .allocator = allocator};
-  ebcache_cache *cache;
+  ebcache_cache* cache;
   CHECK_EQUAL(ebcache_cache_create(&options, NULL, NULL, &cache), 0);
   ebcache_allocator_release(allocator); /* the cache has it still */
   CHECK_EQUAL(memory.destroyed, 0);
@@ -140,13 +140,13 @@ static void memory_of_the_callers_that_is_not_aligned(void) {
   struct counting_allocator memory;
   counting_allocator_init(&memory);
   memory.misalign = 1;
-  ebcache_allocator *allocator;
+  ebcache_allocator* allocator;
   CHECK_EQUAL(ebcache_allocator_create_custom(&counting_allocator_ops, &memory, NULL, &allocator),
               0);
   const struct ebcache_cache_options options = {.size = sizeof options, .allocator = allocator};
-  ebcache_cache *cache;
+  ebcache_cache* cache;
   CHECK_EQUAL(ebcache_cache_create(&options, NULL, NULL, &cache), 0);
-  ebcache_buffer *buffer;
+  ebcache_buffer* buffer;
   CHECK_EQUAL(ebcache_get_or_create(cache, 0, &buffer), -ENOMEM);
   CHECK_EQUAL(memory.allocations, memory.frees);
   CHECK_EQUAL(ebcache_cache_destroy(cache), 0);
@@ -156,7 +156,7 @@ static void memory_of_the_callers_that_is_not_aligned(void) {
 static void functions_that_are_missing(void) {
   struct counting_allocator memory;
   counting_allocator_init(&memory);
-  ebcache_allocator *allocator;
+  ebcache_allocator* allocator;
   struct ebcache_allocator_ops ops = counting_allocator_ops;
   ops.free = NULL;
   CHECK_EQUAL(ebcache_allocator_create_custom(&ops, &memory, NULL, &allocator), -EINVAL);

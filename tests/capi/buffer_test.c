@@ -7,26 +7,26 @@
 #define NODE 65536
 
 /* Leaves pages to be used next that are no neighbours. */
-static void scatter(ebcache_allocator *allocator) {
+static void scatter(ebcache_allocator* allocator) {
   const struct ebcache_cache_options options = {
       .size = sizeof options, .allocator = allocator, .node_bytes = 4096};
-  ebcache_cache *cache;
+  ebcache_cache* cache;
   CHECK_EQUAL(ebcache_cache_create(&options, NULL, NULL, &cache), 0);
-  ebcache_buffer *pages[200];
+  ebcache_buffer* pages[200];
   for (int i = 0; i < 200; ++i) CHECK_EQUAL(ebcache_dummy(cache, 0, &pages[i]), 0);
   for (int i = 0; i < 200; ++i) ebcache_put(pages[i * 7 % 200]);
   CHECK_EQUAL(ebcache_cache_destroy(cache), 0);
 }
 
 /* Blocks of sixteen pages: in one piece on a heap, scattered otherwise. */
-static ebcache_cache *make_cache(uint32_t kind, ebcache_buffer **block) {
+static ebcache_cache* make_cache(uint32_t kind, ebcache_buffer** block) {
   const struct ebcache_allocator_options options = {
       .size = sizeof options, .kind = kind, .arena_bytes = 16 << 20};
-  ebcache_allocator *allocator;
+  ebcache_allocator* allocator;
   CHECK_EQUAL(ebcache_allocator_create(&options, &allocator), 0);
   const struct ebcache_cache_options cache_options = {
       .size = sizeof cache_options, .allocator = allocator, .node_bytes = NODE};
-  ebcache_cache *cache;
+  ebcache_cache* cache;
   CHECK_EQUAL(ebcache_cache_create(&cache_options, NULL, NULL, &cache), 0);
   if (kind == EBCACHE_ALLOCATOR_ORDER0) scatter(allocator);
   ebcache_allocator_release(allocator);
@@ -34,7 +34,7 @@ static ebcache_cache *make_cache(uint32_t kind, ebcache_buffer **block) {
   return cache;
 }
 
-static void look_at_bytes(ebcache_buffer *block) {
+static void look_at_bytes(ebcache_buffer* block) {
   unsigned char bytes[NODE];
   for (size_t i = 0; i < NODE; ++i) bytes[i] = (unsigned char)(i * 7 + i / 256);
   CHECK_EQUAL(ebcache_copy_in(block, 0, bytes, NODE), 0);
@@ -82,14 +82,14 @@ static void look_at_bytes(ebcache_buffer *block) {
   CHECK(order != 0);
 }
 
-static void look_at_pieces(ebcache_buffer *block) {
+static void look_at_pieces(ebcache_buffer* block) {
   unsigned char bytes[NODE];
   CHECK_EQUAL(ebcache_copy_out(block, 0, bytes, NODE), 0);
   size_t offset = 0;
   int pieces = 0;
   for (;; ++pieces) {
-    const void *piece;
-    void *mutable_piece;
+    const void* piece;
+    void* mutable_piece;
     const size_t length = ebcache_piece(block, offset, &piece);
     CHECK_EQUAL(ebcache_mutable_piece(block, offset, &mutable_piece), length);
     CHECK(piece == mutable_piece);
@@ -99,16 +99,16 @@ static void look_at_pieces(ebcache_buffer *block) {
   }
   CHECK_EQUAL(offset, NODE);
   if (ebcache_data(block) != NULL) CHECK_EQUAL(pieces, 1);
-  const void *piece = block;
+  const void* piece = block;
   CHECK_EQUAL(ebcache_piece(block, NODE + 1, &piece), 0);
   CHECK(piece == NULL);
   if (ebcache_data(block) == NULL) {
     CHECK_EQUAL(ebcache_piece(block, 4095, &piece), 1);
-    CHECK_EQUAL(*(const unsigned char *)piece, bytes[4095]);
+    CHECK_EQUAL(*(const unsigned char*)piece, bytes[4095]);
   }
 }
 
-static void what_leaves_the_block_is_refused(ebcache_buffer *block) {
+static void what_leaves_the_block_is_refused(ebcache_buffer* block) {
   unsigned char bytes[8] = {9, 9, 9, 9, 9, 9, 9, 9};
   uint16_t u16 = 9;
   int order;
@@ -127,7 +127,7 @@ static void what_leaves_the_block_is_refused(ebcache_buffer *block) {
 
 static void look_at_everything(uint32_t kind) {
   ebcache_buffer *block, *other;
-  ebcache_cache *cache = make_cache(kind, &block);
+  ebcache_cache* cache = make_cache(kind, &block);
   CHECK((ebcache_data(block) == NULL) == (kind == EBCACHE_ALLOCATOR_ORDER0));
   CHECK(ebcache_mutable_data(block) == ebcache_data(block));
   look_at_bytes(block);

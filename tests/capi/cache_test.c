@@ -9,37 +9,37 @@
 
 static struct memory_source source;
 
-static ebcache_cache *make_cache(void) {
+static ebcache_cache* make_cache(void) {
   memory_source_init(&source);
-  ebcache_cache *cache;
+  ebcache_cache* cache;
   CHECK_EQUAL(ebcache_cache_create(NULL, &memory_source_functions, &source, &cache), 0);
   CHECK_EQUAL(ebcache_cache_node_bytes(cache), NODE);
   return cache;
 }
 
-static struct ebcache_cache_stats stats_of(ebcache_cache *cache) {
+static struct ebcache_cache_stats stats_of(ebcache_cache* cache) {
   struct ebcache_cache_stats stats = {.size = sizeof stats};
   CHECK_EQUAL(ebcache_cache_stats(cache, &stats), 0);
   return stats;
 }
 
-static uint64_t pins_of(ebcache_cache *cache, int verdict) {
+static uint64_t pins_of(ebcache_cache* cache, int verdict) {
   struct ebcache_pins pins = {.size = sizeof pins};
   CHECK_EQUAL(ebcache_pins(cache, &pins), 0);
   return pins.buffers[verdict];
 }
 
-static ebcache_buffer *read_block(ebcache_cache *cache, uint64_t start) {
-  ebcache_buffer *buffer;
+static ebcache_buffer* read_block(ebcache_cache* cache, uint64_t start) {
+  ebcache_buffer* buffer;
   CHECK_EQUAL(ebcache_read(cache, start, NULL, &buffer), 0);
   CHECK(buffer != NULL);
   return buffer;
 }
 
 static void a_block_is_read_once_and_found_again(void) {
-  ebcache_cache *cache = make_cache();
+  ebcache_cache* cache = make_cache();
   CHECK(ebcache_find(cache, NODE) == NULL);
-  ebcache_buffer *buffer = read_block(cache, NODE);
+  ebcache_buffer* buffer = read_block(cache, NODE);
   uint64_t word;
   CHECK_EQUAL(ebcache_get_u64(buffer, 8, &word), 0);
   CHECK_EQUAL(word, memory_source_word(NODE, 8));
@@ -47,7 +47,7 @@ static void a_block_is_read_once_and_found_again(void) {
   CHECK_EQUAL(ebcache_buffer_length(buffer), NODE);
   CHECK_EQUAL(ebcache_buffer_mirror(buffer), 1);
   CHECK_EQUAL(ebcache_buffer_refs(buffer), 2);
-  ebcache_buffer *again = ebcache_find(cache, NODE);
+  ebcache_buffer* again = ebcache_find(cache, NODE);
   CHECK(again == buffer);
   CHECK_EQUAL(ebcache_buffer_refs(buffer), 3);
   ebcache_put(again);
@@ -60,8 +60,8 @@ static void a_block_is_read_once_and_found_again(void) {
 }
 
 static void a_made_buffer_is_read_by_hand(void) {
-  ebcache_cache *cache = make_cache();
-  ebcache_buffer *buffer;
+  ebcache_cache* cache = make_cache();
+  ebcache_buffer* buffer;
   CHECK_EQUAL(ebcache_get_or_create(cache, 0, &buffer), 0);
   CHECK((ebcache_buffer_flags(buffer) & EBCACHE_BUFFER_UPTODATE) == 0);
   CHECK_EQUAL(ebcache_read_buffer(cache, buffer, NULL), 0);
@@ -73,10 +73,10 @@ static void a_made_buffer_is_read_by_hand(void) {
 }
 
 static void a_check_is_held_against_every_reader(void) {
-  ebcache_cache *cache = make_cache();
+  ebcache_cache* cache = make_cache();
   struct ebcache_check check = {
       .size = sizeof check, .bits = EBCACHE_CHECK_GENERATION, .generation = 1};
-  ebcache_buffer *buffer = (ebcache_buffer *)&check;
+  ebcache_buffer* buffer = (ebcache_buffer*)&check;
   CHECK_FAILS(ebcache_read(cache, NODE, &check, &buffer), EUCLEAN, "not of this generation");
   CHECK(buffer == NULL);
   check.generation = memory_source_word(NODE, 0);
@@ -92,9 +92,9 @@ static void a_check_is_held_against_every_reader(void) {
 }
 
 static void many_are_read_as_one(void) {
-  ebcache_cache *cache = make_cache();
+  ebcache_cache* cache = make_cache();
   const uint64_t starts[] = {0, 3 * NODE, MEMORY_BLOCKS * (uint64_t)NODE, 5 * NODE, 7};
-  ebcache_buffer *buffers[5];
+  ebcache_buffer* buffers[5];
   int errors[5];
   CHECK_FAILS(ebcache_read_many(cache, starts, 5, buffers, errors), EIO, "1048576");
   for (int i = 0; i < 5; ++i) {
@@ -110,8 +110,8 @@ static void many_are_read_as_one(void) {
 }
 
 static void a_stale_buffer_goes_with_its_last_user(void) {
-  ebcache_cache *cache = make_cache();
-  ebcache_buffer *buffer = read_block(cache, NODE);
+  ebcache_cache* cache = make_cache();
+  ebcache_buffer* buffer = read_block(cache, NODE);
   CHECK(ebcache_ref(buffer) == buffer);
   ebcache_put_stale(buffer);
   CHECK((ebcache_buffer_flags(buffer) & EBCACHE_BUFFER_STALE) != 0);
@@ -126,8 +126,8 @@ static void a_stale_buffer_goes_with_its_last_user(void) {
 }
 
 static void dummies_and_clones_are_nobody_elses(void) {
-  ebcache_cache *cache = make_cache();
-  ebcache_buffer *original = read_block(cache, NODE);
+  ebcache_cache* cache = make_cache();
+  ebcache_buffer* original = read_block(cache, NODE);
   ebcache_buffer *dummy, *clone;
   CHECK_EQUAL(ebcache_dummy(cache, NODE, &dummy), 0);
   CHECK_EQUAL(ebcache_clone(cache, original, &clone), 0);
@@ -151,9 +151,9 @@ static void dummies_and_clones_are_nobody_elses(void) {
 }
 
 static void what_is_dirty_stays_until_written(void) {
-  ebcache_cache *cache = make_cache();
+  ebcache_cache* cache = make_cache();
   for (uint64_t block = 2; block < 5; ++block) {
-    ebcache_buffer *buffer = read_block(cache, block * NODE);
+    ebcache_buffer* buffer = read_block(cache, block * NODE);
     CHECK_EQUAL(ebcache_set_u32(buffer, 100, (uint32_t)block), 0);
     CHECK_EQUAL(ebcache_set_dirty(buffer), 0);
     ebcache_put(buffer);
@@ -161,7 +161,7 @@ static void what_is_dirty_stays_until_written(void) {
   CHECK_EQUAL(stats_of(cache).dirty_buffers, 3);
   CHECK_EQUAL(ebcache_drop_caches(cache), 0);
   CHECK_EQUAL(pins_of(cache, EBCACHE_VERDICT_DIRTY), 3);
-  ebcache_buffer *dirty = ebcache_next_dirty(cache, 2 * NODE + 1);
+  ebcache_buffer* dirty = ebcache_next_dirty(cache, 2 * NODE + 1);
   CHECK_EQUAL(ebcache_buffer_start(dirty), 3 * NODE);
   CHECK_EQUAL(ebcache_writeback(cache, dirty), 0);
   CHECK_EQUAL(source.writes, 1);
@@ -179,8 +179,8 @@ static void what_is_dirty_stays_until_written(void) {
 }
 
 static void a_new_block_is_filled_and_written(void) {
-  ebcache_cache *cache = make_cache();
-  ebcache_buffer *buffer;
+  ebcache_cache* cache = make_cache();
+  ebcache_buffer* buffer;
   CHECK_EQUAL(ebcache_get_or_create(cache, 9 * NODE, &buffer), 0);
   CHECK_EQUAL(ebcache_zero(buffer, 0, NODE), 0);
   CHECK_EQUAL(ebcache_copy_in(buffer, 1000, "ebcache", 8), 0);
@@ -189,15 +189,15 @@ static void a_new_block_is_filled_and_written(void) {
   CHECK_EQUAL(ebcache_set_dirty(buffer), 0);
   ebcache_put_stale(buffer); /* freed by COW, and written all the same */
   CHECK_EQUAL(ebcache_writeback_all(cache), 0);
-  CHECK_EQUAL(strcmp((char *)source.blocks[9] + 1000, "ebcache"), 0);
+  CHECK_EQUAL(strcmp((char*)source.blocks[9] + 1000, "ebcache"), 0);
   CHECK_EQUAL(stats_of(cache).cached_buffers, 0);
   CHECK_EQUAL(source.reads, 0);
   CHECK_EQUAL(ebcache_cache_destroy(cache), 0);
 }
 
 static void a_freed_block_that_is_allocated_again(void) {
-  ebcache_cache *cache = make_cache();
-  ebcache_buffer *buffer = read_block(cache, NODE);
+  ebcache_cache* cache = make_cache();
+  ebcache_buffer* buffer = read_block(cache, NODE);
   CHECK_EQUAL(ebcache_set_dirty(buffer), 0);
   CHECK_EQUAL(ebcache_reinit(cache, buffer, 101), 0);
   CHECK_EQUAL(stats_of(cache).dirty_buffers, 0);
@@ -211,7 +211,7 @@ static void a_freed_block_that_is_allocated_again(void) {
 }
 
 static void memory_is_given_back(void) {
-  ebcache_cache *cache = make_cache();
+  ebcache_cache* cache = make_cache();
   for (uint64_t block = 0; block < 40; ++block) ebcache_put(read_block(cache, block * NODE));
   CHECK_EQUAL(stats_of(cache).cached_buffers, 40);
   CHECK(ebcache_shrink(cache, 5 * NODE) >= 5 * NODE);
@@ -223,7 +223,7 @@ static void memory_is_given_back(void) {
   CHECK_EQUAL(ebcache_set_budget(cache, EBCACHE_UNLIMITED), 0);
   for (uint64_t block = 0; block < 40; ++block) ebcache_put(read_block(cache, block * NODE));
   CHECK_EQUAL(stats_of(cache).cached_buffers, 40);
-  ebcache_buffer *first = ebcache_first_at_or_after(cache, 12 * NODE + 1);
+  ebcache_buffer* first = ebcache_first_at_or_after(cache, 12 * NODE + 1);
   CHECK_EQUAL(ebcache_buffer_start(first), 13 * NODE);
   CHECK_EQUAL(pins_of(cache, EBCACHE_VERDICT_IN_USE), 1);
   CHECK_EQUAL(pins_of(cache, EBCACHE_VERDICT_ELIGIBLE), 39);
@@ -235,7 +235,7 @@ static void memory_is_given_back(void) {
 }
 
 static void the_options_count(void) {
-  ebcache_cache *cache;
+  ebcache_cache* cache;
   const struct ebcache_cache_options options = {.size = sizeof options,
                                                 .node_bytes = 4096,
                                                 .budget_bytes = 16 * 4096,
@@ -243,7 +243,7 @@ static void the_options_count(void) {
                                                 .unmovable = 1};
   CHECK_EQUAL(ebcache_cache_create(&options, NULL, NULL, &cache), 0);
   for (uint64_t block = 0; block < 100; ++block) {
-    ebcache_buffer *buffer;
+    ebcache_buffer* buffer;
     CHECK_EQUAL(ebcache_get_or_create(cache, block * 4096, &buffer), 0);
     CHECK_EQUAL(ebcache_buffer_length(buffer), 4096);
     ebcache_put(buffer);

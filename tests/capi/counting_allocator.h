@@ -19,7 +19,7 @@ struct counting_allocator {
   uint32_t flags; /* of the last allocation */
 };
 
-void counting_allocator_init(struct counting_allocator *allocator);
+void counting_allocator_init(struct counting_allocator* allocator);
 /* Its functions; the context is the counting_allocator. */
 extern const struct ebcache_allocator_ops counting_allocator_ops;
 

@@ -1,6 +1,7 @@
 /* Every number of the list in ebcache.h, the words to it, NULLs, and structs that grow. */
 
 #include <errno.h>
+#include <limits.h>
 
 #include "tests/capi/check.h"
 #include "tests/capi/memory_source.h"
@@ -9,9 +10,9 @@
 
 static struct memory_source source;
 
-static ebcache_cache *make_cache(void) {
+static ebcache_cache* make_cache(void) {
   memory_source_init(&source);
-  ebcache_cache *cache;
+  ebcache_cache* cache;
   CHECK_EQUAL(ebcache_cache_create(NULL, &memory_source_functions, &source, &cache), 0);
   return cache;
 }
@@ -19,8 +20,8 @@ static ebcache_cache *make_cache(void) {
 static void what_the_source_returns_comes_out(void) {
   static const int listed[] = {EINVAL, ENOMEM, ENOENT, EEXIST, ERANGE,     EUCLEAN,
                                EIO,    EACCES, EBUSY,  ENXIO,  EOPNOTSUPP, EAGAIN};
-  ebcache_cache *cache = make_cache();
-  ebcache_buffer *buffer;
+  ebcache_cache* cache = make_cache();
+  ebcache_buffer* buffer;
   for (size_t i = 0; i < sizeof listed / sizeof *listed; ++i) {
     source.read_error = -listed[i];
     CHECK_FAILS(ebcache_read(cache, NODE, NULL, &buffer), listed[i], "block 16384: read returned");
@@ -32,6 +33,8 @@ static void what_the_source_returns_comes_out(void) {
   source.read_error = -EROFS;
   CHECK_EQUAL(ebcache_read(cache, NODE, NULL, &buffer), -EACCES);
   source.read_error = 7; /* no errno at all */
+  CHECK_EQUAL(ebcache_read(cache, NODE, NULL, &buffer), -EIO);
+  source.read_error = INT_MIN;
   CHECK_EQUAL(ebcache_read(cache, NODE, NULL, &buffer), -EIO);
   source.words = "the tape has snapped";
   source.read_error = -EIO;
@@ -48,8 +51,8 @@ static void what_the_source_returns_comes_out(void) {
 }
 
 static void a_write_that_fails(void) {
-  ebcache_cache *cache = make_cache();
-  ebcache_buffer *buffer;
+  ebcache_cache* cache = make_cache();
+  ebcache_buffer* buffer;
   CHECK_EQUAL(ebcache_read(cache, NODE, NULL, &buffer), 0);
   CHECK_EQUAL(ebcache_set_dirty(buffer), 0);
   source.write_error = -EACCES;
@@ -65,9 +68,9 @@ static void a_write_that_fails(void) {
 static void a_cache_without_a_source(void) {
   const struct ebcache_source nothing = {.size = sizeof nothing};
   for (int with = 0; with < 2; ++with) {
-    ebcache_cache *cache;
+    ebcache_cache* cache;
     CHECK_EQUAL(ebcache_cache_create(NULL, with ? &nothing : NULL, NULL, &cache), 0);
-    ebcache_buffer *buffer;
+    ebcache_buffer* buffer;
     CHECK_FAILS(ebcache_read(cache, NODE, NULL, &buffer), ENXIO, "source");
     CHECK_EQUAL(ebcache_get_or_create(cache, NODE, &buffer), 0);
     CHECK_EQUAL(ebcache_set_uptodate(buffer), 0);
@@ -79,7 +82,7 @@ static void a_cache_without_a_source(void) {
 }
 
 static void blocks_where_none_can_be(void) {
-  ebcache_cache *cache = make_cache();
+  ebcache_cache* cache = make_cache();
   ebcache_buffer *buffer, *other;
   CHECK_FAILS(ebcache_get_or_create(cache, 100, &buffer), EINVAL, "100");
   CHECK_EQUAL(ebcache_read(cache, UINT64_MAX - 4095, NULL, &buffer), -EINVAL);
@@ -92,7 +95,7 @@ static void blocks_where_none_can_be(void) {
 }
 
 static void options_out_of_range(void) {
-  ebcache_cache *cache;
+  ebcache_cache* cache;
   struct ebcache_cache_options options = {.size = sizeof options, .node_bytes = 5000};
   CHECK_FAILS(ebcache_cache_create(&options, NULL, NULL, &cache), EINVAL, "node_bytes");
   options.node_bytes = 131072;
@@ -101,7 +104,7 @@ static void options_out_of_range(void) {
   CHECK_EQUAL(ebcache_cache_create(NULL, NULL, NULL, &cache), 0);
   CHECK_FAILS(ebcache_set_budget(cache, 0), EINVAL, "EBCACHE_UNLIMITED");
   struct ebcache_check check = {.size = sizeof check, .bits = 16};
-  ebcache_buffer *buffer;
+  ebcache_buffer* buffer;
   CHECK_FAILS(ebcache_read(cache, 0, &check, &buffer), EINVAL, "bit");
   check.bits = EBCACHE_CHECK_LEVEL;
   check.level = 8;
@@ -111,7 +114,7 @@ static void options_out_of_range(void) {
 
 /* What a caller built against another version of the header hands over. */
 static void structs_of_other_versions(void) {
-  ebcache_cache *cache;
+  ebcache_cache* cache;
   struct {
     struct ebcache_cache_options known;
     uint64_t unknown;
@@ -142,6 +145,7 @@ static void structs_of_other_versions(void) {
 
   stats.size = 0;
   CHECK_FAILS(ebcache_cache_stats(cache, &stats), EINVAL, "size");
+  CHECK_EQUAL(ebcache_cache_destroy(cache), 0);
   earlier.size = sizeof(size_t);
   CHECK_FAILS(ebcache_cache_create(&earlier, NULL, NULL, &cache), EINVAL, "size");
 }
@@ -149,11 +153,11 @@ static void structs_of_other_versions(void) {
 static void nothing_where_something_must_be(void) {
   struct ebcache_cache_stats stats = {.size = sizeof stats};
   struct ebcache_root root = {.size = sizeof root};
-  ebcache_buffer *buffer;
-  ebcache_tree *tree;
-  ebcache_path *path;
-  ebcache_filesystem *filesystem;
-  const char *const no_path[] = {NULL};
+  ebcache_buffer* buffer;
+  ebcache_tree* tree;
+  ebcache_path* path;
+  ebcache_filesystem* filesystem;
+  const char* const no_path[] = {NULL};
   int order;
   uint8_t byte;
   CHECK_EQUAL(ebcache_cache_create(NULL, NULL, NULL, NULL), -EINVAL);

@@ -7,7 +7,7 @@
 
 /* A device of the caller's: an image in memory, parts of which cannot be read. */
 struct memory_device {
-  const unsigned char *bytes;
+  const unsigned char* bytes;
   unsigned long length;
   uint64_t bad_from, bad_to; /* reads of these fail */
   uint64_t flipped;          /* this byte is another one; 0: none */
@@ -15,8 +15,8 @@ struct memory_device {
   int closed;
 };
 
-static int device_read(void *context, uint64_t offset, void *to, size_t length) {
-  struct memory_device *device = context;
+static int device_read(void* context, uint64_t offset, void* to, size_t length) {
+  struct memory_device* device = context;
   ++device->reads;
   CHECK(offset + length <= device->length);
   if (offset < device->bad_to && offset + length > device->bad_from) {
@@ -25,12 +25,12 @@ static int device_read(void *context, uint64_t offset, void *to, size_t length) 
   }
   memcpy(to, device->bytes + offset, length);
   if (device->flipped >= offset && device->flipped < offset + length) {
-    ((unsigned char *)to)[device->flipped - offset] ^= 1;
+    ((unsigned char*)to)[device->flipped - offset] ^= 1;
   }
   return 0;
 }
 
-static void device_close(void *context) { ++((struct memory_device *)context)->closed; }
+static void device_close(void* context) { ++((struct memory_device*)context)->closed; }
 
 static struct memory_device sample_device(void) {
   struct memory_device device = {0};
@@ -49,14 +49,14 @@ struct told {
   char message[400];
 };
 
-static void tell_message(void *context, int level, const char *message) {
-  struct told *told = context;
+static void tell_message(void* context, int level, const char* message) {
+  struct told* told = context;
   ++told->messages[level];
   snprintf(told->message, sizeof told->message, "%s", message);
 }
 
-static void tell_damage(void *context, const struct ebcache_mirror_damage *damage) {
-  struct told *told = context;
+static void tell_damage(void* context, const struct ebcache_mirror_damage* damage) {
+  struct told* told = context;
   ++told->damages;
   told->logical = damage->logical;
   told->mirror = damage->mirror;
@@ -66,15 +66,15 @@ static void tell_damage(void *context, const struct ebcache_mirror_damage *damag
   CHECK(damage->size == sizeof *damage);
 }
 
-static int open_device(struct memory_device *memory, struct told *told,
-                       ebcache_filesystem **filesystem) {
+static int open_device(struct memory_device* memory, struct told* told,
+                       ebcache_filesystem** filesystem) {
   const struct ebcache_device device = {.size = sizeof device,
                                         .name = "tape",
                                         .bytes = memory->length,
                                         .context = memory,
                                         .read = device_read,
                                         .close = device_close};
-  const struct ebcache_device *const devices[] = {&device};
+  const struct ebcache_device* const devices[] = {&device};
   const struct ebcache_cache_options cache = {.size = sizeof cache, .budget_bytes = 1 << 20};
   const struct ebcache_filesystem_options options = {.size = sizeof options,
                                                      .cache = &cache,
@@ -84,8 +84,8 @@ static int open_device(struct memory_device *memory, struct told *told,
   return ebcache_open_devices(devices, 1, &options, filesystem);
 }
 
-static uint64_t root_of(ebcache_filesystem *filesystem, uint64_t id) {
-  ebcache_tree *tree;
+static uint64_t root_of(ebcache_filesystem* filesystem, uint64_t id) {
+  ebcache_tree* tree;
   struct ebcache_root root = {.size = sizeof root};
   CHECK_EQUAL(ebcache_tree_open(filesystem, id, &tree), 0);
   CHECK_EQUAL(ebcache_tree_root(tree, &root), 0);
@@ -95,8 +95,8 @@ static uint64_t root_of(ebcache_filesystem *filesystem, uint64_t id) {
 }
 
 static void an_image_file(void) {
-  const char *const paths[] = {sample_image()};
-  ebcache_filesystem *filesystem;
+  const char* const paths[] = {sample_image()};
+  ebcache_filesystem* filesystem;
   CHECK_EQUAL(ebcache_open(paths, 1, NULL, &filesystem), 0);
   struct ebcache_filesystem_info info = {.size = sizeof info};
   CHECK_EQUAL(ebcache_filesystem_info(filesystem, &info), 0);
@@ -109,9 +109,9 @@ static void an_image_file(void) {
   CHECK_EQUAL(info.damaged, 0);
   CHECK(info.generation > 0 && info.total_bytes > 0);
 
-  ebcache_cache *cache = ebcache_filesystem_cache(filesystem);
+  ebcache_cache* cache = ebcache_filesystem_cache(filesystem);
   CHECK_FAILS(ebcache_cache_destroy(cache), EINVAL, "filesystem");
-  ebcache_buffer *block;
+  ebcache_buffer* block;
   const struct ebcache_check check = {.size = sizeof check,
                                       .bits = EBCACHE_CHECK_OWNER | EBCACHE_CHECK_LEVEL,
                                       .owner = 5,
@@ -125,18 +125,18 @@ static void an_image_file(void) {
 }
 
 static void what_cannot_be_opened(void) {
-  ebcache_filesystem *filesystem;
-  const char *const nowhere[] = {"/nowhere/disk.img"};
+  ebcache_filesystem* filesystem;
+  const char* const nowhere[] = {"/nowhere/disk.img"};
   CHECK_FAILS(ebcache_open(nowhere, 1, NULL, &filesystem), ENOENT, "/nowhere/disk.img");
   CHECK(filesystem == NULL);
-  const char *const directory[] = {"/"};
+  const char* const directory[] = {"/"};
   CHECK_EQUAL(ebcache_open(directory, 1, NULL, &filesystem), -EINVAL);
   CHECK_EQUAL(ebcache_open(nowhere, 0, NULL, &filesystem), -EINVAL);
-  const char *const program[] = {"/proc/self/exe"};
+  const char* const program[] = {"/proc/self/exe"};
   CHECK(ebcache_open(program, 1, NULL, &filesystem) < 0);
   const struct ebcache_cache_options cache = {.size = sizeof cache, .node_bytes = 16384};
   const struct ebcache_filesystem_options options = {.size = sizeof options, .cache = &cache};
-  const char *const paths[] = {sample_image()};
+  const char* const paths[] = {sample_image()};
   CHECK_FAILS(ebcache_open(paths, 1, &options, &filesystem), EINVAL, "node_bytes");
 
   struct told told = {0};
@@ -145,14 +145,14 @@ static void what_cannot_be_opened(void) {
   CHECK_FAILS(open_device(&memory, &told, &filesystem), EIO, "tape");
   CHECK_EQUAL(memory.closed, 0);
   const struct ebcache_device mute = {.size = sizeof mute, .bytes = 1 << 20};
-  const struct ebcache_device *const devices[] = {&mute};
+  const struct ebcache_device* const devices[] = {&mute};
   CHECK_EQUAL(ebcache_open_devices(devices, 1, NULL, &filesystem), -EINVAL);
 }
 
 static void a_device_in_c(void) {
   struct told told = {0};
   struct memory_device memory = sample_device();
-  ebcache_filesystem *filesystem;
+  ebcache_filesystem* filesystem;
   CHECK_EQUAL(open_device(&memory, &told, &filesystem), 0);
   CHECK(memory.reads > 0);
   CHECK_EQUAL(told.messages[0] + told.messages[1] + told.damages, 0);
@@ -164,7 +164,7 @@ static void a_device_in_c(void) {
 static void a_bad_copy_and_a_good_one(void) {
   struct told told = {0};
   struct memory_device memory = sample_device();
-  ebcache_filesystem *filesystem;
+  ebcache_filesystem* filesystem;
   CHECK_EQUAL(open_device(&memory, &told, &filesystem), 0);
   const uint64_t root = root_of(filesystem, 5);
   struct ebcache_place place[2] = {{.size = sizeof *place}, {.size = sizeof *place}};
@@ -174,7 +174,7 @@ static void a_bad_copy_and_a_good_one(void) {
   CHECK_EQUAL(place[0].missing, 0);
   CHECK(place[0].physical != place[1].physical);
 
-  ebcache_cache *cache = ebcache_filesystem_cache(filesystem);
+  ebcache_cache* cache = ebcache_filesystem_cache(filesystem);
   (void)ebcache_drop_caches(cache);
   ebcache_buffer *block, *copy;
   /* Whichever copy a reader starts with is damaged: see which, then damage that one. */

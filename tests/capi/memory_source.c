@@ -6,7 +6,7 @@ uint64_t memory_source_word(uint64_t start, size_t offset) {
   return (start + offset) * 0x9e3779b97f4a7c15u;
 }
 
-void memory_source_init(struct memory_source *source) {
+void memory_source_init(struct memory_source* source) {
   memset(source, 0, sizeof *source);
   pthread_mutex_init(&source->mutex, NULL);
   for (size_t block = 0; block < MEMORY_BLOCKS; ++block) {
@@ -18,25 +18,25 @@ void memory_source_init(struct memory_source *source) {
 }
 
 /* Where the block of a buffer is; NULL beyond the end. */
-static unsigned char *block_of(struct memory_source *source, const ebcache_buffer *buffer) {
+static unsigned char* block_of(struct memory_source* source, const ebcache_buffer* buffer) {
   const uint64_t block = ebcache_buffer_start(buffer) / MEMORY_NODE_BYTES;
   return block < MEMORY_BLOCKS ? source->blocks[block] : NULL;
 }
 
-static int answer(struct memory_source *source, int error) {
+static int answer(struct memory_source* source, int error) {
   if (error != 0 && source->words != NULL) ebcache_set_error(source->words);
   return error;
 }
 
-static int memory_read(void *context, ebcache_buffer *buffer) {
-  struct memory_source *source = context;
+static int memory_read(void* context, ebcache_buffer* buffer) {
+  struct memory_source* source = context;
   pthread_mutex_lock(&source->mutex);
   int error = source->read_error;
-  const unsigned char *from = block_of(source, buffer);
+  const unsigned char* from = block_of(source, buffer);
   ++source->reads;
   /* Piece by piece, as who reads from a file would do it. */
   for (size_t offset = 0, length; error == 0 && from != NULL; offset += length) {
-    void *piece;
+    void* piece;
     length = ebcache_mutable_piece(buffer, offset, &piece);
     if (length == 0) break;
     memcpy(piece, from + offset, length);
@@ -48,9 +48,9 @@ static int memory_read(void *context, ebcache_buffer *buffer) {
   return error;
 }
 
-static int memory_validate(void *context, const ebcache_buffer *buffer,
-                           const struct ebcache_check *check) {
-  struct memory_source *source = context;
+static int memory_validate(void* context, const ebcache_buffer* buffer,
+                           const struct ebcache_check* check) {
+  struct memory_source* source = context;
   uint64_t first;
   if (ebcache_get_u64(buffer, 0, &first) != 0) return -117;
   pthread_mutex_lock(&source->mutex);
@@ -66,12 +66,12 @@ static int memory_validate(void *context, const ebcache_buffer *buffer,
   return error;
 }
 
-static int memory_write(void *context, const ebcache_buffer *buffer) {
-  struct memory_source *source = context;
+static int memory_write(void* context, const ebcache_buffer* buffer) {
+  struct memory_source* source = context;
   pthread_mutex_lock(&source->mutex);
   ++source->writes;
   int error = answer(source, source->write_error);
-  unsigned char *to = block_of(source, buffer);
+  unsigned char* to = block_of(source, buffer);
   if (error == 0 && to != NULL) error = ebcache_copy_out(buffer, 0, to, MEMORY_NODE_BYTES);
   pthread_mutex_unlock(&source->mutex);
   return error;

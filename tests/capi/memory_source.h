@@ -19,11 +19,11 @@ struct memory_source {
   int read_error;       /* what reading returns */
   int write_error;      /* likewise */
   int validation_error; /* likewise */
-  const char *words;    /* said with it */
+  const char* words;    /* said with it */
 };
 
 /* Every block is filled with words made of its address. */
-void memory_source_init(struct memory_source *source);
+void memory_source_init(struct memory_source* source);
 uint64_t memory_source_word(uint64_t start, size_t offset);
 /* Its functions; the context is the memory_source. */
 extern const struct ebcache_source memory_source_functions;

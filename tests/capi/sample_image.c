@@ -4,16 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void run(const char *command) {
+static void run(const char* command) {
   if (system(command) == 0) return;
   fprintf(stderr, "failed: %s\n", command);
   exit(1);
 }
 
-const char *sample_image(void) {
+const char* sample_image(void) {
   static char path[1024];
   if (path[0] != '\0') return path;
-  const char *top = getenv("TEST_TMPDIR");
+  const char* top = getenv("TEST_TMPDIR");
   if (top == NULL) top = "/tmp";
   char command[4096];
   snprintf(command, sizeof command, "rm -rf '%s/capi' && mkdir -p '%s/capi/files'", top, top);
@@ -21,7 +21,7 @@ const char *sample_image(void) {
   for (int i = 0; i < 600; ++i) {
     char name[2048];
     snprintf(name, sizeof name, "%s/capi/files/file-%d", top, i);
-    FILE *file = fopen(name, "w");
+    FILE* file = fopen(name, "w");
     if (file == NULL || fprintf(file, "%1000d", i) < 0 || fclose(file) != 0) {
       fprintf(stderr, "cannot write %s\n", name);
       exit(1);
@@ -36,11 +36,11 @@ const char *sample_image(void) {
   return path;
 }
 
-unsigned char *sample_image_bytes(unsigned long *bytes) {
-  static unsigned char *content;
+unsigned char* sample_image_bytes(unsigned long* bytes) {
+  static unsigned char* content;
   static unsigned long length;
   if (content == NULL) {
-    FILE *file = fopen(sample_image(), "rb");
+    FILE* file = fopen(sample_image(), "rb");
     if (file == NULL || fseek(file, 0, SEEK_END) != 0) exit(1);
     length = (unsigned long)ftell(file);
     rewind(file);

@@ -14,24 +14,24 @@
 
 static struct memory_source source;
 static struct counting_allocator memory;
-static ebcache_cache *cache;
+static ebcache_cache* cache;
 
-static uint32_t next_random(uint32_t *state) {
+static uint32_t next_random(uint32_t* state) {
   *state = *state * 1664525u + 1013904223u;
   return *state >> 8;
 }
 
-static void check_bytes(const ebcache_buffer *buffer) {
+static void check_bytes(const ebcache_buffer* buffer) {
   uint64_t word;
   CHECK_EQUAL(ebcache_get_u64(buffer, 4096, &word), 0);
   CHECK_EQUAL(word, memory_source_word(ebcache_buffer_start(buffer), 4096));
 }
 
-static void *read_and_drop(void *argument) {
-  uint32_t random = *(const uint32_t *)argument;
+static void* read_and_drop(void* argument) {
+  uint32_t random = *(const uint32_t*)argument;
   for (int round = 0; round < ROUNDS; ++round) {
     const uint64_t start = next_random(&random) % MEMORY_BLOCKS * NODE;
-    ebcache_buffer *buffer = ebcache_find(cache, start);
+    ebcache_buffer* buffer = ebcache_find(cache, start);
     if (buffer != NULL) {
       if ((ebcache_buffer_flags(buffer) & EBCACHE_BUFFER_UPTODATE) != 0) check_bytes(buffer);
       ebcache_put(buffer);
@@ -52,7 +52,7 @@ static void *read_and_drop(void *argument) {
         break;
       }
       case 3: {
-        ebcache_buffer *clone;
+        ebcache_buffer* clone;
         CHECK_EQUAL(ebcache_clone(cache, buffer, &clone), 0);
         check_bytes(clone);
         ebcache_put(clone);
@@ -64,7 +64,7 @@ static void *read_and_drop(void *argument) {
   return NULL;
 }
 
-static void run_threads(void *(*work)(void *)) {
+static void run_threads(void* (*work)(void*)) {
   pthread_t threads[THREADS];
   uint32_t seeds[THREADS];
   for (uint32_t i = 0; i < THREADS; ++i) {
@@ -77,7 +77,7 @@ static void run_threads(void *(*work)(void *)) {
 static void readers_on_a_source_and_an_allocator_in_c(void) {
   memory_source_init(&source);
   counting_allocator_init(&memory);
-  ebcache_allocator *allocator;
+  ebcache_allocator* allocator;
   CHECK_EQUAL(ebcache_allocator_create_custom(&counting_allocator_ops, &memory, NULL, &allocator),
               0);
   const struct ebcache_cache_options options = {.size = sizeof options,
@@ -96,14 +96,14 @@ static pthread_barrier_t barrier;
 static atomic_int failed;
 
 /* All ask for one block whose read fails. Whoever reads, each thread has the words of its own. */
-static void *read_what_fails(void *argument) {
+static void* read_what_fails(void* argument) {
   for (int round = 0; round < 50; ++round) {
     char mine[32];
-    snprintf(mine, sizeof mine, "thread %u", *(const uint32_t *)argument);
+    snprintf(mine, sizeof mine, "thread %u", *(const uint32_t*)argument);
     ebcache_set_error(mine);
     pthread_barrier_wait(&barrier);
     CHECK(strcmp(ebcache_last_error(), mine) == 0);
-    ebcache_buffer *buffer;
+    ebcache_buffer* buffer;
     CHECK_FAILS(ebcache_read(cache, NODE, NULL, &buffer), EUCLEAN, "block 16384: torn");
     atomic_fetch_add(&failed, 1);
     pthread_barrier_wait(&barrier);
@@ -126,11 +126,11 @@ static void an_error_is_everybodys_who_waited(void) {
   CHECK_EQUAL(ebcache_cache_destroy(cache), 0);
 }
 
-static void *write_own_blocks(void *argument) {
-  const uint64_t first = (*(const uint32_t *)argument - 1) * (MEMORY_BLOCKS / THREADS);
+static void* write_own_blocks(void* argument) {
+  const uint64_t first = (*(const uint32_t*)argument - 1) * (MEMORY_BLOCKS / THREADS);
   for (uint64_t round = 0; round < 200; ++round) {
     const uint64_t start = (first + round % (MEMORY_BLOCKS / THREADS)) * NODE;
-    ebcache_buffer *buffer;
+    ebcache_buffer* buffer;
     CHECK_EQUAL(ebcache_read(cache, start, NULL, &buffer), 0);
     CHECK_EQUAL(ebcache_set_u64(buffer, 64, round), 0);
     CHECK_EQUAL(ebcache_set_dirty(buffer), 0);

@@ -5,29 +5,29 @@
 #include "tests/capi/check.h"
 #include "tests/capi/sample_image.h"
 
-static ebcache_filesystem *filesystem;
-static ebcache_tree *tree; /* the files */
+static ebcache_filesystem* filesystem;
+static ebcache_tree* tree; /* the files */
 static struct ebcache_root root;
 
 static void open_all(void) {
-  const char *const paths[] = {sample_image()};
+  const char* const paths[] = {sample_image()};
   CHECK_EQUAL(ebcache_open(paths, 1, NULL, &filesystem), 0);
   CHECK_EQUAL(ebcache_tree_open(filesystem, 5, &tree), 0);
   root.size = sizeof root;
   CHECK_EQUAL(ebcache_tree_root(tree, &root), 0);
 }
 
-static int note_tree(void *context, const struct ebcache_root *told) {
-  uint64_t *ids = context;
+static int note_tree(void* context, const struct ebcache_root* told) {
+  uint64_t* ids = context;
   CHECK(told->id < 64 || told->id == (uint64_t)-9);
   if (told->id < 64) *ids |= 1ull << told->id;
   if (told->id == 5) CHECK(strcmp(told->name, "FS_TREE") == 0);
   return 0;
 }
 
-static int stop_at_once(void *context, const struct ebcache_root *told) {
+static int stop_at_once(void* context, const struct ebcache_root* told) {
   (void)told;
-  ++*(int *)context;
+  ++*(int*)context;
   return 42;
 }
 
@@ -38,7 +38,7 @@ static void all_trees(void) {
   int calls = 0;
   CHECK_EQUAL(ebcache_for_each_tree(filesystem, stop_at_once, &calls), 42);
   CHECK_EQUAL(calls, 1);
-  ebcache_tree *none;
+  ebcache_tree* none;
   CHECK_FAILS(ebcache_tree_open(filesystem, 4711, &none), ENOENT, "4711");
   CHECK(none == NULL);
 }
@@ -49,15 +49,15 @@ struct seen {
   int stop_after;
 };
 
-static int compare_keys(const struct ebcache_key *a, const struct ebcache_key *b) {
+static int compare_keys(const struct ebcache_key* a, const struct ebcache_key* b) {
   if (a->objectid != b->objectid) return a->objectid < b->objectid ? -1 : 1;
   if (a->type != b->type) return a->type < b->type ? -1 : 1;
   if (a->offset != b->offset) return a->offset < b->offset ? -1 : 1;
   return 0;
 }
 
-static int see_item(void *context, const struct ebcache_item *item) {
-  struct seen *seen = context;
+static int see_item(void* context, const struct ebcache_item* item) {
+  struct seen* seen = context;
   if (seen->items > 0) CHECK(compare_keys(&seen->last, &item->key) < 0);
   seen->last = item->key;
   ++seen->items;
@@ -67,8 +67,8 @@ static int see_item(void *context, const struct ebcache_item *item) {
   return seen->stop_after != 0 && seen->items == (uint64_t)seen->stop_after ? -77 : 0;
 }
 
-static int see_block(void *context, const struct ebcache_root *of, const ebcache_buffer *block) {
-  struct seen *seen = context;
+static int see_block(void* context, const struct ebcache_root* of, const ebcache_buffer* block) {
+  struct seen* seen = context;
   CHECK_EQUAL(of->id, 5);
   struct ebcache_header header = {.size = sizeof header};
   CHECK_EQUAL(ebcache_header(block, &header), 0);
@@ -97,8 +97,8 @@ static int see_block(void *context, const struct ebcache_root *of, const ebcache
   return seen->stop_after != 0 && seen->leaves == (uint64_t)seen->stop_after ? -77 : 0;
 }
 
-static void see_damage(void *context, const struct ebcache_walk_damage *damage) {
-  struct seen *seen = context;
+static void see_damage(void* context, const struct ebcache_walk_damage* damage) {
+  struct seen* seen = context;
   ++seen->damages;
   CHECK(damage->error < 0 && damage->message[0] != '\0');
 }
@@ -116,14 +116,14 @@ static void iterating_searching_and_walking_agree(void) {
   CHECK_EQUAL(walked.items, iterated.items);
   CHECK_EQUAL(walked.bytes, iterated.bytes);
 
-  ebcache_path *path;
+  ebcache_path* path;
   struct ebcache_item item = {.size = sizeof item};
   CHECK_EQUAL(ebcache_search(tree, NULL, EBCACHE_SEARCH_AT_OR_AFTER, &path), 0);
   int error;
   do {
     CHECK_EQUAL(ebcache_path_item(path, &item), 0);
     CHECK_EQUAL(see_item(&stepped, &item), 0);
-    ebcache_buffer *leaf = ebcache_path_buffer(path, 0);
+    ebcache_buffer* leaf = ebcache_path_buffer(path, 0);
     struct ebcache_leaf_slot slot = {.size = sizeof slot};
     CHECK_EQUAL(ebcache_leaf_slot(leaf, ebcache_path_slot(path, 0), &slot), 0);
     CHECK_EQUAL(compare_keys(&slot.key, &item.key), 0);
@@ -146,7 +146,7 @@ static void iterating_searching_and_walking_agree(void) {
 }
 
 static void three_ways_to_search(void) {
-  ebcache_path *path;
+  ebcache_path* path;
   struct ebcache_item item = {.size = sizeof item};
   struct ebcache_key key = {.objectid = 256, .type = 1, .offset = 0};
   CHECK_EQUAL(ebcache_search(tree, &key, EBCACHE_SEARCH_EXACT, &path), 0);
@@ -175,14 +175,13 @@ static void three_ways_to_search(void) {
 static void parts_of_a_tree(void) {
   struct seen seen = {0};
   /* All items of one file: mkfs numbers files as it likes. */
-  ebcache_path *path;
+  ebcache_path* path;
   struct ebcache_item item = {.size = sizeof item};
   const struct ebcache_key behind_the_directory = {.objectid = 257};
   CHECK_EQUAL(ebcache_search(tree, &behind_the_directory, EBCACHE_SEARCH_AT_OR_AFTER, &path), 0);
   CHECK_EQUAL(ebcache_path_item(path, &item), 0);
   ebcache_path_close(path);
-  const struct ebcache_key to = {
-      .objectid = item.key.objectid, .type = 255, .offset = UINT64_MAX};
+  const struct ebcache_key to = {.objectid = item.key.objectid, .type = 255, .offset = UINT64_MAX};
   CHECK_EQUAL(ebcache_iterate(tree, &item.key, &to, see_item, &seen), 0);
   CHECK_EQUAL(seen.inodes, 1);
   CHECK_EQUAL(seen.items, 3); /* the inode, its name, its bytes */
@@ -190,14 +189,14 @@ static void parts_of_a_tree(void) {
   CHECK_EQUAL(ebcache_iterate(tree, NULL, NULL, see_item, &seen), -77);
   CHECK_EQUAL(seen.items, 5);
   seen = (struct seen){.stop_after = 2};
-  ebcache_cache *cache = ebcache_filesystem_cache(filesystem);
+  ebcache_cache* cache = ebcache_filesystem_cache(filesystem);
   CHECK_EQUAL(ebcache_walk(cache, &root, &visitor, &seen, NULL), -77);
   CHECK_EQUAL(seen.leaves, 2);
 }
 
 static void a_walk_with_a_set_visits_blocks_once(void) {
-  ebcache_cache *cache = ebcache_filesystem_cache(filesystem);
-  ebcache_block_set *set;
+  ebcache_cache* cache = ebcache_filesystem_cache(filesystem);
+  ebcache_block_set* set;
   CHECK_EQUAL(ebcache_block_set_create(12345, &set), -EINVAL);
   CHECK_EQUAL(ebcache_block_set_create(16384, &set), 0);
   const struct ebcache_walk_options options = {.size = sizeof options, .visited = set, .batch = 3};
@@ -210,13 +209,13 @@ static void a_walk_with_a_set_visits_blocks_once(void) {
 }
 
 static void a_root_that_is_none(void) {
-  ebcache_cache *cache = ebcache_filesystem_cache(filesystem);
+  ebcache_cache* cache = ebcache_filesystem_cache(filesystem);
   struct ebcache_root wrong = root;
   struct seen seen = {0};
   wrong.bytenr += 4096;
   CHECK_EQUAL(ebcache_walk(cache, &wrong, &visitor, &seen, NULL), -EUCLEAN);
   CHECK_EQUAL(seen.damages, 1);
-  ebcache_tree *there;
+  ebcache_tree* there;
   CHECK_EQUAL(ebcache_tree_open_root(cache, &wrong, &there), 0);
   CHECK(ebcache_iterate(there, NULL, NULL, see_item, &seen) < 0);
   ebcache_tree_close(there);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
+#include <cstdlib>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -21,6 +22,17 @@
 
 namespace ebcache {
 
+// A heap of an embedder's: the C library's.
+class LibcHeap final : public HeapMemory {
+ public:
+  std::string_view name() const override { return "libc heap"; }
+  void* Allocate(size_t bytes, size_t alignment, AllocFlags) override {
+    return std::aligned_alloc(alignment, bytes);
+  }
+  void Free(void* address, size_t) override { std::free(address); }
+  size_t Trim() override { return 0; }
+};
+
 struct AllocatorCase {
   const char* name;
   size_t page_bytes;
@@ -33,6 +45,9 @@ struct AllocatorCase {
   std::shared_ptr<PageAllocator> Make() const {
     const std::string_view kind = name;
     if (kind == "heap") return HeapAllocator({.page_bytes = page_bytes});
+    if (kind == "libc heap") {
+      return HeapAllocator({.page_bytes = page_bytes, .memory = std::make_shared<LibcHeap>()});
+    }
     if (kind == "movable-region") return MakeRegion();
     if (kind == "high") return HighOrderAllocator({.pages = MakeRegion()});
     if (kind == "vmap") {
@@ -53,7 +68,9 @@ struct AllocatorCase {
 inline std::vector<AllocatorCase> AllAllocatorCases() {
   std::vector<AllocatorCase> cases;
   for (size_t page_bytes : {4096, 16384, 65536}) {
-    cases.push_back({.name = "heap", .page_bytes = page_bytes, .max_order = kMaxFolioOrder});
+    for (const char* name : {"heap", "libc heap"}) {
+      cases.push_back({.name = name, .page_bytes = page_bytes, .max_order = kMaxFolioOrder});
+    }
     for (const char* name : {"order0", "vmap", "failing order0"}) {
       cases.push_back({.name = name,
                        .page_bytes = page_bytes,

@@ -37,6 +37,51 @@ TEST(HeapAllocatorTest, NoFailBlocksAboveOrderOneAreRefused) {
   heap->FreeBlock(two);
 }
 
+// Counts what it is asked for.
+class CountingMemory final : public HeapMemory {
+ public:
+  std::string_view name() const override { return "counting"; }
+  void* Allocate(size_t bytes, size_t alignment, AllocFlags flags) override {
+    last_flags = flags;
+    if (used_bytes + bytes > most_bytes) return nullptr;
+    used_bytes += bytes;
+    return std::aligned_alloc(alignment, bytes);
+  }
+  void Free(void* address, size_t bytes) override {
+    used_bytes -= bytes;
+    std::free(address);
+  }
+  size_t Trim() override { return 7; }
+
+  size_t used_bytes = 0;
+  size_t most_bytes = size_t{1} << 20;
+  AllocFlags last_flags = AllocFlags::kNone;
+};
+
+TEST(HeapAllocatorTest, MemoryOfTheEmbeddersIsAskedForAndGivenBack) {
+  const auto memory = std::make_shared<CountingMemory>();
+  const std::shared_ptr<PageAllocator> heap = HeapAllocator({.memory = memory});
+  EXPECT_EQ(heap->name(), "counting");
+  EXPECT_EQ(heap->Trim(), 7u);
+  std::vector<Folio> slots(4);
+  FolioBlock block = {.slots = absl::MakeSpan(slots)};
+  ASSERT_TRUE(heap->AllocateBlock({.flags = AllocFlags::kReclaimable}, block).ok());
+  EXPECT_EQ(memory->used_bytes, 16384u);
+  EXPECT_EQ(memory->last_flags, AllocFlags::kReclaimable);
+  heap->FreeBlock(block);
+  EXPECT_EQ(memory->used_bytes, 0u);
+}
+
+TEST(HeapAllocatorTest, MemoryOfTheEmbeddersRunsOutInTheMiddleOfABulkRequest) {
+  const auto memory = std::make_shared<CountingMemory>();
+  memory->most_bytes = 5 * 4096;
+  const std::shared_ptr<PageAllocator> heap = HeapAllocator({.memory = memory});
+  std::vector<Folio> slots(6);
+  EXPECT_TRUE(absl::IsResourceExhausted(heap->AllocateBulk({}, 0, absl::MakeSpan(slots))));
+  EXPECT_EQ(memory->used_bytes, 0u);
+  EXPECT_THAT(slots, testing::Each(Folio()));
+}
+
 TEST(HeapAllocatorTest, BlocksAboveTheLargestOrderAreRefused) {
   const std::shared_ptr<PageAllocator> heap = HeapAllocator();
   std::vector<Folio> slots(size_t{2} << kMaxFolioOrder);

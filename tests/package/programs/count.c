@@ -5,13 +5,13 @@
 #include <stdio.h>
 
 struct counts {
-  ebcache_cache *cache;
+  ebcache_cache* cache;
   uint64_t items, leaves, nodes;
 };
 
-static int count_block(void *context, const struct ebcache_root *root,
-                       const ebcache_buffer *block) {
-  struct counts *counts = context;
+static int count_block(void* context, const struct ebcache_root* root,
+                       const ebcache_buffer* block) {
+  struct counts* counts = context;
   struct ebcache_header header = {.size = sizeof header};
   (void)root;
   const int error = ebcache_header(block, &header);
@@ -25,7 +25,7 @@ static int count_block(void *context, const struct ebcache_root *root,
   return 0;
 }
 
-static int count_tree(void *context, const struct ebcache_root *root) {
+static int count_tree(void* context, const struct ebcache_root* root) {
   const struct ebcache_visitor visitor = {.size = sizeof visitor, .block = count_block};
   struct counts counts = {.cache = context};
   const int error = ebcache_walk(counts.cache, root, &visitor, &counts, NULL);
@@ -35,9 +35,9 @@ static int count_tree(void *context, const struct ebcache_root *root) {
   return 0;
 }
 
-int main(int argc, char **argv) {
-  ebcache_filesystem *filesystem;
-  if (ebcache_open((const char *const *)argv + 1, (size_t)argc - 1, NULL, &filesystem) != 0 ||
+int main(int argc, char** argv) {
+  ebcache_filesystem* filesystem;
+  if (ebcache_open((const char* const*)argv + 1, (size_t)argc - 1, NULL, &filesystem) != 0 ||
       ebcache_for_each_tree(filesystem, count_tree, ebcache_filesystem_cache(filesystem)) != 0 ||
       ebcache_close(filesystem) != 0) {
     fprintf(stderr, "count: %s\n", ebcache_last_error());
