@@ -4,7 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <csignal>
+#include <cerrno>
 #include <cstring>
 #include <vector>
 
@@ -253,22 +253,20 @@ TEST_F(VmapTest, TrimGivesTheMemoryBack) {
 // their parent.
 TEST_F(VmapTest, ChildrenDoNotGetThePages) {
   Make();
-#if defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "SKIPPED: under the thread sanitizer the child of a fork ends otherwise";
-#endif
   Block b = Allocate();
   ASSERT_NE(b.block.direct, nullptr);
   for (std::byte* address : {b.block.direct, allocator_->Address(b.slots[0])}) {
     const pid_t child = fork();
     if (child == 0) {
-      std::signal(SIGSEGV, SIG_DFL);
-      *static_cast<volatile std::byte*>(address) = std::byte{1};
-      _exit(0);
+      // The kernel is asked to read there: sanitizers have ideas of their own about signals.
+      int ends[2];
+      if (pipe(ends) != 0) _exit(2);
+      const bool is_there = write(ends[1], address, 1) == 1;
+      _exit(is_there ? 1 : errno == EFAULT ? 0 : 3);
     }
     int status = 0;
     ASSERT_EQ(waitpid(child, &status, 0), child);
-    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV) << status;
-    EXPECT_EQ(*address, std::byte{0});
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
   }
   Free(b);
 }

@@ -38,6 +38,7 @@ absl::Span<const Canary> Canaries() {
       {"reclaim-stopped-without-lock", "thread: stopped at once"},
       {"reclaim-stays-at-work", "thread: woken again and again"},
       {"reclaim-forgets-late", "thread: woken by two"},
+      {"newcomer-wakes-nobody", "background: room is made"},
       // Lookup, insertion, death.
       {"find-without-identity-check", "a descriptor that is another block by now"},
       {"insert-without-look", "create+create (not cached)"},
