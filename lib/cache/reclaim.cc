@@ -65,7 +65,7 @@ void BufferCacheImpl::MakeRoom() {
 }
 
 void BufferCacheImpl::WakeReclaim() {
-  if (background_ == nullptr) return;
+  if (background_ == nullptr || sync::Planted("newcomer-wakes-nobody")) return;
   const Room room = RoomNow();
   if (room.allowed != 0 && room.free < room.low && !reclaim_list_.all_parked()) background_->Wake();
 }

@@ -4,7 +4,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstring>
 #include <vector>
 
@@ -253,22 +252,23 @@ TEST_F(VmapTest, TrimGivesTheMemoryBack) {
 // their parent.
 TEST_F(VmapTest, ChildrenDoNotGetThePages) {
   Make();
-#if defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "SKIPPED: under the thread sanitizer the child of a fork ends otherwise";
-#endif
   Block b = Allocate();
   ASSERT_NE(b.block.direct, nullptr);
   for (std::byte* address : {b.block.direct, allocator_->Address(b.slots[0])}) {
+    *address = std::byte{42};
     const pid_t child = fork();
     if (child == 0) {
-      std::signal(SIGSEGV, SIG_DFL);
-      *static_cast<volatile std::byte*>(address) = std::byte{1};
-      _exit(0);
+      // The kernel is asked to read there: sanitizers have ideas of their own about signals. And a
+      // sanitizer's thread may have its stack by now where the pages are missing.
+      int ends[2];
+      std::byte seen{0};
+      if (pipe(ends) != 0) _exit(2);
+      const bool there = write(ends[1], address, 1) == 1 && read(ends[0], &seen, 1) == 1;
+      _exit(there && seen == std::byte{42} ? 1 : 0);
     }
     int status = 0;
     ASSERT_EQ(waitpid(child, &status, 0), child);
-    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV) << status;
-    EXPECT_EQ(*address, std::byte{0});
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
   }
   Free(b);
 }

@@ -40,6 +40,7 @@ absl::Span<const Canary> Canaries() {
       {"reclaim-forgets-late", "thread: woken by two"},
       {"readahead-stops-without-wake", "readahead: gone at once"},
       {"readahead-asks-without-wake", "readahead: two blocks"},
+      {"newcomer-wakes-nobody", "background: room is made"},
       // Lookup, insertion, death.
       {"find-without-identity-check", "a descriptor that is another block by now"},
       {"insert-without-look", "create+create (not cached)"},

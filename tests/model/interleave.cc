@@ -34,6 +34,7 @@ namespace ebcache::model {
 std::vector<Program> AllPrograms() {
   std::vector<Program> programs;
   AddScenarios(programs);
+  AddOwnScenarios(programs);
   AddAllocatorPrograms(programs);
   AddRegionPrograms(programs);
   AddBackgroundPrograms(programs);

@@ -11,9 +11,10 @@ namespace ebcache::model {
 
 // All pairs, and all triples, of the operations on one block.
 void AddCombinations(std::vector<Program>& programs);
-// One for each race of the kernel's that could exist here, by the numbers of docs/races.md; and
-// those of our own.
+// One for each race of the kernel's that could exist here, by the numbers of docs/races.md.
 void AddScenarios(std::vector<Program>& programs);
+// Those of our own.
+void AddOwnScenarios(std::vector<Program>& programs);
 // The page allocators' concurrent parts.
 void AddAllocatorPrograms(std::vector<Program>& programs);
 // A cache on a movable region.

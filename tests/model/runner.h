@@ -21,7 +21,8 @@ struct Effort {
   uint64_t bounded = 20000;  // in at most so many orders;
   uint64_t random = 20000;   // orders by random priorities,
   int random_depth = 3;      // with so many changes;
-  // and this many by random priorities in any case, for compare-and-swaps that fail for no reason.
+  // Where the first suffice, so many by random priorities: for compare-and-swaps that fail for no
+  // reason.
   uint64_t also_random = 2000;
   uint64_t seed = 1;
 };

@@ -1,113 +1,13 @@
-// The races that the kernel met, and some of our own, as programs. The numbers are those of
-// docs/races.md, which says why the missing ones cannot exist here.
+// The races that the kernel met, and some of their neighbours, as programs. The numbers are those
+// of docs/races.md, which says why the missing ones cannot exist here.
 
-#include <utility>
-
-#include "tests/model/cache_scene.h"
-#include "tests/model/programs.h"
+#include "tests/model/scenario_builder.h"
 
 namespace ebcache::model {
 
 namespace {
 
-using Step = std::function<void(CacheScene&)>;
-
-class Builder {
- public:
-  explicit Builder(std::vector<Program>& programs) : programs_(programs) {}
-
-  void Add(std::string name, CacheSceneOptions options, const Step& setup,
-           std::vector<Step> threads) {
-    Program program{.name = std::move(name)};
-    program.make = [options, setup]() -> std::unique_ptr<Scene> {
-      auto scene = std::make_unique<CacheScene>(options);
-      setup(*scene);
-      return scene;
-    };
-    for (Step& thread : threads) {
-      program.threads.push_back(
-          [thread = std::move(thread)](Scene& scene) { thread(static_cast<CacheScene&>(scene)); });
-    }
-    program.quick = true;
-    programs_.push_back(std::move(program));
-  }
-
- private:
-  std::vector<Program>& programs_;
-};
-
-// ---- Setups -------------------------------------------------------------------------------------
-
-void Nothing(CacheScene&) {}
-
-void Cached(CacheScene& s) {
-  ExtentBufferRef ref = s.ReadBlock(0);
-  s.NoteFolio(ref);
-  s.Put(ref);
-}
-
-// Cached, with a reference for each of the first two threads.
-void HeldTwice(CacheScene& s) {
-  Cached(s);
-  s.held[0] = s.Find(0);
-  s.held[1] = s.Find(0);
-}
-
-void HeldOnce(CacheScene& s) {
-  Cached(s);
-  s.held[0] = s.Find(0);
-}
-
-// ---- Steps --------------------------------------------------------------------------------------
-
-void ReadAndPut(CacheScene& s) {
-  ExtentBufferRef ref = s.ReadBlock(0);
-  s.Expect(static_cast<bool>(ref), "the device does not fail, and the read did");
-  s.Put(ref);
-}
-
-// Whether or not the device fails.
-void TryToRead(CacheScene& s) {
-  ExtentBufferRef ref = s.ReadBlock(0);
-  s.Put(ref);
-}
-
-void FindAndPut(CacheScene& s) {
-  ExtentBufferRef ref = s.Find(0);
-  if (ref) s.CheckBytes(ref);
-  s.Put(ref);
-}
-
-void FindAndDirty(CacheScene& s) {
-  ExtentBufferRef ref = s.Find(0);
-  if (ref) s.Dirty(ref);
-  s.Put(ref);
-}
-
-void FindAndReuse(CacheScene& s) {
-  ExtentBufferRef ref = s.Find(0);
-  if (!ref) return;
-  s.Reinit(ref);
-  s.Dirty(ref);
-  s.Put(ref);
-}
-
-void CreateAndPut(CacheScene& s) {
-  ExtentBufferRef ref = s.Create(0);
-  s.Expect(static_cast<bool>(ref), "there is memory, and no buffer");
-  s.Put(ref);
-}
-
-void Drop(CacheScene& s) { s.cache().DropCaches(); }
-void Shrink(CacheScene& s) { s.cache().Shrink(s.node()); }
-
-Step PutStale(size_t which) {
-  return [which](CacheScene& s) { s.PutStale(s.held[which]); };
-}
-
-// ---- The kernel's -------------------------------------------------------------------------------
-
-void AddReferenceRaces(Builder& add) {
+void AddReferenceRaces(ScenarioBuilder& add) {
   add.Add("01 release, found and dirtied", {}, Cached,
           {[](CacheScene& s) { s.Release(); }, FindAndDirty, FindAndPut});
   add.Add("01 reclaim, found and dirtied", {}, Cached, {Shrink, FindAndDirty, Drop});
@@ -143,7 +43,7 @@ void AddReferenceRaces(Builder& add) {
           {[](CacheScene& s) { s.Move(); }, CreateAndPut, Drop});
 }
 
-void AddReadRaces(Builder& add) {
+void AddReadRaces(ScenarioBuilder& add) {
   add.Add("10 three read a cold block", {}, Nothing, {ReadAndPut, ReadAndPut, ReadAndPut});
   add.Add("10 two read, one drops", {}, Nothing, {ReadAndPut, ReadAndPut, Drop});
   const auto failing = [](int times) {
@@ -185,7 +85,7 @@ void AddReadRaces(Builder& add) {
            }});
 }
 
-void AddWriteRaces(Builder& add) {
+void AddWriteRaces(ScenarioBuilder& add) {
   const auto written = [](CacheScene& s) {
     HeldOnce(s);
     s.WriteVersion(s.held[0], 7);
@@ -248,7 +148,7 @@ void AddWriteRaces(Builder& add) {
            }});
 }
 
-void AddFolioRaces(Builder& add) {
+void AddFolioRaces(ScenarioBuilder& add) {
   const CacheSceneOptions two_pages{.node_bytes = 8192, .direct = false};
   const auto two_folios = [](CacheScene& s) {
     ExtentBufferRef ref = s.ReadBlock(0);
@@ -325,102 +225,14 @@ void AddFolioRaces(Builder& add) {
            [](CacheScene& s) { s.Move(); }});
 }
 
-// ---- Our own ------------------------------------------------------------------------------------
-
-// Keys of as many leaves as are swept when all but the last are empty. A few at the front and the
-// last want the same place in a table of 128, so that the last moves up when those are taken out.
-// The hash is that of lib/cache/buffer_index.h; with another one this only finds less.
-std::vector<uint64_t> CollidingLeaves() {
-  const auto home = [](uint64_t key) { return (key * 0x9e3779b97f4a7c15u) >> 32 & 127; };
-  std::vector<uint64_t> keys;
-  for (uint64_t key = 1; keys.size() < 4; ++key) {
-    if (home(key) == home(1)) keys.push_back(key);
-  }
-  const uint64_t last = keys.back();
-  keys.pop_back();
-  for (uint64_t key = 2; keys.size() < 34; ++key) {
-    if (home(key) != home(1)) keys.push_back(key);
-  }
-  keys.push_back(last);
-  return keys;
-}
-
-void AddOurOwn(Builder& add) {
-  add.Add("a descriptor that is another block by now", {}, HeldOnce,
-          {PutStale(0),
-           [](CacheScene& s) {
-             ExtentBufferRef ref = s.Create(s.node());
-             s.Put(ref);
-           },
-           FindAndPut});
-  add.Add("a descriptor that is a clone by now", {},
-          [](CacheScene& s) {
-            HeldOnce(s);
-            s.held[1] = s.ReadBlock(s.node());
-          },
-          {PutStale(0),
-           [](CacheScene& s) {
-             ExtentBufferRef clone = s.Clone(s.held[1]);
-             s.Put(clone);
-           },
-           FindAndPut});
-  // Wanted while in use, idle again, and then everything is to go.
-  add.Add("passed over by reclaim, then idle", {}, HeldTwice,
-          {Drop, [](CacheScene& s) { s.Put(s.held[0]); }, [](CacheScene& s) { s.Put(s.held[1]); }});
-  add.Add("the next block while it dies", {},
-          [](CacheScene& s) {
-            HeldOnce(s);
-            ExtentBufferRef other = s.ReadBlock(s.node());
-            s.held[1] = std::move(other);
-          },
-          {PutStale(0),
-           [](CacheScene& s) {
-             ExtentBufferRef ref = s.cache().FirstAtOrAfter(0);
-             s.Expect(static_cast<bool>(ref), "a block that is there was not found");
-           },
-           CreateAndPut});
-  add.Add("budget of one, two create", {.budget_bytes = 4096}, Nothing,
-          {CreateAndPut, [](CacheScene& s) {
-             ExtentBufferRef ref = s.Create(s.node());
-             s.Put(ref);
-           }});
-  // Its owner is quiesced first: from then on compaction leaves it alone.
-  add.Add("the cache goes beside a move", {}, Cached,
-          {[](CacheScene& s) { s.Close(); }, [](CacheScene& s) { s.Move(); }});
-  add.Add("the cache goes beside a release", {}, Cached,
-          {[](CacheScene& s) { s.Close(); }, [](CacheScene& s) { s.Release(); }});
-  add.Add("the cache goes beside two movers", {}, Cached,
-          {[](CacheScene& s) { s.Close(); }, [](CacheScene& s) { s.Move(); },
-           [](CacheScene& s) { s.Move(); }});
-  // The last of many leaves becomes empty, and all of them are taken away, beside a lookup.
-  add.Add("lookup while empty leaves go", {},
-          [](CacheScene& s) {
-            const std::vector<uint64_t> keys = CollidingLeaves();
-            const uint64_t leaf = 64 * uint64_t{s.node()};
-            ExtentBufferRef kept = s.ReadBlock(keys.back() * leaf);
-            s.Put(kept);
-            for (size_t i = 1; i + 1 < keys.size(); ++i) {
-              ExtentBufferRef gone = s.Create(keys[i] * leaf);
-              s.PutStale(gone);
-            }
-            s.held[0] = s.Create(keys[0] * leaf);
-          },
-          {PutStale(0), [](CacheScene& s) {
-             ExtentBufferRef ref = s.Find(CollidingLeaves().back() * 64 * s.node());
-             s.Expect(static_cast<bool>(ref), "a block that is there was not found");
-             s.Put(ref);
-           }});
-}
-
 }  // namespace
 
 void AddScenarios(std::vector<Program>& programs) {
-  Builder add(programs);
+  ScenarioBuilder add(programs);
   AddReferenceRaces(add);
   AddReadRaces(add);
   AddWriteRaces(add);
   AddFolioRaces(add);
-  AddOurOwn(add);
 }
 
 }  // namespace ebcache::model

@@ -60,8 +60,8 @@ Setup SetupFrom(unsigned bits) {
 
 }  // namespace
 
-void Differ(const char* condition, int line) {
-  std::fprintf(stderr, "cache_world.cc:%d: the cache and the model differ: %s\n", line, condition);
+void Differ(const char* file, int line, const char* condition) {
+  std::fprintf(stderr, "%s:%d: the cache and the model differ: %s\n", file, line, condition);
   std::abort();
 }
 

@@ -1,4 +1,4 @@
-// Programs that found something once, by name; and a few seeds, so that the driver keeps working.
+// Programs that found something once, by name; and random ones, short and long.
 
 #include "tests/operations/cache_operations.h"
 
@@ -10,7 +10,10 @@ namespace ebcache::operations {
 namespace {
 
 TEST(CacheOperationsTest, Seeds) {
+  for (uint64_t seed = 1; seed <= 1000; ++seed) RunProgram(FromSeed(seed, seed % 100));
   for (uint64_t seed = 1; seed <= 300; ++seed) RunProgram(FromSeed(seed, 200));
+  // Which reach states that short ones do not.
+  for (uint64_t seed = 1; seed <= 40; ++seed) RunProgram(FromSeed(seed, 1000));
 }
 
 TEST(CacheOperationsTest, EmptyProgram) { RunProgram({}); }

@@ -1,4 +1,5 @@
-// World: a cache, the naive model of it, and the device below.
+// World: a cache, the naive model of it, and the device below. What the operations do to them is in
+// perform.cc.
 
 #ifndef EBCACHE_TESTS_OPERATIONS_CACHE_WORLD_H_
 #define EBCACHE_TESTS_OPERATIONS_CACHE_WORLD_H_
@@ -19,9 +20,10 @@
 namespace ebcache::operations {
 
 // Ends the process: the cache and the model differ.
-[[noreturn]] void Differ(const char* condition, int line);
-#define EBCACHE_SAME(condition) \
-  ((condition) ? static_cast<void>(0) : ::ebcache::operations::Differ(#condition, __LINE__))
+[[noreturn]] void Differ(const char* file, int line, const char* condition);
+#define EBCACHE_SAME(condition)       \
+  ((condition) ? static_cast<void>(0) \
+               : ::ebcache::operations::Differ(__FILE__, __LINE__, #condition))
 
 // OS calls with a clock that stands still until it is moved.
 class StillClock final : public OsCalls {

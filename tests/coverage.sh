@@ -1,0 +1,47 @@
+#!/bin/sh
+# Lines of lib/disk and lib/btree that their tests and the fuzzers' inputs reach:
+#
+#   tests/coverage.sh [--show]     a table by file; with --show the lines that nothing reached
+#
+# Builds with clang, runs the tests one after another, and asks llvm-cov.
+set -eu
+case "${1-}" in "" | --show) ;; *) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2 ;; esac
+cd "$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)/.."
+bazel() { ${EBCACHE_BAZEL:-./bazelw} "$@"; }
+
+programs=$(bazel query --noshow_progress \
+  'kind(cc_test, //tests/disk:all + //tests/btree:all) + //tests/fuzz:superblock_fuzz +
+   //tests/fuzz:chunks_fuzz + //tests/fuzz:tree_block_fuzz + //tests/fuzz:image_fuzz')
+# shellcheck disable=SC2086  # a list of words
+bazel build --config=coverage_clang $programs
+bin=$(bazel info --config=coverage_clang bazel-bin 2>/dev/null)
+
+out=$(mktemp -d "${TMPDIR:-/tmp}/ebcache-coverage.XXXXXX")
+trap 'rm -rf "$out"' EXIT
+objects=""
+for label in $programs; do
+  path=${label#//}
+  program=$bin/$(echo "$path" | tr : /)
+  name=${path##*:}
+  inputs=""
+  case $name in
+    *_fuzz) inputs="tests/fuzz/corpus/${name%_fuzz} tests/fuzz/regressions/${name%_fuzz}" ;;
+  esac
+  # shellcheck disable=SC2046,SC2086  # lists of words
+  LLVM_PROFILE_FILE=$out/$name.%p.profraw "$program" \
+    $([ -z "$inputs" ] || find $inputs -type f 2>/dev/null) >"$out/$name.log" 2>&1 || {
+    echo "coverage.sh: $name failed" >&2
+    tail -20 "$out/$name.log" >&2
+    exit 1
+  }
+  objects="$objects -object $program"
+done
+
+llvm-profdata-14 merge -sparse -o "$out/all.profdata" "$out"/*.profraw
+# shellcheck disable=SC2086
+if [ "${1-}" = --show ]; then
+  llvm-cov-14 show -instr-profile="$out/all.profdata" $objects lib/disk lib/btree |
+    grep -E '^(/|lib).*:$|^ *[0-9]+\| +0\|'
+else
+  llvm-cov-14 report -show-functions=0 -instr-profile="$out/all.profdata" $objects lib/disk lib/btree
+fi

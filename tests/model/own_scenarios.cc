@@ -1,0 +1,100 @@
+// The races of our own as programs: of descriptors that are somebody else by now, of reclaim, of
+// the index, and of caches that go.
+
+#include <utility>
+
+#include "tests/model/scenario_builder.h"
+
+namespace ebcache::model {
+
+namespace {
+
+// Keys of as many leaves as are swept when all but the last are empty. A few at the front and the
+// last want the same place in a table of 128, so that the last moves up when those are taken out.
+// The hash is that of lib/cache/buffer_index.h; with another one this only finds less.
+std::vector<uint64_t> CollidingLeaves() {
+  const auto home = [](uint64_t key) { return (key * 0x9e3779b97f4a7c15u) >> 32 & 127; };
+  std::vector<uint64_t> keys;
+  for (uint64_t key = 1; keys.size() < 4; ++key) {
+    if (home(key) == home(1)) keys.push_back(key);
+  }
+  const uint64_t last = keys.back();
+  keys.pop_back();
+  for (uint64_t key = 2; keys.size() < 34; ++key) {
+    if (home(key) != home(1)) keys.push_back(key);
+  }
+  keys.push_back(last);
+  return keys;
+}
+
+}  // namespace
+
+void AddOwnScenarios(std::vector<Program>& programs) {
+  ScenarioBuilder add(programs);
+  add.Add("a descriptor that is another block by now", {}, HeldOnce,
+          {PutStale(0),
+           [](CacheScene& s) {
+             ExtentBufferRef ref = s.Create(s.node());
+             s.Put(ref);
+           },
+           FindAndPut});
+  add.Add("a descriptor that is a clone by now", {},
+          [](CacheScene& s) {
+            HeldOnce(s);
+            s.held[1] = s.ReadBlock(s.node());
+          },
+          {PutStale(0),
+           [](CacheScene& s) {
+             ExtentBufferRef clone = s.Clone(s.held[1]);
+             s.Put(clone);
+           },
+           FindAndPut});
+  // Wanted while in use, idle again, and then everything is to go.
+  add.Add("passed over by reclaim, then idle", {}, HeldTwice,
+          {Drop, [](CacheScene& s) { s.Put(s.held[0]); }, [](CacheScene& s) { s.Put(s.held[1]); }});
+  add.Add("the next block while it dies", {},
+          [](CacheScene& s) {
+            HeldOnce(s);
+            ExtentBufferRef other = s.ReadBlock(s.node());
+            s.held[1] = std::move(other);
+          },
+          {PutStale(0),
+           [](CacheScene& s) {
+             ExtentBufferRef ref = s.cache().FirstAtOrAfter(0);
+             s.Expect(static_cast<bool>(ref), "a block that is there was not found");
+           },
+           CreateAndPut});
+  add.Add("budget of one, two create", {.budget_bytes = 4096}, Nothing,
+          {CreateAndPut, [](CacheScene& s) {
+             ExtentBufferRef ref = s.Create(s.node());
+             s.Put(ref);
+           }});
+  // Its owner is quiesced first: from then on compaction leaves it alone.
+  add.Add("the cache goes beside a move", {}, Cached,
+          {[](CacheScene& s) { s.Close(); }, [](CacheScene& s) { s.Move(); }});
+  add.Add("the cache goes beside a release", {}, Cached,
+          {[](CacheScene& s) { s.Close(); }, [](CacheScene& s) { s.Release(); }});
+  add.Add("the cache goes beside two movers", {}, Cached,
+          {[](CacheScene& s) { s.Close(); }, [](CacheScene& s) { s.Move(); },
+           [](CacheScene& s) { s.Move(); }});
+  // The last of many leaves becomes empty, and all of them are taken away, beside a lookup.
+  add.Add("lookup while empty leaves go", {},
+          [](CacheScene& s) {
+            const std::vector<uint64_t> keys = CollidingLeaves();
+            const uint64_t leaf = 64 * uint64_t{s.node()};
+            ExtentBufferRef kept = s.ReadBlock(keys.back() * leaf);
+            s.Put(kept);
+            for (size_t i = 1; i + 1 < keys.size(); ++i) {
+              ExtentBufferRef gone = s.Create(keys[i] * leaf);
+              s.PutStale(gone);
+            }
+            s.held[0] = s.Create(keys[0] * leaf);
+          },
+          {PutStale(0), [](CacheScene& s) {
+             ExtentBufferRef ref = s.Find(CollidingLeaves().back() * 64 * s.node());
+             s.Expect(static_cast<bool>(ref), "a block that is there was not found");
+             s.Put(ref);
+           }});
+}
+
+}  // namespace ebcache::model
