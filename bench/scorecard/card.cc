@@ -32,12 +32,16 @@ std::string FigureText(double value) {
 
 std::string Row::GoalText() const {
   const Goal& goal = comparison.goal;
-  const bool of_ratio = goal.of == Goal::Of::kRatio;
-  const bool times = of_ratio && comparison.ratio == Comparison::Ratio::kTheirsToOurs;
-  return absl::StrCat(goal.bound == Goal::Bound::kAtLeast ? "at least " : "at most ",
-                      absl::StrFormat("%g", goal.value), times ? "x" : "",
-                      of_ratio ? (times ? "" : " of theirs") : " ",
-                      of_ratio ? "" : comparison.unit);
+  std::string text = absl::StrCat(goal.bound == Goal::Bound::kAtLeast ? "at least " : "at most ",
+                                  absl::StrFormat("%g", goal.value));
+  if (goal.of == Goal::Of::kOurs) {
+    if (!comparison.unit.empty()) absl::StrAppend(&text, " ", comparison.unit);
+  } else if (comparison.ratio == Comparison::Ratio::kTheirsToOurs) {
+    text += "x";
+  } else {
+    text += " of theirs";
+  }
+  return text;
 }
 
 bool Card::Wants(std::string_view row) const {
