@@ -17,7 +17,7 @@
 //                    its own
 //   floor            what no cache can be faster than
 //
-// Payload of cached blocks is never touched (bench/cache/contender.h).
+// Payload of cached blocks is not touched, but where memory is measured (bench/cache/contender.h).
 
 #include <absl/strings/str_cat.h>
 #include <benchmark/benchmark.h>

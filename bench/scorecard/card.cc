@@ -14,6 +14,14 @@ double Median(std::vector<double> values) {
   return values.size() % 2 != 0 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
+double RatioOf(const Comparison& comparison, double ours, double theirs) {
+  const bool times = comparison.ratio == Comparison::Ratio::kTheirsToOurs;
+  const double divisor = times ? ours : theirs;
+  // Nothing by nothing is as good as equal; a ratio to nothing has no meaning.
+  if (divisor == 0) return ours == theirs ? 1 : 0;
+  return (times ? theirs : ours) / divisor;
+}
+
 }  // namespace
 
 std::string FigureText(double value) {
@@ -32,12 +40,16 @@ std::string FigureText(double value) {
 
 std::string Row::GoalText() const {
   const Goal& goal = comparison.goal;
-  const bool of_ratio = goal.of == Goal::Of::kRatio;
-  const bool times = of_ratio && comparison.ratio == Comparison::Ratio::kTheirsToOurs;
-  return absl::StrCat(goal.bound == Goal::Bound::kAtLeast ? "at least " : "at most ",
-                      absl::StrFormat("%g", goal.value), times ? "x" : "",
-                      of_ratio ? (times ? "" : " of theirs") : " ",
-                      of_ratio ? "" : comparison.unit);
+  std::string text = absl::StrCat(goal.bound == Goal::Bound::kAtLeast ? "at least " : "at most ",
+                                  absl::StrFormat("%g", goal.value));
+  if (goal.of == Goal::Of::kOurs) {
+    if (!comparison.unit.empty()) absl::StrAppend(&text, " ", comparison.unit);
+  } else if (comparison.ratio == Comparison::Ratio::kTheirsToOurs) {
+    text += "x";
+  } else {
+    text += " of theirs";
+  }
+  return text;
 }
 
 bool Card::Wants(std::string_view row) const {
@@ -65,10 +77,7 @@ void Card::Measure(const Comparison& comparison, Turn ours, Turn theirs) {
     if (turn == 0 && !comparison.counted) continue;  // warms up
     our_figures.push_back(*our);
     their_figures.push_back(*their);
-    const bool times = comparison.ratio == Comparison::Ratio::kTheirsToOurs;
-    const double divisor = times ? *our : *their;
-    // Nothing divided by nothing is as good as equal; a ratio to nothing has no meaning.
-    ratios.push_back(divisor == 0 ? (*our == *their ? 1 : 0) : (times ? *their : *our) / divisor);
+    ratios.push_back(RatioOf(comparison, *our, *their));
   }
   const auto [low, high] = std::minmax_element(ratios.begin(), ratios.end());
   Row row{.comparison = comparison,

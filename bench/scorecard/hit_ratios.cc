@@ -1,6 +1,7 @@
 // Hits of the cache on what a kernel touched, between LRU and the optimum. Counts, not times.
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
 
 #include <optional>
 #include <string>
@@ -54,8 +55,8 @@ void MeasureHitRatios(Card& card) {
     const auto ours =
         ReplayTrace(trace, Frees::kHonoured, *eviction::MakeBufferCache(blocks, trace.blocks));
     const auto optimum = ReplayOptimum(trace, Frees::kHonoured, blocks);
-    absl::StrAppend(&comparison.work, "; hits: LRU ", HitPercent(lru), " %, ours ",
-                    HitPercent(ours), " %, optimum ", HitPercent(optimum), " %");
+    absl::StrAppendFormat(&comparison.work, "; hits: LRU %.2f %%, ours %.2f %%, optimum %.2f %%",
+                          HitPercent(lru), HitPercent(ours), HitPercent(optimum));
     card.Measure(
         comparison, [&] { return absl::StatusOr<double>(ClosedShare(ours, lru, optimum)); },
         [&] { return absl::StatusOr<double>(1.0); });

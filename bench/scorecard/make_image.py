@@ -13,6 +13,7 @@ import argparse
 import os
 import pathlib
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -76,6 +77,8 @@ def main():
         sys.exit(f"make_image: cannot mount images: {why_not}")
     # `bazel run` starts programs in a directory of its own.
     image = pathlib.Path(os.environ.get("BUILD_WORKING_DIRECTORY", ".")) / flags.image
+    # Being told to end is one more way to fail: what was made half goes away.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("make_image: told to end"))
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(dir=image.parent, prefix=".making-") as scratch:
         made = pathlib.Path(scratch) / "image"

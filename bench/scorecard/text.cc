@@ -41,9 +41,9 @@ std::string ToText(const Card& card) {
     }
     ++measured;
     met += *row.met ? 1 : 0;
-    absl::StrAppend(&text, "| ", c.row, " | ", FigureText(*row.ours), " ", c.unit, " | ",
-                    FigureText(*row.theirs), " (", c.theirs, ") | ", RatioText(row), " | ",
-                    row.GoalText(), " | ", *row.met ? "yes" : "**no**", " |\n");
+    absl::StrAppend(&text, "| ", c.row, " | ", FigureText(*row.ours), c.unit.empty() ? "" : " ",
+                    c.unit, " | ", FigureText(*row.theirs), " (", c.theirs, ") | ", RatioText(row),
+                    " | ", row.GoalText(), " | ", *row.met ? "yes" : "**no**", " |\n");
   }
   absl::StrAppend(&text, "\n", met, " of ", measured, " goals met, ", card.rows().size() - measured,
                   " rows not measured; the median of ", card.settings().repetitions,
