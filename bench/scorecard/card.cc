@@ -58,6 +58,15 @@ bool Card::Wants(std::string_view row) const {
                      [&](const std::string& part) { return row.find(part) != row.npos; });
 }
 
+void Card::Finish() {
+  progress_.Clear();
+  const double others = watch_.ShareOfOthers().value_or(0);
+  if (others <= QuietWatch::kMostForOthers) return;
+  not_quiet_ = absl::StrFormat(
+      "the machine was not quiet: others used %.0f %% of it meanwhile; timed rows mean little",
+      100 * others);
+}
+
 void Card::NotMeasured(const Comparison& comparison, std::string_view why) {
   if (!Wants(comparison.row)) return;
   rows_.push_back({.comparison = comparison, .not_measured = std::string(why)});

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/scorecard/quiet.h"
 #include "examples/progress.h"
 
 namespace ebcache::scorecard {
@@ -107,15 +108,21 @@ class Card {
   // Says what is being done, on a terminal.
   void Tell(std::string_view what) { progress_.Show(rows_.size(), "rows", what); }
 
+  // Called after the last row, before the card is shown.
+  void Finish();
+  // A sentence where the machine did other things meanwhile; empty when it was quiet.
+  const std::string& not_quiet() const { return not_quiet_; }
+
   const std::vector<Row>& rows() const { return rows_; }
   const std::vector<Plot>& plots() const { return plots_; }
-  void ClearProgress() { progress_.Clear(); }
 
  private:
   const Settings settings_;
+  const QuietWatch watch_;
   examples::Progress progress_;
   std::vector<Row> rows_;
   std::vector<Plot> plots_;
+  std::string not_quiet_;
 };
 
 std::string ToText(const Card& card);

@@ -163,7 +163,8 @@ std::string Svg(const Plot& plot) {
 
 std::string ToHtml(const Card& card) {
   std::string page = absl::StrCat(kHead, "<p>The median of ", card.settings().repetitions,
-                                  " turns of each side, both in one run.</p>\n", Table(card));
+                                  " turns of each side, both in one run.</p>\n<p class=no>",
+                                  card.not_quiet(), "</p>\n", Table(card));
   for (const Plot& plot : card.plots()) page += Svg(plot);
   return page + "</html>\n";
 }

@@ -67,13 +67,14 @@ int Main(int argc, char** argv) {
     PlotLookups(card);
     PlotWalks(card);
   }
-  card.ClearProgress();
+  card.Finish();
 
   for (const Row& row : card.rows()) {
     if (!row.not_measured.empty()) {
       line.Complain(absl::StrCat("NOT MEASURED: ", row.comparison.row, ": ", row.not_measured));
     }
   }
+  if (!card.not_quiet().empty()) line.Complain(card.not_quiet());
   const std::string text = json ? ToJson(card) : ToText(card);
   std::fwrite(text.data(), 1, text.size(), stdout);
   if (std::fflush(stdout) != 0 || (!html.empty() && !WriteFile(html, ToHtml(card)))) {

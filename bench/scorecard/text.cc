@@ -48,6 +48,7 @@ std::string ToText(const Card& card) {
   absl::StrAppend(&text, "\n", met, " of ", measured, " goals met, ", card.rows().size() - measured,
                   " rows not measured; the median of ", card.settings().repetitions,
                   " turns of each side\n");
+  if (!card.not_quiet().empty()) absl::StrAppend(&text, "\n**", card.not_quiet(), "**\n");
   return text;
 }
 
@@ -73,7 +74,8 @@ std::string ToJson(const Card& card) {
   }
   const Json all = {{"rows", std::move(rows)},
                     {"repetitions", card.settings().repetitions},
-                    {"quick", card.settings().quick}};
+                    {"quick", card.settings().quick},
+                    {"not_quiet", card.not_quiet()}};
   return all.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
