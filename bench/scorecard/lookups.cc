@@ -15,6 +15,8 @@
 #include "bench/cache/contender.h"
 #include "bench/scorecard/card.h"
 #include "bench/scorecard/clock.h"
+#include "ebcache/buffer_cache.h"
+#include "ebcache/held_buffers.h"
 
 namespace ebcache::scorecard {
 namespace {
@@ -78,32 +80,33 @@ absl::StatusOr<double> AloneNs(Arena& arena, std::string_view name, Order order,
   return ns;
 }
 
-// The same with so many threads at a time, by the clock on the wall: they wait for each other.
-absl::StatusOr<double> TogetherNs(Arena& arena, std::string_view name, Order order, int threads,
-                                  double seconds) {
-  Contender* contender = arena.Get(name);
-  if (contender == nullptr) return absl::UnavailableError("this build has no peers");
+// What one thread does again and again: BlockSequence::kBatch visits; how many found their block.
+using Batch = std::function<uint64_t()>;
+
+// Nanoseconds for a visit with so many threads at a time, by the clock on the wall: they wait for
+// each other. `begin(thread)` is called on each thread, and makes what it does.
+absl::StatusOr<double> TogetherNs(int threads, double seconds,
+                                  const std::function<Batch(int)>& begin) {
   std::barrier start(threads);
   std::array<double, kMostThreads> ns{};
   std::array<uint64_t, kMostThreads> missed{};
-  const auto work = [&](int thread, BlockSequence& sequence) {
+  const auto work = [&](int thread) {
+    const Batch batch = begin(thread);
     start.arrive_and_wait();
-    const double begin = WallSeconds();
+    const double from = WallSeconds();
     uint64_t done = 0, found = 0;
     double spent = 0;
     do {
-      found += contender->FindAndPut(sequence.NextBatch());
+      found += batch();
       done += BlockSequence::kBatch;
-      spent = WallSeconds() - begin;
+      spent = WallSeconds() - from;
     } while (spent < seconds);
     ns[static_cast<size_t>(thread)] = spent * 1e9 / static_cast<double>(done);
     missed[static_cast<size_t>(thread)] = done - found;
   };
   std::vector<std::thread> others;
-  for (int i = 1; i < threads; ++i) {
-    others.emplace_back(work, i, std::ref(arena.sequence(order, i)));
-  }
-  work(0, arena.sequence(order, 0));
+  for (int i = 1; i < threads; ++i) others.emplace_back(work, i);
+  work(0);
   for (std::thread& thread : others) thread.join();
   double sum = 0;
   for (size_t i = 0; i < static_cast<size_t>(threads); ++i) {
@@ -111,6 +114,42 @@ absl::StatusOr<double> TogetherNs(Arena& arena, std::string_view name, Order ord
     sum += ns[i];
   }
   return sum / threads;
+}
+
+// The same of a contender's find + put.
+absl::StatusOr<double> TogetherNs(Arena& arena, std::string_view name, Order order, int threads,
+                                  double seconds) {
+  Contender* contender = arena.Get(name);
+  if (contender == nullptr) return absl::UnavailableError("this build has no peers");
+  std::array<BlockSequence*, kMostThreads> sequences{};
+  for (int i = 0; i < threads; ++i) sequences[static_cast<size_t>(i)] = &arena.sequence(order, i);
+  return TogetherNs(threads, seconds, [&](int thread) -> Batch {
+    return [contender, sequence = sequences[static_cast<size_t>(thread)]] {
+      return contender->FindAndPut(sequence->NextBatch());
+    };
+  });
+}
+
+// The throughput of two threads that visit one block and keep their references, by that of one.
+absl::StatusOr<double> HeldThroughput(double seconds) {
+  BufferCache cache({.node_bytes = 4096, .budget_bytes = 0});
+  if (auto made = cache.Create(4096); !made.ok()) return made.status();
+  const auto visits = [&](int) -> Batch {
+    return [held = std::make_shared<HeldBuffers>(&cache)] {
+      uint64_t found = 0;
+      for (uint64_t i = 0; i < BlockSequence::kBatch; ++i) {
+        ExtentBuffer* const block = held->Find(4096);
+        asm volatile("" : : "r"(block) : "memory");  // each visit is made
+        found += block != nullptr;
+      }
+      return found;
+    };
+  };
+  const auto alone = TogetherNs(1, seconds, visits);
+  const auto together = TogetherNs(2, seconds, visits);
+  if (!alone.ok()) return alone;
+  if (!together.ok()) return together;
+  return 2 * *alone / *together;
 }
 
 struct Opponent {
@@ -184,6 +223,14 @@ void MeasureThreads(Card& card, Arena& arena) {
        .goal = OursAtLeast(1),
        .ratio = Comparison::Ratio::kOursToTheirs},
       [&] { return throughput(bench::kEbcache); }, [&] { return throughput(bench::kHyperClock); });
+  card.Measure(
+      {.row = "2 threads on one buffer, references held",
+       .theirs = std::string(bench::kHyperClock),
+       .unit = "of 1 thread's throughput",
+       .work = "the same, our threads with a HeldBuffers each",
+       .goal = OursAtLeast(1),
+       .ratio = Comparison::Ratio::kOursToTheirs},
+      [&] { return HeldThroughput(seconds); }, [&] { return throughput(bench::kHyperClock); });
 }
 
 }  // namespace
