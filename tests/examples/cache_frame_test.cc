@@ -25,9 +25,11 @@ CacheSample Sample() {
   sample.lately = {.seconds = 1, .blocks = 2000, .reads = 20};
   sample.cache.cached_buffers = 1024;
   sample.cache.cached_bytes = uint64_t{16} << 20;
-  sample.pins[0] = {ReleaseVerdict::kEligible, 1000};
-  sample.pins[1] = {ReleaseVerdict::kDirty, 0};
-  sample.pins[2] = {ReleaseVerdict::kInUse, 24};
+  for (int i = 0; i < kReleaseVerdicts; ++i) {
+    sample.pins[static_cast<size_t>(i)] = {static_cast<ReleaseVerdict>(i), 0};
+  }
+  sample.pins[0].second = 1000;
+  sample.pins[static_cast<size_t>(ReleaseVerdict::kInUse)].second = 24;
   sample.allocator = "heap";
   sample.pages.page_bytes = 4096;
   return sample;
