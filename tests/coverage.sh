@@ -34,14 +34,15 @@ for label in $programs; do
     tail -20 "$out/$name.log" >&2
     exit 1
   }
-  objects="$objects -object $program"
+  objects="$objects${objects:+ -object} $program"
 done
 
 llvm-profdata-14 merge -sparse -o "$out/all.profdata" "$out"/*.profraw
-# shellcheck disable=SC2086
+others='(^|/)(tests|examples|include|bazel-out|usr)/|(^|/)lib/(mm|cache)/'
+# shellcheck disable=SC2086  # a list of words
 if [ "${1-}" = --show ]; then
-  llvm-cov-14 show -instr-profile="$out/all.profdata" $objects lib/disk lib/btree |
-    grep -E '^(/|lib).*:$|^ *[0-9]+\| +0\|'
+  llvm-cov-14 show -instr-profile="$out/all.profdata" -ignore-filename-regex="$others" $objects |
+    grep -E '^[^ ].*:$|^ *[0-9]+\| +0\|'
 else
-  llvm-cov-14 report -show-functions=0 -instr-profile="$out/all.profdata" $objects lib/disk lib/btree
+  llvm-cov-14 report -instr-profile="$out/all.profdata" -ignore-filename-regex="$others" $objects
 fi
