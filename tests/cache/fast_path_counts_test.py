@@ -34,7 +34,6 @@ PATHS = {
     "load of one byte": ("probe_load_u8",),
     "load of eight bytes": ("probe_load_u64",),
     "view": ("probe_view",),
-    "view through a BlockView": ("probe_block_view_at",),
 }
 COLUMNS = ("instructions", "locked", "branches", "calls")
 # Padding inside and behind functions.

@@ -25,10 +25,6 @@ const std::byte* probe_view(const ebcache::ExtentBuffer* buffer, size_t offset, 
                             std::byte* scratch) {
   return buffer->View(offset, length, scratch);
 }
-const std::byte* probe_block_view_at(const ebcache::BlockView* view, size_t offset, size_t length,
-                                     std::byte* scratch) {
-  return view->At(offset, length, scratch);
-}
 }  // extern "C"
 
 // All of them, in a way that the linker has to keep.
@@ -37,7 +33,6 @@ const void* const volatile probes[] = {
     reinterpret_cast<const void*>(probe_load_u8),
     reinterpret_cast<const void*>(probe_load_u64),
     reinterpret_cast<const void*>(probe_view),
-    reinterpret_cast<const void*>(probe_block_view_at),
 };
 
 int main() {
