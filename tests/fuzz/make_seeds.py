@@ -151,6 +151,10 @@ def main():
         write("allocator", f"mixed{which}", bytes([which]) + calls)
         operations = b"".join(bytes([op * 5 % 29, op % 12, op * 7 % 251]) for op in range(60))
         write("cache", f"mixed{which}", bytes([which]) + operations)
+        calls = b"".join(bytes([op * 11 % 256, op % 6, op * 7 % 251, op % 5]) for op in range(90))
+        write("capi", f"mixed{which}", bytes([which % 3, which, 9]) + calls)
+    write("capi", "image-sound", bytes([3, 0, 4, 1]))
+    write("capi", "image-level", bytes([3, 1, 6]) + struct.pack("<HQB", 100, 2, 0) + bytes([7, 1, 2]))
 
 
 if __name__ == "__main__":
