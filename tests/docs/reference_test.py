@@ -1,6 +1,6 @@
 """The reference of the public headers: Doxygen has nothing to complain of, and would if there were.
 
-By hand, from the top of the checkout: python3 tests/docs/reference_test.py
+By hand, from the top of the checkout: python3 tests/docs/doxygen_test.py
 """
 
 import os
@@ -9,7 +9,7 @@ import sys
 import tempfile
 import unittest
 
-sys.path.insert(0, "docs/reference")
+sys.path.insert(0, "docs/doxygen")
 sys.dont_write_bytecode = True
 
 import comment_filter  # noqa: E402  (found by the line above)

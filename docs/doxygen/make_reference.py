@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 
-CONFIGURATION = "docs/reference/Doxyfile"
+CONFIGURATION = "docs/doxygen/Doxyfile"
 
 # What says by its name what it is, and has a comment only where that is not enough: fields and
 # constants, accessors, constructors, operators, and what the language wants of an iterator.
