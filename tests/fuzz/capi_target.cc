@@ -5,6 +5,7 @@
 // the library to; errors have to be those of ebcache.h's list, and whoever makes a mistake that can
 // be told cheaply must be told.
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -407,7 +408,8 @@ class CacheProgram {
     ebcache_cache_options options;
     const std::vector<std::byte> bytes = input_.TakeBytes(sizeof(options));
     std::memset(&options, 0, sizeof(options));
-    std::memcpy(static_cast<void*>(&options), bytes.data(), bytes.size());
+    std::copy(bytes.begin(), bytes.end(), reinterpret_cast<std::byte*>(&options));
+    options.size %= sizeof(options) + 1;  // a caller who claims more must have more
     options.allocator = nullptr;
     options.background_reclaim = 0;  // a thread would take longer than all else
     ebcache_cache* other = nullptr;
