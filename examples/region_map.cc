@@ -7,9 +7,8 @@ namespace ebcache::examples {
 
 const std::vector<MapLegend>& RegionMapLegend() {
   static const auto& legend = *new std::vector<MapLegend>{
-      {'.', "free", "2"},         {'m', "movable, under half", "32"},
-      {'M', "movable", "1;32"},   {'u', "unmovable", "31"},
-      {'r', "reclaimable", "33"}, {'x', "mixed", "35"},
+      {'.', "free", "2"},       {'m', "movable, under half", "32"}, {'M', "movable", "1;32"},
+      {'u', "unmovable", "31"}, {'r', "reclaimable", "33"},         {'x', "mixed", "35"},
   };
   return legend;
 }

@@ -3,9 +3,9 @@
 //   ebcache::HeldBuffers held(&cache);
 //   ExtentBuffer* root = held.Find(root_bytenr);   // the second time: no atomic operation
 //
-// A reference is two atomic operations, and two threads that visit one buffer in turn (the root of a
-// tree) pass its cache line to and fro for each of them: together they get less done than one alone.
-// Who keeps the reference only reads that line, which any number of threads can do at once.
+// A reference is two atomic operations, and two threads that visit one buffer in turn (the root of
+// a tree) pass its cache line to and fro for each of them: together they get less done than one
+// alone. Who keeps the reference only reads that line, which any number of threads can do at once.
 //
 // What is held is in use: it cannot be reclaimed, moved or released until its turn is over. So
 // there are few of them, the one not visited for longest goes when another is wanted, and one that
