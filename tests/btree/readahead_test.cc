@@ -60,12 +60,14 @@ void WaitFor(const Readahead& readahead, uint64_t blocks) {
 
 TEST_F(ReadaheadTest, ReadsWhatIsAskedFor) {
   const BuiltTree built = BuildTree(disk_, NumberedItems(300));
-  Readahead readahead(&cache_, {.threads = 2, .batch = 8});
-  for (uint64_t leaf : built.levels[0]) {
-    EXPECT_TRUE(readahead.Ask(leaf, {.level = uint8_t{0}}));
+  {
+    Readahead readahead(&cache_, {.threads = 2, .batch = 8});
+    for (uint64_t leaf : built.levels[0]) {
+      EXPECT_TRUE(readahead.Ask(leaf, {.level = uint8_t{0}}));
+    }
+    readahead.Flush();
+    WaitFor(readahead, built.levels[0].size());
   }
-  readahead.Flush();
-  WaitFor(readahead, built.levels[0].size());
   for (uint64_t leaf : built.levels[0]) {
     const ExtentBufferRef block = cache_.Find(leaf);
     ASSERT_TRUE(block);
@@ -78,10 +80,12 @@ TEST_F(ReadaheadTest, LeavesAloneWhatIsThere) {
   const BuiltTree built = BuildTree(disk_, NumberedItems(30));
   const std::vector<uint64_t>& leaves = built.levels[0];
   for (size_t i = 1; i < leaves.size(); ++i) ASSERT_TRUE(cache_.ReadBlock(leaves[i]).ok());
-  Readahead readahead(&cache_, {.threads = 1});
-  for (uint64_t leaf : leaves) readahead.Ask(leaf, {});
-  readahead.Flush();
-  WaitFor(readahead, 1);
+  {
+    Readahead readahead(&cache_, {.threads = 1});
+    for (uint64_t leaf : leaves) readahead.Ask(leaf, {});
+    readahead.Flush();
+    WaitFor(readahead, 1);
+  }
   EXPECT_EQ(disk_.reads().size(), leaves.size());
 }
 
