@@ -45,6 +45,7 @@ class EbcacheContender final : public Contender {
     for (uint64_t i = 0; i < blocks; ++i) {
       const auto made = cache_.Create(Start(i));
       EBCACHE_CHECK(made.ok(), "no memory");
+      made->SetUptodate();  // as all blocks are that were read
       if (touch_payload_) (void)(*made)->Zero(0, static_cast<size_t>(node_bytes_));
       if (noting_ != nullptr) folios_.push_back(noting_->last());
     }

@@ -7,8 +7,9 @@
 // success or failure here. Who comes for the block finds it in the cache, or waits for the read
 // that is under way, or reads it again and gets the error.
 //
-// Thread safety: Ask from any thread. Reads, and what the block source calls for them (checksums,
-// reports of damage), are made on the readahead's own threads.
+// Thread safety: all methods, from any thread. Reads, and what the block source calls for them
+// (checksums, reports of damage), are made on the readahead's own threads, and in ReadSome on the
+// caller's.
 
 #ifndef EBCACHE_READAHEAD_H_
 #define EBCACHE_READAHEAD_H_
@@ -49,7 +50,12 @@ class Readahead {
   // Wakes a thread for what waits, however little it is.
   void Flush();
 
-  // Blocks read by its threads: those that were not in the cache when their turn came. A statistic.
+  // Reads one batch of what waits on the caller's thread: for who has to wait for a read anyway,
+  // and would rather be of use. False, at once, when nothing waits.
+  bool ReadSome();
+
+  // Blocks read by its threads and by ReadSome: those that were not in the cache when their turn
+  // came. A statistic.
   uint64_t blocks_read() const { return blocks_read_.load(std::memory_order_relaxed); }
 
  private:
@@ -58,6 +64,7 @@ class Readahead {
     ParentCheck check;
   };
   void Run();
+  std::vector<Request> TakeBatch();  // REQUIRES: mutex_ held
   void ReadBatch(const std::vector<Request>& batch);
 
   BufferCache* const cache_;

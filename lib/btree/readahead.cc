@@ -47,19 +47,32 @@ bool Readahead::Ask(uint64_t start, const ParentCheck& check) {
 
 void Readahead::Flush() { changed_.notify_one(); }
 
-void Readahead::Run() {
+std::vector<Readahead::Request> Readahead::TakeBatch() {
+  const auto end =
+      waiting_.begin() + static_cast<ptrdiff_t>(std::min(waiting_.size(), options_.batch));
+  std::vector<Request> batch(waiting_.begin(), end);
+  waiting_.erase(waiting_.begin(), end);
+  return batch;
+}
+
+bool Readahead::ReadSome() {
   std::vector<Request> batch;
+  {
+    std::lock_guard lock(mutex_);
+    batch = TakeBatch();
+  }
+  ReadBatch(batch);
+  return !batch.empty();
+}
+
+void Readahead::Run() {
   std::unique_lock lock(mutex_);
   for (;;) {
     changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
     if (stopping_) return;
-    while (!waiting_.empty() && batch.size() < options_.batch) {
-      batch.push_back(std::move(waiting_.front()));
-      waiting_.pop_front();
-    }
+    const std::vector<Request> batch = TakeBatch();
     lock.unlock();
     ReadBatch(batch);
-    batch.clear();
     lock.lock();
   }
 }

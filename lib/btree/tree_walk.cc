@@ -78,6 +78,8 @@ class Walk {
   // Makes the next children of the node at `level` its batch; false when there are no more.
   bool ReadBatch(int level);
   void ReadTogether(Frame& frame);
+  // While others read what the walk wants next, reads of what it will want later.
+  void ReadAheadRatherThanWait(const std::vector<uint64_t>& starts);
   // Asks for leaves that the walk will come to after the batch of this node.
   void AskAhead(Frame& frame);
   // Asks for the children of `node` from `slot` to below `end`. The first slot not looked at.
@@ -176,7 +178,10 @@ bool Walk::ReadBatch(int level) {
                             .first_key = pointer.key});
   }
   if (frame.starts.empty()) return false;
-  if (level == 1 && readahead_ != nullptr) AskAhead(frame);
+  if (level == 1 && readahead_ != nullptr) {
+    AskAhead(frame);
+    ReadAheadRatherThanWait(frame.starts);
+  }
   ReadTogether(frame);
   return true;
 }
@@ -216,6 +221,20 @@ uint32_t Walk::AskFor(const ExtentBuffer& node, uint32_t slot, uint32_t end) {
   }
   readahead_->Flush();
   return slot;
+}
+
+// Without this one of two threads would do it all: the readahead is at the batch that the walk
+// comes to next, each time, and the walk waits for it.
+void Walk::ReadAheadRatherThanWait(const std::vector<uint64_t>& starts) {
+  for (const uint64_t start : starts) {
+    const auto being_read = [&] {
+      const ExtentBufferRef block = cache_.Find(start);
+      return block && !block->uptodate();
+    };
+    while (being_read()) {
+      if (!readahead_->ReadSome()) return;
+    }
+  }
 }
 
 void Walk::ReadTogether(Frame& frame) {

@@ -76,11 +76,11 @@ BufferCacheImpl::~BufferCacheImpl() {
 
 // ---- Finding ------------------------------------------------------------------------------------
 
-ExtentBuffer* BufferCacheImpl::Find(uint64_t start) {
-  return index_.Find(start, [this, start](ExtentBuffer* candidate) {
+ExtentBufferRef BufferCacheImpl::FindSlowly(uint64_t start, ExtentBuffer* wrong) {
+  if (wrong != nullptr) Put(wrong);
+  return Wrap(index_.Find(start, [this, start](ExtentBuffer* candidate) {
     const auto got = state::Apply(candidate->state_, state::Get);
     if (got.result == state::Result::kChanged) [[likely]] {
-      // A reference to somebody, and while it is held that somebody stays who it is.
       if ((candidate->start_ == start && !got.after.has(BufferFlag::kUnmapped)) ||
           sync::Planted("find-without-identity-check")) [[likely]] {
         return BufferIndex::Grab::kTaken;
@@ -93,7 +93,7 @@ ExtentBuffer* BufferCacheImpl::Find(uint64_t start) {
     if (!got.after.has(BufferFlag::kMigrating)) return BufferIndex::Grab::kDead;
     state::WaitWhile(candidate->state_, BufferFlag::kMigrating);
     return BufferIndex::Grab::kBusy;
-  });
+  }));
 }
 
 ExtentBuffer* BufferCacheImpl::NextReferenced(uint64_t start, bool dirty_only) {
@@ -225,7 +225,7 @@ void BufferCacheImpl::NoteCreated() {
 
 absl::StatusOr<ExtentBuffer*> BufferCacheImpl::Create(uint64_t start) {
   if (auto status = CheckStart(start); !status.ok()) return status;
-  if (ExtentBuffer* found = Find(start)) return found;
+  if (ExtentBufferRef found = Find(start)) return found.Release();
   MakeRoom();
   auto made = MakeBuffer(start, options_.alloc_flags);
   if (!made.ok()) return made;
@@ -309,9 +309,7 @@ BufferCache::~BufferCache() = default;
 uint32_t BufferCache::node_bytes() const { return impl_->options().node_bytes; }
 PageAllocator& BufferCache::allocator() const { return impl_->allocator(); }
 
-ExtentBufferRef BufferCache::Find(uint64_t start) {
-  return BufferCacheImpl::Wrap(impl_->Find(start));
-}
+ExtentBufferRef BufferCache::Find(uint64_t start) { return impl_->Find(start); }
 
 absl::StatusOr<ExtentBufferRef> BufferCache::Create(uint64_t start) {
   auto made = impl_->Create(start);

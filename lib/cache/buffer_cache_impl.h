@@ -38,7 +38,15 @@ class BufferCacheImpl final : public FolioOwner {
   ~BufferCacheImpl() override;
 
   // ---- Finding, making, burying (buffer_cache.cc) ----
-  ExtentBuffer* Find(uint64_t start);
+  ExtentBufferRef Find(uint64_t start) {
+    ExtentBuffer* candidate = index_.Candidate(start);
+    if (candidate == nullptr || !state::GetPlainly(candidate->state_)) [[unlikely]]
+      return FindSlowly(start, nullptr);
+    // A reference to somebody, and while it is held that somebody stays who it is.
+    if (candidate->start_ == start || sync::Planted("find-without-identity-check")) [[likely]]
+      return Wrap(candidate);
+    return FindSlowly(start, candidate);
+  }
   void FindMany(absl::Span<const uint64_t> starts, absl::Span<ExtentBufferRef> results);
   absl::StatusOr<ExtentBuffer*> Create(uint64_t start);
   absl::StatusOr<ExtentBuffer*> CreateUnmapped(uint64_t start);
@@ -112,6 +120,11 @@ class BufferCacheImpl final : public FolioOwner {
     sync::Atomic<uint64_t> over_budget_creates{0};
     std::array<sync::Atomic<uint64_t>, kReleaseVerdicts> skipped{};
   };
+  // Whatever Find meets: nothing, the dead, the moving, other blocks. Waits where it has to. Puts
+  // `wrong`, a reference to another block, unless it is null. (Both are here rather than in Find so
+  // that Find ends with a jump, and needs no stack.)
+  ExtentBufferRef FindSlowly(uint64_t start, ExtentBuffer* wrong);
+
   static void Count(sync::Atomic<uint64_t>& counter, uint64_t n = 1) { sync::Add(counter, n); }
   static void Uncount(sync::Atomic<uint64_t>& counter) { sync::Add(counter, ~uint64_t{0}); }
 

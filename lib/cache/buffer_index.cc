@@ -12,25 +12,31 @@ BufferIndex::BufferIndex(uint32_t node_bytes, OsCalls* os)
 }
 
 BufferIndex::~BufferIndex() {
-  for (void* chunk : leaf_chunks_) os_->Unmap(chunk, kLeafChunkBytes);
+  for (const LeafChunk& chunk : leaf_chunks_) os_->Unmap(chunk.memory, chunk.bytes);
+}
+
+bool BufferIndex::AddLeafChunk() {
+  const bool huge = leaf_chunks_.size() * kSmallChunkBytes >= kHugeChunksAfter;
+  const size_t bytes = huge ? kHugeChunkBytes : kSmallChunkBytes;
+  void* memory = os_->Map(bytes, huge ? kHugeChunkBytes : 4096);
+  if (memory == nullptr) return false;
+  if (huge) os_->AdviseHugePages(memory, bytes);  // advice only
+  leaf_chunks_.push_back({memory, bytes});
+  bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  unused_leaves_ = static_cast<Leaf*>(memory);
+  unused_count_ = bytes / sizeof(Leaf);
+  return true;
 }
 
 BufferIndex::Leaf* BufferIndex::TakeLeaf() {
-  if (free_leaves_ == nullptr) {
-    void* chunk = os_->Map(kLeafChunkBytes, 4096);
-    if (chunk == nullptr) return nullptr;
-    leaf_chunks_.push_back(chunk);
-    bytes_.fetch_add(kLeafChunkBytes, std::memory_order_relaxed);
-    auto* leaves = static_cast<Leaf*>(chunk);
-    for (uint64_t i = kLeafChunkBytes / sizeof(Leaf); i-- > 0;) {
-      auto* leaf = new (leaves + i) Leaf;  // all slots empty
-      leaf->next_free = free_leaves_;
-      free_leaves_ = leaf;
-    }
+  if (free_leaves_ != nullptr) {
+    Leaf* leaf = free_leaves_;
+    free_leaves_ = leaf->next_free;
+    return leaf;
   }
-  Leaf* leaf = free_leaves_;
-  free_leaves_ = leaf->next_free;
-  return leaf;
+  if (unused_count_ == 0 && !AddLeafChunk()) return nullptr;
+  --unused_count_;
+  return new (unused_leaves_++) Leaf;  // all slots empty
 }
 
 void BufferIndex::StoreEntry(Table& table, uint64_t key, Leaf* leaf) {

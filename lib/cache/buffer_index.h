@@ -63,6 +63,10 @@ class BufferIndex {
   template <typename GrabFn>
   ExtentBuffer* Find(uint64_t start, GrabFn grab) const;
 
+  // What the way to `start` ends at just now, without a reference: perhaps dead, perhaps another
+  // block's. Null says nothing: Find knows.
+  ExtentBuffer* Candidate(uint64_t start) const;
+
   // Has the processor fetch what Find will look at for each of `starts`. Changes nothing.
   void Prefetch(absl::Span<const uint64_t> starts) const;
 
@@ -93,7 +97,11 @@ class BufferIndex {
  private:
   static constexpr int kLeafShift = 6;
   static constexpr uint64_t kLeafSlots = uint64_t{1} << kLeafShift;
-  static constexpr uint64_t kLeafChunkBytes = sync::ModelOr<uint64_t>(32, 256) << 10;
+  // Leaves come in chunks: small ones for a small cache, and one huge page each for a large one,
+  // whose look-ups go all over them.
+  static constexpr size_t kSmallChunkBytes = sync::ModelOr<size_t>(32, 256) << 10;
+  static constexpr size_t kHugeChunkBytes = size_t{2} << 20;
+  static constexpr size_t kHugeChunksAfter = size_t{1} << 20;  // bytes in small ones
 
   struct alignas(64) Leaf {
     // Stored by release under the mutex, loaded by acquire: who sees a pointer sees the descriptor.
@@ -110,6 +118,11 @@ class BufferIndex {
     sync::Atomic<Leaf*> leaf{nullptr};
   };
 
+  struct LeafChunk {
+    void* memory;
+    size_t bytes;
+  };
+
   struct Table {
     explicit Table(uint64_t capacity) : mask(capacity - 1), entries(new Entry[capacity]) {}
     const uint64_t mask;
@@ -122,6 +135,7 @@ class BufferIndex {
   }
 
   Leaf* FindLeaf(uint64_t key) const;  // lock-free
+  bool AddLeafChunk();                 // false when memory is out
   Leaf* TakeLeaf();                    // null when memory is out
   Leaf* AddLeaf(uint64_t key);         // null when memory is out
   static void StoreEntry(Table& table, uint64_t key, Leaf* leaf);
@@ -142,7 +156,9 @@ class BufferIndex {
   // All below are guarded by mutex_.
   absl::btree_map<uint64_t, Leaf*> leaves_;
   std::vector<std::unique_ptr<Table>> tables_;  // the last is the one in use
-  std::vector<void*> leaf_chunks_;
+  std::vector<LeafChunk> leaf_chunks_;
+  Leaf* unused_leaves_ = nullptr;  // of the last chunk, those that never were leaves
+  size_t unused_count_ = 0;
   Leaf* free_leaves_ = nullptr;
   uint64_t empty_leaves_ = 0;
 };
@@ -158,6 +174,14 @@ inline BufferIndex::Leaf* BufferIndex::FindLeaf(uint64_t key) const {
     if (found == 0) return nullptr;
   }
   return nullptr;
+}
+
+inline ExtentBuffer* BufferIndex::Candidate(uint64_t start) const {
+  const uint64_t block = BlockOf(start);
+  const Leaf* leaf = FindLeaf(block >> kLeafShift);
+  if (leaf == nullptr) [[unlikely]]
+    return nullptr;
+  return leaf->slots[block & (kLeafSlots - 1)].load(std::memory_order_acquire);
 }
 
 template <typename GrabFn>

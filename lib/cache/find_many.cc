@@ -51,7 +51,7 @@ void BufferCacheImpl::FindMany(absl::Span<const uint64_t> starts,
   for (size_t begin = 0; begin < starts.size(); begin += kTogether) {
     index_.Prefetch(starts.subspan(begin, kTogether));
     const size_t end = std::min(begin + kTogether, starts.size());
-    for (size_t i = begin; i < end; ++i) results[i] = Wrap(Find(starts[i]));
+    for (size_t i = begin; i < end; ++i) results[i] = Find(starts[i]);
   }
 }
 

@@ -68,7 +68,11 @@ ExtentBufferRef ExtentBufferRef::Share() const {
   return ExtentBufferRef(buffer_);
 }
 
-void ExtentBufferRef::PutBuffer(ExtentBuffer* buffer) { buffer->cache_->Put(buffer); }
+void ExtentBufferRef::PutBuffer(ExtentBuffer* buffer) {
+  if (state::PutPlainly(buffer->state_)) [[likely]]
+    return;
+  buffer->cache_->Put(buffer);
+}
 
 void ExtentBufferRef::PutStale() {
   EBCACHE_CHECK(buffer_ != nullptr, "PutStale of an empty reference");

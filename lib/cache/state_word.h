@@ -59,6 +59,70 @@ inline Outcome Apply(sync::Atomic<uint64_t>& word, Step step) {
   }
 }
 
+// ---- Find and put, as nearly all of them are ----------------------------------------------------
+//
+// Most finds meet a mapped buffer to which nothing is happening, and most puts leave one that stays
+// what it is. Then the step is an addition to the word, and one mask tells. The two functions below
+// make such steps, and leave all others to Apply; tests/cache/buffer_state_test.cc holds them
+// against Get and Put in every state.
+//
+// They exist because of what a step costs besides its locked instruction: an Outcome that goes
+// through memory is written in parts and read in one, which the processor cannot forward from one
+// to the other, and finds of different buffers no longer overlap (docs/performance.md).
+
+constexpr uint64_t FlagsOnly(uint32_t flags) { return Pack({.refs = 0, .flags = flags}); }
+
+// Whether Get is kChanged, and only adds a reference and ACCESSED.
+constexpr bool GetOnlyCounts(uint64_t word) {
+  constexpr uint64_t kTooMany = ~uint32_t{0} & ~(kMaxRefs - 1);
+  constexpr uint64_t kMore =
+      FlagsOnly(Bit(BufferFlag::kMigrating) | Bit(BufferFlag::kUnmapped)) | kTooMany;
+  static_assert((kMaxRefs & (kMaxRefs - 1)) == 0);
+  return (word & kMore) == 0 && static_cast<uint32_t>(word) != 0;
+}
+constexpr uint64_t AfterPlainGet(uint64_t word) {
+  return (word + 1) | FlagsOnly(Bit(BufferFlag::kAccessed));
+}
+
+// Whether Put is kChanged, and only takes a reference away.
+constexpr bool PutOnlyCounts(uint64_t word) {
+  constexpr uint64_t kTreeRef = FlagsOnly(Bit(BufferFlag::kTreeRef));
+  constexpr uint64_t kMore =
+      FlagsOnly(Bit(BufferFlag::kStale) | Bit(BufferFlag::kParked) | Bit(BufferFlag::kMigrating));
+  return (word & (kMore | kTreeRef)) == kTreeRef && static_cast<uint32_t>(word) >= 2;
+}
+
+// Takes a reference on a mapped buffer. False, and nothing has changed, when there is more to it.
+inline bool GetPlainly(sync::Atomic<uint64_t>& word) {
+  uint64_t seen = word.load(std::memory_order_acquire);
+  while (GetOnlyCounts(seen)) [[likely]] {
+      if (sync::Planted("get-in-two-steps")) return false;
+      if (word.compare_exchange_weak(seen, AfterPlainGet(seen), std::memory_order_acq_rel,
+                                     std::memory_order_acquire)) [[likely]] {
+        return true;
+      }
+    }
+  return false;
+}
+
+// Puts a reference of the caller's. False, and nothing has changed, when there is more to it.
+//
+// Begins with what the word most likely is, rather than with a look at it: the last user of a clean
+// block. A look would have to wait for the locked instruction of the Get before, and the
+// compare-and-swap for the look. Where the guess was wrong, the failed one was the look.
+inline bool PutPlainly(sync::Atomic<uint64_t>& word) {
+  uint64_t seen = Pack({.refs = 2,
+                        .flags = Bit(BufferFlag::kUptodate) | Bit(BufferFlag::kTreeRef) |
+                                 Bit(BufferFlag::kAccessed)});
+  do {
+    if (word.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel,
+                                   std::memory_order_acquire)) [[likely]] {
+      return true;
+    }
+  } while (PutOnlyCounts(seen));
+  return false;
+}
+
 // Waits while `flag` is set. The acquire makes visible what was written by whoever cleared it.
 inline void WaitWhile(const sync::Atomic<uint64_t>& word, BufferFlag flag) {
   for (;;) {
