@@ -278,6 +278,11 @@ class [[nodiscard]] ExtentBufferRef {
   // free_extent_buffer_stale. REQUIRES: not empty. The ref is empty afterwards.
   void PutStale();
 
+  // Takes back that the buffer was found (ACCESSED), for a visit that says nothing about others to
+  // come: that of a walk to a block that was read ahead for it. Reclaim then takes it for a block
+  // that was read and not found since. REQUIRES: not empty.
+  void ForgetAccess() const;
+
   // Marks the buffer DIRTY: it stays in memory until it was written, or cleaned.
   // REQUIRES: not empty; an uptodate buffer.
   void SetDirty() const;

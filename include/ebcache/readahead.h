@@ -30,7 +30,7 @@ struct ReadaheadOptions {
   // 0: one for each processor but the caller's, and at least one.
   uint32_t threads = 0;
   // Blocks that one thread reads together: what a device can sort and have under way at once.
-  size_t batch = 32;
+  size_t batch = 16;
   // Blocks that wait to be read, at the most; what is asked for beyond that is forgotten.
   size_t most_waiting = 1024;
 };

@@ -52,6 +52,7 @@ struct Frame {
   // The batch, in key order. A result is moved from once its block was visited.
   std::vector<uint64_t> starts;
   std::vector<ParentCheck> checks;
+  std::vector<bool> read_ahead;  // whether it was asked for before; empty without readahead
   std::vector<absl::StatusOr<ExtentBufferRef>> results;
   size_t next_result = 0;
   uint32_t next_ahead = 0;  // the first slot that was not asked for ahead
@@ -156,6 +157,7 @@ bool Walk::ReadBatch(int level) {
   Frame& frame = frames_[level];
   frame.starts.clear();
   frame.checks.clear();
+  frame.read_ahead.clear();
   frame.results.clear();
   frame.next_result = 0;
 
@@ -187,7 +189,7 @@ bool Walk::ReadBatch(int level) {
 }
 
 void Walk::AskAhead(Frame& frame) {
-  for (const uint64_t start : frame.starts) asked_.erase(start);
+  for (const uint64_t start : frame.starts) frame.read_ahead.push_back(asked_.erase(start) != 0);
   // Pointers that led nowhere stay behind; forgetting the others with them costs little.
   if (asked_.size() > size_t{4} * ahead_) asked_.clear();
   // What is read next by the walk itself is not asked for: it would only be in its own way.
@@ -242,6 +244,10 @@ void Walk::ReadTogether(Frame& frame) {
   for (const ParentCheck& check : frame.checks) checks.push_back(&check);
   for (size_t i = 0; i < frame.starts.size(); ++i) frame.results.emplace_back(ExtentBufferRef());
   cache_.ReadBlocks(frame.starts, checks, absl::MakeSpan(frame.results));
+  // That a walk comes for what was read for it is no second use of it.
+  for (size_t i = 0; i < frame.read_ahead.size(); ++i) {
+    if (frame.read_ahead[i] && frame.results[i].ok()) frame.results[i]->ForgetAccess();
+  }
 }
 
 bool Walk::PassOver(uint64_t start) {

@@ -226,7 +226,7 @@ void BufferCacheImpl::NoteCreated() {
 absl::StatusOr<ExtentBuffer*> BufferCacheImpl::Create(uint64_t start) {
   if (auto status = CheckStart(start); !status.ok()) return status;
   if (ExtentBufferRef found = Find(start)) return found.Release();
-  MakeRoom();
+  MakeRoom(1);
   auto made = MakeBuffer(start, options_.alloc_flags);
   if (!made.ok()) return made;
   const auto grab = [start](ExtentBuffer* there) {

@@ -75,7 +75,8 @@ class BufferCacheImpl final : public FolioOwner {
   uint64_t DropCaches();
   uint64_t Shrink(uint64_t bytes);
   void SetBudget(uint64_t budget_bytes);
-  void MakeRoom();
+  // For so many blocks that are about to be made.
+  void MakeRoom(uint64_t blocks);
   void WakeReclaim();  // where there is a thread for it, and it has something to do
 
   // ---- migrate.cc: what the allocator asks of the owner of a folio ----

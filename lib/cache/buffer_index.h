@@ -40,6 +40,7 @@
 #include "ebcache/allocators.h"
 #include "ebcache/extent_buffer.h"
 #include "ebcache/sync.h"
+#include "lib/mm/brief_mutex.h"
 
 namespace ebcache {
 
@@ -152,7 +153,7 @@ class BufferIndex {
   sync::Atomic<uint64_t> version_{0};
   sync::Atomic<uint64_t> bytes_{0};  // a statistic: relaxed
 
-  mutable sync::Mutex mutex_;
+  mutable BriefMutex mutex_;
   // All below are guarded by mutex_.
   absl::btree_map<uint64_t, Leaf*> leaves_;
   std::vector<std::unique_ptr<Table>> tables_;  // the last is the one in use

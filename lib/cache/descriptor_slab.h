@@ -22,6 +22,7 @@
 #include "ebcache/allocators.h"
 #include "ebcache/extent_buffer.h"
 #include "ebcache/sync.h"
+#include "lib/mm/brief_mutex.h"
 
 namespace ebcache {
 
@@ -83,7 +84,7 @@ class DescriptorSlab {
   sync::Atomic<uint32_t> made_{0};
   sync::Atomic<uint64_t> bytes_{0};  // a statistic: relaxed
 
-  sync::Mutex mutex_;
+  BriefMutex mutex_;
   uint32_t free_ = kNone;  // guarded by mutex_: head of the free list
 };
 

@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "lib/cache/buffer_cache_impl.h"
@@ -102,6 +103,9 @@ void BufferCacheImpl::ReadBlocks(absl::Span<const uint64_t> starts,
   reads.reserve(starts.size());
   places.reserve(starts.size());
   index_.Prefetch(starts);
+  // A guess, from outside: who is there may go, and others may come.
+  const auto absent = [this](uint64_t start) { return index_.Candidate(start) == nullptr; };
+  MakeRoom(static_cast<uint64_t>(std::count_if(starts.begin(), starts.end(), absent)));
   for (size_t i = 0; i < starts.size(); ++i) {
     auto buffer = Create(starts[i]);
     if (!buffer.ok()) {

@@ -16,6 +16,9 @@ constexpr uint32_t kBatch = 32;
 // since, little enough that a Create stays a Create.
 constexpr uint64_t kScanPerCreate = 128;
 
+// A batch gets no more of the budget at once than one part of so many, and a block.
+constexpr uint64_t kBatchesInBudget = 16;
+
 }  // namespace
 
 BufferCacheImpl::Freed BufferCacheImpl::Reclaim(uint64_t wanted_buffers, uint64_t max_scan,
@@ -53,15 +56,18 @@ BufferCacheImpl::Room BufferCacheImpl::RoomNow() const {
   return room;
 }
 
-// Called before a buffer is made: brings the cache to one block under its budget, if it can with
-// bounded work.
-void BufferCacheImpl::MakeRoom() {
+// Called before buffers are made: brings the cache to that many blocks under its budget, if it can
+// with bounded work. A batch makes room once rather than for each of its blocks, and leaves it to
+// each of them to complain if that was not enough.
+void BufferCacheImpl::MakeRoom(uint64_t blocks) {
   const Room room = RoomNow();
-  if (room.allowed == 0 || room.free != 0) return;
-  const uint64_t excess = room.cached + 1 - room.allowed;
+  if (room.allowed == 0) return;
+  blocks = std::min(blocks, room.allowed / kBatchesInBudget + 1);
+  if (room.free >= blocks) return;
+  const uint64_t excess = room.cached + blocks - room.allowed;
   const Freed freed = Reclaim(excess, kScanPerCreate + 2 * std::min<uint64_t>(excess, 1024),
                               /*spare_accessed=*/true);
-  if (freed.buffers < excess) Count(counters_.over_budget_creates);
+  if (blocks == 1 && freed.buffers < excess) Count(counters_.over_budget_creates);
 }
 
 void BufferCacheImpl::WakeReclaim() {

@@ -56,6 +56,7 @@
 #include "lib/cache/descriptor_slab.h"
 #include "lib/cache/ghost_table.h"
 #include "lib/cache/reclaim_clock.h"
+#include "lib/mm/brief_mutex.h"
 
 namespace ebcache {
 
@@ -119,7 +120,7 @@ class ReclaimList {
   bool Kill(ExtentBuffer* buffer, Collected& done);
   void BecomeGhost(const ExtentBuffer* buffer);
 
-  mutable sync::Mutex mutex_;
+  mutable BriefMutex mutex_;
   // Guarded by mutex_, as are older_, newer_ and the reclaim fields of the buffers on the rings.
   BufferQueue nursery_;
   BufferQueue probation_;

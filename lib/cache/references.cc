@@ -80,6 +80,11 @@ void ExtentBufferRef::PutStale() {
   buffer->cache_->PutStale(buffer);
 }
 
+void ExtentBufferRef::ForgetAccess() const {
+  EBCACHE_CHECK(buffer_ != nullptr, "ForgetAccess of an empty reference");
+  state::Apply(buffer_->state_, state::ForgetAccess);
+}
+
 void ExtentBufferRef::SetDirty() const {
   EBCACHE_CHECK(buffer_ != nullptr, "SetDirty of an empty reference");
   buffer_->cache_->SetDirty(buffer_);

@@ -22,6 +22,7 @@
 
 #include "ebcache/page_allocator.h"
 #include "ebcache/sync.h"
+#include "lib/mm/brief_mutex.h"
 #include "lib/mm/page_frame.h"
 #include "lib/mm/thread_list.h"
 
@@ -123,7 +124,7 @@ class FrameDepot {
   const std::unique_ptr<FrameSource> source_;
 
   sync::Atomic<bool> reserve_in_use_{false};
-  mutable sync::Mutex mutex_;  // guards all below, and the frames that are kFree
+  mutable BriefMutex mutex_;  // guards all below, and the frames that are kFree
   uint32_t free_top_ = kEnd;
   uint32_t free_frames_ = 0;    // in the stack
   uint32_t purged_frames_ = 0;  // of these, without memory

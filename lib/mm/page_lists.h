@@ -15,6 +15,7 @@
 #include <cstdint>
 
 #include "ebcache/sync.h"
+#include "lib/mm/brief_mutex.h"
 #include "lib/mm/region_geometry.h"
 
 namespace ebcache {
@@ -56,7 +57,7 @@ class PageList {
 };
 
 struct alignas(64) PageListSet {
-  sync::Mutex mutex;  // guards all below
+  BriefMutex mutex;  // guards all below
   std::array<PageList, kRequestMobilities> lists;
   // Counts since the start, of the threads that use this set.
   uint64_t allocated_folios = 0;
