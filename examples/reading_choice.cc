@@ -19,8 +19,11 @@ FileDeviceOptions ReadingChoice::device() const {
 
 std::unique_ptr<Readahead> ReadingChoice::MakeReadahead(BufferCache& cache) const {
   if (threads == 1) return nullptr;
-  return std::make_unique<Readahead>(
-      &cache, ReadaheadOptions{.threads = static_cast<uint32_t>(threads == 0 ? 0 : threads - 1)});
+  ReadaheadOptions options{.threads = static_cast<uint32_t>(threads == 0 ? 0 : threads - 1)};
+  // Out of the page cache, small batches stay in the processor's cache until they are verified. A
+  // disk wants all that it can take.
+  if (direct) options.batch = device().queue_depth;
+  return std::make_unique<Readahead>(&cache, options);
 }
 
 }  // namespace ebcache::examples

@@ -259,7 +259,8 @@ struct WalkOptions {
   // Reads leaves before the walk gets to them; must outlive the walk. Null: the walk reads for
   // itself, and only when it gets there.
   Readahead* readahead = nullptr;
-  // How many blocks ahead. They have to fit into the cache beside what is in use.
+  // How many blocks ahead, at the most. Never more than a sixteenth of the cache's budget: what is
+  // read earlier has to make way for newcomers again before the walk gets to it.
   int ahead = 256;
 };
 

@@ -132,7 +132,7 @@ class BufferCache {
 
   // The buffer of the block at logical address `start`, or an empty ref when it is not cached. A
   // STALE buffer is returned, as in the kernel. Waits while the buffer is being migrated.
-  ExtentBufferRef Find(uint64_t start);
+  ExtentBufferRef Find(uint64_t start) { return ExtentBufferRef::Adopt(FindBuffer(start)); }
 
   // Many at once: `results[i]` is what Find would have given for `starts[i]`. What each of them has
   // to wait for memory overlaps with the others, so that this is faster than one by one wherever
@@ -202,6 +202,8 @@ class BufferCache {
   uint64_t Shrink(uint64_t bytes);
   // Changes the budget, and shrinks to it.
   void SetBudget(uint64_t budget_bytes);
+  // What it is now; 0: no limit.
+  uint64_t budget_bytes() const;
 
   // Why buffers can or cannot go, right now: how many of each verdict. Walks all buffers, takes no
   // lock; answers "what is holding my memory?".
@@ -220,6 +222,9 @@ class BufferCache {
 
  private:
   friend class BufferCachePeer;  // tests that look inside
+
+  // The reference as a pointer: that comes back in a register, a ref through memory.
+  ExtentBuffer* FindBuffer(uint64_t start);
 
   std::unique_ptr<BufferCacheImpl> impl_;
 };

@@ -38,6 +38,17 @@ constexpr int kMostAttempts = 3;
 // How many such blocks are remembered: what a hostile tree claims must not fill the memory.
 constexpr size_t kMostRemembered = size_t{1} << 20;
 
+// Newcomers that nobody comes for are the first to go, when about this part of the cache is full of
+// newer ones.
+constexpr uint64_t kBudgetPerAhead = 16;
+
+uint32_t BlocksAhead(const BufferCache& cache, int wanted) {
+  const auto most = static_cast<uint32_t>(std::max(0, wanted));
+  if (cache.budget_bytes() == 0) return most;
+  const uint64_t room = cache.budget_bytes() / cache.node_bytes() / kBudgetPerAhead;
+  return static_cast<uint32_t>(std::min<uint64_t>(most, room));
+}
+
 absl::Status MetTwice() { return absl::DataLossError("met a second time in the same tree"); }
 
 absl::Status AskedForTooOften() {
@@ -66,7 +77,7 @@ class Walk {
         visitor_(visitor),
         visited_(options.visited),
         readahead_(options.readahead),
-        ahead_(static_cast<uint32_t>(std::max(0, options.ahead))),
+        ahead_(BlocksAhead(cache, options.ahead)),
         leaf_batch_(std::max(1, options.batch)),
         node_batch_(std::max(1, options.batch / kNodeBatchDivisor)),
         seen_(cache.node_bytes()) {}

@@ -76,9 +76,9 @@ BufferCacheImpl::~BufferCacheImpl() {
 
 // ---- Finding ------------------------------------------------------------------------------------
 
-ExtentBufferRef BufferCacheImpl::FindSlowly(uint64_t start, ExtentBuffer* wrong) {
+ExtentBuffer* BufferCacheImpl::FindSlowly(uint64_t start, ExtentBuffer* wrong) {
   if (wrong != nullptr) Put(wrong);
-  return Wrap(index_.Find(start, [this, start](ExtentBuffer* candidate) {
+  return index_.Find(start, [this, start](ExtentBuffer* candidate) {
     const auto got = state::Apply(candidate->state_, state::Get);
     if (got.result == state::Result::kChanged) [[likely]] {
       if ((candidate->start_ == start && !got.after.has(BufferFlag::kUnmapped)) ||
@@ -93,7 +93,7 @@ ExtentBufferRef BufferCacheImpl::FindSlowly(uint64_t start, ExtentBuffer* wrong)
     if (!got.after.has(BufferFlag::kMigrating)) return BufferIndex::Grab::kDead;
     state::WaitWhile(candidate->state_, BufferFlag::kMigrating);
     return BufferIndex::Grab::kBusy;
-  }));
+  });
 }
 
 ExtentBuffer* BufferCacheImpl::NextReferenced(uint64_t start, bool dirty_only) {
@@ -225,7 +225,7 @@ void BufferCacheImpl::NoteCreated() {
 
 absl::StatusOr<ExtentBuffer*> BufferCacheImpl::Create(uint64_t start) {
   if (auto status = CheckStart(start); !status.ok()) return status;
-  if (ExtentBufferRef found = Find(start)) return found.Release();
+  if (ExtentBuffer* found = Find(start)) return found;
   MakeRoom(1);
   auto made = MakeBuffer(start, options_.alloc_flags);
   if (!made.ok()) return made;
@@ -309,7 +309,7 @@ BufferCache::~BufferCache() = default;
 uint32_t BufferCache::node_bytes() const { return impl_->options().node_bytes; }
 PageAllocator& BufferCache::allocator() const { return impl_->allocator(); }
 
-ExtentBufferRef BufferCache::Find(uint64_t start) { return impl_->Find(start); }
+ExtentBuffer* BufferCache::FindBuffer(uint64_t start) { return impl_->Find(start); }
 
 absl::StatusOr<ExtentBufferRef> BufferCache::Create(uint64_t start) {
   auto made = impl_->Create(start);
@@ -378,6 +378,7 @@ ExtentBufferRef BufferCache::NextDirty(uint64_t start) {
 uint64_t BufferCache::DropCaches() { return impl_->DropCaches(); }
 uint64_t BufferCache::Shrink(uint64_t bytes) { return impl_->Shrink(bytes); }
 void BufferCache::SetBudget(uint64_t budget_bytes) { impl_->SetBudget(budget_bytes); }
+uint64_t BufferCache::budget_bytes() const { return impl_->budget_bytes(); }
 
 bool BufferCache::ReleaseFolio(Folio folio, uint32_t private_bits) {
   return impl_->Release(folio, private_bits);

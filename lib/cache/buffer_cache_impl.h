@@ -38,13 +38,13 @@ class BufferCacheImpl final : public FolioOwner {
   ~BufferCacheImpl() override;
 
   // ---- Finding, making, burying (buffer_cache.cc) ----
-  ExtentBufferRef Find(uint64_t start) {
+  ExtentBuffer* Find(uint64_t start) {
     ExtentBuffer* candidate = index_.Candidate(start);
     if (candidate == nullptr || !state::GetPlainly(candidate->state_)) [[unlikely]]
       return FindSlowly(start, nullptr);
     // A reference to somebody, and while it is held that somebody stays who it is.
     if (candidate->start_ == start || sync::Planted("find-without-identity-check")) [[likely]]
-      return Wrap(candidate);
+      return candidate;
     return FindSlowly(start, candidate);
   }
   void FindMany(absl::Span<const uint64_t> starts, absl::Span<ExtentBufferRef> results);
@@ -75,6 +75,7 @@ class BufferCacheImpl final : public FolioOwner {
   uint64_t DropCaches();
   uint64_t Shrink(uint64_t bytes);
   void SetBudget(uint64_t budget_bytes);
+  uint64_t budget_bytes() const { return budget_bytes_.load(std::memory_order_relaxed); }
   // For so many blocks that are about to be made.
   void MakeRoom(uint64_t blocks);
   void WakeReclaim();  // where there is a thread for it, and it has something to do
@@ -122,9 +123,9 @@ class BufferCacheImpl final : public FolioOwner {
     std::array<sync::Atomic<uint64_t>, kReleaseVerdicts> skipped{};
   };
   // Whatever Find meets: nothing, the dead, the moving, other blocks. Waits where it has to. Puts
-  // `wrong`, a reference to another block, unless it is null. (Both are here rather than in Find so
-  // that Find ends with a jump, and needs no stack.)
-  ExtentBufferRef FindSlowly(uint64_t start, ExtentBuffer* wrong);
+  // `wrong`, a reference to another block, unless it is null. (Both in one call that is not
+  // inlined, so that Find ends with a jump, and needs no stack.)
+  [[gnu::noinline]] ExtentBuffer* FindSlowly(uint64_t start, ExtentBuffer* wrong);
 
   static void Count(sync::Atomic<uint64_t>& counter, uint64_t n = 1) { sync::Add(counter, n); }
   static void Uncount(sync::Atomic<uint64_t>& counter) { sync::Add(counter, ~uint64_t{0}); }

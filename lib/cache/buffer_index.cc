@@ -12,19 +12,16 @@ BufferIndex::BufferIndex(uint32_t node_bytes, OsCalls* os)
 }
 
 BufferIndex::~BufferIndex() {
-  for (const LeafChunk& chunk : leaf_chunks_) os_->Unmap(chunk.memory, chunk.bytes);
+  for (void* chunk : leaf_chunks_) os_->Unmap(chunk, kLeafChunkBytes);
 }
 
 bool BufferIndex::AddLeafChunk() {
-  const bool huge = leaf_chunks_.size() * kSmallChunkBytes >= kHugeChunksAfter;
-  const size_t bytes = huge ? kHugeChunkBytes : kSmallChunkBytes;
-  void* memory = os_->Map(bytes, huge ? kHugeChunkBytes : 4096);
-  if (memory == nullptr) return false;
-  if (huge) os_->AdviseHugePages(memory, bytes);  // advice only
-  leaf_chunks_.push_back({memory, bytes});
-  bytes_.fetch_add(bytes, std::memory_order_relaxed);
-  unused_leaves_ = static_cast<Leaf*>(memory);
-  unused_count_ = bytes / sizeof(Leaf);
+  void* chunk = os_->Map(kLeafChunkBytes, 4096);
+  if (chunk == nullptr) return false;
+  leaf_chunks_.push_back(chunk);
+  bytes_.fetch_add(kLeafChunkBytes, std::memory_order_relaxed);
+  unused_leaves_ = static_cast<Leaf*>(chunk);
+  unused_count_ = kLeafChunkBytes / sizeof(Leaf);
   return true;
 }
 
@@ -40,7 +37,7 @@ BufferIndex::Leaf* BufferIndex::TakeLeaf() {
 }
 
 void BufferIndex::StoreEntry(Table& table, uint64_t key, Leaf* leaf) {
-  for (uint64_t at = Hash(key);; ++at) {
+  for (uint64_t at = table.Home(key);; ++at) {
     Entry& entry = table.entries[at & table.mask];
     if (entry.key_plus_one.load(std::memory_order_relaxed) != 0) continue;
     entry.leaf.store(leaf, std::memory_order_release);  // before the key: who sees that, sees this
@@ -52,7 +49,7 @@ void BufferIndex::StoreEntry(Table& table, uint64_t key, Leaf* leaf) {
 // Closes the gap by moving later entries of the probe sequence up, so that no tombstones pile up.
 // Readers that come by meanwhile may miss a key: version_ is odd.
 void BufferIndex::EraseEntry(Table& table, uint64_t key) {
-  uint64_t gap = Hash(key);
+  uint64_t gap = table.Home(key);
   while (table.entries[gap & table.mask].key_plus_one.load(std::memory_order_relaxed) != key + 1) {
     ++gap;
   }
@@ -61,7 +58,7 @@ void BufferIndex::EraseEntry(Table& table, uint64_t key) {
     const uint64_t key_plus_one = entry.key_plus_one.load(std::memory_order_relaxed);
     if (key_plus_one == 0) break;
     // An entry may move up to the gap unless its home lies behind the gap.
-    const uint64_t home = Hash(key_plus_one - 1);
+    const uint64_t home = table.Home(key_plus_one - 1);
     if (((at - home) & table.mask) < ((at - gap) & table.mask)) continue;
     Entry& hole = table.entries[gap & table.mask];
     hole.leaf.store(entry.leaf.load(std::memory_order_relaxed), std::memory_order_release);

@@ -98,11 +98,7 @@ class BufferIndex {
  private:
   static constexpr int kLeafShift = 6;
   static constexpr uint64_t kLeafSlots = uint64_t{1} << kLeafShift;
-  // Leaves come in chunks: small ones for a small cache, and one huge page each for a large one,
-  // whose look-ups go all over them.
-  static constexpr size_t kSmallChunkBytes = sync::ModelOr<size_t>(32, 256) << 10;
-  static constexpr size_t kHugeChunkBytes = size_t{2} << 20;
-  static constexpr size_t kHugeChunksAfter = size_t{1} << 20;  // bytes in small ones
+  static constexpr size_t kLeafChunkBytes = sync::ModelOr<size_t>(32, 256) << 10;
 
   struct alignas(64) Leaf {
     // Stored by release under the mutex, loaded by acquire: who sees a pointer sees the descriptor.
@@ -119,21 +115,21 @@ class BufferIndex {
     sync::Atomic<Leaf*> leaf{nullptr};
   };
 
-  struct LeafChunk {
-    void* memory;
-    size_t bytes;
-  };
-
   struct Table {
-    explicit Table(uint64_t capacity) : mask(capacity - 1), entries(new Entry[capacity]) {}
+    // `capacity`: a power of two, at least 2.
+    explicit Table(uint64_t capacity)
+        : mask(capacity - 1),
+          shift(64 - std::countr_zero(capacity)),
+          entries(new Entry[capacity]) {}
+    // Fibonacci hashing: one multiplication, and the topmost bits of the product. Keys that follow
+    // each other, which most do, are spread by it more evenly than by chance: nearly all of them
+    // are found where they are first looked for, and a branch that is always taken lets the
+    // processor go on to the next look-up while it waits for this one's memory.
+    uint64_t Home(uint64_t key) const { return (key * 0x9e3779b97f4a7c15u) >> shift; }
     const uint64_t mask;
+    const int shift;
     const std::unique_ptr<Entry[]> entries;
   };
-
-  static uint64_t Hash(uint64_t key) {
-    // Fibonacci hashing, upper half: neighbours spread, and it is one multiplication.
-    return (key * 0x9e3779b97f4a7c15u) >> 32;
-  }
 
   Leaf* FindLeaf(uint64_t key) const;  // lock-free
   bool AddLeafChunk();                 // false when memory is out
@@ -157,7 +153,7 @@ class BufferIndex {
   // All below are guarded by mutex_.
   absl::btree_map<uint64_t, Leaf*> leaves_;
   std::vector<std::unique_ptr<Table>> tables_;  // the last is the one in use
-  std::vector<LeafChunk> leaf_chunks_;
+  std::vector<void*> leaf_chunks_;
   Leaf* unused_leaves_ = nullptr;  // of the last chunk, those that never were leaves
   size_t unused_count_ = 0;
   Leaf* free_leaves_ = nullptr;
@@ -166,15 +162,15 @@ class BufferIndex {
 
 inline BufferIndex::Leaf* BufferIndex::FindLeaf(uint64_t key) const {
   const Table* table = table_.load(std::memory_order_acquire);
-  // The table is never full, so the probe ends; a reader beside a change may go round once more.
-  for (uint64_t at = Hash(key), probes = 0; probes <= table->mask; ++at, ++probes) {
+  const uint64_t home = table->Home(key);
+  for (uint64_t at = home;;) {
     const Entry& entry = table->entries[at & table->mask];
     const uint64_t found = entry.key_plus_one.load(std::memory_order_acquire);
     if (found == key + 1) [[likely]]
       return entry.leaf.load(std::memory_order_acquire);
-    if (found == 0) return nullptr;
+    // The table is never full, so the probe ends; a reader beside a change may go round once more.
+    if (found == 0 || at++ - home == table->mask) return nullptr;
   }
-  return nullptr;
 }
 
 inline ExtentBuffer* BufferIndex::Candidate(uint64_t start) const {

@@ -29,8 +29,7 @@ void BufferIndex::Prefetch(absl::Span<const uint64_t> starts) const {
   for (size_t begin = 0; begin < starts.size(); begin += kTogether) {
     const auto group = starts.subspan(begin, kTogether);
     for (const uint64_t start : group) {
-      const uint64_t at = Hash(BlockOf(start) >> kLeafShift) & table->mask;
-      __builtin_prefetch(&table->entries[at]);
+      __builtin_prefetch(&table->entries[table->Home(BlockOf(start) >> kLeafShift)]);
     }
     for (size_t i = 0; i < group.size(); ++i) {
       const uint64_t block = BlockOf(group[i]);
@@ -51,7 +50,7 @@ void BufferCacheImpl::FindMany(absl::Span<const uint64_t> starts,
   for (size_t begin = 0; begin < starts.size(); begin += kTogether) {
     index_.Prefetch(starts.subspan(begin, kTogether));
     const size_t end = std::min(begin + kTogether, starts.size());
-    for (size_t i = begin; i < end; ++i) results[i] = Find(starts[i]);
+    for (size_t i = begin; i < end; ++i) results[i] = Wrap(Find(starts[i]));
   }
 }
 

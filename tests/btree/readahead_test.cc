@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <set>
@@ -29,8 +30,14 @@ class SharedDisk final : public BlockSource {
  public:
   explicit SharedDisk(MemoryDisk* disk) : disk_(disk) {}
   void Read(absl::Span<BlockRead> reads) override {
-    std::lock_guard lock(mutex_);
-    if (std::this_thread::get_id() != walker) read_ahead += reads.size();
+    std::unique_lock lock(mutex_);
+    if (std::this_thread::get_id() == walker) {
+      read_by_walker += reads.size();
+      changed_.notify_all();
+    } else {
+      read_ahead += reads.size();
+      changed_.wait(lock, [this] { return read_by_walker >= hold_until_walker_has_read; });
+    }
     disk_->Read(reads);
   }
   absl::Status CheckParent(const ExtentBuffer& buffer, const ParentCheck& check) override {
@@ -39,10 +46,15 @@ class SharedDisk final : public BlockSource {
   void Write(absl::Span<BlockWrite>) override {}
 
   const std::thread::id walker = std::this_thread::get_id();
-  uint64_t read_ahead = 0;  // guarded by mutex_ while others read
+  // Guarded by mutex_ while others read.
+  uint64_t read_ahead = 0;
+  uint64_t read_by_walker = 0;
+  // Reads of other threads wait for this.
+  uint64_t hold_until_walker_has_read = 0;
 
  private:
   std::mutex mutex_;
+  std::condition_variable changed_;
   MemoryDisk* const disk_;
 };
 
@@ -146,27 +158,73 @@ TEST_F(ReadaheadTest, AWalkIsTheSameAndMostOfItWasReadBefore) {
   }
 }
 
+// Holds a walk up at its first leaf until so many blocks were read ahead.
+class Waiting final : public TreeVisitor {
+ public:
+  Waiting(const Readahead& readahead, uint64_t blocks) : readahead_(readahead), wanted_(blocks) {}
+  bool VisitBlock(const TreeRoot&, const ExtentBuffer& block) override {
+    if (Header(block).level() == 0) WaitFor(readahead_, wanted_);
+    return true;
+  }
+  void VisitDamage(const WalkDamage&) override { ADD_FAILURE(); }
+
+ private:
+  const Readahead& readahead_;
+  const uint64_t wanted_;
+};
 // The walk is held up at its first leaf until all that it asked for ahead is there.
 TEST_F(ReadaheadTest, AWalkAsksForAsMuchAsItShould) {
   const BuiltTree built = BuildTree(disk_, NumberedItems(3000), {.node_children = 40});
   Readahead readahead(&cache_, {.threads = 1, .batch = 4});
-  class Waiting final : public TreeVisitor {
-   public:
-    Waiting(const Readahead& readahead, uint64_t blocks) : readahead_(readahead), wanted_(blocks) {}
-    bool VisitBlock(const TreeRoot&, const ExtentBuffer& block) override {
-      if (Header(block).level() == 0) WaitFor(readahead_, wanted_);
-      return true;
-    }
-    void VisitDamage(const WalkDamage&) override { ADD_FAILURE(); }
-
-   private:
-    const Readahead& readahead_;
-    const uint64_t wanted_;
-  };
   // 24 are left of the first node after the batch of 16; the others are its neighbour's, which was
   // read in one batch with it.
   Waiting visitor(readahead, 60);
   WalkTree(cache_, built.root, visitor, {.batch = 16, .readahead = &readahead, .ahead = 60});
+  EXPECT_GE(readahead.blocks_read(), 60u);
+  EXPECT_EQ(cache_.stats().reads, built.blocks());
+}
+
+TEST_F(ReadaheadTest, WhoAsksCanLendAHand) {
+  const BuiltTree built = BuildTree(disk_, NumberedItems(300));
+  const std::vector<uint64_t>& leaves = built.levels[0];
+  ASSERT_GE(leaves.size(), 5u);
+  // A batch that never comes together for its thread.
+  Readahead readahead(&cache_, {.threads = 1, .batch = 5});
+  for (size_t i = 0; i < 4; ++i) readahead.Ask(leaves[i], {.level = uint8_t{0}});
+  // Its thread may have been there first; then there is nothing left, and that is all it says.
+  const bool read = readahead.ReadSome();
+  EXPECT_FALSE(readahead.ReadSome());
+  if (read) {
+    EXPECT_EQ(source_.read_ahead, 0u);
+    for (size_t i = 0; i < 4; ++i) EXPECT_TRUE(cache_.Find(leaves[i]));
+  }
+  WaitFor(readahead, 4);
+}
+
+// While the readahead's thread is held up with what the walk wants next, the walk reads on.
+TEST_F(ReadaheadTest, AWalkReadsRatherThanWait) {
+  const BuiltTree built = BuildTree(disk_, NumberedItems(3000), {.node_children = 40});
+  source_.hold_until_walker_has_read = 100;
+  RecordingVisitor visitor;
+  Readahead readahead(&cache_, {.threads = 1, .batch = 4});
+  WalkTree(cache_, built.root, visitor, {.batch = 8, .readahead = &readahead, .ahead = 400});
+  EXPECT_THAT(visitor.damage, IsEmpty());
+  EXPECT_GE(source_.read_by_walker, 100u);  // or this would never have ended
+}
+
+// To be come for is what a block was read ahead for: no second use of it.
+TEST_F(ReadaheadTest, AWalkLeavesNoTraceOnWhatWasReadForIt) {
+  const BuiltTree built = BuildTree(disk_, NumberedItems(300), {.node_children = 100});
+  ASSERT_EQ(built.levels.size(), 2u);
+  const size_t leaves = built.levels[0].size();
+  ASSERT_GT(leaves, 16u);
+  Readahead readahead(&cache_, {.threads = 1, .batch = 4});
+  Waiting visitor(readahead, leaves - 8);
+  WalkTree(cache_, built.root, visitor, {.batch = 8, .readahead = &readahead, .ahead = 10000});
+  EXPECT_EQ(cache_.stats().cached_buffers, leaves + 1);
+  size_t accessed = 0;
+  cache_.ForEachState([&](BufferState state) { accessed += state.has(BufferFlag::kAccessed); });
+  EXPECT_EQ(accessed, 0u);
 }
 
 // A node full of pointers to one block that cannot be read costs a few reads, as without.

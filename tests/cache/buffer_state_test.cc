@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "lib/cache/state_word.h"
+
 namespace ebcache::state {
 namespace {
 
@@ -313,6 +315,49 @@ TEST(Verdict, NamesTheReason) {
   EXPECT_EQ(VerdictOf({1, kUptodate}), ReleaseVerdict::kNoTreeRef);
   EXPECT_EQ(VerdictOf({1, kTreeRef | kStale}), ReleaseVerdict::kEligible);
 }
+
+// ---- The short ways (state_word.h) --------------------------------------------------------------
+
+std::vector<BufferState> StatesAndManyReferences() {
+  std::vector<BufferState> states;
+  for (uint32_t flags = 0; flags <= kAllFlags; ++flags) {
+    for (uint32_t refs = 0; refs <= kMostRefs; ++refs) states.push_back({refs, flags});
+    for (uint32_t refs : {kMaxRefs - 1, kMaxRefs, kMaxRefs + 1, ~uint32_t{0}}) {
+      states.push_back({refs, flags});
+    }
+  }
+  return states;
+}
+
+// What `plainly` makes of a word is what the step makes of the state, or nothing; and it makes
+// something of it exactly where `wanted` says.
+void ExpectTheShortWay(bool (*plainly)(sync::Atomic<uint64_t>&), Outcome (*step)(BufferState),
+                       const std::function<bool(uint32_t refs, uint32_t flags)>& wanted) {
+  for (const BufferState before : StatesAndManyReferences()) {
+    sync::Atomic<uint64_t> word{Pack(before)};
+    const bool done = plainly(word);
+    const Outcome outcome = step(before);
+    ASSERT_EQ(Unpack(word.load()), done ? outcome.after : before) << before.ToString();
+    ASSERT_EQ(done, wanted(before.refs, before.flags)) << before.ToString();
+    if (done) {
+      ASSERT_EQ(outcome.result, Result::kChanged) << before.ToString();
+    }
+  }
+}
+
+TEST(GetPlainly, IsGetWhereThereIsNoMoreToIt) {
+  ExpectTheShortWay(GetPlainly, Get, [](uint32_t refs, uint32_t flags) {
+    return refs > 0 && refs < kMaxRefs && !(flags & (kMigrating | kUnmapped));
+  });
+}
+
+TEST(PutPlainly, IsPutWhereThereIsNoMoreToIt) {
+  ExpectTheShortWay(PutPlainly, Put, [](uint32_t refs, uint32_t flags) {
+    return refs >= 2 && (flags & kTreeRef) && !(flags & (kStale | kParked | kMigrating));
+  });
+}
+
+// ---- Single steps -------------------------------------------------------------------------------
 
 TEST(Get, RefusesRatherThanOverflow) {
   EXPECT_EQ(Get({kMaxRefs, kTreeRef}).result, Result::kRefused);

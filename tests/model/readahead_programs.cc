@@ -70,6 +70,15 @@ void AddReadaheadPrograms(std::vector<Program>& programs) {
     readahead.Ask(0, {});
     AwaitQuiet();
   };
+  // Who asked reads as well: each block is read by one of the two.
+  const auto lends_a_hand = [](CacheScene& s) {
+    Readahead readahead(&s.cache(), {.threads = 1, .batch = 1});
+    readahead.Ask(0, {});
+    readahead.ReadSome();
+    AwaitQuiet();
+    ExpectRead(s, 0);
+    s.Expect(!readahead.ReadSome(), "something still waits when all is quiet");
+  };
   const auto reads = [](CacheScene& s) {
     ExtentBufferRef ref = s.ReadBlock(0);
     s.Put(ref);
@@ -79,6 +88,7 @@ void AddReadaheadPrograms(std::vector<Program>& programs) {
   Add(programs, "readahead: two blocks", {asks_for_two});
   Add(programs, "readahead: flushed", {flushes});
   Add(programs, "readahead: no room", {has_no_room});
+  Add(programs, "readahead: lends a hand", {lends_a_hand});
   Add(programs, "readahead: beside a reader", {gone_at_once, reads});
   Add(programs, "readahead: beside a reader, and fails", {fails, reads});
   Add(programs, "readahead: beside reclaim", {gone_at_once, drops});

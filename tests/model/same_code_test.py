@@ -15,7 +15,7 @@ import unittest
 
 # Lookup, references, their end. Paths begin at the top of the workspace, which is where tests run.
 SOURCES = ("lib/cache/buffer_cache.cc", "lib/cache/references.cc")
-FUNCTIONS = ("ebcache::BufferCacheImpl::Find(", "ebcache::BufferCacheImpl::Put(")
+FUNCTIONS = ("ebcache::BufferCache::FindBuffer(", "ebcache::ExtentBufferRef::PutBuffer(")
 FOLDERS = ("include/ebcache", "lib/cache", "lib/mm")
 COMPILER = os.environ.get("CXX", "c++")
 

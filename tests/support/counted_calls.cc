@@ -29,6 +29,13 @@ extern "C" int pthread_mutex_lock(pthread_mutex_t* mutex) {
   locks.fetch_add(1);
   return real(mutex);
 }
+extern "C" int pthread_mutex_trylock(pthread_mutex_t* mutex) {
+  static auto* real =
+      reinterpret_cast<int (*)(pthread_mutex_t*)>(dlsym(RTLD_NEXT, "pthread_mutex_trylock"));
+  const int result = real(mutex);
+  if (result == 0) locks.fetch_add(1);
+  return result;
+}
 #endif
 
 namespace ebcache {
