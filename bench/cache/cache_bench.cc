@@ -150,6 +150,24 @@ void FloorTwoLoads(benchmark::State& state, uint64_t blocks) {
   }
 }
 
+// Made when first wanted, one at a time, as the contenders are.
+std::unique_ptr<CountedLines> counted_lines;
+uint64_t counted_blocks = 0;
+
+void FloorFindPut(benchmark::State& state, uint64_t blocks) {
+  if (state.thread_index() == 0 && counted_blocks != blocks) {
+    counted_lines = std::make_unique<CountedLines>(blocks);
+    counted_blocks = blocks;
+  }
+  BlockSequence sequence(Order::kUniform, blocks, static_cast<uint64_t>(state.thread_index()) + 1);
+  while (state.KeepRunningBatch(BlockSequence::kBatch)) {
+    if (counted_lines->Run(sequence.NextBatch()) != BlockSequence::kBatch) {
+      state.SkipWithError("a line was not where it was put");
+      break;
+    }
+  }
+}
+
 void FloorCopy(benchmark::State& state) {
   constexpr size_t kCopies = 256;
   CopyNodes copies;
@@ -193,6 +211,11 @@ void AddFindPut(uint64_t blocks) {
 void AddWorkOnFilled(uint64_t blocks) {
   Add("floor_two_loads", "machine", blocks,
       [blocks](benchmark::State& state) { FloorTwoLoads(state, blocks); });
+  for (int threads = 1; threads <= 2; ++threads) {
+    Add("floor_find_put", "machine", blocks, [blocks](benchmark::State& state) {
+      FloorFindPut(state, blocks);
+    })->Threads(threads);
+  }
   AddFindPut(blocks);
   for (const ContenderKind& kind : ContenderKinds()) {
     Add("miss", kind.name, blocks,

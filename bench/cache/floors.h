@@ -29,6 +29,24 @@ class TwoLoads {
   std::vector<const Line*> index_;
 };
 
+// Find and put with nothing around them: the same two loads, then a count up and down again by
+// compare-and-swap, with a check of the block's number between them. All in one cache line for a
+// block. Thread safety: Run, from any thread.
+class CountedLines {
+ public:
+  explicit CountedLines(uint64_t blocks);
+  // How many lines were the right ones.
+  uint64_t Run(absl::Span<const uint32_t> blocks);
+
+ private:
+  struct alignas(64) Line {
+    std::atomic<uint64_t> count{1};
+    uint64_t block = 0;
+  };
+  std::vector<Line> lines_;
+  std::vector<Line*> index_;
+};
+
 // Copies of 16 KiB, from and to memory that is not in the first caches.
 class CopyNodes {
  public:
