@@ -143,7 +143,8 @@ class BufferCache {
   // As Find, or a new buffer, not UPTODATE, with undefined bytes. Threads that ask for the same
   // block at the same time get the same buffer. The kernel's alloc_extent_buffer.
   // Errors: InvalidArgument (start not a multiple of 4096, or the block would leave the address
-  // space), FailedPrecondition (would overlap another cached block), ResourceExhausted.
+  // space), FailedPrecondition (would overlap another cached block that begins in the same multiple
+  // of the node size; others are not noticed), ResourceExhausted.
   absl::StatusOr<ExtentBufferRef> Create(uint64_t start);
 
   // A buffer that is not in the index, UPTODATE, zeroed, private to its holder.

@@ -284,7 +284,8 @@ class [[nodiscard]] ExtentBufferRef {
   void ForgetAccess() const;
 
   // Marks the buffer DIRTY: it stays in memory until it was written, or cleaned.
-  // REQUIRES: not empty; an uptodate buffer.
+  // REQUIRES: not empty; an uptodate buffer, or one whose last write failed (which takes UPTODATE
+  // away, perhaps while the caller changes the block).
   void SetDirty() const;
   // Takes DIRTY away: the changes need not be written.
   void ClearDirty() const;

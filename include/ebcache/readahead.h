@@ -29,7 +29,9 @@ namespace ebcache {
 struct ReadaheadOptions {
   // 0: one for each processor but the caller's, and at least one.
   uint32_t threads = 0;
-  // Blocks that one thread reads together: what a device can sort and have under way at once.
+  // Blocks that one thread reads together: what a device can sort and have under way at once. For
+  // what comes out of the page cache few are better, which are still in the processor's cache when
+  // they are verified; for a disk, as many as it takes.
   size_t batch = 16;
   // Blocks that wait to be read, at the most; what is asked for beyond that is forgotten.
   size_t most_waiting = 1024;

@@ -237,11 +237,13 @@ constexpr Outcome BeginWriteback(BufferState s) {
 
 // By the writer, who then puts its reference and wakes those who wait. After a failure the bytes
 // are not what a reader would find on disk, nor are they safe: neither UPTODATE nor readable again.
+// After a success they are what is on disk, also when an earlier write had failed.
 constexpr Outcome EndWriteback(BufferState s, bool written) {
   if (!CanHaveHolder(s) || !s.has(BufferFlag::kWriteback)) return Refused(s);
   const BufferState before = s;
   s = Without(s, BufferFlag::kWriteback);
-  if (!written) s = Without(With(s, BufferFlag::kWriteErr), BufferFlag::kUptodate);
+  s = written ? With(s, BufferFlag::kUptodate)
+              : Without(With(s, BufferFlag::kWriteErr), BufferFlag::kUptodate);
   return Became(before, s);
 }
 

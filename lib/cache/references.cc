@@ -47,7 +47,10 @@ void BufferCacheImpl::SetDirty(ExtentBuffer* buffer) {
   bool was_dirty = false;
   const auto outcome = state::Apply(buffer->state_, [&](BufferState s) {
     was_dirty = s.has(BufferFlag::kDirty);
-    return s.has(BufferFlag::kUptodate) ? state::SetDirty(s) : state::Refused(s);
+    // A write by somebody else may have failed just now, and taken UPTODATE away: that is no fault
+    // of this caller's, whose bytes are in place.
+    const bool filled = s.has(BufferFlag::kUptodate) || s.has(BufferFlag::kWriteErr);
+    return filled ? state::SetDirty(s) : state::Refused(s);
   });
   EBCACHE_CHECK(outcome.result != state::Result::kRefused,
                 "SetDirty needs a reference to a buffer that is uptodate and no dummy or clone");

@@ -212,6 +212,21 @@ TEST_F(ReadaheadTest, AWalkReadsRatherThanWait) {
   EXPECT_GE(source_.read_by_walker, 100u);  // or this would never have ended
 }
 
+// What is read too early has to make way again, and is read a second time.
+TEST_F(ReadaheadTest, AWalkReadsNoFurtherAheadThanTheCacheCanHold) {
+  const BuiltTree built = BuildTree(disk_, NumberedItems(3000), {.node_children = 40});
+  const uint64_t blocks = built.blocks();
+  ASSERT_GT(blocks, 256u);
+  BufferCache small({.node_bytes = 4096, .budget_bytes = 128 * 4096}, &source_);
+  RecordingVisitor visitor;
+  {
+    Readahead readahead(&small, {.threads = 1, .batch = 4});
+    WalkTree(small, built.root, visitor, {.batch = 8, .readahead = &readahead, .ahead = 10000});
+  }
+  EXPECT_EQ(visitor.order.size(), blocks);
+  EXPECT_LE(small.stats().reads, blocks + blocks / 8);
+}
+
 // To be come for is what a block was read ahead for: no second use of it.
 TEST_F(ReadaheadTest, AWalkLeavesNoTraceOnWhatWasReadForIt) {
   const BuiltTree built = BuildTree(disk_, NumberedItems(300), {.node_children = 100});

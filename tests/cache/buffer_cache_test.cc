@@ -264,6 +264,20 @@ TEST(BufferCache, WithoutASourceSaysSo) {
   EXPECT_TRUE(block->state().has(BufferFlag::kWriteErr));
 }
 
+// Another thread's write may fail while this one changes the block: an error, and no end of us.
+TEST(BufferCache, WhatCouldNotBeWrittenCanBeDirtyAgain) {
+  BufferCache cache({.node_bytes = kNode});
+  ExtentBufferRef block = *cache.Create(0);
+  block.SetUptodate();
+  block.SetDirty();
+  EXPECT_FALSE(cache.Writeback(block).ok());
+  EXPECT_FALSE(block->uptodate());
+  block.SetDirty();
+  EXPECT_TRUE(block->dirty());
+  EXPECT_EQ(cache.stats().dirty_buffers, 1u);
+  block.ClearDirty();
+}
+
 TEST(BufferCache, GivesEverythingBack) {
   for (const size_t page : {4096, 16384, 65536}) {
     auto allocator = Order0Allocator({.page_bytes = page, .arena_bytes = 64 << 20});

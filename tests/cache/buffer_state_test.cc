@@ -126,7 +126,7 @@ const std::vector<Row>& Table() {
       {"EndWriteback(written)", [](BufferState s) { return EndWriteback(s, true); },
        [](uint32_t r, uint32_t f) { return Holder(r, f) && (f & kWriteback); },
        [](uint32_t r, uint32_t f) {
-         return BufferState{r, f & ~kWriteback};
+         return BufferState{r, (f & ~kWriteback) | kUptodate};
        }},
       {"EndWriteback(failed)", [](BufferState s) { return EndWriteback(s, false); },
        [](uint32_t r, uint32_t f) { return Holder(r, f) && (f & kWriteback); },

@@ -80,7 +80,7 @@ void World::ModelWriteback(uint64_t start) {
   buffer.dirty = false;
   buffer.write_error = fail_writes_;
 #ifndef EBCACHE_PLANTED_BUG
-  if (fail_writes_) buffer.uptodate = false;
+  buffer.uptodate = !fail_writes_;
 #endif
   if (buffer.refs == 0 && buffer.stale) model_.erase(start);
 }

@@ -163,7 +163,7 @@ void World::PerformOnHeld(const Operation& operation) {
       buffer.dirty = true;
       break;
     case Operation::kSetDirty:
-      if (!buffer.uptodate || !buffer.word) break;
+      if ((!buffer.uptodate && !buffer.write_error) || !buffer.word) break;
       ref.SetDirty();
       buffer.dirty = true;
       break;
