@@ -16,10 +16,11 @@ BufferIndex::~BufferIndex() {
 }
 
 bool BufferIndex::AddLeafChunk() {
-  void* chunk = os_->Map(kLeafChunkBytes, 4096);
+  // For a shortage of huge pages there is no cure here, nor a need.
+  if (!leaf_chunks_.empty()) os_->CollapseToHugePages(leaf_chunks_.back(), kLeafChunkBytes);
+  void* chunk = os_->Map(kLeafChunkBytes, kLeafChunkBytes);
   if (chunk == nullptr) return false;
   leaf_chunks_.push_back(chunk);
-  bytes_.fetch_add(kLeafChunkBytes, std::memory_order_relaxed);
   unused_leaves_ = static_cast<Leaf*>(chunk);
   unused_count_ = kLeafChunkBytes / sizeof(Leaf);
   return true;
@@ -33,6 +34,7 @@ BufferIndex::Leaf* BufferIndex::TakeLeaf() {
   }
   if (unused_count_ == 0 && !AddLeafChunk()) return nullptr;
   --unused_count_;
+  bytes_.fetch_add(sizeof(Leaf), std::memory_order_relaxed);
   return new (unused_leaves_++) Leaf;  // all slots empty
 }
 

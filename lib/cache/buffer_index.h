@@ -98,7 +98,9 @@ class BufferIndex {
  private:
   static constexpr int kLeafShift = 6;
   static constexpr uint64_t kLeafSlots = uint64_t{1} << kLeafShift;
-  static constexpr size_t kLeafChunkBytes = sync::ModelOr<size_t>(32, 256) << 10;
+  // Leaves come in chunks, whose memory is touched as they are needed. A chunk that is full becomes
+  // one huge page: the look-ups of a large cache go all over its leaves.
+  static constexpr size_t kLeafChunkBytes = sync::ModelOr<size_t>(32, 2048) << 10;
 
   struct alignas(64) Leaf {
     // Stored by release under the mutex, loaded by acquire: who sees a pointer sees the descriptor.
