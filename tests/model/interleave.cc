@@ -1,19 +1,5 @@
-// interleave: runs small programs on the real cache through their interleavings. See docs/races.md.
-//
-//   --quick            the selection that belongs to the tests (the default)
-//   --all              every program, with the table
-//   --canaries         every planted bug must be caught
-//   --list             names of programs and of planted bugs
-//   --program=NAME     one program
-//   --plant=BUG        with a planted bug
-//   --replay=NAME:0012 one order, and what happens in it
-//   --seed=N           first seed of the random orders (1)
-//   --unreduced        without the reduction: bounded and random orders only
-//   --processes=N      at a time (2)
-//   --effort=N         N times as many orders where programs are cut short (1)
-//
-// Ends with 0 when all is well, 1 when something was found (or a canary survived), 2 when it was
-// asked for what it does not know.
+// interleave: runs small programs on the real cache through their interleavings. See docs/races.md,
+// and --help.
 
 #include <unistd.h>
 
@@ -45,6 +31,24 @@ std::vector<Program> AllPrograms() {
 
 namespace {
 
+constexpr const char* kHelp =
+    "Runs small programs on the real cache through their interleavings.\n"
+    "  --quick            the selection that belongs to the tests (the default)\n"
+    "  --all              every program, with the table\n"
+    "  --canaries         every planted bug must be caught\n"
+    "  --list             names of programs and of planted bugs\n"
+    "  --program=NAME     one program\n"
+    "  --plant=BUG        with a planted bug\n"
+    "  --replay=NAME:0012 one order, and what happens in it\n"
+    "  --seed=N           first seed of the random orders (1)\n"
+    "  --unreduced        without the reduction: bounded and random orders only\n"
+    "  --processes=N      at a time (2)\n"
+    "  --effort=N         N times as many orders where programs are cut short (1)\n"
+    "  --help             print this and exit\n"
+    "Exit code: 0 all is well, 1 something was found (or a canary survived), 2 asked for what is "
+    "not\n"
+    "known.\n";
+
 struct Flags {
   bool all = false;
   bool canaries = false;
@@ -66,6 +70,10 @@ std::optional<Flags> Parse(int count, char** arguments) {
       return argument.starts_with(name) ? arguments[i] + name.size() : nullptr;
     };
     if (argument == "--quick") continue;
+    if (argument == "--help") {
+      std::fputs(kHelp, stdout);
+      std::exit(0);
+    }
     if (argument == "--all") {
       flags.all = true;
     } else if (argument == "--canaries") {
@@ -87,7 +95,7 @@ std::optional<Flags> Parse(int count, char** arguments) {
     } else if (const char* processes = value("--processes=")) {
       flags.processes = std::max(1, std::atoi(processes));
     } else {
-      std::fprintf(stderr, "interleave: unknown argument %s\n", arguments[i]);
+      std::fprintf(stderr, "interleave: unknown argument %s; see --help\n", arguments[i]);
       return std::nullopt;
     }
   }

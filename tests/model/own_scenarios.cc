@@ -13,7 +13,7 @@ namespace {
 // last want the same place in a table of 128, so that the last moves up when those are taken out.
 // The hash is that of lib/cache/buffer_index.h; with another one this only finds less.
 std::vector<uint64_t> CollidingLeaves() {
-  const auto home = [](uint64_t key) { return (key * 0x9e3779b97f4a7c15u) >> 32 & 127; };
+  const auto home = [](uint64_t key) { return (key * 0x9e3779b97f4a7c15u) >> 57; };  // of 128
   std::vector<uint64_t> keys;
   for (uint64_t key = 1; keys.size() < 4; ++key) {
     if (home(key) == home(1)) keys.push_back(key);
