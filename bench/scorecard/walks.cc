@@ -133,7 +133,13 @@ void MeasureHotWalk(Card& card) {
                     theirs->peak_rss_bytes >> 20, " MiB");
   }
   card.Measure(
-      comparison, [&] { return MicrosecondsEach(OurWalk(image, {})); },
+      comparison,
+      [&] {
+        // btrfs-progs drop what the page cache has of a device when they close it: one walk brings
+        // it back, the next one counts. Theirs comes after it.
+        (void)OurWalk(image, {});
+        return MicrosecondsEach(OurWalk(image, {}));
+      },
       [&] { return MicrosecondsEach(TheirWalk(image)); });
 }
 
