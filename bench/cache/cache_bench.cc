@@ -6,6 +6,7 @@
 // Names are WORK/CONTENDER/BLOCKS, with /threads:N behind. Times are for one block. The work:
 //
 //   find_put         find, take a reference, put it; `uniform`, `zipf`, and `hot_root` (one block)
+//   find_put_together  the same for ebcache with FindMany, 64 blocks at a time
 //   miss             look for what is not there
 //   allocate_free    a 16 KiB block made, and let go for good
 //   put_stale        found, and put so that it goes
@@ -73,6 +74,17 @@ void FindPut(benchmark::State& state, const ContenderKind& kind, Order order, ui
   BlockSequence sequence(order, blocks, static_cast<uint64_t>(state.thread_index()) + 1);
   while (state.KeepRunningBatch(BlockSequence::kBatch)) {
     if (shared->FindAndPut(sequence.NextBatch()) != BlockSequence::kBatch) {
+      state.SkipWithError("a block was gone");
+      break;
+    }
+  }
+}
+
+void FindPutTogether(benchmark::State& state, const ContenderKind& kind, uint64_t blocks) {
+  Contender& contender = filled.Get(kind, blocks);
+  BlockSequence sequence(Order::kUniform, blocks, 1);
+  while (state.KeepRunningBatch(BlockSequence::kBatch)) {
+    if (contender.FindAndPutTogether(sequence.NextBatch()) != BlockSequence::kBatch) {
       state.SkipWithError("a block was gone");
       break;
     }
@@ -217,6 +229,10 @@ void AddWorkOnFilled(uint64_t blocks) {
     })->Threads(threads);
   }
   AddFindPut(blocks);
+  if (const ContenderKind* kind = bench::FindContenderKind(bench::kEbcache)) {
+    Add("find_put_together", kind->name, blocks,
+        [kind, blocks](benchmark::State& state) { FindPutTogether(state, *kind, blocks); });
+  }
   for (const ContenderKind& kind : ContenderKinds()) {
     Add("miss", kind.name, blocks,
         [&kind, blocks](benchmark::State& state) { Miss(state, kind, blocks); });

@@ -45,6 +45,11 @@ class Contender {
   // Looks each block up, takes a reference and puts it. Returns how many were there.
   virtual uint64_t FindAndPut(absl::Span<const uint32_t> blocks) = 0;
 
+  // The same, many blocks at a time where the contender can look for many.
+  virtual uint64_t FindAndPutTogether(absl::Span<const uint32_t> blocks) {
+    return FindAndPut(blocks);
+  }
+
   // Makes each block, which is not cached, and lets it go for good: memory for its payload, index,
   // order of eviction, both ways.
   virtual void AllocateAndFree(absl::Span<const uint32_t> blocks) = 0;

@@ -2,6 +2,8 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "bench/cache/contender.h"
@@ -12,6 +14,9 @@
 
 namespace ebcache::bench {
 namespace {
+
+// As many as a node of a tree has children that a search may go on with.
+constexpr size_t kTogether = 64;
 
 // Knows, as every allocator does of its frames, what was said when the last block was allocated.
 class NotingAllocator final : public ForwardingAllocator {
@@ -57,6 +62,22 @@ class EbcacheContender final : public Contender {
       ExtentBufferRef buffer = cache_.Find(Start(block));
       found += buffer ? 1 : 0;
       benchmark::DoNotOptimize(buffer.get());
+    }
+    return found;
+  }
+
+  uint64_t FindAndPutTogether(absl::Span<const uint32_t> blocks) override {
+    uint64_t found = 0;
+    std::array<uint64_t, kTogether> starts;
+    std::array<ExtentBufferRef, kTogether> buffers;
+    for (size_t begin = 0; begin < blocks.size(); begin += kTogether) {
+      const size_t count = std::min(kTogether, blocks.size() - begin);
+      for (size_t i = 0; i < count; ++i) starts[i] = Start(blocks[begin + i]);
+      cache_.FindMany({starts.data(), count}, {buffers.data(), count});
+      for (size_t i = 0; i < count; ++i) {
+        found += buffers[i] ? 1 : 0;
+        buffers[i] = ExtentBufferRef();
+      }
     }
     return found;
   }

@@ -105,6 +105,17 @@ MapFigures Measure(const char* name, PageAllocator& pages) {
   return figures;
 }
 
+// So that no page is touched for the first time later.
+void TouchAll(PageAllocator& pages) {
+  std::vector<Folio> all;
+  const FolioRequest request{.flags = AllocFlags::kNoReclaim | AllocFlags::kNoWarn};
+  for (Folio page; pages.AllocateBulk(request, 0, {&page, 1}).ok(); page = Folio()) {
+    *pages.Address(page) = {};
+    all.push_back(page);
+  }
+  pages.FreeBulk(0, absl::MakeSpan(all));
+}
+
 }  // namespace
 
 WindowFigures MeasureWindows() {
@@ -112,6 +123,7 @@ WindowFigures MeasureWindows() {
   WatchedOs os;
   // Each window is new: none is kept for long enough to be found again.
   auto pages = VmapAllocator({.arena_bytes = kArenaBytes, .os = &os});
+  TouchAll(*pages);
   const ScatteredPages scattered(pages);
   std::vector<Block> blocks(kBlocks);
   for (int round = 0; round < kRounds; ++round) {

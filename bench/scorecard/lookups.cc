@@ -66,14 +66,18 @@ absl::Status CheckFound(uint64_t found, uint64_t wanted) {
   return absl::InternalError("a block that was cached was not found");
 }
 
+// How a contender is asked for a batch.
+using Visit = uint64_t (Contender::*)(absl::Span<const uint32_t>);
+
 // Nanoseconds for one find + put, with one thread.
-absl::StatusOr<double> AloneNs(Arena& arena, std::string_view name, Order order, double seconds) {
+absl::StatusOr<double> AloneNs(Arena& arena, std::string_view name, Order order, double seconds,
+                               Visit visit = &Contender::FindAndPut) {
   Contender* contender = arena.Get(name);
   if (contender == nullptr) return absl::UnavailableError("this build has no peers");
   uint64_t found = 0, wanted = 0;
   BlockSequence& sequence = arena.sequence(order, 0);
   const double ns = NanosecondsEach(seconds, BlockSequence::kBatch, [&] {
-    found += contender->FindAndPut(sequence.NextBatch());
+    found += (contender->*visit)(sequence.NextBatch());
     wanted += BlockSequence::kBatch;
   });
   if (auto status = CheckFound(found, wanted); !status.ok()) return status;
@@ -118,14 +122,14 @@ absl::StatusOr<double> TogetherNs(int threads, double seconds,
 
 // The same of a contender's find + put.
 absl::StatusOr<double> TogetherNs(Arena& arena, std::string_view name, Order order, int threads,
-                                  double seconds) {
+                                  double seconds, Visit visit = &Contender::FindAndPut) {
   Contender* contender = arena.Get(name);
   if (contender == nullptr) return absl::UnavailableError("this build has no peers");
   std::array<BlockSequence*, kMostThreads> sequences{};
   for (int i = 0; i < threads; ++i) sequences[static_cast<size_t>(i)] = &arena.sequence(order, i);
   return TogetherNs(threads, seconds, [&](int thread) -> Batch {
-    return [contender, sequence = sequences[static_cast<size_t>(thread)]] {
-      return contender->FindAndPut(sequence->NextBatch());
+    return [contender, visit, sequence = sequences[static_cast<size_t>(thread)]] {
+      return (contender->*visit)(sequence->NextBatch());
     };
   });
 }
@@ -166,16 +170,30 @@ constexpr Opponent kOpponents[] = {
     {bench::kLockedMap, 20, 15, 2},
 };
 
-void MeasureOpponents(Card& card, Arena& arena, uint64_t blocks) {
+// Ways to ask for many blocks. Who has no other way is asked one by one in both.
+struct Way {
+  std::string_view name;
+  std::string_view work;
+  Visit visit;
+};
+constexpr Way kWays[] = {
+    {"find + put", "one uniformly random block of the cached ones found, referenced and put",
+     &Contender::FindAndPut},
+    {"find + put by 64", "the same, ours looked for and put 64 at a time (FindMany)",
+     &Contender::FindAndPutTogether},
+};
+
+void MeasureOpponents(Card& card, Arena& arena, uint64_t blocks, const Way& way) {
   const double seconds = card.settings().turn_seconds();
   for (const Opponent& opponent : kOpponents) {
     const Comparison comparison{
-        .row = absl::StrCat("find + put, ", FigureText(static_cast<double>(blocks)), " blocks, ",
-                            opponent.threads, opponent.threads == 1 ? " thread, " : " threads, ",
+        .row = absl::StrCat(std::string(way.name), ", ", FigureText(static_cast<double>(blocks)),
+                            " blocks, ", opponent.threads,
+                            opponent.threads == 1 ? " thread, " : " threads, ",
                             std::string(opponent.name)),
         .theirs = std::string(opponent.name),
         .unit = "ns",
-        .work = "one uniformly random block of the cached ones found, referenced and put",
+        .work = std::string(way.work),
         .goal = TimesFaster(blocks == kMillion ? opponent.times_at_1m : opponent.times_at_64k)};
     if (blocks == kMillion && card.settings().quick) {
       card.NotMeasured(comparison, "--quick leaves a million blocks out");
@@ -183,8 +201,8 @@ void MeasureOpponents(Card& card, Arena& arena, uint64_t blocks) {
     }
     const auto turn = [&](std::string_view name) {
       return opponent.threads == 1
-                 ? AloneNs(arena, name, Order::kUniform, seconds)
-                 : TogetherNs(arena, name, Order::kUniform, opponent.threads, seconds);
+                 ? AloneNs(arena, name, Order::kUniform, seconds, way.visit)
+                 : TogetherNs(arena, name, Order::kUniform, opponent.threads, seconds, way.visit);
     };
     card.Measure(
         comparison, [&] { return turn(bench::kEbcache); }, [&] { return turn(opponent.name); });
@@ -238,11 +256,11 @@ void MeasureThreads(Card& card, Arena& arena) {
 void MeasureLookups(Card& card) {
   {
     Arena arena(65536);
-    MeasureOpponents(card, arena, 65536);
+    for (const Way& way : kWays) MeasureOpponents(card, arena, 65536, way);
     MeasureThreads(card, arena);
   }
   Arena arena(kMillion);
-  MeasureOpponents(card, arena, kMillion);
+  for (const Way& way : kWays) MeasureOpponents(card, arena, kMillion, way);
 }
 
 // Every contender by itself: not for ratios, for the shape.

@@ -37,12 +37,6 @@ class OsCalls {
   // Asks for huge pages behind a range, as advice. False when the OS does not know how.
   virtual bool AdviseHugePages(void* address, size_t bytes) = 0;
 
-  // Puts huge pages behind a range that is in memory already, now and by copying, while others read
-  // it. At multiples of 2 MiB. False when the OS does not know how, or has none.
-  virtual bool CollapseToHugePages(void* address, size_t bytes) {
-    return (void)address, (void)bytes, false;
-  }
-
   // Monotonic time in nanoseconds.
   virtual uint64_t NowNanoseconds() = 0;
 

@@ -359,7 +359,7 @@ EBCACHE_API int ebcache_set_u64(ebcache_buffer* buffer, size_t offset, uint64_t 
  */
 EBCACHE_API int ebcache_set_uptodate(ebcache_buffer* buffer);
 /* The block must be written: it stays until it was, or is clean again. -EINVAL for one that is not
- * uptodate, and for dummies and clones. */
+ * uptodate, unless that is because its last write failed, and for dummies and clones. */
 EBCACHE_API int ebcache_set_dirty(ebcache_buffer* buffer);
 EBCACHE_API int ebcache_clear_dirty(ebcache_buffer* buffer);
 /* Writes a buffer that the caller holds, if it is dirty. After an error it is no longer uptodate,

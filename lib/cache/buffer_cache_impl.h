@@ -38,8 +38,9 @@ class BufferCacheImpl final : public FolioOwner {
   ~BufferCacheImpl() override;
 
   // ---- Finding, making, burying (buffer_cache.cc) ----
-  ExtentBuffer* Find(uint64_t start) {
-    ExtentBuffer* candidate = index_.Candidate(start);
+  ExtentBuffer* Find(uint64_t start) { return Find(start, index_.Candidate(start)); }
+  // The same for who asked the index before: that may have changed since.
+  ExtentBuffer* Find(uint64_t start, ExtentBuffer* candidate) {
     if (candidate == nullptr || !state::GetPlainly(candidate->state_)) [[unlikely]]
       return FindSlowly(start, nullptr);
     // A reference to somebody, and while it is held that somebody stays who it is.

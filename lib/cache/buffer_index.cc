@@ -16,9 +16,7 @@ BufferIndex::~BufferIndex() {
 }
 
 bool BufferIndex::AddLeafChunk() {
-  // For a shortage of huge pages there is no cure here, nor a need.
-  if (!leaf_chunks_.empty()) os_->CollapseToHugePages(leaf_chunks_.back(), kLeafChunkBytes);
-  void* chunk = os_->Map(kLeafChunkBytes, kLeafChunkBytes);
+  void* chunk = os_->Map(kLeafChunkBytes, 4096);
   if (chunk == nullptr) return false;
   leaf_chunks_.push_back(chunk);
   unused_leaves_ = static_cast<Leaf*>(chunk);

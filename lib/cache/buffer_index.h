@@ -68,8 +68,9 @@ class BufferIndex {
   // block's. Null says nothing: Find knows.
   ExtentBuffer* Candidate(uint64_t start) const;
 
-  // Has the processor fetch what Find will look at for each of `starts`. Changes nothing.
-  void Prefetch(absl::Span<const uint64_t> starts) const;
+  // Candidate for each of `starts`, faster than one by one; and has the processor fetch those
+  // buffers. REQUIRES: one candidate for each start.
+  void Candidates(absl::Span<const uint64_t> starts, absl::Span<ExtentBuffer*> candidates) const;
 
   enum class Insertion : uint8_t { kInserted, kExists, kBusy, kOverlaps, kNoMemory };
 
@@ -98,9 +99,8 @@ class BufferIndex {
  private:
   static constexpr int kLeafShift = 6;
   static constexpr uint64_t kLeafSlots = uint64_t{1} << kLeafShift;
-  // Leaves come in chunks, whose memory is touched as they are needed. A chunk that is full becomes
-  // one huge page: the look-ups of a large cache go all over its leaves.
-  static constexpr size_t kLeafChunkBytes = sync::ModelOr<size_t>(32, 2048) << 10;
+  // Leaves come in chunks, whose memory is touched as they are needed.
+  static constexpr size_t kLeafChunkBytes = sync::ModelOr<size_t>(32, 256) << 10;
 
   struct alignas(64) Leaf {
     // Stored by release under the mutex, loaded by acquire: who sees a pointer sees the descriptor.

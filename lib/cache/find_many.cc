@@ -23,7 +23,8 @@ constexpr size_t kTogether = 16;
 
 }  // namespace
 
-void BufferIndex::Prefetch(absl::Span<const uint64_t> starts) const {
+void BufferIndex::Candidates(absl::Span<const uint64_t> starts,
+                             absl::Span<ExtentBuffer*> candidates) const {
   const Table* table = table_.load(std::memory_order_acquire);
   std::array<const sync::Atomic<ExtentBuffer*>*, kTogether> slots;
   for (size_t begin = 0; begin < starts.size(); begin += kTogether) {
@@ -38,19 +39,24 @@ void BufferIndex::Prefetch(absl::Span<const uint64_t> starts) const {
       __builtin_prefetch(slots[i]);
     }
     for (size_t i = 0; i < group.size(); ++i) {
-      if (slots[i] == nullptr) continue;
+      ExtentBuffer* candidate =
+          slots[i] == nullptr ? nullptr : slots[i]->load(std::memory_order_acquire);
+      candidates[begin + i] = candidate;
       // To be written: a reference is about to be taken.
-      __builtin_prefetch(slots[i]->load(std::memory_order_acquire), /*rw=*/1);
+      __builtin_prefetch(candidate, /*rw=*/1);
     }
   }
 }
 
 void BufferCacheImpl::FindMany(absl::Span<const uint64_t> starts,
                                absl::Span<ExtentBufferRef> results) {
+  std::array<ExtentBuffer*, kTogether> candidates;
   for (size_t begin = 0; begin < starts.size(); begin += kTogether) {
-    index_.Prefetch(starts.subspan(begin, kTogether));
-    const size_t end = std::min(begin + kTogether, starts.size());
-    for (size_t i = begin; i < end; ++i) results[i] = Wrap(Find(starts[i]));
+    const auto group = starts.subspan(begin, kTogether);
+    index_.Candidates(group, absl::MakeSpan(candidates));
+    for (size_t i = 0; i < group.size(); ++i) {
+      results[begin + i] = Wrap(Find(group[i], candidates[i]));
+    }
   }
 }
 

@@ -102,10 +102,10 @@ void BufferCacheImpl::ReadBlocks(absl::Span<const uint64_t> starts,
   std::vector<size_t> others;  // those that somebody else has read or is reading
   reads.reserve(starts.size());
   places.reserve(starts.size());
-  index_.Prefetch(starts);
+  std::vector<ExtentBuffer*> candidates(starts.size());
+  index_.Candidates(starts, absl::MakeSpan(candidates));
   // A guess, from outside: who is there may go, and others may come.
-  const auto absent = [this](uint64_t start) { return index_.Candidate(start) == nullptr; };
-  MakeRoom(static_cast<uint64_t>(std::count_if(starts.begin(), starts.end(), absent)));
+  MakeRoom(static_cast<uint64_t>(std::count(candidates.begin(), candidates.end(), nullptr)));
   for (size_t i = 0; i < starts.size(); ++i) {
     auto buffer = Create(starts[i]);
     if (!buffer.ok()) {

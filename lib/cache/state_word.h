@@ -95,13 +95,13 @@ constexpr bool PutOnlyCounts(uint64_t word) {
 // Takes a reference on a mapped buffer. False, and nothing has changed, when there is more to it.
 inline bool GetPlainly(sync::Atomic<uint64_t>& word) {
   uint64_t seen = word.load(std::memory_order_acquire);
-  while (GetOnlyCounts(seen)) [[likely]] {
-      if (sync::Planted("get-in-two-steps")) return false;
-      if (word.compare_exchange_weak(seen, AfterPlainGet(seen), std::memory_order_acq_rel,
-                                     std::memory_order_acquire)) [[likely]] {
-        return true;
-      }
+  while (GetOnlyCounts(seen)) {
+    if (sync::Planted("get-in-two-steps")) return false;
+    if (word.compare_exchange_weak(seen, AfterPlainGet(seen), std::memory_order_acq_rel,
+                                   std::memory_order_acquire)) [[likely]] {
+      return true;
     }
+  }
   return false;
 }
 

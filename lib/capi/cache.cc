@@ -189,7 +189,8 @@ int ebcache_set_uptodate(ebcache_buffer* buffer) {
 int ebcache_set_dirty(ebcache_buffer* buffer) {
   if (buffer == nullptr) return NullArgument();
   const BufferState state = Inside(buffer)->state();
-  if (!state.has(BufferFlag::kUptodate) || state.has(BufferFlag::kUnmapped)) {
+  const bool filled = state.has(BufferFlag::kUptodate) || state.has(BufferFlag::kWriteErr);
+  if (!filled || state.has(BufferFlag::kUnmapped)) {
     return Fail(EINVAL, "only an uptodate buffer that is no dummy or clone can be dirty");
   }
   Borrowed(buffer)->SetDirty();

@@ -52,11 +52,6 @@ class RealOsCalls final : public OsCalls {
     return madvise(address, bytes, MADV_DONTNEED) == 0;
   }
 
-  bool CollapseToHugePages(void* address, size_t bytes) override {
-    constexpr int kCollapse = 25;  // MADV_COLLAPSE, since Linux 6.1
-    return madvise(address, bytes, kCollapse) == 0;
-  }
-
   bool AdviseHugePages(void* address, size_t bytes) override {
     return madvise(address, bytes, MADV_HUGEPAGE) == 0;
   }

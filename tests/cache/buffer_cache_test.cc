@@ -265,16 +265,20 @@ TEST(BufferCache, WithoutASourceSaysSo) {
 }
 
 // Another thread's write may fail while this one changes the block: an error, and no end of us.
-TEST(BufferCache, WhatCouldNotBeWrittenCanBeDirtyAgain) {
-  BufferCache cache({.node_bytes = kNode});
-  ExtentBufferRef block = *cache.Create(0);
-  block.SetUptodate();
+// Once it could be written, it is a block like others.
+TEST_F(BufferCacheTest, WhatCouldNotBeWrittenCanBeDirtyAgain) {
+  ExtentBufferRef block = *cache_.ReadBlock(0);
+  source_.on_write = [](uint64_t) { return absl::UnavailableError("no"); };
   block.SetDirty();
-  EXPECT_FALSE(cache.Writeback(block).ok());
+  EXPECT_FALSE(cache_.Writeback(block).ok());
   EXPECT_FALSE(block->uptodate());
   block.SetDirty();
-  EXPECT_TRUE(block->dirty());
-  EXPECT_EQ(cache.stats().dirty_buffers, 1u);
+  EXPECT_EQ(cache_.stats().dirty_buffers, 1u);
+  source_.on_write = nullptr;
+  EXPECT_TRUE(cache_.Writeback(block).ok());
+  EXPECT_TRUE(block->uptodate());
+  EXPECT_FALSE(block->state().has(BufferFlag::kWriteErr));
+  block.SetDirty();
   block.ClearDirty();
 }
 

@@ -136,6 +136,44 @@ TEST_P(SteadyStateTest, BuffersAreMadeOfMemoryThatIsThere) {
 INSTANTIATE_TEST_SUITE_P(Allocators, SteadyStateTest, testing::ValuesIn(kCases),
                          [](const auto& info) { return info.param.name; });
 
+// Blocks of zeroes, without a lock.
+class Zeroes final : public BlockSource {
+ public:
+  void Read(absl::Span<BlockRead> reads) override {
+    for (BlockRead& read : reads) read.status = absl::OkStatus();
+  }
+  absl::Status CheckParent(const ExtentBuffer&, const ParentCheck&) override {
+    return absl::OkStatus();
+  }
+  void Write(absl::Span<BlockWrite>) override {}
+};
+
+// A full cache looks for what can go once for a batch, and not once for each block of it.
+TEST(SteadyState, ABatchMakesRoomInOneGo) {
+  if (EBCACHE_TEST_SANITIZED) GTEST_SKIP() << "SKIPPED: as above";
+  constexpr uint64_t kBudget = 1024;
+  constexpr size_t kBatch = 32;
+  Zeroes source;
+  BufferCache cache({.node_bytes = kNode, .budget_bytes = kBudget * kNode}, &source);
+  for (uint64_t i = 0; i < kBudget; ++i) ASSERT_TRUE(cache.ReadBlock(i * kNode).ok());
+  const auto locks_of = [&](auto work) {
+    const uint64_t before = LocksSoFar();
+    work();
+    return LocksSoFar() - before;
+  };
+  const uint64_t one_by_one = locks_of([&] {
+    for (size_t i = 0; i < kBatch; ++i) (void)cache.ReadBlock((kBudget + i) * kNode);
+  });
+  std::vector<uint64_t> starts;
+  for (size_t i = 0; i < kBatch; ++i) starts.push_back((2 * kBudget + i) * kNode);
+  std::vector<absl::StatusOr<ExtentBufferRef>> results(kBatch);
+  const uint64_t together =
+      locks_of([&] { cache.ReadBlocks(starts, {}, absl::MakeSpan(results)); });
+  EXPECT_EQ(together + kBatch - 1, one_by_one);
+  EXPECT_EQ(cache.stats().cached_buffers, kBudget);
+  EXPECT_EQ(cache.stats().over_budget_creates, 0u);
+}
+
 // That the counts count.
 TEST(SteadyState, TheCountersSeeWhatTheyAreFor) {
   if (EBCACHE_TEST_SANITIZED) GTEST_SKIP() << "SKIPPED: as above";

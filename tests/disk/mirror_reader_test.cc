@@ -267,8 +267,10 @@ TEST_P(MirrorReaderTest, ManyThreads) {
 
 TEST_P(MirrorReaderTest, AnEmptyBatch) {
   TestVolume t({.profile = RaidProfile::kSingle});
+  const auto reads = t.device(1).reads();
   t.volume().Read({});
   t.volume().Write({});
+  EXPECT_EQ(t.device(1).reads(), reads);
 }
 
 // The N-th read fails, for every N: with two copies nothing is ever lost.

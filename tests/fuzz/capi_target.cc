@@ -348,7 +348,9 @@ class CacheProgram {
         return;
       case 1:
       case 2: {
-        const bool may = (flags & EBCACHE_BUFFER_UPTODATE) != 0 && !slot.is_private;
+        // Not uptodate after a failed write either, but it may be changed for the next one.
+        const bool filled = (flags & (EBCACHE_BUFFER_UPTODATE | EBCACHE_BUFFER_WRITE_ERR)) != 0;
+        const bool may = filled && !slot.is_private;
         EBCACHE_CHECK(ebcache_set_dirty(slot.buffer) == (may ? 0 : -EINVAL), "set_dirty");
         return;
       }

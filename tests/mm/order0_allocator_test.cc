@@ -266,6 +266,7 @@ TEST(Order0AllocatorTest, IdleThreadsHoldLittleBack) {
     Free(*allocator, pages);
     // From here on this thread is idle, with a full list.
     std::thread([&] { all = Allocate(*allocator, 1024 - 1024 / 64); }).join();
+    EXPECT_EQ(allocator->stats().in_use_bytes, all.size() * 4096);
   }).join();
   Free(*allocator, all);
 }

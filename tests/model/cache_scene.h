@@ -44,6 +44,8 @@ class CacheScene final : public Scene, public BlockSource {
 
   // ---- Steps of programs. References are counted, so that the checks know of them. ----
   ExtentBufferRef Find(uint64_t start);
+  // The blocks 0 and 1, together.
+  std::array<ExtentBufferRef, 2> FindBoth();
   ExtentBufferRef Create(uint64_t start);     // empty where it failed
   ExtentBufferRef ReadBlock(uint64_t start);  // the same; looks at the bytes
   bool Read(const ExtentBufferRef& ref);

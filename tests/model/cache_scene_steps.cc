@@ -124,6 +124,14 @@ void CacheScene::Giving(const ExtentBufferRef& ref) {
 
 ExtentBufferRef CacheScene::Find(uint64_t start) { return Took(cache_->Find(start), start); }
 
+std::array<ExtentBufferRef, 2> CacheScene::FindBoth() {
+  const std::array<uint64_t, 2> starts = {0, node()};
+  std::array<ExtentBufferRef, 2> found;
+  cache_->FindMany(starts, absl::MakeSpan(found));
+  for (size_t i = 0; i < found.size(); ++i) found[i] = Took(std::move(found[i]), starts[i]);
+  return found;
+}
+
 ExtentBufferRef CacheScene::Create(uint64_t start) {
   auto made = cache_->Create(start);
   return made.ok() ? Took(*std::move(made), start) : ExtentBufferRef();

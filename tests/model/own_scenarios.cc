@@ -49,6 +49,32 @@ void AddOwnScenarios(std::vector<Program>& programs) {
              s.Put(clone);
            },
            FindAndPut});
+  // Who looks for many has looked at the index for all of them before it takes the first.
+  const auto find_both = [](CacheScene& s) {
+    for (ExtentBufferRef& ref : s.FindBoth()) {
+      if (ref) s.CheckBytes(ref);
+      s.Put(ref);
+    }
+  };
+  const auto both_cached = [](CacheScene& s) {
+    HeldOnce(s);
+    ExtentBufferRef other = s.ReadBlock(s.node());
+    s.Put(other);
+  };
+  add.Add("found together, a descriptor that is another block by now", {}, HeldOnce,
+          {PutStale(0),
+           [](CacheScene& s) {
+             ExtentBufferRef ref = s.Create(s.node());
+             s.Put(ref);
+           },
+           find_both});
+  add.Add("found together while one dies", {}, both_cached, {PutStale(0), find_both});
+  add.Add("found together while all are dropped", {}, both_cached,
+          {[](CacheScene& s) {
+             s.Put(s.held[0]);
+             Drop(s);
+           },
+           find_both});
   // Wanted while in use, idle again, and then everything is to go.
   add.Add("passed over by reclaim, then idle", {}, HeldTwice,
           {Drop, [](CacheScene& s) { s.Put(s.held[0]); }, [](CacheScene& s) { s.Put(s.held[1]); }});
