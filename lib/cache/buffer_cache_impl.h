@@ -52,8 +52,12 @@ class BufferCacheImpl final : public FolioOwner {
   absl::StatusOr<ExtentBuffer*> Create(uint64_t start);
   absl::StatusOr<ExtentBuffer*> CreateUnmapped(uint64_t start);
   ExtentBuffer* NextReferenced(uint64_t start, bool dirty_only);
-  // Gives back everything a dead buffer has. `listed`: whether it is still on the reclaim list.
-  void Bury(ExtentBuffer* buffer, bool listed);
+  // Create for each of `starts`, with each lock taken once for all that are not there yet.
+  void CreateMany(absl::Span<const uint64_t> starts,
+                  absl::Span<absl::StatusOr<ExtentBufferRef>> results);
+  // Gives back everything that dead buffers have: mapped ones, or one that is not. `listed`:
+  // whether they are still on the reclaim list.
+  void Bury(absl::Span<ExtentBuffer* const> dead, bool listed);
   static ExtentBufferRef Wrap(ExtentBuffer* buffer) { return ExtentBufferRef(buffer); }
 
   // ---- Steps on behalf of references (references.cc) ----
@@ -79,6 +83,8 @@ class BufferCacheImpl final : public FolioOwner {
   uint64_t budget_bytes() const { return budget_bytes_.load(std::memory_order_relaxed); }
   // For so many blocks that are about to be made.
   void MakeRoom(uint64_t blocks);
+  // As many blocks as a batch may make room for at a time: more would be much of a small cache.
+  uint64_t MostRoomAtOnce() const;
   void WakeReclaim();  // where there is a thread for it, and it has something to do
 
   // ---- migrate.cc: what the allocator asks of the owner of a folio ----
@@ -129,17 +135,24 @@ class BufferCacheImpl final : public FolioOwner {
   [[gnu::noinline]] ExtentBuffer* FindSlowly(uint64_t start, ExtentBuffer* wrong);
 
   static void Count(sync::Atomic<uint64_t>& counter, uint64_t n = 1) { sync::Add(counter, n); }
-  static void Uncount(sync::Atomic<uint64_t>& counter) { sync::Add(counter, ~uint64_t{0}); }
+  static void Uncount(sync::Atomic<uint64_t>& counter, uint64_t n = 1) { sync::Add(counter, -n); }
 
+  // making.cc
   absl::Status CheckStart(uint64_t start) const;
   // A dead descriptor with memory behind it, for the block at `start`.
   absl::StatusOr<ExtentBuffer*> MakeBuffer(uint64_t start, AllocFlags flags);
+  absl::Status Furnish(ExtentBuffer* buffer, uint64_t start, AllocFlags flags);
   absl::Status AllocateFrames(ExtentBuffer* buffer, AllocFlags flags);
   void FreeFrames(ExtentBuffer* buffer);
   // Notes where the block begins: `direct` when all of it is there, null when it is a page array.
   void PlaceFront(ExtentBuffer* buffer, std::byte* direct);
   void UnmakeBuffer(ExtentBuffer* buffer);
-  void NoteCreated();
+  void NoteCreated(uint64_t count);
+  void Welcome(absl::Span<ExtentBuffer* const> newcomers);
+  static BufferIndex::Grab GrabForNewcomer(ExtentBuffer* there, uint64_t start);
+  absl::StatusOr<ExtentBuffer*> Outcome(const BufferIndex::Newcomer& newcomer);
+  void CreateAbsent(absl::Span<const size_t> which, absl::Span<const uint64_t> starts,
+                    absl::Span<absl::StatusOr<ExtentBufferRef>> results);
 
   // reading.cc
   void FinishRead(ExtentBuffer* buffer, const absl::Status& status);

@@ -111,19 +111,24 @@ void BufferIndex::SweepEmptyLeaves() {
   version_.store(version + 2, std::memory_order_release);
 }
 
-BufferIndex::Insertion BufferIndex::Insert(ExtentBuffer* buffer, uint64_t birth,
-                                           absl::FunctionRef<Grab(ExtentBuffer*)> grab,
-                                           ExtentBuffer** existing) {
-  const uint64_t block = BlockOf(buffer->start_);
+void BufferIndex::Insert(absl::Span<Newcomer> newcomers, uint64_t birth,
+                         absl::FunctionRef<Grab(ExtentBuffer*, uint64_t)> grab) {
   std::lock_guard lock(mutex_);
+  for (Newcomer& newcomer : newcomers) newcomer.outcome = InsertLocked(newcomer, birth, grab);
+}
+
+BufferIndex::Insertion BufferIndex::InsertLocked(
+    Newcomer& newcomer, uint64_t birth, absl::FunctionRef<Grab(ExtentBuffer*, uint64_t)> grab) {
+  ExtentBuffer* const buffer = newcomer.buffer;
+  const uint64_t block = BlockOf(buffer->start_);
   Leaf* leaf = FindLeaf(block >> kLeafShift);
   if (leaf == nullptr) leaf = AddLeaf(block >> kLeafShift);
   if (leaf == nullptr) return Insertion::kNoMemory;
   auto& slot = leaf->slots[block & (kLeafSlots - 1)];
   ExtentBuffer* there = slot.load(std::memory_order_relaxed);
   if (there != nullptr && !sync::Planted("insert-without-look")) {
-    *existing = there;
-    switch (grab(there)) {
+    newcomer.existing = there;
+    switch (grab(there, buffer->start_)) {
       case Grab::kTaken:
         return Insertion::kExists;
       case Grab::kBusy:
@@ -142,9 +147,13 @@ BufferIndex::Insertion BufferIndex::Insert(ExtentBuffer* buffer, uint64_t birth,
   return Insertion::kInserted;
 }
 
-void BufferIndex::Remove(uint64_t start, ExtentBuffer* buffer) {
-  const uint64_t block = BlockOf(start);
+void BufferIndex::Remove(absl::Span<ExtentBuffer* const> dead) {
   std::lock_guard lock(mutex_);
+  for (ExtentBuffer* buffer : dead) RemoveLocked(buffer);
+}
+
+void BufferIndex::RemoveLocked(ExtentBuffer* buffer) {
+  const uint64_t block = BlockOf(buffer->start_);
   Leaf* leaf = FindLeaf(block >> kLeafShift);
   if (leaf == nullptr) return;
   auto& slot = leaf->slots[block & (kLeafSlots - 1)];

@@ -74,16 +74,21 @@ class BufferIndex {
 
   enum class Insertion : uint8_t { kInserted, kExists, kBusy, kOverlaps, kNoMemory };
 
-  // Puts `buffer` in at its start unless a live one is there, and makes it live with `birth`. When
-  // one is there, `grab` (which must not wait) is asked for a reference on it, and it is returned
-  // in `existing`: with the reference (kExists); without, when it is being migrated (kBusy: wait
-  // for it, try again) or when it is of an overlapping block (kOverlaps: `existing` is only good
-  // for a message, by whoever holds it or not).
-  Insertion Insert(ExtentBuffer* buffer, uint64_t birth,
-                   absl::FunctionRef<Grab(ExtentBuffer*)> grab, ExtentBuffer** existing);
+  struct Newcomer {
+    ExtentBuffer* buffer = nullptr;
+    Insertion outcome = Insertion::kInserted;
+    ExtentBuffer* existing = nullptr;  // who is there instead
+  };
 
-  // Takes a dead buffer out, unless it has been replaced already.
-  void Remove(uint64_t start, ExtentBuffer* buffer);
+  // Puts each newcomer in at its start unless a live one is there, and makes it live with `birth`.
+  // When one is there, `grab(existing, start)` (which must not wait) is asked for a reference on
+  // it: kExists comes with the reference; without are kBusy (it is being migrated: wait for it, try
+  // again) and kOverlaps (it is of an overlapping block, and whoever's).
+  void Insert(absl::Span<Newcomer> newcomers, uint64_t birth,
+              absl::FunctionRef<Grab(ExtentBuffer*, uint64_t)> grab);
+
+  // Takes dead buffers out, but for those that have been replaced already.
+  void Remove(absl::Span<ExtentBuffer* const> dead);
 
   // The first candidate whose block number is at or above `block`, and that `wanted` likes (asked
   // under the mutex: must not wait). Null when there is none. `found` is its block number. The
@@ -138,6 +143,9 @@ class BufferIndex {
   Leaf* TakeLeaf();                    // null when memory is out
   Leaf* AddLeaf(uint64_t key);         // null when memory is out
   static void StoreEntry(Table& table, uint64_t key, Leaf* leaf);
+  Insertion InsertLocked(Newcomer& newcomer, uint64_t birth,
+                         absl::FunctionRef<Grab(ExtentBuffer*, uint64_t)> grab);
+  void RemoveLocked(ExtentBuffer* buffer);
   static void EraseEntry(Table& table, uint64_t key);
   void GrowTable();
   void SweepEmptyLeaves();

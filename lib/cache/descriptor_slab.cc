@@ -34,13 +34,23 @@ bool DescriptorSlab::Grow() {
   return true;
 }
 
-ExtentBuffer* DescriptorSlab::Allocate() {
+size_t DescriptorSlab::Allocate(absl::Span<ExtentBuffer*> buffers) {
   std::lock_guard lock(mutex_);
-  if (free_ != kNone) {
-    ExtentBuffer* buffer = At(free_);
-    free_ = buffer->older_;
-    return buffer;
+  size_t filled = 0;
+  for (ExtentBuffer*& buffer : buffers) {
+    if (free_ != kNone) {
+      buffer = At(free_);
+      free_ = buffer->older_;
+    } else {
+      buffer = MakeLocked();
+      if (buffer == nullptr) break;
+    }
+    ++filled;
   }
+  return filled;
+}
+
+ExtentBuffer* DescriptorSlab::MakeLocked() {
   const uint32_t index = made_.load(std::memory_order_relaxed);
   if ((index & (kPerChunk - 1)) == 0 && !Grow()) return nullptr;
   Chunk* chunk = chunks_[index >> kChunkBits].load(std::memory_order_relaxed);
@@ -57,10 +67,12 @@ ExtentBuffer* DescriptorSlab::Allocate() {
   return buffer;
 }
 
-void DescriptorSlab::Free(ExtentBuffer* buffer) {
+void DescriptorSlab::Free(absl::Span<ExtentBuffer* const> buffers) {
   std::lock_guard lock(mutex_);
-  buffer->older_ = free_;
-  free_ = buffer->index_;
+  for (ExtentBuffer* buffer : buffers) {
+    buffer->older_ = free_;
+    free_ = buffer->index_;
+  }
 }
 
 }  // namespace ebcache

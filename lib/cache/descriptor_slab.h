@@ -14,6 +14,8 @@
 #ifndef EBCACHE_LIB_CACHE_DESCRIPTOR_SLAB_H_
 #define EBCACHE_LIB_CACHE_DESCRIPTOR_SLAB_H_
 
+#include <absl/types/span.h>
+
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -37,10 +39,11 @@ class DescriptorSlab {
   DescriptorSlab(const DescriptorSlab&) = delete;
   DescriptorSlab& operator=(const DescriptorSlab&) = delete;
 
-  // A dead descriptor, the one freed last if there is one; null when memory is out.
-  ExtentBuffer* Allocate();
-  // REQUIRES: dead, and nobody but late lookups will touch it any more.
-  void Free(ExtentBuffer* buffer);
+  // Dead descriptors, those freed last if there are such. Returns how many of `buffers` it filled:
+  // all, or fewer when memory is out.
+  size_t Allocate(absl::Span<ExtentBuffer*> buffers);
+  // REQUIRES: dead, and nobody but late lookups will touch them any more.
+  void Free(absl::Span<ExtentBuffer* const> buffers);
 
   // REQUIRES: index is that of a descriptor that was handed out once.
   ExtentBuffer* At(uint32_t index) const {
@@ -71,7 +74,9 @@ class DescriptorSlab {
     // Followed by kPerChunk rows of Folio[row_slots_].
   };
 
-  bool Grow();  // REQUIRES: mutex_ held
+  // REQUIRES for both: mutex_ held.
+  ExtentBuffer* MakeLocked();  // null when memory is out
+  bool Grow();
   size_t chunk_bytes() const;
 
   BufferCacheImpl* const cache_;

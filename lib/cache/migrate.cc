@@ -35,7 +35,7 @@ void BufferCacheImpl::KillFrozen(absl::Span<ExtentBuffer* const> frozen) {
     const auto outcome = state::Apply(buffer->state_, state::ReleaseFrozen);
     EBCACHE_CHECK(outcome.result == state::Result::kDied, "a buffer died that was not frozen");
     buffer->state_.notify_all();
-    Bury(buffer, /*listed=*/true);
+    Bury({&buffer, 1}, /*listed=*/true);
   }
 }
 

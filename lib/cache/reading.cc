@@ -102,24 +102,17 @@ void BufferCacheImpl::ReadBlocks(absl::Span<const uint64_t> starts,
   std::vector<size_t> others;  // those that somebody else has read or is reading
   reads.reserve(starts.size());
   places.reserve(starts.size());
-  std::vector<ExtentBuffer*> candidates(starts.size());
-  index_.Candidates(starts, absl::MakeSpan(candidates));
-  // A guess, from outside: who is there may go, and others may come.
-  MakeRoom(static_cast<uint64_t>(std::count(candidates.begin(), candidates.end(), nullptr)));
+  CreateMany(starts, results);
   for (size_t i = 0; i < starts.size(); ++i) {
-    auto buffer = Create(starts[i]);
-    if (!buffer.ok()) {
-      results[i] = buffer.status();
-      continue;
-    }
-    results[i] = Wrap(*buffer);
-    const auto begun = state::Apply((*buffer)->state_, state::BeginRead);
+    if (!results[i].ok()) continue;
+    ExtentBuffer* const buffer = results[i]->get();
+    const auto begun = state::Apply(buffer->state_, state::BeginRead);
     if (begun.result != state::Result::kChanged || source_ == nullptr) {
-      if (begun.result == state::Result::kChanged) FinishRead(*buffer, NoSource(starts[i]));
+      if (begun.result == state::Result::kChanged) FinishRead(buffer, NoSource(starts[i]));
       others.push_back(i);
       continue;
     }
-    reads.push_back({.buffer = *buffer, .check = checks.empty() ? nullptr : checks[i]});
+    reads.push_back({.buffer = buffer, .check = checks.empty() ? nullptr : checks[i]});
     places.push_back(i);
   }
   if (!reads.empty()) {

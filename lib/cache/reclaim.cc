@@ -31,7 +31,7 @@ BufferCacheImpl::Freed BufferCacheImpl::Reclaim(uint64_t wanted_buffers, uint64_
     const auto scan = static_cast<uint32_t>(std::min<uint64_t>(max_scan - freed.scanned, 1024));
     const auto done =
         reclaim_list_.Collect(absl::MakeSpan(victims.data(), want), scan, spare_accessed);
-    for (uint32_t i = 0; i < done.victims; ++i) Bury(victims[i], /*listed=*/false);
+    if (done.victims != 0) Bury({victims.data(), done.victims}, /*listed=*/false);
     for (int i = 0; i < kReleaseVerdicts; ++i) {
       if (done.skipped[i] != 0) Count(counters_.skipped[i], done.skipped[i]);
     }
@@ -56,18 +56,22 @@ BufferCacheImpl::Room BufferCacheImpl::RoomNow() const {
   return room;
 }
 
-// Called before buffers are made: brings the cache to that many blocks under its budget, if it can
-// with bounded work. A batch makes room once rather than for each of its blocks, and leaves it to
-// each of them to complain if that was not enough.
+uint64_t BufferCacheImpl::MostRoomAtOnce() const {
+  const Room room = RoomNow();
+  return room.allowed == 0 ? ~uint64_t{0} : room.allowed / kBatchesInBudget + 1;
+}
+
+// Called before so many buffers are made: brings the cache to that many blocks under its budget, if
+// it can with bounded work.
 void BufferCacheImpl::MakeRoom(uint64_t blocks) {
   const Room room = RoomNow();
-  if (room.allowed == 0) return;
-  blocks = std::min(blocks, room.allowed / kBatchesInBudget + 1);
-  if (room.free >= blocks) return;
+  if (room.allowed == 0 || room.free >= blocks) return;
   const uint64_t excess = room.cached + blocks - room.allowed;
   const Freed freed = Reclaim(excess, kScanPerCreate + 2 * std::min<uint64_t>(excess, 1024),
                               /*spare_accessed=*/true);
-  if (blocks == 1 && freed.buffers < excess) Count(counters_.over_budget_creates);
+  if (freed.buffers < excess) {
+    Count(counters_.over_budget_creates, std::min(blocks, excess - freed.buffers));
+  }
 }
 
 void BufferCacheImpl::WakeReclaim() {

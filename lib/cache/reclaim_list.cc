@@ -133,8 +133,12 @@ bool ReclaimList::Welcome(const Ghost& ghost) {
   return true;
 }
 
-void ReclaimList::Add(ExtentBuffer* buffer) {
+void ReclaimList::Add(absl::Span<ExtentBuffer* const> newcomers) {
   std::lock_guard lock(mutex_);
+  for (ExtentBuffer* buffer : newcomers) AddLocked(buffer);
+}
+
+void ReclaimList::AddLocked(ExtentBuffer* buffer) {
   // Nothing is to go where there is no budget, so nothing need be known.
   if (capacity_ != 0) TurnHand();
   now_ = now_.Next();

@@ -36,8 +36,8 @@
 //      Unpark it. PARKED is set under the lock, only where the buffer is not idle, and goes in the
 //      put that makes it idle: no idle buffer is forgotten.
 //   3. Work is bounded: Add looks at no more than two challenges' worth of hot buffers and what the
-//      hand passes, Collect at max_scan and one challenge's worth for each it spares. A buffer that
-//      cannot go is looked at once for each time it was in use.
+//      hand passes for each newcomer, Collect at max_scan and one challenge's worth for each it
+//      spares. A buffer that cannot go is looked at once for each time it was in use.
 //
 // Thread safety: all methods, from any thread.
 
@@ -68,8 +68,8 @@ class ReclaimList {
   // How many buffers the cache is to hold; 0: as many as there are.
   void SetCapacity(uint64_t buffers);
 
-  // A newcomer. REQUIRES: the caller has a reference.
-  void Add(ExtentBuffer* buffer);
+  // Newcomers. REQUIRES: the caller has a reference on each.
+  void Add(absl::Span<ExtentBuffer* const> newcomers);
   // REQUIRES: dead, and not by Collect.
   void Remove(ExtentBuffer* buffer);
   // By whoever took PARKED away. The buffer may have died since, or be somebody else.
@@ -100,6 +100,7 @@ class ReclaimList {
   enum Ring : uint32_t { kNursery, kProbation, kHot };  // what ExtentBuffer::ring_ is
 
   // All of these REQUIRE mutex_.
+  void AddLocked(ExtentBuffer* buffer);
   BufferQueue& RingOf(const ExtentBuffer* buffer);
   void Enter(Ring ring, ExtentBuffer* buffer);
   void Leave(ExtentBuffer* buffer);

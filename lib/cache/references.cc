@@ -27,7 +27,7 @@ void BufferCacheImpl::Put(ExtentBuffer* buffer) {
   EBCACHE_CHECK(outcome.result == state::Result::kDied,
                 "a reference was put twice, or never taken");
   if (outcome.after.has(BufferFlag::kStale)) Count(counters_.stale_frees);
-  Bury(buffer, /*listed=*/true);
+  Bury({&buffer, 1}, /*listed=*/true);
 }
 
 void BufferCacheImpl::PutStale(ExtentBuffer* buffer) {
@@ -36,7 +36,7 @@ void BufferCacheImpl::PutStale(ExtentBuffer* buffer) {
                 "a reference was put twice, or never taken");
   if (outcome.result != state::Result::kDied) return;
   Count(counters_.stale_frees);
-  Bury(buffer, /*listed=*/true);
+  Bury({&buffer, 1}, /*listed=*/true);
 }
 
 void BufferCacheImpl::SetDirty(ExtentBuffer* buffer) {

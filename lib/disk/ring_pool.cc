@@ -26,9 +26,9 @@ class RingPool::Ring {
   }
 
   // False when the ring broke, and must not be used again; all the same each run is told of.
-  bool Read(const ReadRuns& runs, absl::FunctionRef<void(size_t, int)> done) {
-    size_t next = 0;    // the first run that was not queued
-    size_t flying = 0;  // queued and not done
+  bool Read(const ReadRuns& runs, size_t first, absl::FunctionRef<void(size_t, int)> done) {
+    size_t next = first;  // the first run that was not queued
+    size_t flying = 0;    // queued and not done
     int broken = 0;
     while (broken == 0 && (next < runs.runs.size() || flying > 0)) {
       while (next < runs.runs.size() && flying < depth_ && Queue(runs, next)) ++next, ++flying;
@@ -100,10 +100,11 @@ void RingPool::GiveBack(std::unique_ptr<Ring> ring) {
   idle_.push_back(std::move(ring));
 }
 
-bool RingPool::Read(const ReadRuns& runs, absl::FunctionRef<void(size_t, int)> done) {
+bool RingPool::Read(const ReadRuns& runs, size_t first, absl::FunctionRef<void(size_t, int)> done) {
+  if (first == runs.runs.size()) return true;
   std::unique_ptr<Ring> ring = Take();
   if (ring == nullptr) return false;
-  if (ring->Read(runs, done)) GiveBack(std::move(ring));
+  if (ring->Read(runs, first, done)) GiveBack(std::move(ring));
   return true;
 }
 

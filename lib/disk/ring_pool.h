@@ -28,9 +28,10 @@ class RingPool {
   RingPool(const RingPool&) = delete;
   RingPool& operator=(const RingPool&) = delete;
 
-  // Reads all `runs` with up to `depth` of them under way, and calls done(number, result) for each:
-  // the bytes read, or -errno. False, with nothing done, where there is no io_uring to be had.
-  bool Read(const ReadRuns& runs, absl::FunctionRef<void(size_t, int)> done);
+  // Reads the runs from number `first` on with up to `depth` of them under way, and calls
+  // done(number, result) for each: the bytes read, or -errno. False, with nothing done, where there
+  // is no io_uring to be had.
+  bool Read(const ReadRuns& runs, size_t first, absl::FunctionRef<void(size_t, int)> done);
 
  private:
   class Ring;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <random>
 #include <thread>
@@ -81,24 +82,28 @@ TEST(BufferIndex, DenseBlocksCostAboutTenBytesEach) {
 TEST(BufferIndex, TheDeadTakeOutOnlyThemselves) {
   DescriptorSlab slab(nullptr, 1, OsCalls::Real());
   BufferIndex index(kNode, OsCalls::Real());
-  ExtentBuffer* dead = slab.Allocate();
-  ExtentBuffer* live = slab.Allocate();
+  std::array<ExtentBuffer*, 2> made{};
+  ASSERT_EQ(slab.Allocate(absl::MakeSpan(made)), 2u);
+  const auto [dead, live] = made;
   ExtentBufferPeer::SetStart(dead, kNode);
   ExtentBufferPeer::SetStart(live, kNode);
-  const auto grab = [](ExtentBuffer* there) {
+  const auto grab = [](ExtentBuffer* there, uint64_t = 0) {
     return there->state().refs == 0 ? BufferIndex::Grab::kDead : BufferIndex::Grab::kTaken;
   };
   const uint64_t birth = state::Pack(state::BornMapped());
-  ExtentBuffer* existing = nullptr;
-  ASSERT_EQ(index.Insert(dead, birth, grab, &existing), BufferIndex::Insertion::kInserted);
-  ASSERT_EQ(index.Insert(live, birth, grab, &existing), BufferIndex::Insertion::kExists);
-  EXPECT_EQ(existing, dead);
+  // The second one comes to the first one's place, in the same batch.
+  std::array<BufferIndex::Newcomer, 2> newcomers = {{{.buffer = dead}, {.buffer = live}}};
+  index.Insert(absl::MakeSpan(newcomers), birth, grab);
+  EXPECT_EQ(newcomers[0].outcome, BufferIndex::Insertion::kInserted);
+  EXPECT_EQ(newcomers[1].outcome, BufferIndex::Insertion::kExists);
+  EXPECT_EQ(newcomers[1].existing, dead);
   ExtentBufferPeer::Kill(dead);
   EXPECT_EQ(index.Find(kNode, grab), nullptr);
-  ASSERT_EQ(index.Insert(live, birth, grab, &existing), BufferIndex::Insertion::kInserted);
-  index.Remove(kNode, dead);
+  index.Insert(absl::MakeSpan(newcomers).subspan(1), birth, grab);
+  EXPECT_EQ(newcomers[1].outcome, BufferIndex::Insertion::kInserted);
+  index.Remove({&dead, 1});
   EXPECT_EQ(index.Find(kNode, grab), live);
-  index.Remove(kNode, live);
+  index.Remove({&live, 1});
   EXPECT_EQ(index.Find(kNode, grab), nullptr);
 }
 

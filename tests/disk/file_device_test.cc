@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <limits.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -181,7 +182,18 @@ TEST(FileDevice, OpenErrors) {
 struct Way {
   const char* name;
   FileDeviceOptions options;
+  // How much of the file is in the page cache, in parts of it.
+  double cached = 1;
 };
+
+// Writes a file out, and takes it out of the page cache from `offset` on.
+void Evict(const std::string& path, uint64_t offset) {
+  const int fd = open(path.c_str(), O_RDONLY);
+  ASSERT_GE(fd, 0);
+  EXPECT_EQ(fdatasync(fd), 0);
+  EXPECT_EQ(posix_fadvise(fd, static_cast<off_t>(offset), 0, POSIX_FADV_DONTNEED), 0);
+  close(fd);
+}
 
 class FileDeviceBatches : public ::testing::TestWithParam<Way> {
  protected:
@@ -191,7 +203,11 @@ class FileDeviceBatches : public ::testing::TestWithParam<Way> {
   std::string MakeNumbered(size_t pages) {
     std::string contents(pages * kPage, '\0');
     for (uint64_t at = 0; at < contents.size(); at += 8) std::memcpy(&contents[at], &at, 8);
-    return MakeFile("numbered", contents);
+    const std::string path = MakeFile("numbered", contents);
+    if (GetParam().cached < 1) {
+      Evict(path, static_cast<uint64_t>(static_cast<double>(pages) * GetParam().cached) * kPage);
+    }
+    return path;
   }
   // Memory for one page, all of its own.
   std::byte* Page() {
@@ -291,10 +307,36 @@ TEST_P(FileDeviceBatches, ManyThreadsAtOnce) {
   }
 }
 
+// Who verifies a block then finds it in the processor's cache still.
+TEST_P(FileDeviceBatches, WhatIsCachedIsToldOfBeforeTheNextIsRead) {
+  if (GetParam().cached < 1 || GetParam().options.direct) return;  // nothing is promised
+  const std::string path = MakeNumbered(16);
+  std::byte first_byte;
+  iovec probe = {&first_byte, 1};
+  const int fd = open(path.c_str(), O_RDONLY);
+  const ssize_t got = preadv2(fd, &probe, 1, 0, RWF_NOWAIT);
+  close(fd);
+  if (got != 1) GTEST_SKIP() << "SKIPPED: no reads without waiting on the file system of " << path;
+  auto device = OpenFileDevice(path, GetParam().options);
+  ASSERT_TRUE(device.ok()) << device.status();
+  std::vector<DeviceRead> reads;
+  for (size_t i = 0; i < 4; ++i) reads.push_back(TwoPages(i * 4 * kPage));
+  for (DeviceRead& read : reads) std::memset(read.segments[0].data(), '?', kPage);
+  size_t told = 0;
+  (*device)->ReadEach(absl::MakeSpan(reads), [&](size_t i) {
+    EXPECT_EQ(i, told++);
+    for (size_t later = told; later < reads.size(); ++later) {
+      EXPECT_EQ(reads[later].segments[0][0], std::byte{'?'}) << later << " is there with " << i;
+    }
+  });
+  EXPECT_EQ(told, reads.size());
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Ways, FileDeviceBatches,
-    ::testing::Values(Way{"io_uring", {}}, Way{"shallow", {.queue_depth = 2}},
-                      Way{"preadv", {.queue_depth = 1}}, Way{"direct", {.direct = true}},
+    ::testing::Values(Way{"cached", {}}, Way{"io_uring", {}, 0}, Way{"half_cached", {}, 0.5},
+                      Way{"shallow", {.queue_depth = 2}, 0}, Way{"preadv", {.queue_depth = 1}},
+                      Way{"direct", {.direct = true}},
                       Way{"direct_preadv", {.direct = true, .queue_depth = 1}}),
     [](const auto& info) { return info.param.name; });
 

@@ -46,6 +46,8 @@ class CacheScene final : public Scene, public BlockSource {
   ExtentBufferRef Find(uint64_t start);
   // The blocks 0 and 1, together.
   std::array<ExtentBufferRef, 2> FindBoth();
+  // These two, in one batch; what could not be read is empty. Looks at the bytes.
+  std::array<ExtentBufferRef, 2> ReadBoth(std::array<uint64_t, 2> starts);
   ExtentBufferRef Create(uint64_t start);     // empty where it failed
   ExtentBufferRef ReadBlock(uint64_t start);  // the same; looks at the bytes
   bool Read(const ExtentBufferRef& ref);

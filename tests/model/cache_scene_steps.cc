@@ -132,6 +132,18 @@ std::array<ExtentBufferRef, 2> CacheScene::FindBoth() {
   return found;
 }
 
+std::array<ExtentBufferRef, 2> CacheScene::ReadBoth(std::array<uint64_t, 2> starts) {
+  std::array<absl::StatusOr<ExtentBufferRef>, 2> results;
+  cache_->ReadBlocks(starts, {}, absl::MakeSpan(results));
+  std::array<ExtentBufferRef, 2> read;
+  for (size_t i = 0; i < read.size(); ++i) {
+    if (!results[i].ok()) continue;
+    read[i] = Took(*std::move(results[i]), starts[i]);
+    MustBeGood(read[i]);
+  }
+  return read;
+}
+
 ExtentBufferRef CacheScene::Create(uint64_t start) {
   auto made = cache_->Create(start);
   return made.ok() ? Took(*std::move(made), start) : ExtentBufferRef();

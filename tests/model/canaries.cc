@@ -45,6 +45,8 @@ absl::Span<const Canary> Canaries() {
       {"find-without-identity-check", "a descriptor that is another block by now"},
       {"insert-without-look", "create+create (not cached)"},
       {"loser-leaks", "create+create (not cached)"},
+      {"batch-keeps-what-was-in-the-way", "a batch that meets a newcomer on the move"},
+      {"batch-unlists-newcomers", "a batch while all are dropped"},
       {"loser-puts-the-winner", "create+create (not cached)"},
       {"remove-without-compare", "23 create while the last one dies"},
       {"miss-without-second-look", "lookup while empty leaves go"},

@@ -75,6 +75,43 @@ void AddOwnScenarios(std::vector<Program>& programs) {
              Drop(s);
            },
            find_both});
+  // Batches enter the index and the reclaim list with all of their blocks at once.
+  const auto read_both = [](bool reversed) -> Step {
+    return [reversed](CacheScene& s) {
+      const uint64_t other = s.node();
+      for (ExtentBufferRef& ref : s.ReadBoth({reversed ? other : 0, reversed ? 0 : other})) {
+        s.Expect(static_cast<bool>(ref), "the device does not fail, and a read of a batch did");
+        s.Put(ref);
+      }
+    };
+  };
+  add.Add("batches that want the same, in opposite order", {}, Nothing,
+          {read_both(false), read_both(true)});
+  add.Add("a batch, and somebody who wants one of it gone", {}, Nothing,
+          {read_both(false), [](CacheScene& s) {
+             ExtentBufferRef ref = s.Find(s.node());
+             if (ref) s.PutStale(ref);
+           }});
+  add.Add("a batch while all are dropped", {}, Cached, {read_both(false), Drop});
+  add.Add("a batch beside a move", {}, Cached, {read_both(false), [](CacheScene& s) { s.Move(); }});
+  add.Add("a batch that meets a newcomer on the move", {}, Cached,
+          {read_both(false), [](CacheScene& s) {
+             Drop(s);
+             ExtentBufferRef ref = s.ReadBlock(0);
+             if (ref) s.NoteFolio(ref);
+             s.Put(ref);
+             s.Move();
+           }});
+  add.Add("batches over a budget of two", {.budget_bytes = 2 * 4096}, Nothing,
+          {read_both(false), [](CacheScene& s) {
+             ExtentBufferRef ref = s.Create(2 * s.node());
+             s.Put(ref);
+           }});
+  add.Add("a batch of one block twice", {}, Nothing,
+          {[](CacheScene& s) {
+             for (ExtentBufferRef& ref : s.ReadBoth({0, 0})) s.Put(ref);
+           },
+           ReadAndPut});
   // Wanted while in use, idle again, and then everything is to go.
   add.Add("passed over by reclaim, then idle", {}, HeldTwice,
           {Drop, [](CacheScene& s) { s.Put(s.held[0]); }, [](CacheScene& s) { s.Put(s.held[1]); }});

@@ -1,0 +1,300 @@
+// Making buffers and burying the dead, one by one and many at once.
+//
+// Many at once take each lock once: two threads that read batches into one cache would otherwise
+// meet at its locks for every block of them.
+
+#include <absl/container/inlined_vector.h>
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <utility>
+#include <vector>
+
+#include "lib/cache/buffer_cache_impl.h"
+
+namespace ebcache {
+
+namespace {
+
+// Blocks lie at multiples of the smallest sector size, not necessarily of their own size: converted
+// filesystems are like that.
+constexpr uint64_t kStartAlignment = 4096;
+
+// Buffers made together. The index's lock is held for as long as it takes to enter so many.
+constexpr size_t kMadeTogether = 16;
+
+absl::Status NoMemoryFor(uint64_t start, absl::string_view what) {
+  return absl::ResourceExhaustedError(absl::StrCat("block ", start, ": no memory for ", what));
+}
+
+absl::Status OverlapError(uint64_t start) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("block ", start, ": overlaps another block in the cache"));
+}
+
+}  // namespace
+
+// ---- Memory for one -----------------------------------------------------------------------------
+
+absl::Status BufferCacheImpl::CheckStart(uint64_t start) const {
+  if (start % kStartAlignment != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("block ", start, ": not a multiple of ", kStartAlignment));
+  }
+  if (start > ~uint64_t{0} - options_.node_bytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("block ", start, ": ends beyond the address space"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status BufferCacheImpl::AllocateFrames(ExtentBuffer* buffer, AllocFlags flags) {
+  buffer->subpage_ = 0;
+  buffer->order_ = 0;
+  if (subpage()) {
+    auto place = subpages_.Allocate(flags, buffer->index_);
+    if (!place.ok()) return place.status();
+    buffer->folios_[0] = place->folio;
+    buffer->subpage_ = static_cast<uint8_t>(place->slot);
+    std::byte* page = allocator().Address(place->folio);
+    PlaceFront(buffer, page == nullptr ? nullptr : page + subpage_offset(buffer));
+    return absl::OkStatus();
+  }
+  FolioBlock block{.slots = absl::MakeSpan(buffer->folios_, row_slots_),
+                   .naturally_aligned = buffer->start_ % options_.node_bytes == 0};
+  const FolioRequest request{.flags = flags, .owner = owner_, .private_bits = buffer->index_};
+  if (auto status = allocator().AllocateBlock(request, block); !status.ok()) return status;
+  buffer->order_ = static_cast<uint8_t>(block.order);
+  PlaceFront(buffer, block.direct);
+  return absl::OkStatus();
+}
+
+void BufferCacheImpl::PlaceFront(ExtentBuffer* buffer, std::byte* direct) {
+  buffer->front_ = direct;
+  buffer->front_bytes_ = direct != nullptr ? options_.node_bytes : 0;
+  if (direct != nullptr || direct_map() == nullptr) return;
+  // A page array: frames of one arena, so that a page's address is arithmetic.
+  buffer->front_ =
+      const_cast<std::byte*>(direct_map()) + (size_t{buffer->folios_[0].pfn()} << page_shift_);
+  buffer->front_bytes_ = uint32_t{1} << (page_shift_ + buffer->order_);
+}
+
+void BufferCacheImpl::FreeFrames(ExtentBuffer* buffer) {
+  if (subpage()) {
+    if (buffer->folios_[0].empty()) return;  // migration by dropping took it
+    subpages_.Free(buffer->folios_[0], buffer->subpage_);
+    buffer->folios_[0] = Folio();
+    return;
+  }
+  FolioBlock block{.slots = absl::MakeSpan(buffer->folios_, row_slots_),
+                   .order = buffer->order_,
+                   .direct = const_cast<std::byte*>(buffer->contiguous())};
+  allocator().FreeBlock(block);
+}
+
+// Gives a dead descriptor what a block at `start` needs.
+absl::Status BufferCacheImpl::Furnish(ExtentBuffer* buffer, uint64_t start, AllocFlags flags) {
+  buffer->start_ = start;
+  buffer->length_shift_ = static_cast<uint8_t>(std::countr_zero(options_.node_bytes));
+  buffer->mirror_ = 0;
+  absl::Status status = AllocateFrames(buffer, flags);
+  // Out of pages: those of idle buffers will do, wherever they are in the order. A few more each
+  // time, because others take them too.
+  for (uint64_t wanted = 4;
+       absl::IsResourceExhausted(status) && !Has(flags, AllocFlags::kNoReclaim) && wanted <= 64;
+       wanted *= 4) {
+    const uint64_t all = reclaim_list_.size();
+    if (Reclaim(wanted, /*max_scan=*/all, /*spare_accessed=*/false).buffers == 0) break;
+    status = AllocateFrames(buffer, flags);
+  }
+  if (status.ok()) return status;
+  return absl::Status(status.code(),
+                      absl::StrCat("block ", start, ": ", absl::string_view(status.message())));
+}
+
+absl::StatusOr<ExtentBuffer*> BufferCacheImpl::MakeBuffer(uint64_t start, AllocFlags flags) {
+  ExtentBuffer* buffer = nullptr;
+  if (slab_.Allocate({&buffer, 1}) == 0) return NoMemoryFor(start, "a descriptor");
+  absl::Status status = Furnish(buffer, start, flags);
+  if (status.ok()) return buffer;
+  slab_.Free({&buffer, 1});
+  return status;
+}
+
+void BufferCacheImpl::UnmakeBuffer(ExtentBuffer* buffer) {
+  FreeFrames(buffer);
+  slab_.Free({&buffer, 1});
+}
+
+// ---- Making -------------------------------------------------------------------------------------
+
+// A reference on who is in the index already, if it is the same block's. Under the index's lock it
+// is the index's, so its address can be read without a reference.
+BufferIndex::Grab BufferCacheImpl::GrabForNewcomer(ExtentBuffer* there, uint64_t start) {
+  const auto got = state::Apply(there->state_, [&](BufferState s) {
+    return there->start_ == start ? state::Get(s) : state::Refused(s);
+  });
+  if (got.result == state::Result::kChanged) return BufferIndex::Grab::kTaken;
+  if (got.after.refs == 0) return BufferIndex::Grab::kDead;
+  return there->start_ == start ? BufferIndex::Grab::kBusy : BufferIndex::Grab::kOther;
+}
+
+void BufferCacheImpl::NoteCreated(uint64_t count) {
+  Count(counters_.creates, count);
+  const uint64_t cached = counters_.cached.fetch_add(count, std::memory_order_relaxed) + count;
+  uint64_t peak = counters_.peak_cached.load(std::memory_order_relaxed);
+  while (peak < cached &&
+         !counters_.peak_cached.compare_exchange_weak(peak, cached, std::memory_order_relaxed)) {
+  }
+}
+
+absl::StatusOr<ExtentBuffer*> BufferCacheImpl::Create(uint64_t start) {
+  if (auto status = CheckStart(start); !status.ok()) return status;
+  if (ExtentBuffer* found = Find(start)) return found;
+  MakeRoom(1);
+  auto made = MakeBuffer(start, options_.alloc_flags);
+  if (!made.ok()) return made;
+  for (;;) {
+    BufferIndex::Newcomer newcomer{.buffer = *made};
+    index_.Insert({&newcomer, 1}, state::Pack(state::BornMapped()), GrabForNewcomer);
+    if (newcomer.outcome == BufferIndex::Insertion::kBusy) {
+      state::WaitWhile(newcomer.existing->state_, BufferFlag::kMigrating);
+      continue;
+    }
+    if (newcomer.outcome == BufferIndex::Insertion::kInserted) Welcome({&*made, 1});
+    return Outcome(newcomer);
+  }
+}
+
+// Those that are in the index now. Their maker still has its first reference on each.
+void BufferCacheImpl::Welcome(absl::Span<ExtentBuffer* const> newcomers) {
+  NoteCreated(newcomers.size());
+  reclaim_list_.Add(newcomers);
+  WakeReclaim();
+}
+
+// What who asked for the newcomer's block gets. Not for kBusy.
+absl::StatusOr<ExtentBuffer*> BufferCacheImpl::Outcome(const BufferIndex::Newcomer& newcomer) {
+  const uint64_t start = newcomer.buffer->start_;
+  if (newcomer.outcome == BufferIndex::Insertion::kInserted) return newcomer.buffer;
+  if (newcomer.outcome == BufferIndex::Insertion::kExists) {
+    Count(counters_.create_races_lost);
+    if (!sync::Planted("loser-leaks")) UnmakeBuffer(newcomer.buffer);
+    if (sync::Planted("loser-puts-the-winner")) Put(newcomer.existing);
+    return newcomer.existing;
+  }
+  UnmakeBuffer(newcomer.buffer);
+  if (newcomer.outcome == BufferIndex::Insertion::kNoMemory) return NoMemoryFor(start, "the index");
+  return OverlapError(start);
+}
+
+void BufferCacheImpl::CreateMany(absl::Span<const uint64_t> starts,
+                                 absl::Span<absl::StatusOr<ExtentBufferRef>> results) {
+  std::vector<ExtentBuffer*> candidates(starts.size());
+  index_.Candidates(starts, absl::MakeSpan(candidates));
+  absl::InlinedVector<size_t, kMadeTogether> absent;
+  for (size_t i = 0; i < starts.size(); ++i) {
+    if (auto status = CheckStart(starts[i]); !status.ok()) {
+      results[i] = status;
+    } else if (ExtentBuffer* found = Find(starts[i], candidates[i])) {
+      results[i] = Wrap(found);
+    } else {
+      absent.push_back(i);
+    }
+  }
+  const size_t together = std::min<size_t>(kMadeTogether, MostRoomAtOnce());
+  for (size_t begin = 0; begin < absent.size(); begin += together) {
+    const size_t count = std::min(together, absent.size() - begin);
+    CreateAbsent(absl::MakeConstSpan(absent).subspan(begin, count), starts, results);
+  }
+}
+
+// Makes the blocks `which` of `starts`, kMadeTogether at the most, of which none was there when
+// somebody looked.
+void BufferCacheImpl::CreateAbsent(absl::Span<const size_t> which,
+                                   absl::Span<const uint64_t> starts,
+                                   absl::Span<absl::StatusOr<ExtentBufferRef>> results) {
+  MakeRoom(which.size());
+  std::array<ExtentBuffer*, kMadeTogether> buffers;
+  const size_t count = slab_.Allocate({buffers.data(), which.size()});
+  for (const size_t i : which.subspan(count)) results[i] = NoMemoryFor(starts[i], "a descriptor");
+  std::array<BufferIndex::Newcomer, kMadeTogether> newcomers;
+  std::array<size_t, kMadeTogether> places;  // of the newcomers in `results`
+  size_t furnished = 0;
+  for (size_t n = 0; n < count; ++n) {
+    const size_t i = which[n];
+    if (auto status = Furnish(buffers[n], starts[i], options_.alloc_flags); !status.ok()) {
+      slab_.Free({&buffers[n], 1});
+      results[i] = std::move(status);
+      continue;
+    }
+    newcomers[furnished] = {.buffer = buffers[n]};
+    places[furnished++] = i;
+  }
+  index_.Insert({newcomers.data(), furnished}, state::Pack(state::BornMapped()), GrabForNewcomer);
+  size_t inserted = 0;
+  for (size_t n = 0; n < furnished; ++n) {
+    if (newcomers[n].outcome == BufferIndex::Insertion::kInserted)
+      buffers[inserted++] = newcomers[n].buffer;
+  }
+  if (sync::Planted("batch-unlists-newcomers") && inserted == 2) inserted = 1;
+  if (inserted != 0) Welcome({buffers.data(), inserted});
+  for (size_t n = 0; n < furnished; ++n) {
+    // One that is being moved has to be waited for, and nobody should wait for that with newcomers
+    // in hand.
+    const bool busy = newcomers[n].outcome == BufferIndex::Insertion::kBusy;
+    if (busy && !sync::Planted("batch-keeps-what-was-in-the-way")) {
+      UnmakeBuffer(newcomers[n].buffer);
+    }
+    auto made = busy ? Create(starts[places[n]]) : Outcome(newcomers[n]);
+    if (made.ok()) {
+      results[places[n]] = Wrap(*made);
+    } else {
+      results[places[n]] = made.status();
+    }
+  }
+}
+
+absl::StatusOr<ExtentBuffer*> BufferCacheImpl::CreateUnmapped(uint64_t start) {
+  // Private to a holder, so nobody could move it, whatever the cache's other buffers are.
+  const auto flags = static_cast<AllocFlags>(static_cast<uint32_t>(options_.alloc_flags) &
+                                             ~static_cast<uint32_t>(AllocFlags::kMovable));
+  auto made = MakeBuffer(start, flags);
+  if (!made.ok()) return made;
+  Count(counters_.unmapped);
+  // Release: late readers with a pointer from an earlier life look at the state first.
+  (*made)->state_.store(state::Pack(state::BornUnmapped()), std::memory_order_release);
+  return *made;
+}
+
+// ---- Burying ------------------------------------------------------------------------------------
+
+void BufferCacheImpl::Bury(absl::Span<ExtentBuffer* const> dead, bool listed) {
+  const auto free_frames = [&] {
+    for (ExtentBuffer* buffer : dead) FreeFrames(buffer);
+  };
+  if (sync::Planted("folios-before-index")) free_frames();
+  // Relaxed: the caller killed them, so nobody has changed them since.
+  const bool unmapped =
+      state::Unpack(dead[0]->state_.load(std::memory_order_relaxed)).has(BufferFlag::kUnmapped);
+  if (unmapped) {
+    Uncount(counters_.unmapped);
+  } else {
+    // Out of the index first: whoever looks the block up from here on makes a new buffer.
+    index_.Remove(dead);
+    for (ExtentBuffer* buffer : dead) {
+      if (listed) reclaim_list_.Remove(buffer);
+      ForgetFailure(buffer);
+    }
+    Uncount(counters_.cached, dead.size());
+  }
+  if (sync::Planted("descriptor-before-folios")) slab_.Free(dead);
+  // Then the folios, which by then nobody can reach through these buffers.
+  free_frames();
+  // The descriptors last: from here on they may be somebody else.
+  if (!sync::Planted("descriptor-before-folios")) slab_.Free(dead);
+}
+
+}  // namespace ebcache
