@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/scorecard/bare_reads.h"
 #include "bench/scorecard/card.h"
 #include "bench/scorecard/process.h"
 
@@ -143,6 +144,28 @@ void MeasureHotWalk(Card& card) {
       [&] { return MicrosecondsEach(TheirWalk(image)); });
 }
 
+// What is left to be gained above.
+void MeasureHotWalkAgainstBareReads(Card& card) {
+  const std::string& image = card.settings().image;
+  const Comparison comparison{.row = "walk and verify, page cache hot, against bare reads",
+                              .theirs = "pread + crc32c",
+                              .unit = "us a block",
+                              .work =
+                                  "ours: the whole process, as above; theirs: a loop over the "
+                                  "image's bytes in each of as many threads, without trees, "
+                                  "checks and a cache",
+                              .goal = RatioAtMost(2),
+                              .ratio = Comparison::Ratio::kOursToTheirs};
+  if (!card.Wants(comparison.row)) return;
+  if (const std::string why = WhyNoImage(image); !why.empty()) {
+    return card.NotMeasured(comparison, why);
+  }
+  (void)BareReadUs(image);  // fills the page cache
+  card.Measure(
+      comparison, [&] { return MicrosecondsEach(OurWalk(image, {})); },
+      [&] { return BareReadUs(image); });
+}
+
 void MeasureDirectWalk(Card& card) {
   const std::string& image = card.settings().image;
   const Comparison comparison{.row = "walk and verify, O_DIRECT, queue depth 64",
@@ -171,6 +194,7 @@ void MeasureDirectWalk(Card& card) {
 
 void MeasureWalks(Card& card) {
   MeasureHotWalk(card);
+  MeasureHotWalkAgainstBareReads(card);
   MeasureDirectWalk(card);
   card.NotMeasured({.row = "dump-tree of the same filesystem",
                     .theirs = "btrfs-progs dump-tree",

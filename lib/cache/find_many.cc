@@ -18,8 +18,8 @@
 namespace ebcache {
 namespace {
 
-// As many misses as a core can have under way, more or less.
-constexpr size_t kTogether = 16;
+// With fewer, misses wait for each other; more are no faster.
+constexpr size_t kTogether = 32;
 
 }  // namespace
 
