@@ -39,7 +39,7 @@ absl::StatusOr<LabRun> RunLab() {
     return LabRun{.obtained = run.value("huge_1g_obtained", 0.0),
                   .recoverable = run.value("recoverable", 0.0),
                   .seconds = finished->seconds,
-                  .peak_gib = static_cast<double>(finished->peak_rss_bytes) / (1 << 30)};
+                  .peak_gib = report.value("peak_rss_bytes", 0.0) / (1 << 30)};
   }
   return absl::UnavailableError("the lab's report lacks the run with superpageblocks and the hint");
 }

@@ -80,7 +80,11 @@ absl::StatusOr<Finished> Run(const std::vector<std::string>& command) {
   finished.seconds = WallSeconds() - begin;
   if (!WIFEXITED(status)) return absl::UnavailableError(absl::StrCat(command[0], " was killed"));
   finished.exit_code = WEXITSTATUS(status);
-  finished.peak_rss_bytes = static_cast<uint64_t>(usage.ru_maxrss) << 10;
+  rusage own;
+  getrusage(RUSAGE_SELF, &own);
+  if (usage.ru_maxrss > own.ru_maxrss) {
+    finished.peak_rss_bytes = static_cast<uint64_t>(usage.ru_maxrss) << 10;
+  }
   return finished;
 }
 

@@ -16,6 +16,8 @@ struct Finished {
   int exit_code = 0;
   std::string output;  // stdout
   double seconds = 0;  // from start to end, by the clock on the wall
+  // 0: not known. The kernel counts what a process was before it became the program, which is this
+  // one; so only a program that had more than this one ever had can be told.
   uint64_t peak_rss_bytes = 0;
 };
 

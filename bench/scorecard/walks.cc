@@ -39,7 +39,7 @@ absl::StatusOr<Walk> OurWalk(const std::string& image, std::vector<std::string> 
   return Walk{.blocks = report["totals"].value("blocks", uint64_t{0}),
               .reads = report["cache"].value("reads", uint64_t{0}),
               .seconds = finished->seconds,
-              .peak_rss_bytes = finished->peak_rss_bytes};
+              .peak_rss_bytes = report.value("peak_rss_bytes", uint64_t{0})};
 }
 
 // What btrfs-progs prints for each of the trees it looks at: "Total nodes: N".
@@ -130,8 +130,10 @@ void MeasureHotWalk(Card& card) {
   const auto theirs = TheirWalk(image);
   if (ours.ok() && theirs.ok()) {
     absl::StrAppend(&comparison.work, "; blocks ", ours->blocks, " and ", theirs->blocks,
-                    "; peak memory ", ours->peak_rss_bytes >> 20, " and ",
-                    theirs->peak_rss_bytes >> 20, " MiB");
+                    "; peak memory ", ours->peak_rss_bytes >> 20, " MiB");
+    if (theirs->peak_rss_bytes != 0) {
+      absl::StrAppend(&comparison.work, " and ", theirs->peak_rss_bytes >> 20, " MiB");
+    }
   }
   card.Measure(
       comparison,

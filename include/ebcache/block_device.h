@@ -66,8 +66,9 @@ struct FileDeviceOptions {
   // Reads go past the page cache (O_DIRECT) where memory and offsets are multiples of 4096, as
   // those of extent buffers are. Writes never do.
   bool direct = false;
-  // Reads that a batch may have under way at once, through io_uring. 1: one after the other, by
-  // preadv, which is also what happens where the kernel or a sandbox has no io_uring.
+  // Reads that a batch may have under way at once, through io_uring; those that the page cache can
+  // answer are not counted, and are made one after the other. 1: all are, by preadv, which is also
+  // what happens where the kernel or a sandbox has no io_uring.
   uint32_t queue_depth = 64;
 };
 

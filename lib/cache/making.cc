@@ -242,8 +242,7 @@ void BufferCacheImpl::CreateAbsent(absl::Span<const size_t> which,
   if (sync::Planted("batch-unlists-newcomers") && inserted == 2) inserted = 1;
   if (inserted != 0) Welcome({buffers.data(), inserted});
   for (size_t n = 0; n < furnished; ++n) {
-    // One that is being moved has to be waited for, and nobody should wait for that with newcomers
-    // in hand.
+    // One that is being moved has to be waited for, which Create does.
     const bool busy = newcomers[n].outcome == BufferIndex::Insertion::kBusy;
     if (busy && !sync::Planted("batch-keeps-what-was-in-the-way")) {
       UnmakeBuffer(newcomers[n].buffer);

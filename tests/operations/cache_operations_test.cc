@@ -25,6 +25,14 @@ TEST(CacheOperationsTest, AnyBytesAreAProgram) {
   }
 }
 
+// Nobody gives them back, and memory is small.
+TEST(CacheOperationsTest, PrivateBuffersWithoutEnd) {
+  for (const auto allocator : {Setup::kRegion, Setup::kPageArrays, Setup::kLargePages}) {
+    RunProgram({.setup = {.allocator = allocator},
+                .operations = std::vector<Operation>(600, {Operation::kCreateDummy, 9, 189})});
+  }
+}
+
 TEST(CacheOperationsTest, PrintsAsATest) {
   const Program program{.setup = {.allocator = Setup::kRegion},
                         .operations = {{Operation::kFind, 3, 5}}};
