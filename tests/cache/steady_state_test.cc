@@ -148,8 +148,8 @@ class Zeroes final : public BlockSource {
   void Write(absl::Span<BlockWrite>) override {}
 };
 
-// Blocks read in batches take each lock once for sixteen of them: that of the descriptors, the index
-// and the reclaim list, for those that come and for those that have to go.
+// Blocks read in batches take each lock once for sixteen of them: that of the descriptors, the
+// index and the reclaim list, for those that come and for those that have to go.
 TEST(SteadyState, ABatchTakesEachLockOnce) {
   if (EBCACHE_TEST_SANITIZED) GTEST_SKIP() << "SKIPPED: as above";
   constexpr uint64_t kBudget = 1024;
