@@ -72,7 +72,7 @@ class ScorecardTest(unittest.TestCase):
         done = run("--quick", "--json", "--rows=walk;hit ratio, cache of 256;lab: memory")
         self.assertEqual(done.returncode, 1, "nothing was measured")
         rows = json.loads(done.stdout)["rows"]
-        self.assertEqual(len(rows), 4)
+        self.assertEqual(len(rows), 5)
         for row in rows:
             self.assertIsNone(row["ours"])
             self.assertIsNone(row["met"])
@@ -85,7 +85,7 @@ class ScorecardTest(unittest.TestCase):
         lines = done.stdout.splitlines()
         self.assertEqual(lines[0], "| row | ours | theirs | ratio (spread) | goal | met |")
         self.assertEqual(sum(line.startswith("| nothing can be evicted") for line in lines), 2)
-        self.assertEqual(sum("not measured:" in line for line in lines), 2)
+        self.assertEqual(sum("not measured:" in line for line in lines), 3)
 
     def test_bad_arguments_are_refused(self):
         for argument in ("--repetitions=0", "--repetitions=x", "operand", "--speed=fast"):
