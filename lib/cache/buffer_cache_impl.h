@@ -37,7 +37,7 @@ class BufferCacheImpl final : public FolioOwner {
   BufferCacheImpl(BufferCacheOptions options, BlockSource* source);
   ~BufferCacheImpl() override;
 
-  // ---- Finding, making, burying (buffer_cache.cc) ----
+  // ---- Finding (buffer_cache.cc, find_many.cc), making and burying (making.cc) ----
   ExtentBuffer* Find(uint64_t start) { return Find(start, index_.Candidate(start)); }
   // The same for who asked the index before: that may have changed since.
   ExtentBuffer* Find(uint64_t start, ExtentBuffer* candidate) {
