@@ -14,6 +14,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -43,6 +44,13 @@ struct TreeRoot {
   // still there. All before it may be gone already. kMinKey otherwise.
   Key drop_progress;
   uint8_t drop_level = 0;
+  // Of the root item: how many places in the directories lead to a subvolume. A tree that no root
+  // item tells of has 1.
+  uint32_t refs = 1;
+  // A subvolume that users have deleted: its blocks are still there, all or some of them, until the
+  // kernel has freed them. What is in it is no longer part of the filesystem. Only root items of
+  // subvolumes count references.
+  bool deleted() const { return refs == 0 && IsFsTree(id); }
 };
 
 // What to call the tree whose root item has this id and key offset, as TreeRoot::name has it.
@@ -88,6 +96,7 @@ class Path {
 
  private:
   friend class BTree;
+  friend class LeafSequence;
   std::array<ExtentBufferRef, kMaxLevels> nodes_;
   std::array<uint32_t, kMaxLevels> slots_{};
   int root_level_ = -1;
@@ -100,8 +109,18 @@ struct KeyRange {
 };
 
 class ItemRange;
+struct ItemGap;
 
-// A tree, for searching.
+// How iteration goes about damage.
+struct ItemRangeOptions {
+  // Hears of each part of the range that cannot be had, in key order, between the items before it
+  // and those behind it: iteration goes on there, as walks do. On the thread that iterates. Null:
+  // iteration ends at the first such part.
+  std::function<void(const ItemGap&)> on_gap;
+};
+
+// A tree, for searching. Of a subvolume that is being deleted only what is still there: the blocks
+// that its drop_progress says may be gone are not asked for.
 class BTree {
  public:
   // `cache` must outlive the tree and everything made from it.
@@ -132,9 +151,11 @@ class BTree {
   absl::Status Previous(Path& path) const;
 
   // for (const Item& item : tree.Items({.from = key})) ...; then ask status().
-  ItemRange Items(KeyRange range = {}) const;
+  ItemRange Items(KeyRange range = {}, ItemRangeOptions options = {}) const;
 
  private:
+  friend class ItemRange;
+  friend class LeafSequence;
   enum class Edge { kFirst, kLast };
 
   // The leaf where `key` is or would be, and the first slot there at or after it, which may be
@@ -143,6 +164,8 @@ class BTree {
   // The same from where `path` stands, which may be nowhere.
   absl::Status GoTo(const Key& key, Path& path) const;
   absl::StatusOr<ExtentBufferRef> ReadRoot() const;
+  // What a pointer in a node at `level` leads to. Errors of these two do not name the tree.
+  absl::StatusOr<ExtentBufferRef> ReadBelow(const KeyPointer& pointer, int level) const;
   // The child that the slot of the node at `level` points to.
   absl::StatusOr<ExtentBufferRef> ReadChild(const Path& path, int level) const;
   // Goes down from the node at `level` and its slot, along the first or the last slots below.
@@ -150,15 +173,23 @@ class BTree {
   // Moves from anywhere in a leaf to the first item of the next; behind the last item of this one
   // when there is no next.
   absl::Status NextLeaf(Path& path) const;
+  // Moves to the next item of the same leaf; false behind its last one.
+  static bool NextInLeaf(Path& path) { return ++path.slots_[0], path.valid(); }
 
   BufferCache* cache_;
   TreeRoot root_;
 };
 
+class LeafSequence;  // behind an ItemRange that goes on past damage
+
 // The items of a key range, for a range-for loop; holds one path while it goes. Ends early on an
-// error, which status() then tells.
+// error, which status() then tells; see ItemRangeOptions for going on behind it.
 class ItemRange {
  public:
+  ItemRange(ItemRange&&);
+  ItemRange& operator=(ItemRange&&);
+  ~ItemRange();
+
   // What a range-for loop needs.
   class Iterator {
    public:
@@ -186,21 +217,25 @@ class ItemRange {
   Iterator begin();
   std::default_sentinel_t end() const { return {}; }
 
-  // OK after a loop that reached the end of the range, or before one.
+  // OK after a loop that came by every item of the range, or before one. Where it went on behind
+  // damage, the first that was left out.
   const absl::Status& status() const { return status_; }
 
  private:
   friend class BTree;
-  ItemRange(BTree tree, KeyRange range) : tree_(std::move(tree)), range_(range) {}
+  ItemRange(BTree tree, KeyRange range, ItemRangeOptions options);
   void Advance();
   void Settle();
+  void SettlePastGaps();
 
   BTree tree_;
   KeyRange range_;
+  ItemRangeOptions options_;
   Path path_;
   Item item_;
   bool done_ = false;
   absl::Status status_;
+  std::unique_ptr<LeafSequence> leaves_;  // with on_gap only, once begun
 };
 
 // ---- Whole trees --------------------------------------------------------------------------------
@@ -235,6 +270,13 @@ struct WalkDamage {
   std::string reason() const;
   // "tree FS_TREE, level 1, block 30408704: ..."
   std::string ToString() const;
+};
+
+// A part of a tree that iteration has left out: a block that cannot be read, or is not what its
+// place asks for, and all that would be below it.
+struct ItemGap {
+  KeyRange keys;  // items with these keys may be missing, and no others for this block's sake
+  WalkDamage damage;
 };
 
 // What a walk tells as it goes. Calls come from the thread that walks.

@@ -13,10 +13,10 @@
 #include "ebcache/check.h"
 #include "ebcache/extent_buffer.h"
 #include "ebcache/on_disk.h"
+#include "lib/btree/slots.h"
 #include "lib/btree/tree_error.h"
 
 namespace ebcache {
-namespace {}  // namespace
 
 absl::Status Path::Load(Item& item) const {
   EBCACHE_CHECK(valid(), "Load needs a path that stands on an item");
@@ -68,7 +68,7 @@ absl::Status BTree::NextLeaf(Path& path) const {
 
 absl::Status BTree::Next(Path& path) const {
   EBCACHE_CHECK(path.leaf(), "Next needs a path that stands in a tree");
-  if (++path.slots_[0]; path.valid()) return absl::OkStatus();
+  if (NextInLeaf(path)) return absl::OkStatus();
   return NextLeaf(path);
 }
 
@@ -79,7 +79,10 @@ absl::Status BTree::Previous(Path& path) const {
     return absl::OkStatus();
   }
   int level = 1;
-  while (level <= path.root_level_ && path.slots_[level] == 0) ++level;
+  while (level <= path.root_level_ &&
+         path.slots_[level] <= FirstSlotLeft(root_, *path.nodes_[level], level)) {
+    ++level;
+  }
   if (level > path.root_level_) {
     return absl::NotFoundError(absl::StrCat("tree ", root_.name, " has no item before this one"));
   }

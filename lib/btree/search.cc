@@ -4,6 +4,7 @@
 #include <absl/status/statusor.h>
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -18,42 +19,45 @@
 namespace ebcache {
 
 absl::StatusOr<ExtentBufferRef> BTree::ReadRoot() const {
-  if (root_.level >= kMaxLevels) {
-    return TreeError(root_, root_.level, root_.bytenr, "a tree has at most 8 levels");
-  }
+  if (root_.level >= kMaxLevels) return absl::DataLossError("a tree has at most 8 levels");
   const ParentCheck check{
       .level = root_.level, .generation = root_.generation, .owner = root_.id, .first_key = {}};
-  absl::StatusOr<ExtentBufferRef> root = cache_->ReadBlock(root_.bytenr, &check);
-  if (!root.ok()) return InTree(root_, root_.level, root_.bytenr, root.status());
-  return root;
+  return cache_->ReadBlock(root_.bytenr, &check);
 }
 
-absl::StatusOr<ExtentBufferRef> BTree::ReadChild(const Path& path, int level) const {
-  const ExtentBuffer& parent = *path.node(level);
-  const KeyPointer pointer = LoadKeyPointer(parent, path.slot(level));
+absl::StatusOr<ExtentBufferRef> BTree::ReadBelow(const KeyPointer& pointer, int level) const {
   const ParentCheck check{.level = static_cast<uint8_t>(level - 1),
                           .generation = pointer.generation,
                           .owner = root_.id,
                           .first_key = pointer.key};
   absl::StatusOr<ExtentBufferRef> child = cache_->ReadBlock(pointer.bytenr, &check);
-  if (!child.ok()) return InTree(root_, level - 1, pointer.bytenr, child.status());
   // Only a root may be empty. The steps of a path rely on it.
-  if (Header(**child).item_count() == 0) {
-    return TreeError(root_, level - 1, pointer.bytenr, "no items, though it has a parent");
+  if (child.ok() && Header(**child).item_count() == 0) {
+    return absl::DataLossError("no items, though it has a parent");
   }
+  return child;
+}
+
+absl::StatusOr<ExtentBufferRef> BTree::ReadChild(const Path& path, int level) const {
+  const KeyPointer pointer = LoadKeyPointer(*path.node(level), path.slot(level));
+  absl::StatusOr<ExtentBufferRef> child = ReadBelow(pointer, level);
+  if (!child.ok()) return InTree(root_, level - 1, pointer.bytenr, child.status());
   return child;
 }
 
 absl::Status BTree::GoTo(const Key& key, Path& path) const {
   if (path.root_level_ < 0) {
     absl::StatusOr<ExtentBufferRef> root = ReadRoot();
-    if (!root.ok()) return root.status();
+    if (!root.ok()) return InTree(root_, root_.level, root_.bytenr, root.status());
     path.root_level_ = root_.level;
     path.nodes_[root_.level] = *std::move(root);
   }
   bool shared = true;  // whether the way down is still the one that `path` holds
   for (int level = root_.level; level > 0; --level) {
-    const uint32_t slot = NodeSlotTowards(*path.nodes_[level], key);
+    const ExtentBuffer& node = *path.nodes_[level];
+    uint32_t slot = std::max(NodeSlotTowards(node, key), FirstSlotLeft(root_, node, level));
+    // A place of deletion that is behind all children leads to the last one.
+    slot = std::min(slot, Header(node).item_count() - 1);
     shared = shared && path.slots_[level] == slot && path.nodes_[level - 1];
     if (shared) continue;
     path.slots_[level] = slot;

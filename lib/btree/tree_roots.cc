@@ -83,7 +83,8 @@ absl::StatusOr<TreeRoot> ParseTreeRoot(const Key& key, absl::Span<const std::byt
                   .level = root->level,
                   .name = TreeRootName(key.objectid, key.offset),
                   .drop_progress = root->drop_progress,
-                  .drop_level = root->drop_level};
+                  .drop_level = root->drop_level,
+                  .refs = root->refs};
 }
 
 WalkDamage ItemDamage(const TreeRoot& tree, const ExtentBuffer& leaf, const Key& key,

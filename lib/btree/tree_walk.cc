@@ -1,10 +1,9 @@
 // Walks over whole trees.
 //
 // The walk holds one node a level, with those of its children that were read together and are still
-// to be visited. It ends because a block is entered at most once in a tree (seen_), and because the
-// level that counts is the walk's own, which falls with every step down.
+// to be visited. It ends because a block is entered at most once in a tree (visits_), and because
+// the level that counts is the walk's own, which falls with every step down.
 
-#include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -23,6 +22,7 @@
 #include "ebcache/extent_buffer.h"
 #include "ebcache/on_disk.h"
 #include "ebcache/readahead.h"
+#include "lib/btree/block_visits.h"
 #include "lib/btree/slots.h"
 
 namespace ebcache {
@@ -31,12 +31,6 @@ namespace {
 // Nodes come in batches this much smaller than those of leaves: what was read ahead stays in memory
 // while the subtrees before it are walked, and each node brings batches of its own anyway.
 constexpr int kNodeBatchDivisor = 8;
-
-// How often a block that could not be had is asked for, by pointers that may expect other things of
-// it. More would let a node full of pointers to one bad block cost as many reads.
-constexpr int kMostAttempts = 3;
-// How many such blocks are remembered: what a hostile tree claims must not fill the memory.
-constexpr size_t kMostRemembered = size_t{1} << 20;
 
 // Newcomers that nobody comes for are the first to go, when about this part of the cache is full of
 // newer ones.
@@ -47,13 +41,6 @@ uint32_t BlocksAhead(const BufferCache& cache, int wanted) {
   if (cache.budget_bytes() == 0) return most;
   const uint64_t room = cache.budget_bytes() / cache.node_bytes() / kBudgetPerAhead;
   return static_cast<uint32_t>(std::min<uint64_t>(most, room));
-}
-
-absl::Status MetTwice() { return absl::DataLossError("met a second time in the same tree"); }
-
-absl::Status AskedForTooOften() {
-  return absl::DataLossError(
-      absl::StrCat("not read again: ", kMostAttempts, " pointers before led to no block there"));
 }
 
 // A node on the way down, and the next of its children.
@@ -80,7 +67,7 @@ class Walk {
         ahead_(BlocksAhead(cache, options.ahead)),
         leaf_batch_(std::max(1, options.batch)),
         node_batch_(std::max(1, options.batch / kNodeBatchDivisor)),
-        seen_(cache.node_bytes()) {}
+        visits_(cache.node_bytes()) {}
 
   void Run();
 
@@ -98,11 +85,6 @@ class Walk {
   uint32_t AskFor(const ExtentBuffer& node, uint32_t slot, uint32_t end);
   // Whether an earlier tree had this block, so that it and all below it need no visit.
   bool PassOver(uint64_t start);
-  bool GivenUp(uint64_t start) const {
-    const auto failures = failures_.find(start);
-    return failures != failures_.end() && failures->second >= kMostAttempts;
-  }
-  uint32_t FirstSlot(const ExtentBuffer& node, int level) const;
   void ReportDamage(int level, uint64_t start, absl::Status status);
 
   BufferCache& cache_;
@@ -113,9 +95,7 @@ class Walk {
   const uint32_t ahead_;
   const size_t leaf_batch_;
   const size_t node_batch_;
-  BlockSet seen_;  // in this tree, whoever had it before
-  // Pointers that led to no block, by address.
-  absl::flat_hash_map<uint64_t, int> failures_;
+  BlockVisits visits_;                    // in this tree, whoever had a block before
   std::array<Frame, kMaxLevels> frames_;  // by level; that of level 0 stays unused
   // Leaves asked for and not come to yet: each is asked for once, however many pointers lead there.
   absl::flat_hash_set<uint64_t> asked_;
@@ -148,9 +128,9 @@ void Walk::Run() {
 bool Walk::Enter(int level, uint64_t start, absl::StatusOr<ExtentBufferRef> block) {
   // A source that does not check levels can have let a block into the batch that is also below one
   // of its neighbours there.
-  if (block.ok() && !seen_.Insert(start)) block = MetTwice();
+  if (block.ok() && !visits_.Enter(start)) block = BlockVisits::MetTwice();
   if (!block.ok()) {
-    if (failures_.size() < kMostRemembered) ++failures_[start];
+    visits_.NoteFailure(start);
     ReportDamage(level, start, block.status());
     return false;
   }
@@ -158,7 +138,7 @@ bool Walk::Enter(int level, uint64_t start, absl::StatusOr<ExtentBufferRef> bloc
   if (!visitor_.VisitBlock(root_, **block) || level == 0) return false;
 
   Frame& frame = frames_[level];
-  frame.next_slot = FirstSlot(**block, level);
+  frame.next_slot = FirstSlotLeft(root_, **block, level);
   frame.next_ahead = start == sibling_ ? std::max(sibling_ahead_, frame.next_slot) : 0;
   frame.node = *std::move(block);
   return true;
@@ -177,10 +157,10 @@ bool Walk::ReadBatch(int level) {
   for (; frame.next_slot < slots && frame.starts.size() < limit; ++frame.next_slot) {
     const KeyPointer pointer = LoadKeyPointer(*frame.node, frame.next_slot);
     const bool in_batch = std::count(frame.starts.begin(), frame.starts.end(), pointer.bytenr) > 0;
-    const bool seen = seen_.Contains(pointer.bytenr);
-    if (in_batch || seen || GivenUp(pointer.bytenr)) {
+    absl::Status may_follow = visits_.MayFollow(pointer.bytenr);
+    if (in_batch || !may_follow.ok()) {
       if (!frame.starts.empty()) break;  // what comes before it is visited before it
-      ReportDamage(level - 1, pointer.bytenr, seen ? MetTwice() : AskedForTooOften());
+      ReportDamage(level - 1, pointer.bytenr, std::move(may_follow));
       continue;
     }
     if (PassOver(pointer.bytenr)) continue;
@@ -223,7 +203,7 @@ void Walk::AskAhead(Frame& frame) {
 uint32_t Walk::AskFor(const ExtentBuffer& node, uint32_t slot, uint32_t end) {
   for (end = std::min(end, Header(node).item_count()); slot < end; ++slot) {
     const KeyPointer pointer = LoadKeyPointer(node, slot);
-    const bool known = seen_.Contains(pointer.bytenr) || failures_.contains(pointer.bytenr) ||
+    const bool known = visits_.Entered(pointer.bytenr) || visits_.Failed(pointer.bytenr) ||
                        (visited_ != nullptr && visited_->Contains(pointer.bytenr));
     if (known || !asked_.insert(pointer.bytenr).second) continue;
     const ParentCheck check{.level = uint8_t{0},
@@ -263,18 +243,8 @@ void Walk::ReadTogether(Frame& frame) {
 
 bool Walk::PassOver(uint64_t start) {
   if (visited_ == nullptr || !visited_->Contains(start)) return false;
-  seen_.Insert(start);
+  visits_.Enter(start);
   return true;
-}
-
-// Deleting a subvolume goes through it in key order, and keeps its place as a key in a node on
-// drop_level. The children before that place are gone; the nodes above it are still there, and so
-// is everything behind.
-uint32_t Walk::FirstSlot(const ExtentBuffer& node, int level) const {
-  const bool dropping = root_.drop_progress != kMinKey && root_.drop_level > 0;
-  if (!dropping || level < root_.drop_level) return 0;
-  return level == root_.drop_level ? CountNodeKeysBelow(node, root_.drop_progress)
-                                   : NodeSlotTowards(node, root_.drop_progress);
 }
 
 void Walk::ReportDamage(int level, uint64_t start, absl::Status status) {

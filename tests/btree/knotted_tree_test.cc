@@ -64,6 +64,18 @@ class KnottedTreeTest : public ::testing::TestWithParam<bool> {
       ItemRange range = tree.Items();
       for ([[maybe_unused]] const Item& item : range) ASSERT_LE(++items, most * kMostPointers);
     });
+    uint64_t found = 0;
+    uint64_t gaps = 0;
+    // A block that is no good is read again for other pointers to it, twice at the most.
+    ExpectReads(3 * most, [&] {
+      ItemRange range = tree.Items({}, {.on_gap = [&](const ItemGap&) { ++gaps; }});
+      for ([[maybe_unused]] const Item& item : range) ASSERT_LE(++found, most * kMostPointers);
+      EXPECT_LE(gaps, 1 + most * kMostPointers);
+      if (gaps > 0) {
+        EXPECT_FALSE(range.status().ok());
+      }
+    });
+    EXPECT_GE(found, items) << "less than without going on";
     ExpectReads(most, [&] { ExpectBackwardEnd(tree, most); });
     ExpectReads(most, [&] {
       RecordingVisitor walk;
