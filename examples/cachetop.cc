@@ -135,8 +135,8 @@ int Run(const CommandLine& line, const Flags& flags) {
     line.Complain("cannot write the result");
     return kCannotOpen;
   }
-  for (uint64_t id : (*filesystem)->volume().missing_devices()) {
-    line.Complain(absl::StrCat("device ", id, " is missing"));
+  for (const MissingDevice& device : (*filesystem)->volume().missing_devices()) {
+    line.Complain(device.ToString());
   }
   return walkers.counts().lost_blocks == 0 ? kGood : kBlocksLost;
 }

@@ -82,8 +82,8 @@ int ExitCodeOf(BlockReport::Verdict verdict) {
 }
 
 void ComplainOfFilesystem(const CommandLine& line, const Volume& volume, const PathSearch& search) {
-  for (uint64_t id : volume.missing_devices()) {
-    line.Complain(absl::StrCat("device ", id, " is missing"));
+  for (const MissingDevice& device : volume.missing_devices()) {
+    line.Complain(device.ToString());
   }
   if (search.path) return;  // it was found in spite of them
   for (const std::string& damage : search.damage) line.Complain(damage);

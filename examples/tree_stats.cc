@@ -51,8 +51,8 @@ struct Flags {
 
 void ComplainOfVolume(const CommandLine& line, const Volume& volume) {
   for (const std::string& warning : volume.superblock_warnings()) line.Complain(warning);
-  for (uint64_t id : volume.missing_devices()) {
-    line.Complain(absl::StrCat("device ", id, " is missing"));
+  for (const MissingDevice& device : volume.missing_devices()) {
+    line.Complain(device.ToString());
   }
 }
 

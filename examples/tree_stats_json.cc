@@ -13,6 +13,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+Json MissingJson(const Volume& volume) {
+  Json ids = Json::array();
+  for (const MissingDevice& device : volume.missing_devices()) ids.push_back(device.id);
+  return ids;
+}
+
 Json FilesystemJson(Filesystem& filesystem) {
   const Superblock& superblock = filesystem.superblock();
   return {{"fsid", UuidString(superblock.fsid)},
@@ -23,7 +29,7 @@ Json FilesystemJson(Filesystem& filesystem) {
           {"total_bytes", superblock.total_bytes},
           {"used_bytes", superblock.bytes_used},
           {"devices", superblock.num_devices},
-          {"missing_devices", filesystem.volume().missing_devices()},
+          {"missing_devices", MissingJson(filesystem.volume())},
           {"warnings", filesystem.volume().superblock_warnings()}};
 }
 

@@ -56,8 +56,8 @@ int Run(const CommandLine& line, const Flags& flags) {
     line.Complain("cannot write the result");
     return kCannotTell;
   }
-  for (uint64_t id : (*filesystem)->volume().missing_devices()) {
-    line.Complain(absl::StrCat("device ", id, " is missing"));
+  for (const MissingDevice& device : (*filesystem)->volume().missing_devices()) {
+    line.Complain(device.ToString());
   }
   if (report.damage()) return kDamage;
   return report.incomplete() ? kCannotTell : kClean;

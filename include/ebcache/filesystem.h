@@ -44,7 +44,9 @@ struct FilesystemOptions {
 class Filesystem {
  public:
   // Opens image files or block devices, all of one filesystem, and reads its chunk tree.
-  // A missing device is no error while each block that is read has a copy elsewhere.
+  // A missing device is no error while each block that is read has a copy elsewhere: which are
+  // missing is told by volume().missing_devices(), and whether that is all there is to an error of
+  // a block by volume().OnMissingDevices(logical).
   static absl::StatusOr<std::unique_ptr<Filesystem>> Open(const std::vector<std::string>& paths,
                                                           FilesystemOptions options = {});
   // The same, with devices of the caller's: wrapped, or made of memory.

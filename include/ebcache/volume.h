@@ -30,12 +30,24 @@ struct MirrorDamage {
   uint64_t logical = 0;
   int mirror = 0;  // from 1
   uint64_t device_id = 0;
-  std::string device;  // name, or "missing device N"
+  std::string device;           // name, or "missing device N"
+  bool device_missing = false;  // no damage: nothing can be told of this copy
   uint64_t physical = 0;
   std::string reason;      // "checksum mismatch (crc32c): wanted 0x.., found 0x.."
   bool recovered = false;  // another copy was good
   bool repaired = false;   // and was written over this one
   // "mirror 1 on disk0.img at 22020096: checksum mismatch (crc32c)"
+  std::string ToString() const;
+};
+
+// A device that the filesystem has and that was not given to Open.
+struct MissingDevice {
+  uint64_t id = 0;
+  Uuid uuid{};
+  // Of the filesystem that made the device. All zero where only chunks name it, which do not say.
+  Uuid fsid{};
+  bool seed = false;  // fsid is known, and another one than the volume's
+  // "device 1 is missing", "device 1 (seed) is missing"
   std::string ToString() const;
 };
 
@@ -77,19 +89,31 @@ class Volume : public BlockSource {
   absl::Status AddChunk(Chunk chunk);
   absl::Status AddDevice(const DeviceItem& device);
 
-  // Ids of devices that chunks or device items name and that were not given to Open.
-  std::vector<uint64_t> missing_devices() const;
+  // The devices that chunks or device items name and that were not given to Open, by id and uuid.
+  std::vector<MissingDevice> missing_devices() const;
+
+  // Whether nothing can be told of the block at `logical` because devices are missing: each copy of
+  // it is on one, or the part of the chunk tree that may say where it is. An error of such a block
+  // is no damage: with the devices it may be as good as any. False where a copy is on a device that
+  // is there, because then an error means that this copy is bad.
+  bool OnMissingDevices(uint64_t logical) const;
+
+  // Says that a part of the chunk tree, and so perhaps the chunk of any address that has none,
+  // could not be read for want of a device. For who opens the filesystem.
+  void NoteMissingChunks(const absl::Status& why);
 
   // The chunks, by logical address.
   std::vector<const Chunk*> chunks() const;
 
   // All copies of [logical, logical + length), by mirror number - 1. The range must lie in one
   // chunk and, on striped profiles, in one stripe element. Errors: NotFound (no chunk there),
-  // Unimplemented (raid5/6), DataLoss (crosses a boundary).
+  // Unavailable (none is known: see NoteMissingChunks), Unimplemented (raid5/6), DataLoss (crosses
+  // a boundary).
   absl::StatusOr<std::vector<PhysicalExtent>> Map(uint64_t logical, uint64_t length) const;
 
   // BlockSource. Read tries mirrors until one validates; the error of a block of which none does
-  // names each mirror with device, physical offset and reason.
+  // names each mirror with device, physical offset and reason. It is DataLoss when some copy was
+  // read and is bad, else Unavailable: devices are missing (OnMissingDevices) or gave errors.
   void Read(absl::Span<BlockRead> reads) override;
   absl::Status CheckParent(const ExtentBuffer& buffer, const ParentCheck& check) override;
   void Write(absl::Span<BlockWrite> writes) override;

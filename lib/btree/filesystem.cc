@@ -93,6 +93,9 @@ Filesystem::~Filesystem() = default;
 void Filesystem::LoadChunks() {
   ChunkTreeLoader loader(*volume_, open_damage_);
   WalkTree(*cache_, ChunkTreeRoot(superblock()), loader);
+  for (const WalkDamage& damage : open_damage_) {
+    if (volume_->OnMissingDevices(damage.logical)) volume_->NoteMissingChunks(damage.status);
+  }
 }
 
 absl::StatusOr<ExtentBufferRef> Filesystem::ReadTreeBlock(uint64_t logical,

@@ -45,8 +45,8 @@ void TellOfOpening(const ebcache_filesystem& handle) {
   for (const std::string& warning : volume.superblock_warnings()) {
     Log(handle, EBCACHE_LOG_WARNING, warning);
   }
-  for (const uint64_t id : volume.missing_devices()) {
-    Log(handle, EBCACHE_LOG_WARNING, absl::StrCat("device ", id, " is missing"));
+  for (const MissingDevice& device : volume.missing_devices()) {
+    Log(handle, EBCACHE_LOG_WARNING, device.ToString());
   }
   for (const WalkDamage& damage : handle.filesystem->open_damage()) {
     Log(handle, EBCACHE_LOG_ERROR, damage.ToString());

@@ -8,6 +8,7 @@ namespace ebcache {
 
 AddressSpace::AddressSpace(const Superblock& superblock)
     : mixed_groups_(superblock.has(IncompatFlag::kMixedGroups)),
+      fsid_(superblock.header_fsid()),
       chunk_map_(superblock.sector_bytes) {}
 
 absl::Status AddressSpace::AddOpenDevice(std::unique_ptr<BlockDevice> device,
@@ -24,7 +25,8 @@ absl::Status AddressSpace::AddOpenDevice(std::unique_ptr<BlockDevice> device,
 absl::Status AddressSpace::AddDeviceItem(const DeviceItem& item) {
   BlockDevice* device = FindDevice(item.id, item.uuid);
   if (device == nullptr) {
-    missing_.insert(item.id);
+    missing_[{item.id, item.uuid}] = {
+        .id = item.id, .uuid = item.uuid, .fsid = item.fsid, .seed = item.fsid != fsid_};
   } else if (device->size_bytes() < item.total_bytes) {
     return absl::DataLossError(absl::StrCat(device->name(), ": has ", device->size_bytes(),
                                             " bytes, the chunk tree says ", item.total_bytes));
@@ -39,19 +41,25 @@ absl::Status AddressSpace::AddChunk(Chunk chunk) {
                                             absl::Hex(chunk.type),
                                             " is mixed, and the filesystem has no mixed groups"));
   }
-  std::set<uint64_t> missing;
-  for (const ChunkStripe& stripe : chunk.stripes) {
-    if (FindDevice(stripe.device_id, stripe.device_uuid) == nullptr) {
-      missing.insert(stripe.device_id);
-    }
-  }
+  const std::vector<ChunkStripe> stripes = chunk.stripes;
   absl::Status status = chunk_map_.Add(std::move(chunk));
-  if (status.ok()) missing_.merge(missing);
+  if (!status.ok()) return status;
+  for (const ChunkStripe& stripe : stripes) {
+    if (FindDevice(stripe.device_id, stripe.device_uuid) != nullptr) continue;
+    // A device item may have told more of it.
+    missing_.try_emplace({stripe.device_id, stripe.device_uuid},
+                         MissingDevice{.id = stripe.device_id, .uuid = stripe.device_uuid});
+  }
   return status;
 }
 
 absl::StatusOr<Copies> AddressSpace::Map(uint64_t logical, uint64_t length) const {
   absl::StatusOr<StripeLocations> locations = chunk_map_.Map(logical, length);
+  if (absl::IsNotFound(locations.status()) && !missing_chunks_.ok()) {
+    return absl::UnavailableError(
+        absl::StrCat(locations.status().message(),
+                     " that is known, and not all are: ", missing_chunks_.message()));
+  }
   if (!locations.ok()) return locations.status();
   Copies copies;
   for (const StripeLocation& location : *locations) {
@@ -61,6 +69,12 @@ absl::StatusOr<Copies> AddressSpace::Map(uint64_t logical, uint64_t length) cons
                       .physical = location.physical});
   }
   return copies;
+}
+
+std::vector<MissingDevice> AddressSpace::missing_devices() const {
+  std::vector<MissingDevice> devices;
+  for (const auto& [name, device] : missing_) devices.push_back(device);
+  return devices;
 }
 
 BlockDevice* AddressSpace::FindDevice(uint64_t id, const Uuid& uuid) const {

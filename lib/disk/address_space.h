@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
+#include <utility>
 #include <vector>
 
 #include "ebcache/block_device.h"
@@ -40,11 +40,14 @@ class AddressSpace {
   // Errors: DataLoss.
   absl::Status AddChunk(Chunk chunk);
 
-  // As ChunkMap::Map.
+  // As Volume::Map; errors do not name the range.
   absl::StatusOr<Copies> Map(uint64_t logical, uint64_t length) const;
 
   const ChunkMap& chunk_map() const { return chunk_map_; }
-  std::vector<uint64_t> missing_devices() const { return {missing_.begin(), missing_.end()}; }
+  std::vector<MissingDevice> missing_devices() const;
+
+  // As Volume::NoteMissingChunks.
+  void NoteMissingChunks(const absl::Status& why) { missing_chunks_ = why; }
 
  private:
   struct OpenDevice {
@@ -56,9 +59,11 @@ class AddressSpace {
   BlockDevice* FindDevice(uint64_t id, const Uuid& uuid) const;
 
   const bool mixed_groups_;
+  const Uuid fsid_;  // of the device items of its own devices
   ChunkMap chunk_map_;
-  std::map<uint64_t, OpenDevice> devices_;  // by id
-  std::set<uint64_t> missing_;
+  std::map<uint64_t, OpenDevice> devices_;                      // by id
+  std::map<std::pair<uint64_t, Uuid>, MissingDevice> missing_;  // by id and uuid
+  absl::Status missing_chunks_;  // not OK: why there may be some that are not in chunk_map_
 };
 
 }  // namespace ebcache

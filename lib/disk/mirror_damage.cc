@@ -9,6 +9,10 @@ std::string MirrorDamage::ToString() const {
   return absl::StrCat("mirror ", mirror, " on ", device, " at ", physical, ": ", reason);
 }
 
+std::string MissingDevice::ToString() const {
+  return absl::StrCat("device ", id, seed ? " (seed)" : "", " is missing");
+}
+
 MirrorDamage MakeDamage(uint64_t logical, size_t copy, const PhysicalExtent& extent,
                         const absl::Status& reason) {
   return {.logical = logical,
@@ -16,6 +20,7 @@ MirrorDamage MakeDamage(uint64_t logical, size_t copy, const PhysicalExtent& ext
           .device_id = extent.device_id,
           .device = extent.device != nullptr ? extent.device->name()
                                              : absl::StrCat("missing device ", extent.device_id),
+          .device_missing = extent.device == nullptr,
           .physical = extent.physical,
           .reason = std::string(reason.message())};
 }

@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/disk/address_space.h"
@@ -131,7 +132,18 @@ absl::Status Volume::AddDevice(const DeviceItem& device) {
   return impl_->space.AddDeviceItem(device);
 }
 
-std::vector<uint64_t> Volume::missing_devices() const { return impl_->space.missing_devices(); }
+std::vector<MissingDevice> Volume::missing_devices() const {
+  return impl_->space.missing_devices();
+}
+
+bool Volume::OnMissingDevices(uint64_t logical) const {
+  const absl::StatusOr<Copies> copies = impl_->space.Map(logical, impl_->superblock.node_bytes);
+  if (!copies.ok()) return absl::IsUnavailable(copies.status());
+  return std::all_of(copies->begin(), copies->end(),
+                     [](const PhysicalExtent& copy) { return copy.device == nullptr; });
+}
+
+void Volume::NoteMissingChunks(const absl::Status& why) { impl_->space.NoteMissingChunks(why); }
 
 std::vector<const Chunk*> Volume::chunks() const { return impl_->space.chunk_map().chunks(); }
 

@@ -15,6 +15,7 @@ namespace ebcache::testing {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
@@ -161,7 +162,7 @@ TEST_P(MirrorReaderTest, BehindTheEndOfTheDevice) {
 TEST_P(MirrorReaderTest, AMissingDeviceIsNotAskedAndNotReported) {
   TestVolume t({.profile = RaidProfile::kRaid1, .missing = {1}});
   t.Store(kLogical, BlockAt(kLogical));
-  EXPECT_THAT(t.volume().missing_devices(), ElementsAre(1));
+  EXPECT_THAT(t.volume().missing_devices(), ElementsAre(Field(&MissingDevice::id, 1)));
   const ExtentBufferRef buffer = Buffer();
   EXPECT_EQ(t.Read(*buffer), absl::OkStatus());
   EXPECT_EQ(buffer->mirror(), 2);

@@ -20,6 +20,7 @@ namespace ebcache::testing {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -58,6 +59,11 @@ Superblock TwoDevices() {
   sb.num_devices = 2;
   sb.system_chunk_array = SystemChunkArrayOf({SoundChunk(RaidProfile::kRaid1, 22020096, 8 * kMiB)});
   return sb;
+}
+
+template <typename... Ids>
+auto IdsAre(Ids... ids) {
+  return ElementsAre(Field(&MissingDevice::id, ids)...);
 }
 
 TEST(VolumeOpen, OneDevice) {
@@ -140,9 +146,52 @@ TEST(VolumeOpen, TheNewestDeviceLeads) {
 TEST(VolumeOpen, MissingDevices) {
   auto volume = OpenWith({}, DeviceWith(TwoDevices(), {.id = 2}));
   ASSERT_TRUE(volume.ok()) << volume.status();
-  EXPECT_THAT((*volume)->missing_devices(), ElementsAre(1));
+  EXPECT_THAT((*volume)->missing_devices(), IdsAre(1));
   ASSERT_TRUE((*volume)->AddDevice({.id = 3, .total_bytes = 1, .uuid = DeviceUuid(3)}).ok());
-  EXPECT_THAT((*volume)->missing_devices(), ElementsAre(1, 3));
+  EXPECT_THAT((*volume)->missing_devices(), IdsAre(1, 3));
+}
+
+TEST(VolumeOpen, WhatIsToldOfAMissingDevice) {
+  auto volume = OpenWith({}, DeviceWith(TwoDevices(), {.id = 2}));
+  ASSERT_TRUE(volume.ok()) << volume.status();
+  // A chunk does not say which filesystem made the device; its item does.
+  MissingDevice device = (*volume)->missing_devices()[0];
+  EXPECT_EQ(device.uuid, DeviceUuid(1));
+  EXPECT_EQ(device.fsid, Uuid{});
+  EXPECT_EQ(device.ToString(), "device 1 is missing");
+  const auto item = [](uint64_t id, uint8_t fsid) {
+    return DeviceItem{.id = id, .total_bytes = 1, .uuid = DeviceUuid(id), .fsid = UuidOf(fsid)};
+  };
+  ASSERT_TRUE((*volume)->AddDevice(item(1, 0x11)).ok());
+  ASSERT_TRUE((*volume)->AddDevice(item(3, 0x99)).ok());
+  ASSERT_EQ((*volume)->missing_devices().size(), 2);
+  device = (*volume)->missing_devices()[0];
+  EXPECT_EQ(device.fsid, UuidOf(0x11));
+  EXPECT_FALSE(device.seed);
+  device = (*volume)->missing_devices()[1];
+  EXPECT_EQ(device.fsid, UuidOf(0x99));
+  EXPECT_EQ(device.ToString(), "device 3 (seed) is missing");
+}
+
+TEST(VolumeOpen, BlocksOnMissingDevicesAreToldFromDamage) {
+  auto volume = OpenWith({}, DeviceWith(TwoDevices(), {.id = 2}));
+  ASSERT_TRUE(volume.ok()) << volume.status();
+  EXPECT_FALSE((*volume)->OnMissingDevices(22020096));  // the other half of the mirror is there
+  Chunk chunk = SoundChunk(RaidProfile::kRaid0, 64 * kMiB, 8 * kMiB, 2);
+  ASSERT_TRUE((*volume)->AddChunk(chunk).ok());
+  EXPECT_TRUE((*volume)->OnMissingDevices(64 * kMiB));
+  EXPECT_FALSE((*volume)->OnMissingDevices(64 * kMiB + 65536));
+  // Where there is no chunk at all, that is damage, unless some could not be read.
+  EXPECT_FALSE((*volume)->OnMissingDevices(kMiB));
+  EXPECT_EQ((*volume)->Map(kMiB, 4096).status().code(), absl::StatusCode::kNotFound);
+  (*volume)->NoteMissingChunks(absl::UnavailableError("its leaf is elsewhere"));
+  EXPECT_TRUE((*volume)->OnMissingDevices(kMiB));
+  const absl::Status status = (*volume)->Map(kMiB, 4096).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(status.message(),
+            "address 1048576: no chunk at this address that is known, and not all are: its leaf is "
+            "elsewhere");
+  EXPECT_FALSE((*volume)->OnMissingDevices(64 * kMiB + 65536));
 }
 
 // The number was given away again: what has it now is not the device that the chunk means.
@@ -153,7 +202,7 @@ TEST(VolumeOpen, AnIdWithAnotherUuidIsMissing) {
   sb.system_chunk_array = SystemChunkArrayOf({chunk});
   auto volume = OpenWith({}, DeviceWith(sb), DeviceWith(sb, {.name = "disk1.img", .id = 2}));
   ASSERT_TRUE(volume.ok()) << volume.status();
-  EXPECT_THAT((*volume)->missing_devices(), ElementsAre(2));
+  EXPECT_THAT((*volume)->missing_devices(), IdsAre(2));
   EXPECT_EQ((*(*volume)->Map(22020096, 4096))[1].device, nullptr);
 }
 
@@ -174,7 +223,7 @@ TEST(Volume, AddChunk) {
   EXPECT_EQ((*volume)->AddChunk(SoundChunk(RaidProfile::kSingle, 20 * kMiB, 8 * kMiB)).code(),
             absl::StatusCode::kDataLoss);
   EXPECT_TRUE((*volume)->AddChunk(SoundChunk(RaidProfile::kRaid5, kMiB, 8 * kMiB, 3)).ok());
-  EXPECT_THAT((*volume)->missing_devices(), ElementsAre(2, 3));
+  EXPECT_THAT((*volume)->missing_devices(), IdsAre(2, 3));
 }
 
 TEST(Volume, MixedGroupsNeedTheFeature) {
