@@ -8,8 +8,9 @@
 // alone. Who keeps the reference only reads that line, which any number of threads can do at once.
 //
 // What is held is in use: it cannot be reclaimed, moved or released until its turn is over. So
-// there are few of them, the one not visited for longest goes when another is wanted, and one that
-// has become STALE goes as soon as it is met.
+// there are few of them, and the one not visited for longest goes when another is wanted. One that
+// has become STALE keeps its turn, because its visitor may still be looking at it; it goes as soon
+// as the turn is over, whether or not its place is wanted.
 //
 // Thread safety: one object belongs to one thread at a time.
 
@@ -32,12 +33,13 @@ class HeldBuffers {
   // `cache` must outlive this object.
   explicit HeldBuffers(BufferCache* cache) : cache_(cache) {}
 
-  // The buffer of the block at `start`; null when it is not cached. It stays what it is until seven
-  // other blocks were asked for, LetGo was called, or this object goes.
+  // The buffer of the block at `start`; null when it is not cached. As with BufferCache::Find, it
+  // may be STALE. It stays what it is at least until seven other blocks were asked for, LetGo was
+  // called, or this object goes.
   ExtentBuffer* Find(uint64_t start) {
     // The last one first: visits come in bursts.
     const ExtentBufferRef& last = held_[newest_];
-    if (last && last->start() == start && !last->stale()) [[likely]] {
+    if (last && last->start() == start) [[likely]] {
       return last.get();
     }
     return FindAmongOthers(start);
@@ -48,10 +50,11 @@ class HeldBuffers {
 
  private:
   ExtentBuffer* FindAmongOthers(uint64_t start);
+  ExtentBuffer* Keep(size_t place, ExtentBufferRef ref);  // the newest from here on
 
   BufferCache* const cache_;
   std::array<ExtentBufferRef, kMost> held_;
-  std::array<uint64_t, kMost> visited_{};  // when, in visits that changed the order
+  std::array<uint64_t, kMost> visited_{};  // when, in visits that changed the order; 0: nobody
   uint64_t visits_ = 0;
   size_t newest_ = 0;
 };

@@ -6,25 +6,31 @@
 namespace ebcache {
 
 ExtentBuffer* HeldBuffers::FindAmongOthers(uint64_t start) {
-  size_t oldest = 0;
-  for (size_t i = 0; i < kMost; ++i) {
-    ExtentBufferRef& ref = held_[i];
-    // To hold on to a STALE buffer would keep the block that takes its place from being cached.
-    if (ref && ref->stale()) ref.Put();
-    if (!ref) visited_[i] = 0;
-    if (ref && ref->start() == start) {
-      visited_[i] = ++visits_;
-      newest_ = i;
-      return ref.get();
-    }
-    if (visited_[i] < visited_[oldest]) oldest = i;
+  const auto place = std::find_if(held_.begin(), held_.end(), [start](const ExtentBufferRef& ref) {
+    return ref && ref->start() == start;
+  });
+  const auto wanted = static_cast<size_t>(place - held_.begin());
+  // Empty places come first. Where there is none, seven others were asked for since the oldest one
+  // was: its turn is over.
+  const auto oldest =
+      static_cast<size_t>(std::min_element(visited_.begin(), visited_.end()) - visited_.begin());
+  if (wanted == kMost) {
+    ExtentBufferRef found = cache_->Find(start);
+    if (found) return Keep(oldest, std::move(found));
   }
-  ExtentBufferRef found = cache_->Find(start);
-  if (!found) return nullptr;
-  held_[oldest] = std::move(found);
-  visited_[oldest] = ++visits_;
-  newest_ = oldest;
-  return held_[oldest].get();
+  // To hold on to a STALE buffer keeps the block that takes its place from being cached.
+  if (oldest != wanted && held_[oldest] && held_[oldest]->stale()) {
+    held_[oldest].Put();
+    visited_[oldest] = 0;
+  }
+  return wanted == kMost ? nullptr : Keep(wanted, std::move(held_[wanted]));
+}
+
+ExtentBuffer* HeldBuffers::Keep(size_t place, ExtentBufferRef ref) {
+  held_[place] = std::move(ref);
+  visited_[place] = ++visits_;
+  newest_ = place;
+  return held_[place].get();
 }
 
 void HeldBuffers::LetGo() {
