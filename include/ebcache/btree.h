@@ -100,6 +100,9 @@ class Path {
   std::array<ExtentBufferRef, kMaxLevels> nodes_;
   std::array<uint32_t, kMaxLevels> slots_{};
   int root_level_ = -1;
+  // The tree that the path stands in: its root block, and the cache that has it.
+  uint64_t root_bytenr_ = 0;
+  const BufferCache* cache_ = nullptr;
 };
 
 // Which items of a tree; by default all.
@@ -164,6 +167,10 @@ class BTree {
   // The same from where `path` stands, which may be nowhere.
   absl::Status GoTo(const Key& key, Path& path) const;
   absl::StatusOr<ExtentBufferRef> ReadRoot() const;
+  // Puts `path` on the root, which the caller has read.
+  void StandOnRoot(Path& path, ExtentBufferRef root) const;
+  // CHECKs that `path` is empty or stands in this tree.
+  void CheckOurs(const Path& path) const;
   // What a pointer in a node at `level` leads to. Errors of these two do not name the tree.
   absl::StatusOr<ExtentBufferRef> ReadBelow(const KeyPointer& pointer, int level) const;
   // The child that the slot of the node at `level` points to.
@@ -288,6 +295,9 @@ class TreeVisitor {
   virtual bool VisitBlock(const TreeRoot& tree, const ExtentBuffer& block) = 0;
   // A block that could not be read, or is no child of this parent. The walk goes on beside it.
   virtual void VisitDamage(const WalkDamage& damage) = 0;
+  // Asked after each of these. True: the walk ends. It tells nothing more and begins no more reads;
+  // what it has asked its readahead for is forgotten, but for what is being read.
+  virtual bool Stopped() { return false; }
 };
 
 // How a walk goes about it.
@@ -296,13 +306,13 @@ struct WalkOptions {
   // Give several trees one set to visit blocks that snapshots share once. Null: each tree visits
   // all its blocks. Either way a block met twice inside one tree is damage.
   BlockSet* visited = nullptr;
-  // How many children are read in one batch, at the most.
+  // How many children are read in one batch, at the most. Below 1 is as 1.
   int batch = 64;
   // Reads leaves before the walk gets to them; must outlive the walk. Null: the walk reads for
   // itself, and only when it gets there.
   Readahead* readahead = nullptr;
   // How many blocks ahead, at the most. Never more than a sixteenth of the cache's budget: what is
-  // read earlier has to make way for newcomers again before the walk gets to it.
+  // read earlier has to make way for newcomers again before the walk gets to it. Below 0 is as 0.
   int ahead = 256;
 };
 

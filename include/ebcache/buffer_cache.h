@@ -65,6 +65,7 @@ struct BufferCacheOptions {
   uint32_t node_bytes = 16384;
   // Bytes of payload to keep; 0 is no limit. Buffers in use, dirty or under IO cannot go, so the
   // cache may be over it for as long as they stay (CacheStats::over_budget_creates counts that).
+  // The put or the write that makes one of them idle brings the cache back, at once.
   uint64_t budget_bytes = uint64_t{256} << 20;
   // A thread of the cache's own that keeps room under the budget, so that whoever makes a buffer
   // seldom has to look for one that can go: it wakes when less than `low_room_percent` of the
@@ -115,6 +116,8 @@ struct CacheStats {
   std::array<uint64_t, kReleaseVerdicts> skipped{};
 };
 
+// A buffer of one cache that is given to Read, Writeback or ReinitAsNewBlock of another is refused
+// with InvalidArgument. What needs no cache (put, SetDirty) goes to the buffer's own.
 class BufferCache {
  public:
   // `source` may be null for a cache that never reads or writes; else it must outlive the cache.
@@ -131,7 +134,8 @@ class BufferCache {
   // ---- Finding and making -------------------------------------------------------------------
 
   // The buffer of the block at logical address `start`, or an empty ref when it is not cached. A
-  // STALE buffer is returned, as in the kernel. Waits while the buffer is being migrated.
+  // STALE buffer is returned, as in the kernel. Waits while the buffer is being migrated. A buffer
+  // with 2^31 references is a CHECK: only a leak explains them, and "not cached" would be a lie.
   ExtentBufferRef Find(uint64_t start) { return ExtentBufferRef::Adopt(FindBuffer(start)); }
 
   // Many at once: `results[i]` is what Find would have given for `starts[i]`. What each of them has
@@ -144,14 +148,16 @@ class BufferCache {
   // block at the same time get the same buffer. The kernel's alloc_extent_buffer.
   // Errors: InvalidArgument (start not a multiple of 4096, or the block would leave the address
   // space), FailedPrecondition (would overlap another cached block that begins in the same multiple
-  // of the node size; others are not noticed), ResourceExhausted.
+  // of the node size; others are not noticed), ResourceExhausted (no memory; or the buffer has 2^30
+  // references, which only a leak explains).
   absl::StatusOr<ExtentBufferRef> Create(uint64_t start);
 
   // A buffer that is not in the index, UPTODATE, zeroed, private to its holder.
   // The kernel's alloc_dummy_extent_buffer.
   absl::StatusOr<ExtentBufferRef> CreateDummy(uint64_t start);
 
-  // A private copy of `source`, as CreateDummy. REQUIRES: the caller holds `source`.
+  // A private copy of `source`, which may be of another cache, as CreateDummy. REQUIRES: the caller
+  // holds `source`. Errors: InvalidArgument (`source` is of another node size), ResourceExhausted.
   absl::StatusOr<ExtentBufferRef> Clone(const ExtentBuffer& source);
 
   // ---- Reading ------------------------------------------------------------------------------

@@ -36,10 +36,11 @@
  *   -ENXIO       the cache has no source to read from or to write to
  *   -EOPNOTSUPP  a feature of the filesystem that this library cannot read
  *   -EAGAIN      the system gives no thread
- * Input from disks never ends the process, whatever it is. A broken promise that cannot be told
- * cheaply (a reference put twice) is a bug of the caller's, and aborts with a message on stderr;
- * otherwise the library prints nothing. No C++ exception leaves it; none may enter it from a
- * callback.
+ * Input from disks never ends the process, whatever it is. A reference that is put twice is a bug of
+ * the caller's. Where nobody else holds the buffer, the second put aborts with a message on stderr.
+ * Where others do, or where the buffer has become another block's, nothing can tell whose reference
+ * it was: it takes theirs, and their buffer may go while they use it. Otherwise the library prints
+ * nothing. No C++ exception leaves it; none may enter it from a callback.
  *
  * STRUCTS that a caller fills begin with their size, so that later versions can add members:
  *   struct ebcache_cache_options options = {.size = sizeof options};
@@ -642,7 +643,7 @@ struct ebcache_walk_damage {
 struct ebcache_visitor {
   size_t size;
   /* A block: parents before their children, children in key order; borrowed. 0: go on below it;
-   * above 0: do not; below 0: end the walk, which then returns that. */
+   * above 0: do not; below 0: end the walk, which then returns that and begins no more reads. */
   int (*block)(void* context, const struct ebcache_root* root, const ebcache_buffer* block);
   /* May be NULL. The walk goes on beside it. */
   void (*damage)(void* context, const struct ebcache_walk_damage* damage);

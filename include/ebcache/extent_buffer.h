@@ -106,7 +106,9 @@ class alignas(64) ExtentBuffer {
 
   // The copy (mirror number, from 1) that the bytes were read from; 0 when they were not read.
   int mirror() const { return mirror_; }
-  void set_mirror(int mirror) { mirror_ = static_cast<uint8_t>(mirror); }
+  static constexpr int kMostMirrors = 255;
+  // REQUIRES: 0 to kMostMirrors (CHECK).
+  void set_mirror(int mirror);
 
   // ---- Bytes ------------------------------------------------------------------------------------
   // All of these work whether the block is in one piece or a page array, and give the same result.
@@ -261,7 +263,9 @@ class [[nodiscard]] ExtentBufferRef {
   // The reference as a pointer, for code that keeps its references by hand: the ref is empty
   // afterwards, and the reference is put by a ref that adopts it. Null when empty.
   [[nodiscard]] ExtentBuffer* Release() { return std::exchange(buffer_, nullptr); }
-  // The ref of a reference that Release gave.
+  // The ref of a reference that Release gave. REQUIRES: adopted once. A second ref of the same
+  // reference puts that of another holder, if there is one, and nobody notices; if there is none,
+  // it is a CHECK.
   static ExtentBufferRef Adopt(ExtentBuffer* buffer) { return ExtentBufferRef(buffer); }
 
   // Another reference to the same buffer. The kernel's refcount_inc under a held reference.

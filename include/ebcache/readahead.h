@@ -27,19 +27,21 @@ namespace ebcache {
 
 // How many threads read ahead.
 struct ReadaheadOptions {
-  // 0: one for each processor but the caller's, and at least one.
+  static constexpr uint32_t kMostThreads = 1024;
+  static constexpr size_t kMostInBatch = 65536;
+  // Up to kMostThreads. 0: one for each processor but the caller's, and at least one.
   uint32_t threads = 0;
   // Blocks that one thread reads together: what a device can sort and have under way at once. For
   // what comes out of the page cache few are better, which are still in the processor's cache when
-  // they are verified; for a disk, as many as it takes.
+  // they are verified; for a disk, as many as it takes. 1 to kMostInBatch.
   size_t batch = 16;
-  // Blocks that wait to be read, at the most; what is asked for beyond that is forgotten.
+  // Blocks that wait to be read, at the most; what is asked for beyond that is forgotten. 0: all.
   size_t most_waiting = 1024;
 };
 
 class Readahead {
  public:
-  // `cache` must outlive the readahead.
+  // `cache` must outlive the readahead. Options out of range are a CHECK.
   explicit Readahead(BufferCache* cache, ReadaheadOptions options = {});
   // Finishes the reads that are under way, and forgets what waits.
   ~Readahead();
@@ -47,8 +49,11 @@ class Readahead {
   Readahead& operator=(const Readahead&) = delete;
 
   // Asks for the block at `start`, of which its parent says `check`. False when too many wait.
-  // A thread is woken when a batch has come together; see Flush.
-  bool Ask(uint64_t start, const ParentCheck& check);
+  // A thread is woken when a batch has come together; see Flush. `asker` is for Forget; it is not
+  // looked into.
+  bool Ask(uint64_t start, const ParentCheck& check, const void* asker = nullptr);
+  // Forgets what `asker` has asked for and nobody has begun to read.
+  void Forget(const void* asker);
   // Wakes a thread for what waits, however little it is.
   void Flush();
 
@@ -64,6 +69,7 @@ class Readahead {
   struct Request {
     uint64_t start;
     ParentCheck check;
+    const void* asker;
   };
   void Run();
   std::vector<Request> TakeBatch();  // REQUIRES: mutex_ held

@@ -56,9 +56,8 @@ void LeafSequence::First(Path& path) {
     return;
   }
   visits_.Enter(root.bytenr);
-  path.root_level_ = root.level;
   path.slots_[root.level] = FirstSlot(**block, root.level);
-  path.nodes_[root.level] = *std::move(block);
+  tree_.StandOnRoot(path, *std::move(block));
   GoDown(path, root.level);
 }
 

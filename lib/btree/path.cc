@@ -33,6 +33,12 @@ absl::Status Path::Load(Item& item) const {
   return absl::OkStatus();
 }
 
+void BTree::CheckOurs(const Path& path) const {
+  EBCACHE_CHECK(path.root_level_ < 0 || (path.root_bytenr_ == root_.bytenr &&
+                                         path.root_level_ == root_.level && path.cache_ == cache_),
+                "a path of another tree was given to this one");
+}
+
 absl::Status BTree::Descend(Path& path, int level, Edge edge) const {
   for (; level > 0; --level) {
     absl::StatusOr<ExtentBufferRef> child = ReadChild(path, level);
@@ -68,12 +74,14 @@ absl::Status BTree::NextLeaf(Path& path) const {
 
 absl::Status BTree::Next(Path& path) const {
   EBCACHE_CHECK(path.leaf(), "Next needs a path that stands in a tree");
+  CheckOurs(path);
   if (NextInLeaf(path)) return absl::OkStatus();
   return NextLeaf(path);
 }
 
 absl::Status BTree::Previous(Path& path) const {
   EBCACHE_CHECK(path.leaf(), "Previous needs a path that stands in a tree");
+  CheckOurs(path);
   if (path.slots_[0] > 0) {
     --path.slots_[0];
     return absl::OkStatus();

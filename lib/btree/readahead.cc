@@ -7,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include "ebcache/check.h"
 #include "ebcache/extent_buffer.h"
 
 namespace ebcache {
@@ -17,10 +18,18 @@ uint32_t ThreadsOf(const ReadaheadOptions& options) {
   return std::max(2u, sync::Thread::hardware_concurrency()) - 1;
 }
 
+ReadaheadOptions InRange(ReadaheadOptions options) {
+  EBCACHE_CHECK(options.threads <= ReadaheadOptions::kMostThreads,
+                "ReadaheadOptions::threads must be 1024 at the most");
+  EBCACHE_CHECK(options.batch >= 1 && options.batch <= ReadaheadOptions::kMostInBatch,
+                "ReadaheadOptions::batch must be from 1 to 65536");
+  return options;
+}
+
 }  // namespace
 
 Readahead::Readahead(BufferCache* cache, ReadaheadOptions options)
-    : cache_(cache), options_(options) {
+    : cache_(cache), options_(InRange(options)) {
   for (uint32_t i = ThreadsOf(options); i > 0; --i) threads_.emplace_back([this] { Run(); });
 }
 
@@ -33,16 +42,21 @@ Readahead::~Readahead() {
   for (sync::Thread& thread : threads_) thread.join();
 }
 
-bool Readahead::Ask(uint64_t start, const ParentCheck& check) {
+bool Readahead::Ask(uint64_t start, const ParentCheck& check, const void* asker) {
   bool full_batch;
   {
     std::lock_guard lock(mutex_);
     if (waiting_.size() >= options_.most_waiting) return false;
-    waiting_.push_back({start, check});
+    waiting_.push_back({start, check, asker});
     full_batch = waiting_.size() % options_.batch == 0;
   }
   if (full_batch && !sync::Planted("readahead-asks-without-wake")) changed_.notify_one();
   return true;
+}
+
+void Readahead::Forget(const void* asker) {
+  std::lock_guard lock(mutex_);
+  std::erase_if(waiting_, [asker](const Request& request) { return request.asker == asker; });
 }
 
 void Readahead::Flush() { changed_.notify_one(); }

@@ -25,6 +25,13 @@ absl::StatusOr<ExtentBufferRef> BTree::ReadRoot() const {
   return cache_->ReadBlock(root_.bytenr, &check);
 }
 
+void BTree::StandOnRoot(Path& path, ExtentBufferRef root) const {
+  path.root_level_ = root_.level;
+  path.root_bytenr_ = root_.bytenr;
+  path.cache_ = cache_;
+  path.nodes_[root_.level] = std::move(root);
+}
+
 absl::StatusOr<ExtentBufferRef> BTree::ReadBelow(const KeyPointer& pointer, int level) const {
   const ParentCheck check{.level = static_cast<uint8_t>(level - 1),
                           .generation = pointer.generation,
@@ -49,8 +56,7 @@ absl::Status BTree::GoTo(const Key& key, Path& path) const {
   if (path.root_level_ < 0) {
     absl::StatusOr<ExtentBufferRef> root = ReadRoot();
     if (!root.ok()) return InTree(root_, root_.level, root_.bytenr, root.status());
-    path.root_level_ = root_.level;
-    path.nodes_[root_.level] = *std::move(root);
+    StandOnRoot(path, *std::move(root));
   }
   bool shared = true;  // whether the way down is still the one that `path` holds
   for (int level = root_.level; level > 0; --level) {
@@ -79,8 +85,7 @@ absl::StatusOr<Path> BTree::Locate(const Key& key) const {
 }
 
 absl::Status BTree::Seek(const Key& key, Path& path) const {
-  EBCACHE_CHECK(path.root_level_ < 0 || path.root_level_ == root_.level,
-                "Seek with a path of another tree");
+  CheckOurs(path);
   absl::Status status = GoTo(key, path);
   if (!status.ok() || path.valid()) return status;
   return NextLeaf(path);

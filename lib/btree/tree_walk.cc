@@ -102,6 +102,7 @@ class Walk {
   // Of the node after the one the walk is in: how far its leaves were asked for already.
   uint64_t sibling_ = 0;
   uint32_t sibling_ahead_ = 0;
+  bool stopped_ = false;  // by the visitor
 };
 
 void Walk::Run() {
@@ -114,7 +115,7 @@ void Walk::Run() {
       .level = root_.level, .generation = root_.generation, .owner = root_.id, .first_key = {}};
   if (!Enter(root_.level, root_.bytenr, cache_.ReadBlock(root_.bytenr, &check))) return;
 
-  for (int level = root_.level; level <= root_.level;) {
+  for (int level = root_.level; level <= root_.level && !stopped_;) {
     Frame& frame = frames_[level];
     if (frame.next_result == frame.results.size() && !ReadBatch(level)) {
       ++level;
@@ -123,6 +124,7 @@ void Walk::Run() {
     const size_t i = frame.next_result++;
     if (Enter(level - 1, frame.starts[i], std::move(frame.results[i]))) --level;
   }
+  if (stopped_ && readahead_ != nullptr) readahead_->Forget(this);
 }
 
 bool Walk::Enter(int level, uint64_t start, absl::StatusOr<ExtentBufferRef> block) {
@@ -135,7 +137,9 @@ bool Walk::Enter(int level, uint64_t start, absl::StatusOr<ExtentBufferRef> bloc
     return false;
   }
   if (visited_ != nullptr) visited_->Insert(start);
-  if (!visitor_.VisitBlock(root_, **block) || level == 0) return false;
+  const bool below = visitor_.VisitBlock(root_, **block);
+  stopped_ = visitor_.Stopped();
+  if (!below || level == 0) return false;
 
   Frame& frame = frames_[level];
   frame.next_slot = FirstSlotLeft(root_, **block, level);
@@ -161,6 +165,7 @@ bool Walk::ReadBatch(int level) {
     if (in_batch || !may_follow.ok()) {
       if (!frame.starts.empty()) break;  // what comes before it is visited before it
       ReportDamage(level - 1, pointer.bytenr, std::move(may_follow));
+      if (stopped_) return false;
       continue;
     }
     if (PassOver(pointer.bytenr)) continue;
@@ -210,7 +215,7 @@ uint32_t Walk::AskFor(const ExtentBuffer& node, uint32_t slot, uint32_t end) {
                             .generation = pointer.generation,
                             .owner = root_.id,
                             .first_key = pointer.key};
-    if (!readahead_->Ask(pointer.bytenr, check)) return slot;
+    if (!readahead_->Ask(pointer.bytenr, check, this)) return slot;
   }
   readahead_->Flush();
   return slot;
@@ -253,6 +258,7 @@ void Walk::ReportDamage(int level, uint64_t start, absl::Status status) {
                         .level = static_cast<uint8_t>(level),
                         .logical = start,
                         .status = std::move(status)});
+  stopped_ = visitor_.Stopped();
 }
 
 }  // namespace

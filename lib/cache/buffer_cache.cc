@@ -10,6 +10,7 @@
 
 #include "ebcache/allocators.h"
 #include "lib/cache/buffer_cache_impl.h"
+#include "lib/cache/hash_multiplier.h"
 
 namespace ebcache {
 
@@ -22,6 +23,13 @@ BufferCacheOptions Complete(BufferCacheOptions options) {
   EBCACHE_CHECK(
       options.low_room_percent <= options.high_room_percent && options.high_room_percent <= 50,
       "BufferCacheOptions: low_room_percent <= high_room_percent <= 50");
+  constexpr auto kAllFlags = AllocFlags::kMovable | AllocFlags::kReclaimable | AllocFlags::kNoFail |
+                             AllocFlags::kNoWarn | AllocFlags::kNoReclaim;
+  EBCACHE_CHECK((options.alloc_flags & kAllFlags) == options.alloc_flags,
+                "BufferCacheOptions::alloc_flags: no such flag");
+  EBCACHE_CHECK(options.migrate_mode == BufferCacheOptions::MigrateMode::kKeepBuffer ||
+                    options.migrate_mode == BufferCacheOptions::MigrateMode::kDropBuffer,
+                "BufferCacheOptions::migrate_mode: no such mode");
   if (options.allocator == nullptr) options.allocator = HeapAllocator();
   return options;
 }
@@ -45,7 +53,7 @@ BufferCacheImpl::BufferCacheImpl(BufferCacheOptions options, BlockSource* source
       row_slots_(PagesPerBlock(options_)),
       owner_(options_.allocator->RegisterOwner(this)),
       slab_(this, row_slots_, OsCalls::Real()),
-      index_(options_.node_bytes, OsCalls::Real()),
+      index_(options_.node_bytes, OsCalls::Real(), RandomMultiplier()),
       reclaim_list_(&slab_),
       subpages_(options_.allocator.get(), owner_, BlocksPerPage(options_)),
       budget_bytes_(0) {
@@ -75,7 +83,7 @@ BufferCacheImpl::~BufferCacheImpl() {
 ExtentBuffer* BufferCacheImpl::FindSlowly(uint64_t start, ExtentBuffer* wrong) {
   if (wrong != nullptr) Put(wrong);
   return index_.Find(start, [this, start](ExtentBuffer* candidate) {
-    const auto got = state::Apply(candidate->state_, state::Get);
+    const auto got = state::Apply(candidate->state_, state::GetForLookup);
     if (got.result == state::Result::kChanged) [[likely]] {
       if ((candidate->start_ == start && !got.after.has(BufferFlag::kUnmapped)) ||
           sync::Planted("find-without-identity-check")) [[likely]] {
@@ -86,10 +94,19 @@ ExtentBuffer* BufferCacheImpl::FindSlowly(uint64_t start, ExtentBuffer* wrong) {
       Put(candidate);
       return overlaps ? BufferIndex::Grab::kDead : BufferIndex::Grab::kOther;
     }
-    if (!got.after.has(BufferFlag::kMigrating)) return BufferIndex::Grab::kDead;
+    if (!got.after.has(BufferFlag::kMigrating)) {
+      if (got.after.refs != 0) [[unlikely]]
+        TooManyReferences();
+      return BufferIndex::Grab::kDead;
+    }
     state::WaitWhile(candidate->state_, BufferFlag::kMigrating);
     return BufferIndex::Grab::kBusy;
   });
+}
+
+// A lookup met one that is alive and is not moving, and still could not get a reference.
+void BufferCacheImpl::TooManyReferences() {
+  EBCACHE_CHECK(false, "a buffer has 2^31 references: its users take them and do not put them");
 }
 
 ExtentBuffer* BufferCacheImpl::NextReferenced(uint64_t start, bool dirty_only) {
@@ -103,7 +120,7 @@ ExtentBuffer* BufferCacheImpl::NextReferenced(uint64_t start, bool dirty_only) {
     uint64_t found = 0;
     ExtentBuffer* candidate = index_.NextCandidate(block, wanted, &found);
     if (candidate == nullptr) return nullptr;
-    const auto got = state::Apply(candidate->state_, state::Get);
+    const auto got = state::Apply(candidate->state_, state::GetForLookup);
     if (got.result == state::Result::kChanged) {
       const bool right =
           index_.BlockOf(candidate->start_) == found && !got.after.has(BufferFlag::kUnmapped);
@@ -117,9 +134,16 @@ ExtentBuffer* BufferCacheImpl::NextReferenced(uint64_t start, bool dirty_only) {
       state::WaitWhile(candidate->state_, BufferFlag::kMigrating);
       block = found;
     } else {
+      if (got.after.refs != 0) TooManyReferences();
       block = found + 1;  // died since
     }
   }
+}
+
+absl::Status BufferCacheImpl::CheckOurs(const ExtentBuffer& buffer) const {
+  if (buffer.cache_ == this) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("block ", buffer.start(), ": the buffer is another cache's"));
 }
 
 // ---- The public face ----------------------------------------------------------------------------
@@ -150,6 +174,11 @@ absl::StatusOr<ExtentBufferRef> BufferCache::CreateDummy(uint64_t start) {
 }
 
 absl::StatusOr<ExtentBufferRef> BufferCache::Clone(const ExtentBuffer& source) {
+  if (source.length() != node_bytes()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("block ", source.start(), ": a clone of its ", source.length(),
+                     " bytes does not fit a cache of blocks of ", node_bytes()));
+  }
   auto made = impl_->CreateUnmapped(source.start());
   if (!made.ok()) return made.status();
   ExtentBufferRef ref = BufferCacheImpl::Wrap(*made);
@@ -160,6 +189,7 @@ absl::StatusOr<ExtentBufferRef> BufferCache::Clone(const ExtentBuffer& source) {
 
 absl::Status BufferCache::Read(const ExtentBufferRef& buffer, const ParentCheck* check) {
   EBCACHE_CHECK(buffer, "Read of an empty reference");
+  if (auto status = impl_->CheckOurs(*buffer); !status.ok()) return status;
   return impl_->Read(buffer.get(), check);
 }
 
@@ -181,12 +211,14 @@ void BufferCache::ReadBlocks(absl::Span<const uint64_t> starts,
 
 absl::Status BufferCache::Writeback(const ExtentBufferRef& buffer) {
   EBCACHE_CHECK(buffer, "Writeback of an empty reference");
+  if (auto status = impl_->CheckOurs(*buffer); !status.ok()) return status;
   return impl_->Writeback(buffer.get());
 }
 absl::Status BufferCache::WritebackAll() { return impl_->WritebackAll(); }
 
 absl::Status BufferCache::ReinitAsNewBlock(const ExtentBufferRef& buffer, uint32_t header_bytes) {
   EBCACHE_CHECK(buffer, "ReinitAsNewBlock of an empty reference");
+  if (auto status = impl_->CheckOurs(*buffer); !status.ok()) return status;
   return impl_->ReinitAsNewBlock(buffer.get(), header_bytes);
 }
 

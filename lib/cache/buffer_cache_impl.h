@@ -52,6 +52,8 @@ class BufferCacheImpl final : public FolioOwner {
   absl::StatusOr<ExtentBuffer*> Create(uint64_t start);
   absl::StatusOr<ExtentBuffer*> CreateUnmapped(uint64_t start);
   ExtentBuffer* NextReferenced(uint64_t start, bool dirty_only);
+  // InvalidArgument for a buffer of another cache.
+  absl::Status CheckOurs(const ExtentBuffer& buffer) const;
   // Create for each of `starts`, with each lock taken once for all that are not there yet.
   void CreateMany(absl::Span<const uint64_t> starts,
                   absl::Span<absl::StatusOr<ExtentBufferRef>> results);
@@ -83,6 +85,9 @@ class BufferCacheImpl final : public FolioOwner {
   uint64_t budget_bytes() const { return budget_bytes_.load(std::memory_order_relaxed); }
   // For so many blocks that are about to be made.
   void MakeRoom(uint64_t blocks);
+  // Brings the cache back to its budget, as far as its buffers can go: by whoever has made it go
+  // over, or has made a buffer idle that could not go before.
+  void RestoreBudget();
   // As many blocks as a batch may make room for at a time: more would be much of a small cache.
   uint64_t MostRoomAtOnce() const;
   void WakeReclaim();  // where there is a thread for it, and it has something to do
@@ -129,16 +134,22 @@ class BufferCacheImpl final : public FolioOwner {
     sync::Atomic<uint64_t> over_budget_creates{0};
     std::array<sync::Atomic<uint64_t>, kReleaseVerdicts> skipped{};
   };
+  // What a put has to do that made a parked buffer idle.
+  [[gnu::noinline]] void Unpark(ExtentBuffer* buffer);
+
   // Whatever Find meets: nothing, the dead, the moving, other blocks. Waits where it has to. Puts
   // `wrong`, a reference to another block, unless it is null. (Both in one call that is not
   // inlined, so that Find ends with a jump, and needs no stack.)
   [[gnu::noinline]] ExtentBuffer* FindSlowly(uint64_t start, ExtentBuffer* wrong);
+
+  [[gnu::noinline, gnu::cold]] static void TooManyReferences();
 
   static void Count(sync::Atomic<uint64_t>& counter, uint64_t n = 1) { sync::Add(counter, n); }
   static void Uncount(sync::Atomic<uint64_t>& counter, uint64_t n = 1) { sync::Add(counter, -n); }
 
   // making.cc
   absl::Status CheckStart(uint64_t start) const;
+  absl::StatusOr<ExtentBuffer*> UnlessTooMany(ExtentBuffer* found);
   // A dead descriptor with memory behind it, for the block at `start`.
   absl::StatusOr<ExtentBuffer*> MakeBuffer(uint64_t start, AllocFlags flags);
   absl::Status Furnish(ExtentBuffer* buffer, uint64_t start, AllocFlags flags);
@@ -178,6 +189,8 @@ class BufferCacheImpl final : public FolioOwner {
     uint64_t free = 0;
   };
   Room RoomNow() const;
+  uint64_t ExcessWith(uint64_t newcomers) const;
+  uint64_t ReclaimExcessWith(uint64_t newcomers);
   void UseBudget(uint64_t budget_bytes);
   bool ReclaimInBackground();
 

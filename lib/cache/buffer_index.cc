@@ -1,12 +1,13 @@
 #include "lib/cache/buffer_index.h"
 
+#include <algorithm>
 #include <new>
 
 namespace ebcache {
 
-BufferIndex::BufferIndex(uint32_t node_bytes, OsCalls* os)
-    : node_shift_(std::countr_zero(node_bytes)), os_(os) {
-  tables_.push_back(std::make_unique<Table>(64));
+BufferIndex::BufferIndex(uint32_t node_bytes, OsCalls* os, uint64_t multiplier)
+    : node_shift_(std::countr_zero(node_bytes)), os_(os), multiplier_(multiplier) {
+  tables_.push_back(std::make_unique<Table>(64, multiplier_));
   table_.store(tables_.back().get(), std::memory_order_release);
   bytes_.store(64 * sizeof(Entry), std::memory_order_relaxed);
 }
@@ -72,7 +73,7 @@ void BufferIndex::EraseEntry(Table& table, uint64_t key) {
 void BufferIndex::GrowTable() {
   Table& old = *tables_.back();
   const uint64_t capacity = (old.mask + 1) * 2;
-  auto bigger = std::make_unique<Table>(capacity);
+  auto bigger = std::make_unique<Table>(capacity, multiplier_);
   for (const auto& [key, leaf] : leaves_) StoreEntry(*bigger, key, leaf);
   table_.store(bigger.get(), std::memory_order_release);
   tables_.push_back(std::move(bigger));
@@ -179,6 +180,20 @@ ExtentBuffer* BufferIndex::NextCandidate(uint64_t block,
     }
   }
   return nullptr;
+}
+
+BufferIndex::Probes BufferIndex::CountProbes() const {
+  std::lock_guard lock(mutex_);
+  const Table& table = *tables_.back();
+  Probes probes{.leaves = leaves_.size()};
+  for (uint64_t at = 0; at <= table.mask; ++at) {
+    const uint64_t key_plus_one = table.entries[at].key_plus_one.load(std::memory_order_relaxed);
+    if (key_plus_one == 0) continue;
+    const uint64_t looks = ((at - table.Home(key_plus_one - 1)) & table.mask) + 1;
+    probes.total += looks;
+    probes.most = std::max(probes.most, looks);
+  }
+  return probes;
 }
 
 }  // namespace ebcache

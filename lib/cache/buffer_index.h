@@ -4,7 +4,9 @@
 // the address's upper bits, and an ordered map of the same leaves serves iteration. Blocks lie
 // close together in btrfs (metadata chunks), so a leaf is mostly full, the hash table is small
 // enough to stay in the processor's cache, and memory is about 10 bytes a block; a hostile image
-// whose blocks lie far apart costs one leaf (576 bytes) a block of at least 4 KiB.
+// whose blocks lie far apart costs one leaf (576 bytes) a block of at least 4 KiB. Where a leaf
+// lies in the hash table depends on a number that each index draws (hash_multiplier.h), so that no
+// image can be made whose leaves all go to one place.
 //
 // Lookups take no lock and write nothing. Changes are made under a mutex. What makes that work:
 //
@@ -54,7 +56,8 @@ class BufferIndex {
     kBusy,   // it is being migrated: wait for it, then look again
   };
 
-  BufferIndex(uint32_t node_bytes, OsCalls* os);
+  // `multiplier`: one of hash_multiplier.h.
+  BufferIndex(uint32_t node_bytes, OsCalls* os, uint64_t multiplier);
   ~BufferIndex();
   BufferIndex(const BufferIndex&) = delete;
   BufferIndex& operator=(const BufferIndex&) = delete;
@@ -101,6 +104,15 @@ class BufferIndex {
   // Memory in use, in bytes.
   uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
+  // The places of the hash table that a look-up of each leaf looks at: of all leaves together, and
+  // the most of any. Walks the table under the mutex; for tests and reports.
+  struct Probes {
+    uint64_t leaves = 0;
+    uint64_t total = 0;
+    uint64_t most = 0;
+  };
+  Probes CountProbes() const;
+
  private:
   static constexpr int kLeafShift = 6;
   static constexpr uint64_t kLeafSlots = uint64_t{1} << kLeafShift;
@@ -124,17 +136,19 @@ class BufferIndex {
 
   struct Table {
     // `capacity`: a power of two, at least 2.
-    explicit Table(uint64_t capacity)
+    Table(uint64_t capacity, uint64_t by)
         : mask(capacity - 1),
           shift(64 - std::countr_zero(capacity)),
+          multiplier(by),
           entries(new Entry[capacity]) {}
     // Fibonacci hashing: one multiplication, and the topmost bits of the product. Keys that follow
     // each other, which most do, are spread by it more evenly than by chance: nearly all of them
     // are found where they are first looked for, and a branch that is always taken lets the
     // processor go on to the next look-up while it waits for this one's memory.
-    uint64_t Home(uint64_t key) const { return (key * 0x9e3779b97f4a7c15u) >> shift; }
+    uint64_t Home(uint64_t key) const { return (key * multiplier) >> shift; }
     const uint64_t mask;
     const int shift;
+    const uint64_t multiplier;
     const std::unique_ptr<Entry[]> entries;
   };
 
@@ -152,6 +166,7 @@ class BufferIndex {
 
   const int node_shift_;
   OsCalls* const os_;
+  const uint64_t multiplier_;
 
   // Published by release when it grows, loaded by acquire.
   sync::Atomic<Table*> table_;

@@ -48,8 +48,11 @@ struct Outcome {
   friend constexpr bool operator==(const Outcome&, const Outcome&) = default;
 };
 
-// More references than anything sane takes; beyond, Get refuses rather than overflow.
+// More references than anything sane takes. Beyond, Get refuses rather than overflow, and so do
+// those who make and read blocks.
 inline constexpr uint32_t kMaxRefs = uint32_t{1} << 30;
+// Lookups go on for as long again: for them a refusal would say that the block is not cached.
+inline constexpr uint32_t kMostRefs = uint32_t{1} << 31;
 
 constexpr uint32_t Bit(BufferFlag flag) { return static_cast<uint32_t>(flag); }
 
@@ -105,12 +108,15 @@ constexpr ReleaseVerdict VerdictOf(BufferState s) {
 
 // By anybody who found the buffer. Refused when dead (not found) or MIGRATING (wait, try again).
 // ACCESSED is written only when it was clear, but the reference makes that free.
-constexpr Outcome Get(BufferState s) {
-  if (s.refs == 0 || s.refs >= kMaxRefs || s.has(BufferFlag::kMigrating)) return Refused(s);
+constexpr Outcome GetBelow(BufferState s, uint32_t most_refs) {
+  if (s.refs == 0 || s.refs >= most_refs || s.has(BufferFlag::kMigrating)) return Refused(s);
   const BufferState before = s;
   ++s.refs;
   return Became(before, With(s, BufferFlag::kAccessed));
 }
+constexpr Outcome Get(BufferState s) { return GetBelow(s, kMaxRefs); }
+// Get for lookups, where the plain way of it was not possible.
+constexpr Outcome GetForLookup(BufferState s) { return GetBelow(s, kMostRefs); }
 
 // By a holder, for a second reference of its own: no trace for reclaim.
 constexpr Outcome Share(BufferState s) {

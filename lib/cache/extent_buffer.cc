@@ -18,6 +18,11 @@ absl::Status ExtentBuffer::OutOfRange(const char* what, size_t offset, size_t by
                                             " bytes"));
 }
 
+void ExtentBuffer::set_mirror(int mirror) {
+  EBCACHE_CHECK(mirror >= 0 && mirror <= kMostMirrors, "set_mirror: a mirror is 0 to 255");
+  mirror_ = static_cast<uint8_t>(mirror);
+}
+
 absl::Span<const Folio> ExtentBuffer::folios() const {
   return {folios_, std::max<size_t>(1, length() >> (cache_->page_shift() + order_))};
 }
@@ -146,8 +151,10 @@ absl::Status ExtentBuffer::CopyFrom(const ExtentBuffer& source, size_t source_of
 
 absl::StatusOr<bool> ExtentBuffer::TestBit(size_t offset, size_t bit) const {
   uint8_t byte = 0;
-  if (bit / 8 > length() || !Load(offset + bit / 8, byte))
+  // One after the other: their sum may be anything.
+  if (!InBounds(offset, 1) || bit / 8 >= length() - offset || !Load(offset + bit / 8, byte)) {
     return OutOfRange("bit", offset, bit / 8);
+  }
   return (byte >> (bit % 8) & 1) != 0;
 }
 
@@ -166,7 +173,6 @@ void ForEachMaskedByte(std::byte* bytes, size_t first_bit, size_t bits, Change c
 
 template <typename Change>
 absl::Status ExtentBuffer::ChangeBits(size_t offset, size_t first_bit, size_t bits, Change change) {
-  if (bits == 0) return absl::OkStatus();
   // Divided first: offsets and counts may be anything.
   const size_t last_byte = first_bit / 8 + bits / 8 + (first_bit % 8 + bits % 8 + 7) / 8;
   if (first_bit / 8 > length() || bits / 8 > length() || !InBounds(offset, last_byte)) {

@@ -134,9 +134,10 @@ void BufferCacheImpl::UnmakeBuffer(ExtentBuffer* buffer) {
 // is the index's, so its address can be read without a reference.
 BufferIndex::Grab BufferCacheImpl::GrabForNewcomer(ExtentBuffer* there, uint64_t start) {
   const auto got = state::Apply(there->state_, [&](BufferState s) {
-    return there->start_ == start ? state::Get(s) : state::Refused(s);
+    return there->start_ == start ? state::GetForLookup(s) : state::Refused(s);
   });
   if (got.result == state::Result::kChanged) return BufferIndex::Grab::kTaken;
+  if (got.after.refs >= state::kMostRefs) TooManyReferences();
   if (got.after.refs == 0) return BufferIndex::Grab::kDead;
   return there->start_ == start ? BufferIndex::Grab::kBusy : BufferIndex::Grab::kOther;
 }
@@ -150,9 +151,20 @@ void BufferCacheImpl::NoteCreated(uint64_t count) {
   }
 }
 
+// A buffer that was found, with a reference for the caller; unless its users have lost count.
+absl::StatusOr<ExtentBuffer*> BufferCacheImpl::UnlessTooMany(ExtentBuffer* found) {
+  const uint32_t refs = found->state().refs;
+  if (refs <= state::kMaxRefs) [[likely]]
+    return found;
+  const uint64_t start = found->start_;
+  Put(found);
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "block ", start, ": has ", refs - 1, " references; its users do not put what they take"));
+}
+
 absl::StatusOr<ExtentBuffer*> BufferCacheImpl::Create(uint64_t start) {
   if (auto status = CheckStart(start); !status.ok()) return status;
-  if (ExtentBuffer* found = Find(start)) return found;
+  if (ExtentBuffer* found = Find(start)) return UnlessTooMany(found);
   MakeRoom(1);
   auto made = MakeBuffer(start, options_.alloc_flags);
   if (!made.ok()) return made;
@@ -172,6 +184,9 @@ absl::StatusOr<ExtentBuffer*> BufferCacheImpl::Create(uint64_t start) {
 void BufferCacheImpl::Welcome(absl::Span<ExtentBuffer* const> newcomers) {
   NoteCreated(newcomers.size());
   reclaim_list_.Add(newcomers);
+  // After they are on the list: of several who go over the budget together, the last one there
+  // sees all of them.
+  RestoreBudget();
   WakeReclaim();
 }
 
@@ -199,7 +214,8 @@ void BufferCacheImpl::CreateMany(absl::Span<const uint64_t> starts,
     if (auto status = CheckStart(starts[i]); !status.ok()) {
       results[i] = status;
     } else if (ExtentBuffer* found = Find(starts[i], candidates[i])) {
-      results[i] = Wrap(found);
+      auto usable = UnlessTooMany(found);
+      results[i] = usable.ok() ? absl::StatusOr<ExtentBufferRef>(Wrap(*usable)) : usable.status();
     } else {
       absent.push_back(i);
     }

@@ -28,6 +28,8 @@ void BufferCacheImpl::Thaw(absl::Span<ExtentBuffer* const> frozen) {
     EBCACHE_CHECK(outcome.result == state::Result::kChanged, "a migration ended that was not one");
     if (!sync::Planted("thaw-without-wake")) buffer->state_.notify_all();
   }
+  // Reclaim has passed over them, because it could neither free nor park them.
+  if (!sync::Planted("thaw-restores-nothing")) RestoreBudget();
 }
 
 void BufferCacheImpl::KillFrozen(absl::Span<ExtentBuffer* const> frozen) {

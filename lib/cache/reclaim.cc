@@ -12,7 +12,7 @@ namespace {
 // Buffers killed under one hold of the reclaim lock, and buried after it.
 constexpr uint32_t kBatch = 32;
 
-// What a Create over budget may look at: enough to step over some that are pinned or were found
+// What a Create over budget looks at first: enough to step over some that are pinned or were found
 // since, little enough that a Create stays a Create.
 constexpr uint64_t kScanPerCreate = 128;
 
@@ -61,17 +61,37 @@ uint64_t BufferCacheImpl::MostRoomAtOnce() const {
   return room.allowed == 0 ? ~uint64_t{0} : room.allowed / kBatchesInBudget + 1;
 }
 
-// Called before so many buffers are made: brings the cache to that many blocks under its budget, if
-// it can with bounded work.
-void BufferCacheImpl::MakeRoom(uint64_t blocks) {
+// How many blocks the cache will be over its budget with so many more.
+uint64_t BufferCacheImpl::ExcessWith(uint64_t newcomers) const {
   const Room room = RoomNow();
-  if (room.allowed == 0 || room.free >= blocks) return;
-  const uint64_t excess = room.cached + blocks - room.allowed;
-  const Freed freed = Reclaim(excess, kScanPerCreate + 2 * std::min<uint64_t>(excess, 1024),
-                              /*spare_accessed=*/true);
-  if (freed.buffers < excess) {
-    Count(counters_.over_budget_creates, std::min(blocks, excess - freed.buffers));
+  if (room.allowed == 0 || room.cached + newcomers <= room.allowed) return 0;
+  return room.cached + newcomers - room.allowed;
+}
+
+// What is left of that. First with bounded work, and sparing what was found since. Where that is
+// not enough, each that can go, goes; and all others are parked, each for its time in use, so that
+// this costs no more than what made them busy did. From then on the put that makes one of them idle
+// comes back here.
+uint64_t BufferCacheImpl::ReclaimExcessWith(uint64_t newcomers) {
+  if (const uint64_t excess = ExcessWith(newcomers); excess != 0) {
+    Reclaim(excess, kScanPerCreate + 2 * std::min<uint64_t>(excess, 1024),
+            /*spare_accessed=*/true);
   }
+  if (const uint64_t excess = ExcessWith(newcomers); excess != 0) {
+    Reclaim(excess, reclaim_list_.size(), /*spare_accessed=*/false);
+  }
+  return ExcessWith(newcomers);
+}
+
+// Called before so many buffers are made.
+void BufferCacheImpl::MakeRoom(uint64_t blocks) {
+  if (ExcessWith(blocks) == 0) return;
+  const uint64_t excess = ReclaimExcessWith(blocks);
+  if (excess != 0) Count(counters_.over_budget_creates, std::min(blocks, excess));
+}
+
+void BufferCacheImpl::RestoreBudget() {
+  if (ExcessWith(0) != 0) ReclaimExcessWith(0);
 }
 
 void BufferCacheImpl::WakeReclaim() {
@@ -115,6 +135,7 @@ void BufferCacheImpl::SetBudget(uint64_t budget_bytes) {
   const uint64_t cached_bytes =
       counters_.cached.load(std::memory_order_relaxed) * options_.node_bytes;
   if (budget_bytes != 0 && cached_bytes > budget_bytes) Shrink(cached_bytes - budget_bytes);
+  RestoreBudget();
 }
 
 }  // namespace ebcache

@@ -20,7 +20,7 @@ void BufferCacheImpl::Put(ExtentBuffer* buffer) {
   if (outcome.result == state::Result::kChanged) [[likely]] {
     if (was_parked && !outcome.after.has(BufferFlag::kParked) && !sync::Planted("unpark-forgotten"))
         [[unlikely]] {
-      reclaim_list_.Unpark(buffer);
+      Unpark(buffer);
     }
     return;
   }
@@ -28,6 +28,14 @@ void BufferCacheImpl::Put(ExtentBuffer* buffer) {
                 "a reference was put twice, or never taken");
   if (outcome.after.has(BufferFlag::kStale)) Count(counters_.stale_frees);
   Bury({&buffer, 1}, /*listed=*/true);
+}
+
+// While the cache is over its budget every buffer in use is parked, so this is where it comes back
+// to it: puts of buffers that are not parked need not look.
+void BufferCacheImpl::Unpark(ExtentBuffer* buffer) {
+  reclaim_list_.Unpark(buffer);
+  if (!sync::Planted("unpark-restores-nothing")) RestoreBudget();
+  WakeReclaim();
 }
 
 void BufferCacheImpl::PutStale(ExtentBuffer* buffer) {

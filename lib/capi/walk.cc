@@ -19,15 +19,14 @@ class CallbackVisitor final : public TreeVisitor {
       : functions_(functions), context_(context), root_(root) {}
 
   bool VisitBlock(const TreeRoot&, const ExtentBuffer& block) override {
-    // The walk cannot be stopped, but it goes nowhere when it may not go below a block.
-    if (result_ < 0) return false;
     const int result = functions_.block(context_, &root_, Outside(&block));
     if (result < 0) result_ = result;
     return result == 0;
   }
 
+  bool Stopped() override { return result_ < 0; }
+
   void VisitDamage(const WalkDamage& damage) override {
-    if (result_ < 0) return;
     const std::string message = damage.ToString();
     if (damages_++ == 0) first_damage_ = message;
     if (functions_.damage == nullptr) return;

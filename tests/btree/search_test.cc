@@ -274,6 +274,33 @@ TEST_F(SearchTest, StepsFromAnEmptyPathAreMisuse) {
   EXPECT_DEATH((void)path.Load(item), "stands on an item");
 }
 
+TEST_F(SearchTest, APathOfAnotherTreeIsMisuse) {
+  const BTree tree = Build(NumberedItems(30));
+  const BTree other = Build(NumberedItems(30, 1000));
+  ASSERT_EQ(tree.root().level, other.root().level);
+  Path path = *other.Search(kMinKey);
+  EXPECT_DEATH((void)tree.Seek({.objectid = 260}, path), "a path of another tree");
+  EXPECT_DEATH((void)tree.Next(path), "a path of another tree");
+  EXPECT_DEATH((void)tree.Previous(path), "a path of another tree");
+  EXPECT_TRUE(other.Next(path).ok());
+  EXPECT_TRUE(other.Previous(path).ok());
+  EXPECT_TRUE(other.Seek({.objectid = 1010}, path).ok());
+  // An empty one is of no tree.
+  path = Path();
+  EXPECT_TRUE(tree.Seek({.objectid = 260}, path).ok());
+  EXPECT_EQ(path.key().objectid, 260u);
+}
+
+// The same address in another cache, as two filesystems have it.
+TEST_F(SearchTest, APathOfAnotherCacheIsMisuse) {
+  const BTree tree = Build(NumberedItems(30));
+  BufferCache second({.node_bytes = 4096, .allocator = nullptr}, &source_);
+  const BTree same(&second, tree.root());
+  Path path = *same.Search(kMinKey);
+  EXPECT_DEATH((void)tree.Next(path), "a path of another tree");
+  EXPECT_TRUE(same.Next(path).ok());
+}
+
 TEST(TreeRootName, NamesTheSubvolumeOfLogsAndRelocationTrees) {
   EXPECT_EQ(TreeRootName(kFsTreeId, 0), "FS_TREE");
   EXPECT_EQ(TreeRootName(257, 31), "257");

@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "ebcache/buffer_cache.h"
+#include "lib/cache/buffer_cache_impl.h"
 #include "lib/cache/descriptor_slab.h"
+#include "lib/cache/hash_multiplier.h"
 #include "lib/cache/state_word.h"
 
 namespace ebcache {
@@ -22,6 +24,13 @@ class ExtentBufferPeer {
  public:
   static void SetStart(ExtentBuffer* buffer, uint64_t start) { buffer->start_ = start; }
   static void Kill(ExtentBuffer* buffer) { buffer->state_.store(0); }
+};
+
+class BufferCachePeer {
+ public:
+  static BufferIndex::Probes Probes(const BufferCache& cache) {
+    return cache.impl_->index_.CountProbes();
+  }
 };
 
 namespace {
@@ -81,7 +90,7 @@ TEST(BufferIndex, DenseBlocksCostAboutTenBytesEach) {
 // it, and the burial of the dead one leaves the newcomer alone.
 TEST(BufferIndex, TheDeadTakeOutOnlyThemselves) {
   DescriptorSlab slab(nullptr, 1, OsCalls::Real());
-  BufferIndex index(kNode, OsCalls::Real());
+  BufferIndex index(kNode, OsCalls::Real(), MultiplierOf(0));
   std::array<ExtentBuffer*, 2> made{};
   ASSERT_EQ(slab.Allocate(absl::MakeSpan(made)), 2u);
   const auto [dead, live] = made;
@@ -105,6 +114,98 @@ TEST(BufferIndex, TheDeadTakeOutOnlyThemselves) {
   EXPECT_EQ(index.Find(kNode, grab), live);
   index.Remove({&live, 1});
   EXPECT_EQ(index.Find(kNode, grab), nullptr);
+}
+
+// ---- Colliding addresses ------------------------------------------------------------------------
+
+// Addresses, one in each leaf, that an index with this multiplier has all in one place: multiples
+// of a number that the multiplier takes to nearly 0. Euclid finds it: the denominators of the
+// fractions that come closest to multiplier / 2^64.
+std::vector<uint64_t> Colliding(uint64_t multiplier, uint64_t count) {
+  __extension__ using uint128 = unsigned __int128;
+  uint128 a = uint128{1} << 64, b = multiplier;
+  uint64_t factor = 1, before = 0;
+  while (factor < uint64_t{1} << 29) {
+    const auto term = static_cast<uint64_t>(a / b);
+    const uint128 rest = a % b;
+    a = b;
+    b = rest;
+    const uint64_t next = term * factor + before;
+    before = factor;
+    factor = next;
+  }
+  std::vector<uint64_t> starts;
+  for (uint64_t i = 1; i <= count; ++i) starts.push_back(i * factor * 64 * kNode);
+  return starts;
+}
+
+BufferIndex::Probes ProbesOf(uint64_t multiplier, const std::vector<uint64_t>& starts) {
+  DescriptorSlab slab(nullptr, 1, OsCalls::Real());
+  BufferIndex index(kNode, OsCalls::Real(), multiplier);
+  for (const uint64_t start : starts) {
+    BufferIndex::Newcomer newcomer;
+    EXPECT_EQ(slab.Allocate({&newcomer.buffer, 1}), 1u);
+    ExtentBufferPeer::SetStart(newcomer.buffer, start);
+    index.Insert({&newcomer, 1}, state::Pack(state::BornMapped()),
+                 [](ExtentBuffer*, uint64_t) { return BufferIndex::Grab::kTaken; });
+    EXPECT_EQ(newcomer.outcome, BufferIndex::Insertion::kInserted);
+  }
+  return index.CountProbes();
+}
+
+// Who knows the multiplier can make look-ups walks; so the number of looks is what tells whether
+// others can.
+TEST(BufferIndex, AddressesThatCollideUnderOneMultiplierDoNotUnderOthers) {
+  constexpr uint64_t kBlocks = 4096;
+  std::mt19937_64 random(5);
+  const uint64_t known = MultiplierOf(0);
+  EXPECT_EQ(known >> 32, 0x9e3779b9u) << "the golden ratio's";
+  for (const uint64_t guess : {known, MultiplierOf(random())}) {
+    const std::vector<uint64_t> starts = Colliding(guess, kBlocks);
+    const BufferIndex::Probes worst = ProbesOf(guess, starts);
+    ASSERT_EQ(worst.leaves, kBlocks);
+    ASSERT_GT(worst.most, kBlocks / 2) << "these addresses do not collide: the test tests nothing";
+    uint64_t total = 0;
+    constexpr int kOthers = 50;
+    for (int i = 0; i < kOthers; ++i) {
+      const BufferIndex::Probes probes = ProbesOf(MultiplierOf(random()), starts);
+      EXPECT_LT(probes.most, 256u);
+      total += probes.total;
+    }
+    EXPECT_LT(total, 4 * kBlocks * kOthers);
+  }
+}
+
+// What an image that was made for the golden ratio, or for the multiplier of another cache, meets.
+// The chance that one cache has looks so long is below 1 in 1,000, that all have 1 in 10^12.
+TEST(BufferIndex, EachCacheHasAMultiplierOfItsOwn) {
+  const std::vector<uint64_t> starts = Colliding(MultiplierOf(0), 2048);
+  uint64_t fewest = ~uint64_t{0};
+  for (int i = 0; i < 4; ++i) {
+    BufferCache cache({.node_bytes = kNode, .budget_bytes = 0});
+    for (const uint64_t start : starts) ASSERT_TRUE(cache.Create(start).ok());
+    fewest = std::min(fewest, BufferCachePeer::Probes(cache).total);
+  }
+  EXPECT_LT(fewest, 64 * starts.size());
+  std::vector<uint64_t> multipliers;
+  for (int i = 0; i < 4; ++i) multipliers.push_back(RandomMultiplier());
+  std::sort(multipliers.begin(), multipliers.end());
+  EXPECT_GT(std::unique(multipliers.begin(), multipliers.end()) - multipliers.begin(), 2);
+}
+
+// Neighbours, as in metadata chunks, lie as well as with the golden ratio: nearly all leaves are
+// found at the first look, whatever the multiplier.
+TEST(BufferIndex, NeighboursAreFoundAtTheFirstLookWhateverTheMultiplier) {
+  std::mt19937_64 random(6);
+  for (int i = 0; i < 20; ++i) {
+    std::vector<uint64_t> starts;
+    const uint64_t first = random() >> 24;
+    const uint64_t count = 1000 + random() % 3000;
+    for (uint64_t n = 0; n < count; ++n) starts.push_back((first + n) * 64 * kNode);
+    const BufferIndex::Probes probes = ProbesOf(MultiplierOf(random()), starts);
+    EXPECT_LE(probes.total, count + count / 10);
+    EXPECT_LE(probes.most, 4u);
+  }
 }
 
 // Misses beside leaves that come and go: a block that is always there is always found.

@@ -217,6 +217,39 @@ TEST_P(BytesTest, OutOfBoundsIsAnErrorThatTouchesNothing) {
   ExpectSame("refused operations");
 }
 
+// Any two numbers, near every edge and near 2^64: allowed is what ends in the block when it is
+// added up in 128 bits.
+TEST_P(BytesTest, RangesAreAddedUpWithoutOverflow) {
+  __extension__ using uint128 = unsigned __int128;
+  std::mt19937_64 random(4);
+  Fill(random);
+  std::vector<uint64_t> numbers;
+  for (const uint64_t edge :
+       {uint64_t{0}, uint64_t{size()}, 8 * uint64_t{size()}, uint64_t{1} << 31, uint64_t{1} << 32,
+        uint64_t{1} << 61, uint64_t{1} << 63, ~uint64_t{0} - size(), ~uint64_t{0} / 8}) {
+    for (uint64_t n = 0; n < 5; ++n) numbers.push_back(edge + n - 2);
+  }
+  for (const uint64_t a : numbers) {
+    for (const uint64_t b : numbers) {
+      const bool bytes_fit = uint128{a} + b <= size();
+      ASSERT_EQ(buffer_->Zero(a, b).ok(), bytes_fit) << a << " + " << b;
+      ASSERT_EQ(buffer_->Move(a, 0, b).ok(), bytes_fit) << a << " + " << b;
+      ASSERT_EQ(buffer_->Move(0, a, b).ok(), bytes_fit) << a << " + " << b;
+      const bool bit_fits = uint128{a} + b / 8 < size();
+      ASSERT_EQ(buffer_->TestBit(a, b).ok(), bit_fits) << a << ", bit " << b;
+      const uint128 last = uint128{a} + (uint128{b} + 16) / 8;  // of 17 bits from bit b
+      ASSERT_EQ(buffer_->SetBits(a, b, 17).ok(), last < size()) << a << ", bits from " << b;
+      ASSERT_EQ(buffer_->ClearBits(a, b, 17).ok(), last < size()) << a << ", bits from " << b;
+      const bool bits_fit = b == 0 ? a <= size() : uint128{a} + (uint128{b} + 7) / 8 <= size();
+      ASSERT_EQ(buffer_->SetBits(a, 0, b).ok(), bits_fit) << a << ", " << b << " bits";
+      uint64_t value = 0;
+      ASSERT_EQ(buffer_->Load(a, value), uint128{a} + 8 <= size()) << a;
+      std::byte scratch[8];
+      ASSERT_EQ(buffer_->View(a, 8, scratch) != nullptr, uint128{a} + 8 <= size()) << a;
+    }
+  }
+}
+
 TEST_P(BytesTest, EmptyRangesAreFineAnywhereInside) {
   for (const size_t at : {size_t{0}, size() / 2, size()}) {
     EXPECT_TRUE(buffer_->Read(at, {}).ok());

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
+#include <random>
+#include <thread>
 #include <vector>
 
 #include "ebcache/allocators.h"
@@ -63,10 +67,149 @@ TEST(Reclaim, EverythingPinnedIsNotAWalk) {
   EXPECT_EQ(stats.reclaimed, 0u);
   // Steps, not time: some tens a Create at the worst, where a walk would be thousands.
   EXPECT_LE(stats.reclaim_scanned, creates * 40);
-  // Once they are let go, the cache comes back to its budget within some Creates.
   pinned.clear();
-  for (uint64_t i = 0; i < 200; ++i) (void)*cache.Create((100'000 + i) * kNode);
-  EXPECT_LE(cache.stats().cached_buffers, 1000u);
+  EXPECT_EQ(cache.stats().cached_buffers, 1000u);
+}
+
+// ---- Back to the budget -------------------------------------------------------------------------
+
+uint64_t Idle(const BufferCache& cache) { return cache.ExplainPins()[0].second; }
+
+// What the header promises of the budget: over it only by what cannot go.
+void ExpectNoIdleOverBudget(const BufferCache& cache, uint64_t budget, const char* when) {
+  const uint64_t cached = cache.stats().cached_buffers;
+  EXPECT_TRUE(cached <= budget || Idle(cache) == 0)
+      << when << ": " << cached << " cached, " << Idle(cache) << " of them idle";
+}
+
+// Far more than the budget is in use, or dirty, or being read; then it is not. Nothing is made, and
+// no other call is made: what ends the use is what brings the cache back.
+TEST(Reclaim, TheBudgetIsRestoredWhenPinsGo) {
+  for (const bool background : {false, true}) {
+    MemorySource source;
+    BufferCacheOptions options = WithBudget(100);
+    options.background_reclaim = background;
+    BufferCache cache(options, &source);
+    std::vector<ExtentBufferRef> held;
+    for (uint64_t i = 0; i < 5'000; ++i) held.push_back(*cache.ReadBlock(i * kNode));
+    EXPECT_EQ(cache.stats().cached_buffers, 5'000u);
+    std::shuffle(held.begin(), held.end(), std::mt19937_64(1));
+    while (!held.empty()) {
+      held.pop_back();
+      if (held.size() % 100 == 0) ExpectNoIdleOverBudget(cache, 100, "while pins go");
+    }
+    EXPECT_LE(cache.stats().cached_buffers, 100u);
+  }
+}
+
+TEST(Reclaim, TheBudgetIsRestoredWhenDirtGoes) {
+  const std::vector<std::function<void(BufferCache&)>> ways = {
+      [](BufferCache& cache) { EXPECT_TRUE(cache.WritebackAll().ok()); },
+      [](BufferCache& cache) {
+        while (ExtentBufferRef dirty = cache.NextDirty(0)) {
+          EXPECT_TRUE(cache.Writeback(dirty).ok());
+        }
+      },
+      [](BufferCache& cache) {
+        while (ExtentBufferRef dirty = cache.NextDirty(0)) dirty.ClearDirty();
+      },
+      [](BufferCache& cache) {
+        while (ExtentBufferRef dirty = cache.NextDirty(0)) {
+          EXPECT_TRUE(cache.ReinitAsNewBlock(dirty, 101).ok());
+        }
+      },
+  };
+  for (const auto& clean : ways) {
+    MemorySource source;
+    BufferCache cache(WithBudget(10), &source);
+    for (uint64_t i = 0; i < 1'000; ++i) {
+      ExtentBufferRef block = *cache.Create(i * kNode);
+      block.SetUptodate();
+      block.SetDirty();
+    }
+    EXPECT_EQ(cache.stats().cached_buffers, 1'000u);
+    clean(cache);
+    EXPECT_LE(cache.stats().cached_buffers, 10u);
+  }
+}
+
+// However uses, finds and newcomers alternate, and wherever the budget goes meanwhile.
+TEST(Reclaim, NothingIdleIsEverKeptOverTheBudget) {
+  std::mt19937_64 random(7);
+  for (int round = 0; round < 200; ++round) {
+    MemorySource source;
+    uint64_t budget = 1 + random() % 60;
+    BufferCache cache(WithBudget(budget), &source);
+    std::vector<ExtentBufferRef> held;
+    for (int step = 0; step < 300; ++step) {
+      switch (random() % 8) {
+        case 0:
+        case 1:
+          held.push_back(*cache.ReadBlock(random() % 200 * kNode));
+          break;
+        case 2:
+          (void)*cache.ReadBlock(random() % 200 * kNode);
+          break;
+        case 3:
+          (void)cache.Find(random() % 200 * kNode);
+          break;
+        case 4:
+          if (!held.empty()) held[random() % held.size()].SetDirty();
+          break;
+        case 5:
+          if (random() % 10 == 0) (void)cache.WritebackAll();
+          break;
+        case 6:
+          if (random() % 10 == 0) {
+            budget = 1 + random() % 60;
+            cache.SetBudget(budget * kNode);
+          }
+          break;
+        default:
+          if (!held.empty()) {
+            std::swap(held[random() % held.size()], held.back());
+            held.pop_back();
+          }
+      }
+      ExpectNoIdleOverBudget(cache, budget, "after a step");
+      if (HasFailure()) return;
+    }
+    held.clear();
+    (void)cache.WritebackAll();
+    ASSERT_LE(cache.stats().cached_buffers, budget) << "round " << round;
+  }
+}
+
+// Threads that go over the budget together, and let go in any order.
+TEST(Reclaim, TheBudgetIsRestoredByThreads) {
+  MemorySource source;
+  BufferCache cache(WithBudget(20), &source);
+  std::vector<std::thread> threads;
+  for (uint64_t t = 0; t < 4; ++t) {
+    threads.emplace_back([&cache, t] {
+      std::mt19937_64 random(t);
+      std::vector<ExtentBufferRef> held;
+      for (int i = 0; i < 5'000; ++i) {
+        held.push_back(*cache.ReadBlock(random() % 300 * kNode));
+        if (random() % 50 == 0) held.clear();
+        if (random() % 2 == 0 && !held.empty()) held.pop_back();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_LE(cache.stats().cached_buffers, 20u);
+}
+
+// A buffer is looked at once for each time it was in use, and once to let it go: not again by every
+// put of another.
+TEST(Reclaim, RestoringTheBudgetIsNotAWalk) {
+  MemorySource source;
+  BufferCache cache(WithBudget(10), &source);
+  constexpr uint64_t kHeld = 4'000;
+  std::vector<ExtentBufferRef> held;
+  for (uint64_t i = 0; i < kHeld; ++i) held.push_back(*cache.Create(i * kNode));
+  held.clear();
+  EXPECT_LE(cache.stats().reclaim_scanned, 6 * kHeld);
 }
 
 TEST(Reclaim, ShrinkFreesWhatIsAskedFor) {

@@ -200,7 +200,22 @@ void CacheScene::Finish() {
   if (region_ != nullptr && region_->stats().in_use_bytes != 0) FailRun("a folio leaked");
 }
 
+// Over the budget only by what cannot go.
+void CacheScene::CheckBudget() const {
+  if (options_.budget_bytes == 0) return;
+  const uint64_t allowed = std::max<uint64_t>(options_.budget_bytes / options_.node_bytes, 1);
+  uint64_t cached = 0;
+  bool idle = false;
+  for (uint32_t i = 0; i < descriptors(); ++i) {
+    const BufferState s = StateOf(i);
+    if (s.refs != 0 && !s.has(BufferFlag::kUnmapped)) ++cached;
+    if (state::VerdictOf(s) == ReleaseVerdict::kEligible) idle = true;
+  }
+  if (cached > allowed && idle) FailRun("over the budget, and what could go has stayed");
+}
+
 void CacheScene::CheckSteadyState() {
+  CheckBudget();
   for (ExtentBufferRef& ref : held) Put(ref);
   if (!pinned_.empty()) region_->FreeBulk(region_->superpageblock_order(), {&pinned_, 1});
   uint64_t idle = 0;

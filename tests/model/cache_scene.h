@@ -127,6 +127,7 @@ class CacheScene final : public Scene, public BlockSource {
   void CheckDeath(uint32_t number, BufferState before);
   void CheckLive(uint32_t number, BufferState s) const;
   void CheckFree(Folio folio, uint32_t private_bits);
+  void CheckBudget() const;
   void CheckSteadyState();
   bool InIndex(const ExtentBuffer* buffer) const;
   // The object that stands for the bytes of a folio in the scheduler's eyes.

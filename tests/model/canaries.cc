@@ -19,6 +19,8 @@ absl::Span<const Canary> Canaries() {
       {"failed-read-stays", "20 a read fails, another waits"},
       {"dirty-counted-late", "dirty blocks are never missed"},
       {"unpark-forgotten", "passed over by reclaim, then idle"},
+      {"unpark-restores-nothing", "over the budget, then idle"},
+      {"thaw-restores-nothing", "over the budget by what is on the move"},
       // Wake-ups that are lost.
       {"read-end-without-wake", "read+read (not cached)"},
       {"write-end-without-wake", "writeback+writeback"},

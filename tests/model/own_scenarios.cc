@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "lib/cache/hash_multiplier.h"
 #include "tests/model/scenario_builder.h"
 
 namespace ebcache::model {
@@ -13,7 +14,8 @@ namespace {
 // last want the same place in a table of 128, so that the last moves up when those are taken out.
 // The hash is that of lib/cache/buffer_index.h; with another one this only finds less.
 std::vector<uint64_t> CollidingLeaves() {
-  const auto home = [](uint64_t key) { return (key * 0x9e3779b97f4a7c15u) >> 57; };  // of 128
+  const uint64_t multiplier = RandomMultiplier();  // in this build always the same
+  const auto home = [=](uint64_t key) { return (key * multiplier) >> 57; };  // of 128
   std::vector<uint64_t> keys;
   for (uint64_t key = 1; keys.size() < 4; ++key) {
     if (home(key) == home(1)) keys.push_back(key);
@@ -132,6 +134,30 @@ void AddOwnScenarios(std::vector<Program>& programs) {
              ExtentBufferRef ref = s.Create(s.node());
              s.Put(ref);
            }});
+  // More in use than the budget, and then not. Whoever ends the use brings the cache back.
+  const auto two_held = [](CacheScene& s) {
+    s.held[0] = s.Create(0);
+    s.held[1] = s.Create(s.node());
+  };
+  const auto put_held = [](size_t which) {
+    return [which](CacheScene& s) { s.Put(s.held[which]); };
+  };
+  add.Add("over the budget, then idle", {.budget_bytes = 4096}, two_held,
+          {put_held(0), put_held(1)});
+  add.Add("over the budget, then idle, beside a newcomer", {.budget_bytes = 4096}, two_held,
+          {put_held(0), put_held(1), [](CacheScene& s) { s.held[2] = s.Create(2 * s.node()); }});
+  add.Add("over the budget, then written", {.budget_bytes = 4096},
+          [](CacheScene& s) {
+            for (const size_t i : {0, 1}) {
+              s.held[i] = s.ReadBlock(i * s.node());
+              s.Dirty(s.held[i]);
+            }
+            s.Put(s.held[0]);
+          },
+          {[](CacheScene& s) { (void)s.WritebackAll(); }, put_held(1)});
+  // Reclaim can neither free nor park what is on the move: the mover does it.
+  add.Add("over the budget by what is on the move", {.budget_bytes = 4096}, Cached,
+          {[](CacheScene& s) { s.Move(); }, [](CacheScene& s) { s.held[0] = s.Create(s.node()); }});
   // Its owner is quiesced first: from then on compaction leaves it alone.
   add.Add("the cache goes beside a move", {}, Cached,
           {[](CacheScene& s) { s.Close(); }, [](CacheScene& s) { s.Move(); }});

@@ -1,0 +1,119 @@
+// The memory behind blocks: what an allocator gave it gets back, and how much of it a batch takes.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "ebcache/allocators.h"
+#include "ebcache/buffer_cache.h"
+#include "ebcache/forwarding_allocator.h"
+#include "tests/support/memory_source.h"
+
+namespace ebcache {
+namespace {
+
+constexpr uint64_t kNode = 16384;
+
+// Remembers each block that it has given, and compares.
+class RememberingAllocator final : public ForwardingAllocator {
+ public:
+  using ForwardingAllocator::ForwardingAllocator;
+
+  absl::Status AllocateBlock(const FolioRequest& request, FolioBlock& block) override {
+    if (absl::Status status = below().AllocateBlock(request, block); !status.ok()) return status;
+    Given given{.order = block.order, .direct = block.direct};
+    given.folios.assign(block.folios().begin(), block.folios().end());
+    EXPECT_TRUE(out_.emplace(block.slots[0].pfn(), given).second);
+    return absl::OkStatus();
+  }
+  void FreeBlock(FolioBlock& block) override {
+    const auto given = out_.find(block.slots[0].pfn());
+    ASSERT_NE(given, out_.end());
+    EXPECT_EQ(block.order, given->second.order);
+    EXPECT_EQ(block.direct, given->second.direct);
+    EXPECT_TRUE(std::equal(block.folios().begin(), block.folios().end(),
+                           given->second.folios.begin(), given->second.folios.end()));
+    out_.erase(given);
+    fewest_out = std::min(fewest_out, out_.size());
+    below().FreeBlock(block);
+  }
+
+  size_t out() const { return out_.size(); }
+  size_t fewest_out = ~size_t{0};
+
+ private:
+  struct Given {
+    int order = 0;
+    std::byte* direct = nullptr;
+    std::vector<Folio> folios;
+  };
+  std::map<uint32_t, Given> out_;
+};
+
+std::vector<std::shared_ptr<PageAllocator>> Allocators() {
+  constexpr size_t kArena = size_t{64} << 20;
+  return {HeapAllocator(),
+          Order0Allocator({.arena_bytes = kArena}),
+          Order0Allocator({.arena_bytes = kArena, .contiguous_by_luck = false}),
+          VmapAllocator({.arena_bytes = kArena}),
+          VmapAllocator({.arena_bytes = kArena, .contiguous_by_luck = false}),
+          HighOrderAllocator({.arena_bytes = size_t{1} << 30})};
+}
+
+// Whichever way a buffer goes.
+TEST(Frames, WhatAnAllocatorGaveItGetsBack) {
+  for (const auto& below : Allocators()) {
+    SCOPED_TRACE(below->name());
+    auto allocator = std::make_shared<RememberingAllocator>(below);
+    MemorySource source;
+    {
+      BufferCache cache({.node_bytes = kNode, .budget_bytes = 8 * kNode, .allocator = allocator},
+                        &source);
+      // Not all at multiples of the node size, and in the way of each other.
+      for (uint64_t i = 0; i < 100; ++i) (void)cache.ReadBlock(i * 5 * 4096);
+      EXPECT_LE(allocator->out(), 8u);
+      cache.Find(95 * 5 * 4096).PutStale();
+      {
+        ExtentBufferRef dummy = *cache.CreateDummy(0);
+        ExtentBufferRef block = *cache.ReadBlock(kNode);
+        ExtentBufferRef clone = *cache.Clone(*block);
+        EXPECT_FALSE(cache.Create(kNode + 4096).ok());  // overlaps
+        EXPECT_EQ(allocator->out(), cache.stats().cached_buffers + 2);
+      }
+      EXPECT_EQ(allocator->out(), cache.stats().cached_buffers);
+      cache.DropCaches();
+      EXPECT_EQ(allocator->out(), 0u);
+      for (uint64_t i = 0; i < 5; ++i) (void)*cache.ReadBlock(i * kNode);
+    }
+    EXPECT_EQ(allocator->out(), 0u) << "the cache is gone";
+  }
+}
+
+// A batch makes room in parts, each no more than a sixteenth of the budget and one: a small cache
+// is not emptied for it before there is anything in its place.
+TEST(Frames, ABatchEmptiesNoMoreThanAPartOfTheCacheAtOnce) {
+  for (const uint64_t budget : {16u, 32u, 64u, 160u}) {
+    auto allocator = std::make_shared<RememberingAllocator>(HeapAllocator());
+    MemorySource source;
+    BufferCache cache({.node_bytes = kNode, .budget_bytes = budget * kNode, .allocator = allocator},
+                      &source);
+    for (uint64_t i = 0; i < budget; ++i) (void)*cache.ReadBlock(i * kNode);
+    ASSERT_EQ(allocator->out(), budget);
+    allocator->fewest_out = ~size_t{0};
+    std::array<uint64_t, 16> starts;
+    for (uint64_t i = 0; i < 16; ++i) starts[i] = (1000 + i) * kNode;
+    std::array<absl::StatusOr<ExtentBufferRef>, 16> results;
+    cache.ReadBlocks(starts, {}, absl::MakeSpan(results));
+    for (const auto& result : results) EXPECT_TRUE(result.ok());
+    EXPECT_EQ(allocator->out(), budget);
+    EXPECT_GE(allocator->fewest_out, budget - budget / 16 - 1) << budget;
+  }
+}
+
+}  // namespace
+}  // namespace ebcache
