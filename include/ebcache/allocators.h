@@ -37,6 +37,13 @@ class OsCalls {
   // Asks for huge pages behind a range, as advice. False when the OS does not know how.
   virtual bool AdviseHugePages(void* address, size_t bytes) = 0;
 
+  // Puts a range that is in use already on huge pages, at once: its contents and addresses stay,
+  // and other threads may read and write it meanwhile. False when the OS does not know how, or has
+  // none.
+  virtual bool CollapseHugePages(void* address, size_t bytes) {
+    return (void)address, (void)bytes, false;
+  }
+
   // Monotonic time in nanoseconds.
   virtual uint64_t NowNanoseconds() = 0;
 

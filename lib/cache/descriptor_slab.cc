@@ -6,7 +6,6 @@ namespace ebcache {
 
 namespace {
 constexpr size_t kHugePageBytes = size_t{2} << 20;
-constexpr size_t RoundUp(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 }  // namespace
 
 DescriptorSlab::DescriptorSlab(BufferCacheImpl* cache, uint32_t row_slots, OsCalls* os)
@@ -18,20 +17,30 @@ DescriptorSlab::~DescriptorSlab() {
   }
 }
 
-size_t DescriptorSlab::chunk_bytes() const {
-  return RoundUp(kDescriptorBytes + size_t{kPerChunk} * row_slots_ * sizeof(Folio), 4096);
+size_t DescriptorSlab::bytes_for(uint32_t descriptors) const {
+  return size_t{descriptors} * (sizeof(ExtentBuffer) + row_slots_ * sizeof(Folio));
 }
 
-bool DescriptorSlab::Grow() {
-  const size_t number = made_.load(std::memory_order_relaxed) >> kChunkBits;
+bool DescriptorSlab::AddChunk(size_t number) {
   if (number == kMaxChunks) return false;
   void* memory = os_->Map(chunk_bytes(), kHugePageBytes);
   if (memory == nullptr) return false;
+  chunks_[number].store(static_cast<Chunk*>(memory), std::memory_order_release);
+  if (number < kChunksInSteps) return true;
   // Lookups go all over the descriptors: one TLB entry for a chunk of them. Advice only.
   os_->AdviseHugePages(memory, kDescriptorBytes);
-  chunks_[number].store(static_cast<Chunk*>(memory), std::memory_order_release);
   bytes_.fetch_add(chunk_bytes(), std::memory_order_relaxed);
   return true;
+}
+
+// The descriptors from `place` on are about to be touched.
+void DescriptorSlab::TakeStep(size_t number, uint32_t place) {
+  bytes_.fetch_add(bytes_for(kPerStep), std::memory_order_relaxed);
+  if (place + kPerStep != kPerChunk) return;
+  Chunk* chunk = chunks_[number].load(std::memory_order_relaxed);
+  // For systems that cannot do it at once: they do it by and by.
+  os_->AdviseHugePages(chunk, kDescriptorBytes);
+  os_->CollapseHugePages(chunk, kDescriptorBytes);
 }
 
 size_t DescriptorSlab::Allocate(absl::Span<ExtentBuffer*> buffers) {
@@ -52,9 +61,11 @@ size_t DescriptorSlab::Allocate(absl::Span<ExtentBuffer*> buffers) {
 
 ExtentBuffer* DescriptorSlab::MakeLocked() {
   const uint32_t index = made_.load(std::memory_order_relaxed);
-  if ((index & (kPerChunk - 1)) == 0 && !Grow()) return nullptr;
-  Chunk* chunk = chunks_[index >> kChunkBits].load(std::memory_order_relaxed);
+  const size_t number = index >> kChunkBits;
   const uint32_t place = index & (kPerChunk - 1);
+  if (place == 0 && !AddChunk(number)) return nullptr;
+  if (number < kChunksInSteps && place % kPerStep == 0) TakeStep(number, place);
+  Chunk* chunk = chunks_[number].load(std::memory_order_relaxed);
   auto* buffer = new (&chunk->descriptors[place]) ExtentBuffer;
   auto* rows = reinterpret_cast<std::byte*>(chunk) + kDescriptorBytes;
   auto* row = reinterpret_cast<Folio*>(rows) + size_t{place} * row_slots_;

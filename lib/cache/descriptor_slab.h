@@ -47,8 +47,8 @@ class DescriptorSlab {
 
   // REQUIRES: index is that of a descriptor that was handed out once.
   ExtentBuffer* At(uint32_t index) const {
-    // Acquire pairs with the release in Grow; whoever has the index got it through more than that,
-    // but a load this rare is not worth an argument.
+    // Acquire pairs with the release in AddChunk; whoever has the index got it through more than
+    // that, but a load this rare is not worth an argument.
     Chunk* chunk = chunks_[index >> kChunkBits].load(std::memory_order_acquire);
     return &chunk->descriptors[index & (kPerChunk - 1)];
   }
@@ -56,16 +56,20 @@ class DescriptorSlab {
   // Number of descriptors ever made: the indices below are valid.
   uint32_t size() const { return made_.load(std::memory_order_acquire); }
 
-  // Address space in use for descriptors and rows, in bytes.
+  // Memory taken into use for descriptors and rows, in bytes: whole steps.
   uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
   friend class BufferCachePeer;  // tests that look inside
 
-  // One chunk of descriptors is one huge page.
+  // One chunk of descriptors is one huge page. The first few chunks are taken into use in steps, so
+  // that a small cache does not pay for a large one: on small pages, until the last step puts the
+  // chunk on its huge page. Later chunks are a small part of what is there.
   static constexpr int kChunkBits = 15;
   static constexpr uint32_t kPerChunk = uint32_t{1} << kChunkBits;
   static constexpr size_t kDescriptorBytes = kPerChunk * sizeof(ExtentBuffer);
+  static constexpr uint32_t kPerStep = kPerChunk / 32;
+  static constexpr size_t kChunksInSteps = 4;
   static constexpr size_t kMaxChunks = sync::ModelOr<size_t>(1, 4096);  // 2 TiB of 16 KiB blocks
   static_assert(kDescriptorBytes == size_t{2} << 20);
 
@@ -76,8 +80,10 @@ class DescriptorSlab {
 
   // REQUIRES for both: mutex_ held.
   ExtentBuffer* MakeLocked();  // null when memory is out
-  bool Grow();
-  size_t chunk_bytes() const;
+  bool AddChunk(size_t number);
+  void TakeStep(size_t number, uint32_t place);
+  size_t bytes_for(uint32_t descriptors) const;
+  size_t chunk_bytes() const { return bytes_for(kPerChunk); }
 
   BufferCacheImpl* const cache_;
   const uint32_t row_slots_;

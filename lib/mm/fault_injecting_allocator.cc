@@ -69,6 +69,9 @@ class FaultInjectingOs final : public OsCalls {
   bool AdviseHugePages(void* address, size_t bytes) override {
     return os_->AdviseHugePages(address, bytes);
   }
+  bool CollapseHugePages(void* address, size_t bytes) override {
+    return os_->CollapseHugePages(address, bytes);
+  }
   uint64_t NowNanoseconds() override { return os_->NowNanoseconds(); }
   int CreateMemory(size_t bytes) override { return os_->CreateMemory(bytes); }
   void CloseMemory(int memory) override { os_->CloseMemory(memory); }

@@ -56,6 +56,11 @@ class RealOsCalls final : public OsCalls {
     return madvise(address, bytes, MADV_HUGEPAGE) == 0;
   }
 
+  bool CollapseHugePages(void* address, size_t bytes) override {
+    constexpr int kCollapse = 25;  // MADV_COLLAPSE, since Linux 6.1: Debian's headers are older
+    return madvise(address, bytes, kCollapse) == 0;
+  }
+
   uint64_t NowNanoseconds() override {
     timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

@@ -38,6 +38,9 @@ class CountedOs final : public OsCalls {
   bool AdviseHugePages(void* address, size_t bytes) override {
     return ++calls, real_->AdviseHugePages(address, bytes);
   }
+  bool CollapseHugePages(void* address, size_t bytes) override {
+    return ++calls, real_->CollapseHugePages(address, bytes);
+  }
   uint64_t NowNanoseconds() override { return ++calls, real_->NowNanoseconds(); }
 
  private:
