@@ -80,6 +80,9 @@ bool IsSleptForLock(const Step& step) {
          step.before->refs > step.after->refs;
 }
 
+// Steps of which only the outcome was recorded: counted apart from those compared in full.
+constexpr char kBeforeUnknown[] = "before-not-recorded";
+
 // What ours makes of the recorded call: "same", or the name of an exception, or "DIFFERENT".
 std::string Compare(const Step& step) {
   const auto same = [&](const Outcome& ours) -> std::string {
@@ -129,12 +132,13 @@ std::string Compare(const Step& step) {
     return ours && step.returned == -11 ? "folio-busy" : "DIFFERENT";
   }
   if (step.op == "find_extent_buffer" || step.op == "alloc_extent_buffer") {
-    // Only what was handed out is known: it must be what Get, or birth, makes of some state in
-    // which ours would have allowed it.
-    if (*step.after == BornMapped()) return "same";
+    // No state before the call was recorded: the buffer was not known yet. So this compares less:
+    // what was handed out must be what birth makes, or what Get makes of some state that it takes.
+    if (step.before) return "DIFFERENT";  // such steps could be compared, and are not
+    if (*step.after == BornMapped()) return kBeforeUnknown;
     BufferState before = *step.after;
     --before.refs;
-    return same(Get(before));
+    return same(Get(before)) == "same" ? kBeforeUnknown : "DIFFERENT";
   }
   return "DIFFERENT";
 }
@@ -167,7 +171,11 @@ TEST(Conformance, EveryRecordedStepHasTheSameOutcome) {
     std::cout << result << ": " << counts.first << " distinct steps, " << counts.second
               << " events\n";
   }
-  EXPECT_GT(tally["same"].second, 10'000'000u);
+  // Most of the events are compared in full.
+  uint64_t events = 0;
+  for (const auto& [result, counts] : tally) events += counts.second;
+  EXPECT_GT(tally["same"].second, events / 2);
+  EXPECT_GT(tally[kBeforeUnknown].second, 0u);
 }
 
 // In the run on two CPUs the states themselves are still evidence: every one must be one that ours
