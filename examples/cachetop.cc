@@ -135,6 +135,7 @@ int Run(const CommandLine& line, const Flags& flags) {
     line.Complain("cannot write the result");
     return kCannotOpen;
   }
+  for (const std::string& notice : (*filesystem)->volume().notices()) line.Complain(notice);
   for (const MissingDevice& device : (*filesystem)->volume().missing_devices()) {
     line.Complain(device.ToString());
   }

@@ -82,6 +82,7 @@ int ExitCodeOf(BlockReport::Verdict verdict) {
 }
 
 void ComplainOfFilesystem(const CommandLine& line, const Volume& volume, const PathSearch& search) {
+  for (const std::string& notice : volume.notices()) line.Complain(notice);
   for (const MissingDevice& device : volume.missing_devices()) {
     line.Complain(device.ToString());
   }

@@ -18,7 +18,7 @@ namespace ebcache::examples {
 
 // What a scrub came to.
 struct ScrubReport {
-  const Filesystem* filesystem = nullptr;
+  Filesystem* filesystem = nullptr;
   uint64_t blocks = 0;  // good in at least one copy
   DeviceTally totals;
   std::map<uint64_t, DeviceTally> devices;

@@ -92,7 +92,8 @@ void PrintScrubJson(const ScrubReport& report) {
                      {"devices", DevicesJson(report)},
                      {"damage", DamageJson(report)},
                      {"lost", report.lost},
-                     {"superblocks", report.superblocks}};
+                     {"superblocks", report.superblocks},
+                     {"notices", report.filesystem->volume().notices()}};
   // Names may hold any bytes.
   const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
   std::printf("%s\n", text.c_str());

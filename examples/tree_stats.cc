@@ -50,6 +50,7 @@ struct Flags {
 };
 
 void ComplainOfVolume(const CommandLine& line, const Volume& volume) {
+  for (const std::string& notice : volume.notices()) line.Complain(notice);
   for (const std::string& warning : volume.superblock_warnings()) line.Complain(warning);
   for (const MissingDevice& device : volume.missing_devices()) {
     line.Complain(device.ToString());

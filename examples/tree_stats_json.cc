@@ -19,6 +19,10 @@ Json MissingJson(const Volume& volume) {
   return ids;
 }
 
+Json SuperblockJson(const SuperblockCopy& copy) {
+  return {{"device", copy.device}, {"physical", copy.physical}, {"generation", copy.generation}};
+}
+
 Json FilesystemJson(Filesystem& filesystem) {
   const Superblock& superblock = filesystem.superblock();
   return {{"fsid", UuidString(superblock.fsid)},
@@ -30,6 +34,8 @@ Json FilesystemJson(Filesystem& filesystem) {
           {"used_bytes", superblock.bytes_used},
           {"devices", superblock.num_devices},
           {"missing_devices", MissingJson(filesystem.volume())},
+          {"superblock", SuperblockJson(filesystem.volume().superblock_copy())},
+          {"notices", filesystem.volume().notices()},
           {"warnings", filesystem.volume().superblock_warnings()}};
 }
 

@@ -17,9 +17,11 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,7 +45,11 @@ struct FilesystemOptions {
 
 class Filesystem {
  public:
-  // Opens image files or block devices, all of one filesystem, and reads its chunk tree.
+  // Opens image files or block devices, all of one filesystem and its seeds, and reads its chunk
+  // tree. The filesystem is opened by its newest primary superblock; when the roots that this one
+  // names cannot be read, by the next copy whose roots can: volume().superblock_copy() and a notice
+  // say which. Errors are those of Volume::Open, and Unimplemented where metadata is in chunks that
+  // cannot be mapped (raid5/6).
   // A missing device is no error while each block that is read has a copy elsewhere: which are
   // missing is told by volume().missing_devices(), and whether that is all there is to an error of
   // a block by volume().OnMissingDevices(logical).
@@ -71,12 +77,19 @@ class Filesystem {
   // trees found in spite of it are returned.
   std::vector<TreeRoot> Trees(std::vector<WalkDamage>* damage);
 
-  // Damage met while opening that did not prevent it: parts of the chunk tree.
+  // Damage met while opening that did not prevent it: parts of the chunk tree, and the root that
+  // another superblock was used for: see volume().notices().
   const std::vector<WalkDamage>& open_damage() const { return open_damage_; }
 
  private:
   Filesystem() = default;
+  absl::Status OpenRoots(const BufferCacheOptions& options);
+  absl::Status UseSuperblock(size_t candidate, const absl::Status& why,
+                             const BufferCacheOptions& options);
+  void LoadAll(BufferCacheOptions options);
   void LoadChunks();
+  std::optional<WalkDamage> RootDamage();
+  bool IsDamage(const WalkDamage& damage) const;
 
   std::unique_ptr<Volume> volume_;
   std::unique_ptr<BufferCache> cache_;

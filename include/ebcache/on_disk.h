@@ -163,6 +163,22 @@ enum class IncompatFlag : uint64_t {
   kExtentTreeV2 = 1ull << 13,
   kRaidStripeTree = 1ull << 14,
   kSimpleQuota = 1ull << 16,
+  kRemapTree = 1ull << 17,
+};
+
+// Superblock::flags: what a filesystem is, and which change of all of it was begun and not ended.
+enum class SuperblockFlag : uint64_t {
+  kWritten = 1ull << 0,
+  kReloc = 1ull << 1,
+  kError = 1ull << 2,
+  kSeeding = 1ull << 32,
+  kMetadump = 1ull << 33,
+  kMetadumpV2 = 1ull << 34,
+  kChangingFsid = 1ull << 35,          // in every block
+  kChangingMetadataUuid = 1ull << 36,  // in superblocks only
+  kChangingBlockGroupTree = 1ull << 38,
+  kChangingDataChecksums = 1ull << 39,
+  kChangingBlockChecksums = 1ull << 40,
 };
 
 // One device of a filesystem, as its superblock or the chunk tree describe it.
@@ -203,6 +219,7 @@ struct Superblock {
 
   // Whether the filesystem uses that feature.
   bool has(IncompatFlag flag) const { return (incompat_flags & static_cast<uint64_t>(flag)) != 0; }
+  bool has(SuperblockFlag flag) const { return (flags & static_cast<uint64_t>(flag)) != 0; }
   // What tree block headers carry: metadata_uuid where that feature is on, else fsid.
   const Uuid& header_fsid() const {
     return has(IncompatFlag::kMetadataUuid) ? metadata_uuid : fsid;
@@ -210,7 +227,7 @@ struct Superblock {
 };
 
 // Parses and checks one copy of a superblock that was read at `physical`: magic, checksum type,
-// checksum, own address, node and sector size, levels, alignment of the roots, array size, and
+// checksum, own address, node and sector size, levels, alignment of the roots, the system chunks, and
 // features that this library can read. `bytes` must be kSuperblockBytes long.
 // Errors: DataLoss (damaged or not btrfs; says what), Unimplemented (a feature; says which).
 absl::StatusOr<Superblock> ParseSuperblock(absl::Span<const std::byte> bytes, uint64_t physical);
@@ -347,13 +364,25 @@ struct ItemHead {
 Key LeafKey(const ExtentBuffer& leaf, uint32_t slot);
 ItemHead LoadItemHead(const ExtentBuffer& leaf, uint32_t slot);
 
-// What the checker holds tree blocks against.
+// What the checker holds tree blocks against. What is not known is not held against a block: the
+// defaults let pass.
 struct TreeBlockLimits {
   uint32_t sector_bytes = 4096;  // a power of two
   // Bytes of a data checksum. 0: not known, and the rules that need it are left out.
   uint32_t checksum_bytes = 0;
-  // The generation of the transaction that is open. 0: not known.
+  // The generation of the transaction that is open: the superblock's and 1. 0: not known.
   uint64_t newest_generation = 0;
+  // Features of the filesystem without which some items cannot be.
+  bool skinny_metadata = true;
+  bool mixed_groups = true;
+  bool raid_stripe_tree = true;
+  // A change of the type of checksums was begun: there are data checksums of the old type and of
+  // any other one.
+  bool changing_checksums = false;
+  // The block comes from a disk, where none is without WRITTEN.
+  bool from_disk = false;
+  // The filesystem is open for writing, which features of inodes forbid that are read all the same.
+  bool writable = false;
 };
 
 // The check of a tree block, after which keys and item data can be read without another thought:
@@ -361,7 +390,8 @@ struct TreeBlockLimits {
 // with rules, that its fields can be decoded: sizes, ranges, alignment, lengths of names, counts.
 // Items of other types may hold anything. Errors: DataLoss, with the slot, the item's key, what is
 // wrong with it and the name of the rule: "slot 3, item (257 INODE_ITEM 0): mode 0170000 is no kind
-// of file [inode-mode]".
+// of file [inode-mode]". The rules are those of kernels of 2025 and 2026: what these read is let
+// pass, what these refuse is refused.
 absl::Status CheckTreeBlock(const ExtentBuffer& buffer, const TreeBlockLimits& limits);
 inline absl::Status CheckTreeBlock(const ExtentBuffer& buffer, uint32_t sector_bytes) {
   return CheckTreeBlock(buffer, TreeBlockLimits{.sector_bytes = sector_bytes});

@@ -51,6 +51,16 @@ struct MissingDevice {
   std::string ToString() const;
 };
 
+// Which copy of a superblock a filesystem is opened by.
+struct SuperblockCopy {
+  std::string device;  // name
+  uint64_t device_id = 0;
+  uint64_t physical = 0;  // kSuperblockOffsets[0] is the primary
+  uint64_t generation = 0;
+  // "the superblock at 67108864 on disk0.img (generation 29)"
+  std::string ToString() const;
+};
+
 // How a volume is opened.
 struct VolumeOptions {
   // Opens the devices' filesystem for writing: the source's Write works, and a bad copy is replaced
@@ -70,19 +80,43 @@ struct PhysicalExtent {
 
 class Volume : public BlockSource {
  public:
-  // Reads the superblocks of all devices (primary and mirrors; the newest valid one wins) and the
-  // system chunks. Devices of another filesystem, two devices with one id, and features that cannot
-  // be read are refused. Missing devices are not: see missing_devices.
-  // Errors name the device and what is wrong with each copy of its superblock.
+  // Reads the superblocks of all devices (primary and mirrors) and the system chunks. A device is
+  // opened by its primary, as kernels have it, or, where that is damaged, by its newest mirror; the
+  // filesystem by the newest of its devices. Seeds may be among them: devices of another fsid,
+  // whose superblocks say that they are. Devices of another filesystem, two devices with one id,
+  // and features that cannot be read are refused. Missing devices are not: see missing_devices.
+  // Errors name the device and what is wrong with each copy of its superblock; for features
+  // Unimplemented, with their names.
   static absl::StatusOr<std::unique_ptr<Volume>> Open(
       std::vector<std::unique_ptr<BlockDevice>> devices, VolumeOptions options = {});
   ~Volume() override;
 
   const Superblock& superblock() const;
 
-  // Superblock copies that could not be used though another one could, and devices whose
-  // superblock is older than the newest, as messages.
+  // Damage of superblocks, as messages: copies that could not be used, or are of another generation
+  // or filesystem than the primary, and devices whose superblock is older than the newest.
   const std::vector<std::string>& superblock_warnings() const;
+
+  // What else there is to know of this filesystem, as messages, and is no damage: changes of its
+  // checksums or its fsid that were interrupted, after which both states are read; and that another
+  // copy of the superblock is used than the first.
+  const std::vector<std::string>& notices() const;
+
+  // The copy in use: superblock() is from there.
+  SuperblockCopy superblock_copy() const;
+
+  // How many superblocks there are that tell of different roots. The one in use after Open is 0.
+  size_t superblock_candidates() const;
+  // Goes over to another one, and forgets all chunks and devices but the system chunks it has. A
+  // notice says so, and `why`, unless it is 0. For who opens the filesystem: Filesystem does it
+  // when the roots cannot be read. REQUIRES: candidate < superblock_candidates(); nothing else uses
+  // the volume, and no cache has blocks of it. Errors: DataLoss (its system chunks); the volume is
+  // then of no use until another one is tried.
+  absl::Status UseSuperblock(size_t candidate, const absl::Status& why);
+
+  // Devices given as seeds that the chunk tree, all of which was added, has not named: they are of
+  // another filesystem. InvalidArgument, with the device; else OK.
+  absl::Status CheckSeedsAreNamed() const;
 
   // Adds what the chunk tree tells. A chunk that equals one known already is fine; one that
   // overlaps another is DataLoss.

@@ -5,12 +5,15 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/string_view.h>
 #include <absl/types/span.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -57,6 +60,21 @@ class ChunkTreeLoader : public TreeVisitor {
   std::vector<WalkDamage>& damage_;
 };
 
+// Data may lie anywhere; blocks that nothing here can map are a feature of the filesystem.
+absl::Status CheckMetadataProfiles(const Volume& volume) {
+  for (const Chunk* chunk : volume.chunks()) {
+    const bool parity =
+        chunk->profile == RaidProfile::kRaid5 || chunk->profile == RaidProfile::kRaid6;
+    if (!parity || (chunk->type & (kBlockGroupMetadata | kBlockGroupSystem)) == 0) continue;
+    const std::string_view name = RaidProfileName(chunk->profile);
+    return absl::UnimplementedError(
+        absl::StrCat(volume.superblock_copy().device,
+                     ": uses features that cannot be read: metadata in chunks of profile ",
+                     absl::string_view(name.data(), name.size())));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Filesystem>> Filesystem::Open(const std::vector<std::string>& paths,
@@ -79,14 +97,74 @@ absl::StatusOr<std::unique_ptr<Filesystem>> Filesystem::OpenDevices(
 
   std::unique_ptr<Filesystem> filesystem(new Filesystem());
   filesystem->volume_ = *std::move(volume);
-  options.cache.node_bytes = filesystem->superblock().node_bytes;
-  filesystem->cache_ =
-      std::make_unique<BufferCache>(std::move(options.cache), filesystem->volume_.get());
-  filesystem->LoadChunks();
+  if (absl::Status status = filesystem->OpenRoots(options.cache); !status.ok()) return status;
+  if (absl::Status status = CheckMetadataProfiles(*filesystem->volume_); !status.ok()) {
+    return status;
+  }
+  if (filesystem->open_damage_.empty()) {
+    absl::Status status = filesystem->volume_->CheckSeedsAreNamed();
+    if (!status.ok()) return status;
+  }
   return filesystem;
 }
 
 Filesystem::~Filesystem() = default;
+
+// The first superblock whose roots can be read is the one to go by; where there is none the first
+// of all, by which at least something may be had.
+absl::Status Filesystem::OpenRoots(const BufferCacheOptions& options) {
+  const size_t candidates = volume_->superblock_candidates();
+  absl::Status why;
+  std::vector<WalkDamage> first_damage;
+  for (size_t candidate = 0; candidate < candidates; ++candidate) {
+    if (candidate > 0 && !UseSuperblock(candidate, why, options).ok()) continue;
+    if (candidate == 0) LoadAll(options);
+    const std::optional<WalkDamage> damage = RootDamage();
+    if (!damage) {
+      open_damage_.insert(open_damage_.begin(), first_damage.begin(), first_damage.end());
+      return absl::OkStatus();
+    }
+    if (candidate > 0) continue;
+    if (!IsDamage(*damage)) return absl::OkStatus();
+    why = absl::Status(damage->status.code(), damage->ToString());
+    first_damage.push_back(*damage);
+  }
+  return candidates == 1 ? absl::OkStatus() : UseSuperblock(0, absl::OkStatus(), options);
+}
+
+absl::Status Filesystem::UseSuperblock(size_t candidate, const absl::Status& why,
+                                       const BufferCacheOptions& options) {
+  cache_.reset();  // before the volume that it reads from forgets its chunks
+  absl::Status status = volume_->UseSuperblock(candidate, why);
+  if (status.ok()) LoadAll(options);
+  return status;
+}
+
+void Filesystem::LoadAll(BufferCacheOptions options) {
+  options.node_bytes = superblock().node_bytes;
+  cache_ = std::make_unique<BufferCache>(std::move(options), volume_.get());
+  open_damage_.clear();
+  LoadChunks();
+}
+
+// Whether a block may be better by another superblock: not for want of devices, memory or code.
+bool Filesystem::IsDamage(const WalkDamage& damage) const {
+  return !volume_->OnMissingDevices(damage.logical) && !absl::IsUnimplemented(damage.status) &&
+         !absl::IsResourceExhausted(damage.status);
+}
+
+// What is wrong with the root of the chunk tree or the root tree.
+std::optional<WalkDamage> Filesystem::RootDamage() {
+  for (const TreeRoot& root : {ChunkTreeRoot(superblock()), RootTreeRoot(superblock())}) {
+    const ParentCheck check{
+        .level = root.level, .generation = root.generation, .owner = root.id, .first_key = {}};
+    const absl::Status status = cache_->ReadBlock(root.bytenr, &check).status();
+    if (status.ok()) continue;
+    return WalkDamage{
+        .tree = root.id, .level = root.level, .logical = root.bytenr, .status = status};
+  }
+  return std::nullopt;
+}
 
 // The system chunks, which are in the superblock, are enough to read this tree; all others are in
 // it. What cannot be read of it leaves parts of the address space without a place.

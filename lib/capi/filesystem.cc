@@ -45,6 +45,7 @@ void TellOfOpening(const ebcache_filesystem& handle) {
   for (const std::string& warning : volume.superblock_warnings()) {
     Log(handle, EBCACHE_LOG_WARNING, warning);
   }
+  for (const std::string& notice : volume.notices()) Log(handle, EBCACHE_LOG_WARNING, notice);
   for (const MissingDevice& device : volume.missing_devices()) {
     Log(handle, EBCACHE_LOG_WARNING, device.ToString());
   }

@@ -11,22 +11,22 @@ AddressSpace::AddressSpace(const Superblock& superblock)
       fsid_(superblock.header_fsid()),
       chunk_map_(superblock.sector_bytes) {}
 
-absl::Status AddressSpace::AddOpenDevice(std::unique_ptr<BlockDevice> device,
-                                         const DeviceItem& item) {
+absl::Status AddressSpace::AddOpenDevice(BlockDevice* device, const DeviceItem& item) {
   OpenDevice& slot = devices_[item.id];
   if (slot.device != nullptr) {
     return absl::InvalidArgumentError(absl::StrCat(device->name(), ": has device id ", item.id,
                                                    ", as has ", slot.device->name()));
   }
-  slot = {std::move(device), item.uuid};
+  slot = {.device = device, .uuid = item.uuid};
   return absl::OkStatus();
 }
 
 absl::Status AddressSpace::AddDeviceItem(const DeviceItem& item) {
   BlockDevice* device = FindDevice(item.id, item.uuid);
+  if (device != nullptr) devices_[item.id].named = true;
   if (device == nullptr) {
     missing_[{item.id, item.uuid}] = {
-        .id = item.id, .uuid = item.uuid, .fsid = item.fsid, .seed = item.fsid != fsid_};
+        .id = item.id, .uuid = item.uuid, .fsid = item.fsid, .seed = item.fsid != fsid_ && item.fsid != Uuid{}};
   } else if (device->size_bytes() < item.total_bytes) {
     return absl::DataLossError(absl::StrCat(device->name(), ": has ", device->size_bytes(),
                                             " bytes, the chunk tree says ", item.total_bytes));
@@ -77,10 +77,15 @@ std::vector<MissingDevice> AddressSpace::missing_devices() const {
   return devices;
 }
 
+bool AddressSpace::IsNamed(const DeviceItem& item) const {
+  auto found = devices_.find(item.id);
+  return found != devices_.end() && found->second.uuid == item.uuid && found->second.named;
+}
+
 BlockDevice* AddressSpace::FindDevice(uint64_t id, const Uuid& uuid) const {
   auto found = devices_.find(id);
   if (found == devices_.end() || found->second.uuid != uuid) return nullptr;
-  return found->second.device.get();
+  return found->second.device;
 }
 
 }  // namespace ebcache

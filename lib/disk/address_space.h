@@ -9,7 +9,6 @@
 
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <utility>
 #include <vector>
 
@@ -29,9 +28,9 @@ class AddressSpace {
  public:
   explicit AddressSpace(const Superblock& superblock);
 
-  // A device that is there. `item` is from its own superblock.
-  // Errors, naming the device: InvalidArgument (another one has its id).
-  absl::Status AddOpenDevice(std::unique_ptr<BlockDevice> device, const DeviceItem& item);
+  // A device that is there, and stays as long as the address space. `item` is from its own
+  // superblock. Errors, naming the device: InvalidArgument (another one has its id).
+  absl::Status AddOpenDevice(BlockDevice* device, const DeviceItem& item);
 
   // A device as the chunk tree tells of it; it may be missing.
   // Errors: DataLoss (it is there and smaller than it should be).
@@ -45,14 +44,17 @@ class AddressSpace {
 
   const ChunkMap& chunk_map() const { return chunk_map_; }
   std::vector<MissingDevice> missing_devices() const;
+  // Whether the chunk tree has told of a device that is there.
+  bool IsNamed(const DeviceItem& item) const;
 
   // As Volume::NoteMissingChunks.
   void NoteMissingChunks(const absl::Status& why) { missing_chunks_ = why; }
 
  private:
   struct OpenDevice {
-    std::unique_ptr<BlockDevice> device;
+    BlockDevice* device = nullptr;
     Uuid uuid;
+    bool named = false;  // by the chunk tree
   };
   // The device with this id and uuid; null when it is missing. An id is used again when a device is
   // replaced, so that alone does not tell.

@@ -7,6 +7,7 @@
 
 #include "lib/disk/byte_reader.h"
 #include "lib/disk/checksum.h"
+#include "lib/disk/interrupted_change.h"
 #include "lib/disk/messages.h"
 #include "lib/disk/parent_check.h"
 #include "lib/disk/tree_block_checker.h"
@@ -14,11 +15,9 @@
 namespace ebcache {
 namespace {
 
-absl::Status CheckFsid(const Uuid& found, const Uuid& expected) {
-  if (found == expected) return absl::OkStatus();
-  return absl::DataLossError(
-      absl::StrCat("fsid ", UuidString(found), ", the filesystem's is ", UuidString(expected)));
-}
+// Of a tree block's header: the block has been on a disk.
+constexpr uint64_t kWrittenFlag = 1;
+constexpr size_t kHeaderFlagsOffset = 56;
 
 absl::Status CheckBytenr(uint64_t found, uint64_t expected) {
   if (found == expected) return absl::OkStatus();
@@ -27,19 +26,38 @@ absl::Status CheckBytenr(uint64_t found, uint64_t expected) {
 
 }  // namespace
 
-BlockValidator::BlockValidator(const Superblock& superblock)
-    : fsid_(superblock.header_fsid()),
+BlockValidator::BlockValidator(const Superblock& superblock, const std::vector<Uuid>& other_fsids,
+                               bool writable)
+    : fsids_(BlockFsids(superblock)),
       node_bytes_(superblock.node_bytes),
       limits_{.sector_bytes = superblock.sector_bytes,
               .checksum_bytes = static_cast<uint32_t>(ChecksumBytes(superblock.checksum_type)),
-              .newest_generation = superblock.generation + 1},
+              .newest_generation = superblock.generation + 1,
+              .skinny_metadata = superblock.has(IncompatFlag::kSkinnyMetadata),
+              .mixed_groups = superblock.has(IncompatFlag::kMixedGroups),
+              .raid_stripe_tree = superblock.has(IncompatFlag::kRaidStripeTree),
+              .changing_checksums = ChangingChecksums(superblock),
+              .from_disk = true,
+              .writable = writable},
       checksum_type_(superblock.checksum_type),
-      committed_generation_(superblock.generation) {}
+      any_checksum_type_(superblock.has(SuperblockFlag::kChangingBlockChecksums)),
+      committed_generation_(superblock.generation) {
+  fsids_.insert(fsids_.end(), other_fsids.begin(), other_fsids.end());
+}
+
+absl::Status BlockValidator::CheckFsid(const Uuid& found) const {
+  for (const Uuid& fsid : fsids_) {
+    if (found == fsid) [[likely]]
+      return absl::OkStatus();
+  }
+  return absl::DataLossError(
+      absl::StrCat("fsid ", UuidString(found), ", the filesystem's is ", UuidString(fsids_[0])));
+}
 
 absl::Status BlockValidator::Validate(const ExtentBuffer& buffer, const ParentCheck* check) const {
   const Header header(buffer);
   absl::Status status = CheckBytenr(header.bytenr(), buffer.start());
-  if (status.ok()) status = CheckFsid(header.fsid(), fsid_);
+  if (status.ok()) status = CheckFsid(header.fsid());
   if (status.ok() && header.level() >= kMaxLevels) {
     status = absl::DataLossError(
         absl::StrCat("level ", header.level(), ", the highest is ", kMaxLevels - 1));
@@ -53,15 +71,29 @@ absl::Status BlockValidator::Validate(const ExtentBuffer& buffer, const ParentCh
 absl::Status BlockValidator::CheckChecksum(const ExtentBuffer& buffer) const {
   Checksum stored{};
   if (absl::Status status = buffer.Read(0, absl::MakeSpan(stored)); !status.ok()) return status;
-  absl::StatusOr<Checksum> computed = ComputeBlockChecksum(checksum_type_, buffer.segments());
-  if (!computed.ok()) return computed.status();
-  return CompareChecksums(checksum_type_, stored, *computed);
+  const auto compare = [&](ChecksumType type) {
+    absl::StatusOr<Checksum> computed = ComputeBlockChecksum(type, buffer.segments());
+    return computed.ok() ? CompareChecksums(type, stored, *computed) : computed.status();
+  };
+  absl::Status status = compare(checksum_type_);
+  if (status.ok() || !any_checksum_type_) [[likely]]
+    return status;
+  // Nothing on the disk tells which type the others are to have.
+  for (ChecksumType type : {ChecksumType::kCrc32c, ChecksumType::kXxhash64, ChecksumType::kSha256,
+                            ChecksumType::kBlake2b}) {
+    if (type != checksum_type_ && compare(type).ok()) return absl::OkStatus();
+  }
+  return status;
 }
 
 absl::Status BlockValidator::Seal(uint64_t bytenr, absl::Span<std::byte> block) const {
   ByteReader header(block);
+  const uint64_t flags = header.Load<uint64_t>(kHeaderFlagsOffset) | kWrittenFlag;
+  if (block.size() >= kHeaderBytes) {
+    std::memcpy(block.data() + kHeaderFlagsOffset, &flags, sizeof(flags));
+  }
   absl::Status status = CheckBytenr(header.Load<uint64_t>(48), bytenr);
-  if (status.ok()) status = CheckFsid(header.LoadUuid(32), fsid_);
+  if (status.ok()) status = CheckFsid(header.LoadUuid(32));
   if (status.ok()) status = CheckTreeBlockBytes(block, limits_);
   if (!status.ok()) return status;
   const uint64_t generation = header.Load<uint64_t>(80);

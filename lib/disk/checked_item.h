@@ -23,6 +23,10 @@ T LoadAt(const std::byte* at) {
   return value;
 }
 
+// Of a tree block's header.
+inline constexpr size_t kFlagsOffset = 56;
+inline constexpr size_t kOwnerOffset = 88;
+
 // A view of an item whose place in the leaf is known to be sound. A pointer to its head is all it
 // is: rules load the few fields that they look at, and copying keys would cost more than the rules.
 class CheckedItem {
@@ -56,6 +60,9 @@ class CheckedItem {
   bool follows_its_kind() const {
     return slot_ > 0 && previous().objectid() == objectid() && previous().type() == type();
   }
+
+  // The tree that the leaf says it belongs to.
+  uint64_t leaf_owner() const { return LoadAt<uint64_t>(leaf_ + kOwnerOffset); }
 
   const TreeBlockLimits& limits() const { return limits_; }
   // Sector sizes are powers of two, and a division costs more than all else a rule does.

@@ -191,6 +191,10 @@ absl::Status CompareChecksums(ChecksumType type, const Checksum& stored, const C
                                           HexString(computed, bytes)));
 }
 
+uint32_t Crc32cOf(uint32_t crc, absl::Span<const std::byte> bytes) {
+  return Crc32cUpdate(bytes.data(), static_cast<int>(bytes.size()), crc);
+}
+
 uint32_t NameHash(absl::Span<const std::byte> name) {
   return Crc32cUpdate(name.data(), static_cast<int>(name.size()), ~uint32_t{1});
 }

@@ -38,6 +38,9 @@ absl::StatusOr<Checksum> ComputeBlockChecksum(ChecksumType type,
 // 0x..", where wanted is what is stored on disk, as the kernel words it.
 absl::Status CompareChecksums(ChecksumType type, const Checksum& stored, const Checksum& computed);
 
+// crc32c as it runs: from a crc so far, ~0 at the front, without the inversion at the end.
+uint32_t Crc32cOf(uint32_t crc, absl::Span<const std::byte> bytes);
+
 // The crc32c by which directories find a name.
 uint32_t NameHash(absl::Span<const std::byte> name);
 

@@ -10,6 +10,9 @@
 namespace ebcache {
 namespace {
 
+// Of the length of a chunk: what 32 bits can count.
+constexpr uint64_t kMostStripeElements = uint64_t{1} << 32;
+
 absl::Status CheckRange(const Chunk& chunk, uint32_t sector_bytes) {
   if (chunk.length == 0) return absl::DataLossError("length is 0");
   if (chunk.length % sector_bytes != 0) {
@@ -19,6 +22,10 @@ absl::Status CheckRange(const Chunk& chunk, uint32_t sector_bytes) {
   if (chunk.logical % sector_bytes != 0) {
     return absl::DataLossError(absl::StrCat(
         "logical address ", chunk.logical, " is not a multiple of the sector size ", sector_bytes));
+  }
+  if (chunk.length > kMostStripeElements * kStripeBytes) {
+    return absl::DataLossError(
+        absl::StrCat("length ", chunk.length, " is more than ", kMostStripeElements, " stripes"));
   }
   if (chunk.length > std::numeric_limits<uint64_t>::max() - chunk.logical) {
     return absl::DataLossError(absl::StrCat("length ", chunk.length, " from ", chunk.logical,
@@ -61,13 +68,6 @@ absl::Status CheckStripes(const Chunk& chunk) {
     return absl::DataLossError(absl::StrCat(count, " stripes with ", chunk.sub_stripes,
                                             " sub-stripes do not make RAID10"));
   }
-  for (size_t i = 0; i < count; ++i) {
-    // No stripe is longer than its chunk; so nothing that is mapped can overflow.
-    if (chunk.stripes[i].physical > std::numeric_limits<uint64_t>::max() - chunk.length) {
-      return absl::DataLossError(absl::StrCat("stripe ", i, " at ", chunk.stripes[i].physical,
-                                              " leaves the address space"));
-    }
-  }
   return absl::OkStatus();
 }
 
@@ -77,6 +77,17 @@ absl::Status CheckChunk(const Chunk& chunk, uint32_t sector_bytes) {
   if (absl::Status status = CheckRange(chunk, sector_bytes); !status.ok()) return status;
   if (absl::Status status = CheckType(chunk); !status.ok()) return status;
   return CheckStripes(chunk);
+}
+
+absl::Status CheckStripePlaces(const Chunk& chunk) {
+  for (size_t i = 0; i < chunk.stripes.size(); ++i) {
+    // No stripe is longer than its chunk; so nothing that is mapped can overflow.
+    if (chunk.stripes[i].physical > std::numeric_limits<uint64_t>::max() - chunk.length) {
+      return absl::DataLossError(absl::StrCat("stripe ", i, " at ", chunk.stripes[i].physical,
+                                              " leaves the address space"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace ebcache

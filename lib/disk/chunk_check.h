@@ -11,8 +11,12 @@
 
 namespace ebcache {
 
-// Range, alignment, type, stripe length and number of stripes. Errors: DataLoss.
+// Range, alignment, type, stripe length and number of stripes: what kernels refuse a leaf for.
+// Errors: DataLoss.
 absl::Status CheckChunk(const Chunk& chunk, uint32_t sector_bytes);
+
+// Where the stripes lie on their devices, which is no fault of the leaf. Errors: DataLoss.
+absl::Status CheckStripePlaces(const Chunk& chunk);
 
 }  // namespace ebcache
 

@@ -50,8 +50,10 @@ StripeLocations Locate(const Chunk& chunk, uint64_t offset) {
 }  // namespace
 
 absl::Status ChunkMap::Add(Chunk chunk) {
-  if (absl::Status status = CheckChunk(chunk, sector_bytes_); !status.ok()) {
-    return Prefixed(absl::StrCat("chunk ", chunk.logical), status);
+  absl::Status sound = CheckChunk(chunk, sector_bytes_);
+  if (sound.ok()) sound = CheckStripePlaces(chunk);
+  if (!sound.ok()) {
+    return Prefixed(absl::StrCat("chunk ", chunk.logical), sound);
   }
   // Chunks in the map are disjoint, so the last one that begins before our end tells.
   auto after = chunks_.lower_bound(chunk.logical + chunk.length);

@@ -13,22 +13,48 @@ constexpr uint8_t kXattrEntryType = 8;
 // Of the type: the name is encrypted.
 constexpr uint8_t kEncryptedFlag = 0x80;
 
+constexpr uint32_t kMaxNameBytes = 255;
+
 // An entry's header. REQUIRES: inside the item.
 struct Entry {
   Entry(const CheckedItem& item, uint64_t at)
-      : location_type(item.Load<uint8_t>(at + 8)),
+      : location{item.Load<uint64_t>(at), item.Load<uint8_t>(at + 8), item.Load<uint64_t>(at + 9)},
         data_bytes(item.Load<uint16_t>(at + 25)),
         name_bytes(item.Load<uint16_t>(at + 27)),
         type(item.Load<uint8_t>(at + 29)) {}
-  uint8_t location_type;
+  Key location;
   uint16_t data_bytes;
   uint16_t name_bytes;
   uint8_t type;
 };
 
+// Whether a key names an inode of the same tree.
+bool LeadsToInode(const Key& key) {
+  const bool inode = (key.objectid >= kFirstFreeObjectId && key.objectid <= kLastFreeObjectId) ||
+                     key.objectid == kRootTreeDirId;
+  return inode && key.offset == 0;
+}
+
+// An attribute leads nowhere, an entry to an inode or to a subvolume.
+bool IsLocation(const Key& key, bool is_xattr) {
+  if (is_xattr) return key == kMinKey;
+  switch (key.type) {
+    case kUntypedType:
+    case kInodeItemType:
+      return LeadsToInode(key);
+    case kRootItemType:
+      return IsFsTree(key.objectid);
+    default:
+      return false;
+  }
+}
+
 absl::Status CheckEntryFields(const CheckedItem& item, const Entry& entry) {
   const bool is_xattr = item.type() == kXattrItemType;
   const uint8_t type = entry.type & ~kEncryptedFlag;
+  if (!IsLocation(entry.location, is_xattr)) [[unlikely]] {
+    return Reject(Rejection::kDirectoryLocation, "leads to ", entry.location.ToString());
+  }
   if (type > kXattrEntryType || (type == kXattrEntryType) != is_xattr) [[unlikely]] {
     return Reject(Rejection::kDirectoryType, "entry of type ", entry.type);
   }
@@ -36,11 +62,9 @@ absl::Status CheckEntryFields(const CheckedItem& item, const Entry& entry) {
     return Reject(Rejection::kDirectoryData, "entry with ", entry.data_bytes,
                   " bytes of data, which only attributes have");
   }
-  // Where it leads: to an inode, to a subvolume, and nowhere in an attribute.
-  if (entry.location_type != kInodeItemType && entry.location_type != kRootItemType &&
-      entry.location_type != kUntypedType) [[unlikely]] {
-    return Reject(Rejection::kDirectoryLocation, "entry that leads to an item of type ",
-                  entry.location_type);
+  if (entry.name_bytes > kMaxNameBytes) [[unlikely]] {
+    return Reject(Rejection::kNameLength, "name of ", entry.name_bytes, " bytes, the longest has ",
+                  kMaxNameBytes);
   }
   return absl::OkStatus();
 }
@@ -56,6 +80,7 @@ absl::Status CheckHash(const CheckedItem& item, uint64_t name_at, uint32_t name_
 }  // namespace
 
 absl::Status CheckDirectoryEntries(const CheckedItem& item) {
+  if (absl::Status status = CheckFollowsInode(item); !status.ok()) return status;
   uint64_t at = 0;
   do {
     if (at + kEntryHeaderBytes > item.size()) [[unlikely]] {
@@ -74,11 +99,7 @@ absl::Status CheckDirectoryEntries(const CheckedItem& item) {
     }
     status = CheckHash(item, name_at, entry.name_bytes);
     if (!status.ok()) return status;
-  } while (at < item.size() && item.type() != kDirIndexType);
-  // Names may have the same hash, but not the same number.
-  if (at < item.size()) [[unlikely]] {
-    return Reject(Rejection::kDirectoryIndex, "more than one entry for one index");
-  }
+  } while (at < item.size());
   return absl::OkStatus();
 }
 

@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "lib/disk/checksum.h"
 #include "lib/disk/item_rules.h"
 #include "lib/disk/rejection.h"
 
@@ -15,6 +16,9 @@ constexpr uint64_t kTreeBlockFlag = 1 << 1;
 constexpr uint64_t kFullBackrefFlag = 1 << 8;
 
 constexpr uint32_t kDataReferenceBytes = 28;
+// Holds the cache of free inode numbers, in filesystems that still have one. Kernels of 2025 and
+// later refuse references to it; those before made them, and we read them.
+constexpr uint64_t kFreeInodesObjectId = static_cast<uint64_t>(-12);
 
 bool IsTreeBlock(const CheckedItem& item) {
   return (item.Load<uint64_t>(16) & kTreeBlockFlag) != 0;
@@ -25,15 +29,15 @@ uint64_t ExtentBytes(const CheckedItem& item, uint32_t block_bytes) {
   return item.type() == kMetadataItemType ? block_bytes : item.offset();
 }
 
+// Bits that are not known are let pass.
 absl::Status CheckExtentFlags(const CheckedItem& item) {
   const uint64_t flags = item.Load<uint64_t>(16);
   const uint64_t kind = flags & (kDataFlag | kTreeBlockFlag);
-  const bool known = (flags & ~(kDataFlag | kTreeBlockFlag | kFullBackrefFlag)) == 0;
   const bool one_kind = kind == kDataFlag || kind == kTreeBlockFlag;
   const bool data_in_place = kind != kDataFlag || item.type() == kExtentItemType;
   // Only blocks are referred to by their parents rather than by their trees.
   const bool full_in_place = (flags & kFullBackrefFlag) == 0 || kind == kTreeBlockFlag;
-  if (known && one_kind && data_in_place && full_in_place) [[likely]]
+  if (one_kind && data_in_place && full_in_place) [[likely]]
     return absl::OkStatus();
   return Reject(Rejection::kExtentFlags, "flags 0x", absl::Hex(flags));
 }
@@ -43,13 +47,15 @@ absl::Status CheckExtentKey(const CheckedItem& item, uint32_t block_bytes) {
     return Reject(Rejection::kExtentKey, "begins within a sector");
   }
   if (item.type() == kMetadataItemType) {
+    if (!item.limits().skinny_metadata) [[unlikely]] {
+      return Reject(Rejection::kExtentSkinny, "the filesystem has no skinny metadata");
+    }
     if (item.offset() < kMaxLevels) [[likely]]
       return absl::OkStatus();
     return Reject(Rejection::kExtentLevel, "level ", item.offset(), ", the highest is ",
                   kMaxLevels - 1);
   }
-  if (item.offset() == 0 || !item.Aligned(item.offset()) ||
-      !FitsAddressSpace(item.objectid(), item.offset())) [[unlikely]] {
+  if (!item.Aligned(item.offset())) [[unlikely]] {
     return Reject(Rejection::kExtentKey, "length ", item.offset());
   }
   if (IsTreeBlock(item) && item.offset() != block_bytes) [[unlikely]] {
@@ -72,6 +78,56 @@ absl::Status CheckExtentOverlap(const CheckedItem& item, uint32_t block_bytes) {
   return Reject(Rejection::kExtentOverlap, "overlaps extent ", previous.key().ToString());
 }
 
+// ---- References to data
+// --------------------------------------------------------------------------
+
+// The one who refers to data: a file of a tree, wherever the reference is written.
+struct DataReference {
+  DataReference(const CheckedItem& item, size_t at)
+      : root(item.Load<uint64_t>(at)),
+        objectid(item.Load<uint64_t>(at + 8)),
+        offset(item.Load<uint64_t>(at + 16)),
+        count(item.Load<uint32_t>(at + 24)) {}
+  uint64_t root;
+  uint64_t objectid;
+  uint64_t offset;
+  uint32_t count;
+
+  // What references of one extent are sorted by.
+  uint64_t Hash() const {
+    const uint32_t high = Crc32cOf(~uint32_t{0}, BytesOf(root));
+    const uint32_t low = Crc32cOf(Crc32cOf(~uint32_t{0}, BytesOf(objectid)), BytesOf(offset));
+    return (uint64_t{high} << 31) ^ low;
+  }
+
+ private:
+  static absl::Span<const std::byte> BytesOf(const uint64_t& value) {
+    return {reinterpret_cast<const std::byte*>(&value), sizeof(value)};
+  }
+};
+
+absl::Status CheckDataReferenceFields(const CheckedItem& item, const DataReference& reference) {
+  // Files; data being moved; the space cache of old, which the root tree has.
+  if (!IsFsTree(reference.root) && reference.root != kDataRelocTreeId &&
+      reference.root != kRootTreeId) [[unlikely]] {
+    return Reject(Rejection::kDataRefRoot, "data of tree ", TreeName(reference.root));
+  }
+  const bool inode =
+      (reference.objectid >= kFirstFreeObjectId && reference.objectid <= kLastFreeObjectId) ||
+      reference.objectid == kFreeInodesObjectId;
+  if (!inode) [[unlikely]] {
+    return Reject(Rejection::kDataRefObject, "data of object ", reference.objectid,
+                  ", which is no file");
+  }
+  if (!item.Aligned(reference.offset)) [[unlikely]] {
+    return Reject(Rejection::kReferenceAlign, "from within a sector of a file, at ",
+                  reference.offset);
+  }
+  if (reference.count == 0) [[unlikely]]
+    return Reject(Rejection::kReferenceCount, "counts 0 times");
+  return absl::OkStatus();
+}
+
 // ---- References in the item ---------------------------------------------------------------------
 
 // Bytes of an inline reference with its type in front; 0 for what is none.
@@ -90,12 +146,6 @@ uint32_t InlineReferenceBytes(uint8_t type) {
   }
 }
 
-bool Matches(uint8_t reference_type, bool tree_block) {
-  const bool of_tree_block =
-      reference_type == kTreeBlockRefType || reference_type == kSharedBlockRefType;
-  return of_tree_block == tree_block;
-}
-
 // How many references one at `at` stands for. REQUIRES: it lies inside the item.
 uint64_t ReferencesOf(const CheckedItem& item, uint8_t type, uint64_t at) {
   switch (type) {
@@ -110,37 +160,59 @@ uint64_t ReferencesOf(const CheckedItem& item, uint8_t type, uint64_t at) {
   }
 }
 
+// What references of one type are in descending order of.
+uint64_t OrderOf(const CheckedItem& item, uint8_t type, uint64_t at) {
+  return type == kExtentDataRefType ? DataReference(item, at + 1).Hash()
+                                    : item.Load<uint64_t>(at + 1);
+}
+
 absl::Status CheckInlineReference(const CheckedItem& item, uint8_t type, uint64_t at) {
+  if (type == kExtentDataRefType) {
+    return CheckDataReferenceFields(item, DataReference(item, at + 1));
+  }
   const bool by_parent = type == kSharedBlockRefType || type == kSharedDataRefType;
   if (by_parent && !item.Aligned(item.Load<uint64_t>(at + 1))) [[unlikely]] {
     return Reject(Rejection::kInlineRefAlign, "reference at ", at, " from block ",
                   item.Load<uint64_t>(at + 1), ", which is not aligned");
   }
-  if (type == kExtentDataRefType && !item.Aligned(item.Load<uint64_t>(at + 1 + 16))) [[unlikely]] {
-    return Reject(Rejection::kInlineRefAlign, "reference at ", at,
-                  " from within a sector of a file");
-  }
-  if (type != kExtentOwnerRefType && ReferencesOf(item, type, at) == 0) [[unlikely]] {
+  if (type == kSharedDataRefType && ReferencesOf(item, type, at) == 0) [[unlikely]] {
     return Reject(Rejection::kInlineRefCount, "reference at ", at, " that counts 0 times");
   }
   return absl::OkStatus();
 }
 
+absl::Status CheckInlineOrder(const CheckedItem& item, uint8_t previous, uint64_t previous_at,
+                              uint8_t type, uint64_t at) {
+  // Most extents have one reference, and few have two of a type: hashes are for those.
+  if (type > previous) [[likely]]
+    return absl::OkStatus();
+  if (type == previous && OrderOf(item, type, at) <= OrderOf(item, type, previous_at)) {
+    return absl::OkStatus();
+  }
+  return Reject(Rejection::kInlineRefOrder, "reference of type ", type, " at ", at,
+                " is out of order behind that of type ", previous, " at ", previous_at);
+}
+
 absl::Status CheckInlineReferences(const CheckedItem& item, uint64_t at) {
-  const bool tree_block = IsTreeBlock(item);
   uint64_t references = 0;
+  uint8_t previous = 0;
+  uint64_t previous_at = 0;
   while (at < item.size()) {
     const uint8_t type = item.Load<uint8_t>(at);
     const uint32_t bytes = InlineReferenceBytes(type);
-    if (bytes == 0 || !Matches(type, tree_block)) [[unlikely]] {
+    if (bytes == 0) [[unlikely]]
       return Reject(Rejection::kInlineRefType, "reference of type ", type, " at ", at);
-    }
     if (at + bytes > item.size()) [[unlikely]] {
       return Reject(Rejection::kInlineRefTruncated, "reference at ", at,
                     " leaves the item, which has ", item.size());
     }
-    if (absl::Status status = CheckInlineReference(item, type, at); !status.ok()) return status;
+    absl::Status status = CheckInlineReference(item, type, at);
+    if (status.ok()) status = CheckInlineOrder(item, previous, previous_at, type, at);
+    if (!status.ok()) [[unlikely]]
+      return status;
     references += ReferencesOf(item, type, at);  // 32 bits each, of at most 64 KiB: no overflow
+    previous = type;
+    previous_at = at;
     at += bytes;
   }
   if (references > item.Load<uint64_t>(0)) [[unlikely]] {
@@ -197,12 +269,8 @@ absl::Status CheckDataReference(const CheckedItem& item) {
     return Reject(Rejection::kReferenceKey, "an extent that is not aligned");
   }
   for (uint32_t at = 0; at < item.size(); at += kDataReferenceBytes) {
-    if (!item.Aligned(item.Load<uint64_t>(at + 16))) [[unlikely]] {
-      return Reject(Rejection::kReferenceAlign, "from within a sector of a file");
-    }
-    if (item.Load<uint32_t>(at + 24) == 0) [[unlikely]] {
-      return Reject(Rejection::kReferenceCount, "counts 0 times");
-    }
+    absl::Status status = CheckDataReferenceFields(item, DataReference(item, at));
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }

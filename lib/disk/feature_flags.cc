@@ -35,6 +35,7 @@ std::string FeatureName(int bit) {
   if (uint64_t{1} << bit == static_cast<uint64_t>(IncompatFlag::kExtentTreeV2)) {
     return "extent-tree-v2";
   }
+  if (uint64_t{1} << bit == static_cast<uint64_t>(IncompatFlag::kRemapTree)) return "remap-tree";
   return absl::StrCat("unknown (bit ", bit, ")");
 }
 

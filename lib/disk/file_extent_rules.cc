@@ -7,6 +7,8 @@ namespace ebcache {
 namespace {
 
 constexpr uint64_t kDataChecksumsObjectId = static_cast<uint64_t>(-10);
+// Those of the new type, while the type is being changed.
+constexpr uint64_t kNewDataChecksumsObjectId = static_cast<uint64_t>(-13);
 
 constexpr uint32_t kFileExtentHeaderBytes = 21;
 constexpr uint32_t kFileExtentItemBytes = 53;
@@ -30,12 +32,19 @@ absl::Status CheckInlineExtent(const CheckedItem& item, bool compressed) {
 // REQUIRES: kFileExtentItemBytes.
 uint64_t FileExtentBytes(const CheckedItem& item) { return item.Load<uint64_t>(45); }
 
-// An extent that begins before the one in the slot before ends.
-bool OverlapsPrevious(const CheckedItem& item) {
-  if (!item.follows_its_kind()) return false;
-  const CheckedItem previous = item.previous();  // has passed already
-  if (previous.Load<uint8_t>(20) == kInlineExtent) return false;
-  return previous.offset() + FileExtentBytes(previous) > item.offset();
+// How far into its file the extent of an item reaches that has passed.
+uint64_t FileExtentReach(const CheckedItem& item) {
+  if (item.Load<uint8_t>(20) != kInlineExtent) return item.offset() + FileExtentBytes(item);
+  const uint64_t last_byte = item.limits().sector_bytes - 1;
+  const uint64_t bytes = item.Load<uint64_t>(8);
+  return bytes > ~uint64_t{0} - last_byte ? bytes : (bytes + last_byte) & ~last_byte;
+}
+
+absl::Status CheckFileExtentOverlap(const CheckedItem& item) {
+  if (!item.follows_its_kind() || FileExtentReach(item.previous()) <= item.offset()) [[likely]] {
+    return absl::OkStatus();
+  }
+  return Reject(Rejection::kFileExtentOverlap, "overlaps the extent before it");
 }
 
 absl::Status CheckExtentOnDisk(const CheckedItem& item) {
@@ -53,34 +62,43 @@ absl::Status CheckExtentOnDisk(const CheckedItem& item) {
     return Reject(Rejection::kFileExtentAlign, file_bytes, " bytes, from ", skipped_bytes, " in ",
                   all_bytes, ", at ", disk_start, ", ", disk_bytes, " on disk: not in sectors");
   }
-  if (!FitsAddressSpace(disk_start, disk_bytes) || !FitsAddressSpace(item.offset(), file_bytes) ||
-      !FitsAddressSpace(skipped_bytes, file_bytes)) [[unlikely]] {
-    return Reject(Rejection::kFileExtentRange, file_bytes, " bytes, from ", skipped_bytes, " at ",
-                  disk_start, ", ", disk_bytes, " on disk: leaves the address space");
+  if (!FitsAddressSpace(item.offset(), file_bytes)) [[unlikely]] {
+    return Reject(Rejection::kFileExtentRange, file_bytes, " bytes: longer than any file");
   }
-  if (OverlapsPrevious(item)) [[unlikely]] {
-    return Reject(Rejection::kFileExtentOverlap, "overlaps the extent before it");
+  return CheckFileExtentOverlap(item);
+}
+
+// Bytes of one data checksum in an item, the largest that its size allows. 0: none does.
+uint32_t DataChecksumBytes(const CheckedItem& item) {
+  const TreeBlockLimits& limits = item.limits();
+  const auto fits = [&](uint32_t bytes) { return item.size() % bytes == 0; };
+  if (!limits.changing_checksums) return fits(limits.checksum_bytes) ? limits.checksum_bytes : 0;
+  // Of which type the new ones are no item tells; towards the end they have the key of the old
+  // ones.
+  for (uint32_t bytes : {32, 8, 4}) {
+    if (fits(bytes)) return bytes;
   }
-  return absl::OkStatus();
+  return 0;
 }
 
 }  // namespace
 
 absl::Status CheckFileExtent(const CheckedItem& item) {
+  if (absl::Status status = CheckFollowsInode(item); !status.ok()) return status;
   if (item.size() < kFileExtentHeaderBytes) [[unlikely]] {
     return Reject(Rejection::kFileExtentSize, item.size(), " bytes, the header alone has ",
                   kFileExtentHeaderBytes);
   }
   const uint8_t compression = item.Load<uint8_t>(16);
   const uint8_t encryption = item.Load<uint8_t>(17);
-  const uint16_t other_encoding = item.Load<uint16_t>(18);
   const uint8_t type = item.Load<uint8_t>(20);
   if (type > kPreallocatedExtent) [[unlikely]] {
     return Reject(Rejection::kFileExtentType, "extent of type ", type);
   }
-  if (compression > kMostCompression || encryption != 0 || other_encoding != 0) [[unlikely]] {
+  // The other encoding, behind these two, was never in use, and never looked at.
+  if (compression > kMostCompression || encryption != 0) [[unlikely]] {
     return Reject(Rejection::kFileExtentEncoding, "compression ", compression, ", encryption ",
-                  encryption, ", encoding ", other_encoding);
+                  encryption);
   }
   if (!item.Aligned(item.offset())) [[unlikely]] {
     return Reject(Rejection::kFileExtentAlign, "begins within a sector of its file");
@@ -90,17 +108,20 @@ absl::Status CheckFileExtent(const CheckedItem& item) {
 }
 
 absl::Status CheckDataChecksums(const CheckedItem& item) {
-  if (item.objectid() != kDataChecksumsObjectId || !item.Aligned(item.offset())) [[unlikely]] {
+  const bool checksums =
+      item.objectid() == kDataChecksumsObjectId ||
+      (item.objectid() == kNewDataChecksumsObjectId && item.limits().changing_checksums);
+  if (!checksums || !item.Aligned(item.offset())) [[unlikely]] {
     return Reject(Rejection::kChecksumKey, "not the key of checksums of sectors");
   }
-  const uint32_t checksum_bytes = item.limits().checksum_bytes;
-  if (checksum_bytes == 0) return absl::OkStatus();
-  if (item.size() == 0 || item.size() % checksum_bytes != 0) [[unlikely]] {
-    return Reject(Rejection::kChecksumSize, item.size(), " bytes, a checksum has ", checksum_bytes);
+  if (item.limits().checksum_bytes == 0) return absl::OkStatus();
+  if (DataChecksumBytes(item) == 0) [[unlikely]] {
+    return Reject(Rejection::kChecksumSize, item.size(), " bytes, a checksum has ",
+                  item.limits().checksum_bytes);
   }
   if (item.follows_its_kind()) {
-    const CheckedItem previous = item.previous();
-    const uint64_t sectors = previous.size() / checksum_bytes;
+    const CheckedItem previous = item.previous();  // has passed already
+    const uint64_t sectors = previous.size() / DataChecksumBytes(previous);
     if (item.offset() - previous.offset() < sectors * item.limits().sector_bytes) [[unlikely]] {
       return Reject(Rejection::kChecksumOverlap, "checksums of ", previous.offset(), " reach to ",
                     previous.offset() + sectors * item.limits().sector_bytes);

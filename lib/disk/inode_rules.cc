@@ -21,6 +21,13 @@ bool IsInodeNumber(uint64_t objectid) {
          objectid == kRootTreeDirId || objectid == kFreeInodesObjectId;
 }
 
+// Flags that a reader has to know: twelve of what files can be asked to be, and that of roots.
+constexpr uint64_t kKnownFlags = 0xfff | uint64_t{1} << 31;
+// In the upper half those that only a writer has to know: fs-verity.
+constexpr uint64_t kKnownWriterFlags = uint64_t{1} << 32;
+
+constexpr uint32_t kDirectoryMode = 0040000;
+
 // Whether a mode names one of the seven kinds of file, and nothing besides.
 bool IsFileMode(uint32_t mode) {
   if ((mode & ~kModeBits) != 0) return false;
@@ -54,6 +61,15 @@ absl::Status CheckNames(const CheckedItem& item, uint32_t header_bytes) {
   return absl::OkStatus();
 }
 
+absl::Status CheckInodeFlags(const CheckedItem& item) {
+  constexpr uint64_t kLowerHalf = 0xffffffff;
+  uint64_t unknown = item.Load<uint64_t>(64) & ~(kKnownFlags | kKnownWriterFlags);
+  if (!item.limits().writable) unknown &= kLowerHalf;
+  if (unknown == 0) [[likely]]
+    return absl::OkStatus();
+  return Reject(Rejection::kInodeFlags, "unknown flags 0x", absl::Hex(unknown));
+}
+
 }  // namespace
 
 absl::Status CheckInodeItem(const CheckedItem& item) {
@@ -71,10 +87,17 @@ absl::Status CheckInodeItem(const CheckedItem& item) {
   if (!IsFileMode(mode)) [[unlikely]] {
     return Reject(Rejection::kInodeMode, "mode 0x", absl::Hex(mode), " is no kind of file");
   }
-  return absl::OkStatus();
+  const uint32_t links = item.Load<uint32_t>(40);
+  if ((mode & kModeKindMask) == kDirectoryMode && links > 1) [[unlikely]] {
+    return Reject(Rejection::kInodeLinks, "a directory with ", links, " links");
+  }
+  return CheckInodeFlags(item);
 }
 
-absl::Status CheckInodeRefs(const CheckedItem& item) { return CheckNames(item, kRefHeaderBytes); }
+absl::Status CheckInodeRefs(const CheckedItem& item) {
+  absl::Status status = CheckFollowsInode(item);
+  return status.ok() ? CheckNames(item, kRefHeaderBytes) : status;
+}
 
 absl::Status CheckInodeExtrefs(const CheckedItem& item) {
   return CheckNames(item, kExtrefHeaderBytes);

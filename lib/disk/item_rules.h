@@ -1,8 +1,8 @@
-// The rules for items, by type.
+// The rules for items, by type: what kernels refuse in an item, and nothing more.
 //
-// They make decoding safe: whoever reads an item of a leaf that passed can load each field and
-// follow each length without another check. They do not prove that a filesystem is consistent: what
-// one item says of another block is not their business.
+// They make decoding safe: whoever reads an item of a type with rules, in a leaf that passed, can
+// load each field and follow each length without another check. They do not prove that a filesystem
+// is consistent: what one item says of another block is not their business.
 //
 // Each function takes an item of its type that lies inside its leaf. Errors: DataLoss, the reason
 // with the name of the rule, without where it is.
@@ -41,25 +41,23 @@ absl::Status CheckSharedDataReference(const CheckedItem& item);
 
 // root_rules.cc
 absl::Status CheckRoot(const CheckedItem& item);
-absl::Status CheckRootReference(const CheckedItem& item);
 
 // space_rules.cc
 absl::Status CheckChunkItem(const CheckedItem& item);
 absl::Status CheckDeviceItem(const CheckedItem& item);
 absl::Status CheckDeviceExtent(const CheckedItem& item);
 absl::Status CheckBlockGroup(const CheckedItem& item);
-
-// free_space_rules.cc
-absl::Status CheckFreeSpaceExtent(const CheckedItem& item);
-absl::Status CheckFreeSpaceBitmap(const CheckedItem& item);
+absl::Status CheckRaidStripe(const CheckedItem& item);
 
 // size_rules.cc
-inline constexpr uint32_t kMaxNameBytes = 255;
-// A name of `length` bytes at `at` of an item: not empty, not too long, inside.
+// A name of `length` bytes at `at` of an item: not empty, and inside.
 absl::Status CheckName(const CheckedItem& item, uint64_t at, uint32_t length);
-// The item is exactly so many bytes, or one record of so many after the other and not empty.
+// The item is exactly so many bytes, or records of so many one after the other.
 absl::Status CheckExactSize(const CheckedItem& item, uint32_t bytes);
 absl::Status CheckRecords(const CheckedItem& item, uint32_t record_bytes);
+// The item before has the same object, as all items of an inode have behind its INODE_ITEM. The
+// first item of a leaf may follow one in another leaf.
+absl::Status CheckFollowsInode(const CheckedItem& item);
 
 }  // namespace ebcache
 

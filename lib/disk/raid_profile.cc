@@ -24,13 +24,16 @@ constexpr std::array<RaidTraits, 9> kTraits = {{
     {RaidProfile::kRaid6, "RAID6", 1 << 8, 1, 3, kAny, true, true},
 }};
 
-constexpr uint64_t ProfileMask() {
-  uint64_t mask = 0;
-  for (const RaidTraits& traits : kTraits) mask |= traits.type_bit;
-  return mask;
-}
-
 }  // namespace
+
+uint64_t ProfileMask() {
+  constexpr uint64_t kMask = [] {
+    uint64_t mask = 0;
+    for (const RaidTraits& traits : kTraits) mask |= traits.type_bit;
+    return mask;
+  }();
+  return kMask;
+}
 
 const RaidTraits& TraitsOf(RaidProfile profile) { return kTraits[static_cast<size_t>(profile)]; }
 

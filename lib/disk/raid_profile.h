@@ -33,6 +33,9 @@ inline constexpr uint16_t kRaid10SubStripes = 2;
 
 const RaidTraits& TraitsOf(RaidProfile profile);
 
+// The bits of all profiles, in a chunk's or a block group's type.
+uint64_t ProfileMask();
+
 // The profile that the bits of a chunk's type name. Errors: DataLoss (unknown bits, two profiles).
 absl::StatusOr<RaidProfile> ProfileOfType(uint64_t type);
 

@@ -17,78 +17,82 @@
 namespace ebcache {
 
 // One list, so that a rule cannot be without a name.
-#define EBCACHE_REJECTIONS(X)                                           \
-  /* Blocks. */                                                         \
-  X(kBlockSize, "block-size")                                           \
-  X(kBlockLevel, "block-level")                                         \
-  X(kKeyOrder, "key-order")                                             \
-  X(kLeafCount, "leaf-count")                                           \
-  X(kLeafEmpty, "leaf-empty")                                           \
-  X(kLeafDataEnd, "leaf-data-end")                                      \
-  X(kLeafDataOverlap, "leaf-data-overlap")                              \
-  X(kNodeCount, "node-count")                                           \
-  X(kNodePointerZero, "node-pointer-zero")                              \
-  X(kNodePointerAlign, "node-pointer-align")                            \
-  /* Items of fixed size, or of so many records of fixed size. */       \
-  X(kItemSize, "item-size")                                             \
-  X(kItemRecords, "item-records")                                       \
-  /* Inodes. */                                                         \
-  X(kInodeKey, "inode-key")                                             \
-  X(kInodeMode, "inode-mode")                                           \
-  X(kInodeGeneration, "inode-generation")                               \
-  /* Names: of inodes, subvolumes, directory entries and attributes. */ \
-  X(kNameTruncated, "name-truncated")                                   \
-  X(kNameLength, "name-length")                                         \
-  X(kDirectoryHash, "directory-hash")                                   \
-  X(kDirectoryType, "directory-type")                                   \
-  X(kDirectoryLocation, "directory-location")                           \
-  X(kDirectoryData, "directory-data")                                   \
-  X(kDirectoryIndex, "directory-index")                                 \
-  /* File extents and checksums of data. */                             \
-  X(kFileExtentSize, "file-extent-size")                                \
-  X(kFileExtentType, "file-extent-type")                                \
-  X(kFileExtentEncoding, "file-extent-encoding")                        \
-  X(kFileExtentInline, "file-extent-inline")                            \
-  X(kFileExtentAlign, "file-extent-align")                              \
-  X(kFileExtentRange, "file-extent-range")                              \
-  X(kFileExtentOverlap, "file-extent-overlap")                          \
-  X(kChecksumKey, "checksum-key")                                       \
-  X(kChecksumSize, "checksum-size")                                     \
-  X(kChecksumOverlap, "checksum-overlap")                               \
-  /* Extents and references to them. */                                 \
-  X(kExtentSize, "extent-size")                                         \
-  X(kExtentKey, "extent-key")                                           \
-  X(kExtentFlags, "extent-flags")                                       \
-  X(kExtentGeneration, "extent-generation")                             \
-  X(kExtentLevel, "extent-level")                                       \
-  X(kExtentOverlap, "extent-overlap")                                   \
-  X(kInlineRefTruncated, "inline-ref-truncated")                        \
-  X(kInlineRefType, "inline-ref-type")                                  \
-  X(kInlineRefAlign, "inline-ref-align")                                \
-  X(kInlineRefCount, "inline-ref-count")                                \
-  X(kReferenceCount, "reference-count")                                 \
-  X(kReferenceAlign, "reference-align")                                 \
-  X(kReferenceKey, "reference-key")                                     \
-  /* Roots. */                                                          \
-  X(kRootKey, "root-key")                                               \
-  X(kRootItem, "root-item")                                             \
-  X(kRootGeneration, "root-generation")                                 \
-  X(kRootFlags, "root-flags")                                           \
-  /* Space. */                                                          \
-  X(kChunkKey, "chunk-key")                                             \
-  X(kChunkItem, "chunk-item")                                           \
-  X(kDeviceKey, "device-key")                                           \
-  X(kDeviceItem, "device-item")                                         \
-  X(kDeviceExtentOwner, "device-extent-owner")                          \
-  X(kDeviceExtentRange, "device-extent-range")                          \
-  X(kDeviceExtentOverlap, "device-extent-overlap")                      \
-  X(kBlockGroupRange, "block-group-range")                              \
-  X(kBlockGroupUsed, "block-group-used")                                \
-  X(kBlockGroupChunk, "block-group-chunk")                              \
-  X(kBlockGroupType, "block-group-type")                                \
-  X(kFreeSpaceRange, "free-space-range")                                \
-  X(kFreeSpaceBitmap, "free-space-bitmap")                              \
-  X(kFreeSpaceOverlap, "free-space-overlap")
+#define EBCACHE_REJECTIONS(X)                                     \
+  /* Blocks. */                                                   \
+  X(kBlockSize, "block-size")                                     \
+  X(kBlockLevel, "block-level")                                   \
+  X(kNotWritten, "not-written")                                   \
+  X(kKeyOrder, "key-order")                                       \
+  X(kLeafCount, "leaf-count")                                     \
+  X(kLeafEmpty, "leaf-empty")                                     \
+  X(kLeafDataEnd, "leaf-data-end")                                \
+  X(kLeafDataOverlap, "leaf-data-overlap")                        \
+  X(kNodeCount, "node-count")                                     \
+  X(kNodePointerZero, "node-pointer-zero")                        \
+  X(kNodePointerAlign, "node-pointer-align")                      \
+  /* Items of fixed size, or of so many records of fixed size. */ \
+  X(kItemSize, "item-size")                                       \
+  X(kItemRecords, "item-records")                                 \
+  /* Inodes. */                                                   \
+  X(kInodeKey, "inode-key")                                       \
+  X(kInodeMode, "inode-mode")                                     \
+  X(kInodeGeneration, "inode-generation")                         \
+  X(kInodeLinks, "inode-links")                                   \
+  X(kInodeFlags, "inode-flags")                                   \
+  X(kInodeMissing, "inode-missing")                               \
+  /* Names: of inodes, directory entries and attributes. */       \
+  X(kNameTruncated, "name-truncated")                             \
+  X(kNameLength, "name-length")                                   \
+  X(kDirectoryHash, "directory-hash")                             \
+  X(kDirectoryType, "directory-type")                             \
+  X(kDirectoryLocation, "directory-location")                     \
+  X(kDirectoryData, "directory-data")                             \
+  /* File extents and checksums of data. */                       \
+  X(kFileExtentSize, "file-extent-size")                          \
+  X(kFileExtentType, "file-extent-type")                          \
+  X(kFileExtentEncoding, "file-extent-encoding")                  \
+  X(kFileExtentInline, "file-extent-inline")                      \
+  X(kFileExtentAlign, "file-extent-align")                        \
+  X(kFileExtentRange, "file-extent-range")                        \
+  X(kFileExtentOverlap, "file-extent-overlap")                    \
+  X(kChecksumKey, "checksum-key")                                 \
+  X(kChecksumSize, "checksum-size")                               \
+  X(kChecksumOverlap, "checksum-overlap")                         \
+  /* Extents and references to them. */                           \
+  X(kExtentSize, "extent-size")                                   \
+  X(kExtentKey, "extent-key")                                     \
+  X(kExtentSkinny, "extent-skinny")                               \
+  X(kExtentFlags, "extent-flags")                                 \
+  X(kExtentGeneration, "extent-generation")                       \
+  X(kExtentLevel, "extent-level")                                 \
+  X(kExtentOverlap, "extent-overlap")                             \
+  X(kInlineRefTruncated, "inline-ref-truncated")                  \
+  X(kInlineRefType, "inline-ref-type")                            \
+  X(kInlineRefAlign, "inline-ref-align")                          \
+  X(kInlineRefCount, "inline-ref-count")                          \
+  X(kInlineRefOrder, "inline-ref-order")                          \
+  X(kDataRefRoot, "data-ref-root")                                \
+  X(kDataRefObject, "data-ref-object")                            \
+  X(kReferenceCount, "reference-count")                           \
+  X(kReferenceAlign, "reference-align")                           \
+  X(kReferenceKey, "reference-key")                               \
+  /* Roots. */                                                    \
+  X(kRootKey, "root-key")                                         \
+  X(kRootItem, "root-item")                                       \
+  X(kRootGeneration, "root-generation")                           \
+  X(kRootFlags, "root-flags")                                     \
+  /* Space. */                                                    \
+  X(kChunkItem, "chunk-item")                                     \
+  X(kDeviceKey, "device-key")                                     \
+  X(kDeviceItem, "device-item")                                   \
+  X(kDeviceExtentOwner, "device-extent-owner")                    \
+  X(kDeviceExtentRange, "device-extent-range")                    \
+  X(kDeviceExtentOverlap, "device-extent-overlap")                \
+  X(kBlockGroupRange, "block-group-range")                        \
+  X(kBlockGroupUsed, "block-group-used")                          \
+  X(kBlockGroupChunk, "block-group-chunk")                        \
+  X(kBlockGroupType, "block-group-type")                          \
+  X(kStripeFeature, "stripe-feature")
 
 enum class Rejection : uint8_t {
 #define EBCACHE_REJECTION_ENUMERATOR(enumerator, name) enumerator,

@@ -27,11 +27,6 @@ absl::Status CheckRootItem(const RootItem& root) {
     return absl::DataLossError(absl::StrCat("root item: drop level ", root.drop_level,
                                             ", the highest is ", kMaxLevels - 1));
   }
-  // A deletion that has begun stands on a node.
-  if (root.drop_progress.objectid != 0 && root.drop_level == 0) {
-    return absl::DataLossError(
-        absl::StrCat("root item: drop level 0 with drop progress ", root.drop_progress.ToString()));
-  }
   return absl::OkStatus();
 }
 

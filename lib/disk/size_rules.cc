@@ -1,4 +1,4 @@
-// Rules that items of many types share: of lengths.
+// Rules that items of many types share: of lengths, and of what stands before them.
 
 #include "lib/disk/item_rules.h"
 #include "lib/disk/rejection.h"
@@ -12,22 +12,29 @@ absl::Status CheckExactSize(const CheckedItem& item, uint32_t bytes) {
 }
 
 absl::Status CheckRecords(const CheckedItem& item, uint32_t record_bytes) {
-  if (item.size() != 0 && item.size() % record_bytes == 0) [[likely]]
+  if (item.size() % record_bytes == 0) [[likely]]
     return absl::OkStatus();
-  return Reject(Rejection::kItemRecords, item.size(), " bytes are not one or more records of ",
-                record_bytes);
+  return Reject(Rejection::kItemRecords, item.size(), " bytes are not records of ", record_bytes);
 }
 
 absl::Status CheckName(const CheckedItem& item, uint64_t at, uint32_t length) {
-  if (length == 0 || length > kMaxNameBytes) [[unlikely]] {
-    return Reject(Rejection::kNameLength, "name of ", length, " bytes, legal is 1 to ",
-                  kMaxNameBytes);
-  }
+  if (length == 0) [[unlikely]]
+    return Reject(Rejection::kNameLength, "name of 0 bytes");
   if (at + length > item.size()) [[unlikely]] {
     return Reject(Rejection::kNameTruncated, "name of ", length, " bytes at ", at,
                   " leaves the item, which has ", item.size());
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckFollowsInode(const CheckedItem& item) {
+  // Only trees of files have all items of an inode behind it: a log has those that changed.
+  if (item.slot() == 0 || item.previous().objectid() == item.objectid() ||
+      !IsFsTree(item.leaf_owner())) [[likely]] {
+    return absl::OkStatus();
+  }
+  return Reject(Rejection::kInodeMissing, "no item of inode ", item.objectid(), " before it, but ",
+                item.previous().key().ToString());
 }
 
 }  // namespace ebcache

@@ -2,6 +2,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <bit>
+
 #include "lib/disk/item_rules.h"
 #include "lib/disk/raid_profile.h"
 #include "lib/disk/rejection.h"
@@ -13,23 +15,32 @@ constexpr uint64_t kDeviceItemsObjectId = 1;
 constexpr uint32_t kDeviceExtentBytes = 48;
 constexpr uint32_t kBlockGroupBytes = 24;
 
+constexpr uint32_t kStripeEntryBytes = 16;
+
+// Bits that are not known are let pass here, as in no chunk.
 bool IsBlockGroupType(uint64_t type) {
-  if (!ProfileOfType(type).ok()) return false;
+  constexpr uint64_t kMixed = kBlockGroupData | kBlockGroupMetadata;
+  if (std::popcount(type & ProfileMask()) > 1) return false;
   const uint64_t kind = type & kBlockGroupTypeMask;
-  return kind != 0 && ((kind & kBlockGroupSystem) == 0 || kind == kBlockGroupSystem);
+  return kind == kBlockGroupData || kind == kBlockGroupSystem || kind == kBlockGroupMetadata ||
+         kind == kMixed;
 }
 
 }  // namespace
 
 absl::Status CheckChunkItem(const CheckedItem& item) {
-  if (item.objectid() != kFirstChunkTreeObjectId) [[unlikely]] {
-    return Reject(Rejection::kChunkKey, "not the key of a chunk");
-  }
   // Chunks are few: parsing one costs nothing that counts, and there is one place for the rules.
   absl::StatusOr<Chunk> chunk =
       ParseChunkItem(item.offset(), item.data(), item.limits().sector_bytes);
-  if (chunk.ok()) return absl::OkStatus();
-  return Reject(Rejection::kChunkItem, chunk.status().message());
+  if (!chunk.ok()) [[unlikely]] {
+    return Reject(Rejection::kChunkItem, chunk.status().message());
+  }
+  constexpr uint64_t kMixed = kBlockGroupData | kBlockGroupMetadata;
+  if ((chunk->type & kMixed) == kMixed && !item.limits().mixed_groups) [[unlikely]] {
+    return Reject(Rejection::kChunkItem, "type 0x", absl::Hex(chunk->type),
+                  " is mixed, and the filesystem has no mixed groups");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckDeviceItem(const CheckedItem& item) {
@@ -53,8 +64,7 @@ absl::Status CheckDeviceExtent(const CheckedItem& item) {
   }
   const uint64_t chunk = item.Load<uint64_t>(16);
   const uint64_t length = item.Load<uint64_t>(24);
-  if (length == 0 || !item.Aligned(item.offset() | chunk | length) ||
-      !FitsAddressSpace(item.offset(), length)) [[unlikely]] {
+  if (!item.Aligned(item.offset() | chunk | length)) [[unlikely]] {
     return Reject(Rejection::kDeviceExtentRange, "length ", length, ", of chunk ", chunk);
   }
   if (item.follows_its_kind()) {
@@ -68,10 +78,8 @@ absl::Status CheckDeviceExtent(const CheckedItem& item) {
 
 absl::Status CheckBlockGroup(const CheckedItem& item) {
   if (absl::Status status = CheckExactSize(item, kBlockGroupBytes); !status.ok()) return status;
-  if (item.offset() == 0 || !item.Aligned(item.objectid() | item.offset()) ||
-      !FitsAddressSpace(item.objectid(), item.offset())) [[unlikely]] {
-    return Reject(Rejection::kBlockGroupRange, "length ", item.offset());
-  }
+  if (item.offset() == 0) [[unlikely]]
+    return Reject(Rejection::kBlockGroupRange, "length 0");
   const uint64_t used = item.Load<uint64_t>(0);
   if (used > item.offset()) [[unlikely]] {
     return Reject(Rejection::kBlockGroupUsed, used, " bytes used of ", item.offset());
@@ -85,6 +93,13 @@ absl::Status CheckBlockGroup(const CheckedItem& item) {
     return Reject(Rejection::kBlockGroupType, "type 0x", absl::Hex(type));
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckRaidStripe(const CheckedItem& item) {
+  if (!item.limits().raid_stripe_tree) [[unlikely]] {
+    return Reject(Rejection::kStripeFeature, "the filesystem has no raid stripe tree");
+  }
+  return CheckRecords(item, kStripeEntryBytes);
 }
 
 }  // namespace ebcache

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 #include <optional>
+#include <vector>
 
 #include "ebcache/on_disk.h"
 #include "lib/disk/byte_reader.h"
@@ -19,6 +20,8 @@ namespace ebcache {
 namespace {
 
 constexpr uint32_t kMinSectorBytes = 4096;
+// From here up the format allows sectors; below 4096 they are a feature that cannot be read.
+constexpr uint32_t kMinSectorBytesOfFormat = 512;
 constexpr uint32_t kMaxNodeBytes = 65536;
 constexpr size_t kLabelBytes = 256;
 
@@ -83,6 +86,12 @@ absl::Status CheckIntegrity(absl::Span<const std::byte> bytes, uint64_t physical
 }
 
 absl::Status CheckSizes(const Superblock& sb, const Extras& extras) {
+  if (std::has_single_bit(sb.sector_bytes) && sb.sector_bytes >= kMinSectorBytesOfFormat &&
+      sb.sector_bytes < kMinSectorBytes) {
+    return absl::UnimplementedError(absl::StrCat("uses features that cannot be read: sectors of ",
+                                                 sb.sector_bytes, " bytes, smaller than ",
+                                                 kMinSectorBytes));
+  }
   if (!std::has_single_bit(sb.sector_bytes) || sb.sector_bytes < kMinSectorBytes ||
       sb.sector_bytes > kMaxNodeBytes) {
     return absl::DataLossError(absl::StrCat("sector size ", sb.sector_bytes,
@@ -139,7 +148,7 @@ absl::Status CheckTotals(const Superblock& sb) {
     return absl::DataLossError(
         absl::StrCat("bytes used ", sb.bytes_used, " is less than any filesystem's ", least_used));
   }
-  if (sb.device.fsid != sb.header_fsid()) {
+  if (sb.device.fsid != sb.header_fsid() && !sb.has(SuperblockFlag::kChangingFsid)) {
     return absl::DataLossError(absl::StrCat("its device item has fsid ", UuidString(sb.device.fsid),
                                             ", not ", UuidString(sb.header_fsid())));
   }
@@ -163,6 +172,8 @@ absl::StatusOr<Superblock> Parse(absl::Span<const std::byte> bytes, uint64_t phy
   absl::Span<const std::byte> array =
       bytes.subspan(kSystemChunkArrayOffset, extras.system_chunk_array_bytes);
   sb.system_chunk_array.assign(array.begin(), array.end());
+  absl::StatusOr<std::vector<Chunk>> chunks = ParseSystemChunkArray(array, sb.sector_bytes);
+  if (!chunks.ok()) return chunks.status();
   return sb;
 }
 

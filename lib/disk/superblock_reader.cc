@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "lib/disk/interrupted_change.h"
 #include "lib/disk/messages.h"
 #include "lib/disk/superblock_format.h"
 
@@ -17,16 +18,10 @@ namespace {
 
 // What became of the copies looked at so far.
 struct Findings {
-  std::optional<Superblock> best;
+  std::vector<Superblock> sound;
   std::vector<absl::Status> errors;
-  size_t errors_before_best = 0;  // not 0: the primary could not be used
-  bool magic = false;             // some copy has it
+  bool magic = false;  // some copy has it
 };
-
-bool HasUnimplemented(const std::vector<absl::Status>& errors) {
-  return std::any_of(errors.begin(), errors.end(),
-                     [](const absl::Status& error) { return absl::IsUnimplemented(error); });
-}
 
 bool Fits(uint64_t offset, uint64_t bytes) {
   return bytes >= kSuperblockBytes && offset <= bytes - kSuperblockBytes;
@@ -45,17 +40,10 @@ void LookAt(BlockDevice& device, uint64_t offset, Findings& findings) {
   bool magic = false;
   absl::StatusOr<Superblock> copy = ReadCopy(device, offset, &magic);
   findings.magic |= magic;
-  if (!copy.ok()) {
+  if (copy.ok()) {
+    findings.sound.push_back(*std::move(copy));
+  } else {
     findings.errors.push_back(copy.status());
-  } else if (!findings.best) {
-    findings.best = *std::move(copy);
-    findings.errors_before_best = findings.errors.size();
-  } else if (copy->fsid != findings.best->fsid) {
-    // Left over from what was on the device before.
-    findings.errors.push_back(absl::DataLossError(absl::StrCat(
-        "superblock at ", offset, ": of another filesystem, ", UuidString(copy->fsid))));
-  } else if (copy->generation > findings.best->generation) {
-    findings.best = *std::move(copy);
   }
 }
 
@@ -68,14 +56,29 @@ absl::Status NoSuperblock(const BlockDevice& device, const Findings& findings) {
   const bool unreadable =
       std::all_of(findings.errors.begin(), findings.errors.end(),
                   [](const absl::Status& error) { return absl::IsUnavailable(error); });
-  const absl::StatusCode code = HasUnimplemented(findings.errors) ? absl::StatusCode::kUnimplemented
-                                : unreadable                      ? absl::StatusCode::kUnavailable
-                                                                  : absl::StatusCode::kDataLoss;
   const auto append = [](std::string* out, const absl::Status& error) {
     absl::StrAppend(out, error.message());
   };
   return absl::Status(
-      code, absl::StrCat(device.name(), ": ", absl::StrJoin(findings.errors, "; ", append)));
+      unreadable ? absl::StatusCode::kUnavailable : absl::StatusCode::kDataLoss,
+      absl::StrCat(device.name(), ": ", absl::StrJoin(findings.errors, "; ", append)));
+}
+
+// Why a sound copy is no copy of the one that is used; empty when it is.
+std::string Difference(const Superblock& copy, const Superblock& used) {
+  if (ShareInterruptedFsid(copy, used)) {
+    return absl::StrCat("fsid ", UuidString(copy.fsid), ", that at ", used.bytenr, " has ",
+                        UuidString(used.fsid), ": a change of the fsid was interrupted");
+  }
+  if (copy.fsid != used.fsid) {
+    // Left over from what was on the device before.
+    return absl::StrCat("of another filesystem, ", UuidString(copy.fsid));
+  }
+  if (copy.generation != used.generation) {
+    return absl::StrCat("generation ", copy.generation, ", that at ", used.bytenr, " has ",
+                        used.generation, " and is used");
+  }
+  return {};
 }
 
 }  // namespace
@@ -90,15 +93,34 @@ absl::StatusOr<DeviceSuperblock> ReadSuperblock(BlockDevice& device) {
   for (uint64_t offset : kSuperblockOffsets) {
     if (!Fits(offset, device.size_bytes())) break;
     // The filesystem may be smaller than its device; what lies behind it is not its own.
-    if (findings.best && !Fits(offset, findings.best->device.total_bytes)) break;
+    if (!findings.sound.empty() && !Fits(offset, findings.sound[0].device.total_bytes)) break;
     LookAt(device, offset, findings);
   }
-  // A feature that cannot be read is no damage: an older copy without it must not take over.
-  const bool refused = findings.errors_before_best > 0 && HasUnimplemented(findings.errors);
-  if (!findings.best || refused) return NoSuperblock(device, findings);
-  DeviceSuperblock found{.superblock = *std::move(findings.best)};
+  const bool primary = !findings.sound.empty() && findings.sound[0].bytenr == kSuperblockOffsets[0];
+  // A feature that cannot be read is no damage: a copy without it must not take over, and what the
+  // other copies look like is not known either.
+  const auto feature =
+      std::find_if(findings.errors.begin(), findings.errors.end(),
+                   [](const absl::Status& error) { return absl::IsUnimplemented(error); });
+  if (!primary && feature != findings.errors.end()) return Prefixed(device.name(), *feature);
+  if (findings.sound.empty()) return NoSuperblock(device, findings);
+
+  const auto newer = [](const Superblock& a, const Superblock& b) {
+    return a.generation > b.generation;
+  };
+  std::stable_sort(findings.sound.begin() + (primary ? 1 : 0), findings.sound.end(), newer);
+  DeviceSuperblock found{.superblock = std::move(findings.sound[0]), .others = {}, .warnings = {}};
   for (const absl::Status& error : findings.errors) {
     found.warnings.push_back(absl::StrCat(device.name(), ": ", error.message()));
+  }
+  for (size_t i = 1; i < findings.sound.size(); ++i) {
+    Superblock& copy = findings.sound[i];
+    const std::string difference = Difference(copy, found.superblock);
+    if (!difference.empty()) {
+      found.warnings.push_back(
+          absl::StrCat(device.name(), ": superblock at ", copy.bytenr, ": ", difference));
+    }
+    if (copy.fsid == found.superblock.fsid) found.others.push_back(std::move(copy));
   }
   return found;
 }

@@ -15,12 +15,17 @@ namespace ebcache {
 
 struct DeviceSuperblock {
   Superblock superblock;
-  std::vector<std::string> warnings;  // copies that could not be used, with the device's name
+  // Other copies that are sound, newest first: what there is when the roots of the first one cannot
+  // be read.
+  std::vector<Superblock> others;
+  // Copies that are damaged: they cannot be used, or are of another generation or filesystem than
+  // the first one. With the device's name.
+  std::vector<std::string> warnings;
 };
 
-// The newest valid copy; of equally new ones the first, because a commit of the log updates the
-// primary only. Errors name the device and what is wrong with each copy: DataLoss, Unimplemented
-// (some copy has a feature that cannot be read), Unavailable (none could be read).
+// The primary, as kernels have it; where that cannot be used the newest mirror. Errors name the
+// device and what is wrong with each copy: DataLoss, Unimplemented (a feature that cannot be read;
+// then of that copy alone), Unavailable (none could be read).
 absl::StatusOr<DeviceSuperblock> ReadSuperblock(BlockDevice& device);
 
 }  // namespace ebcache

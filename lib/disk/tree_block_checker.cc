@@ -13,11 +13,10 @@
 namespace ebcache {
 namespace {
 
-constexpr size_t kFlagsOffset = 56;
-constexpr size_t kOwnerOffset = 88;
 constexpr size_t kItemCountOffset = 96;
 constexpr size_t kLevelOffset = 100;
-// Header flag: the block belongs to a relocation tree.
+// Header flags: the block was written since it was made; it belongs to a relocation tree.
+constexpr uint64_t kWrittenFlag = 1 << 0;
 constexpr uint64_t kRelocFlag = 1 << 1;
 
 Key KeyAt(const std::byte* at) {
@@ -140,6 +139,11 @@ absl::Status CheckTreeBlockBytes(absl::Span<const std::byte> block, const TreeBl
   const uint32_t count = LoadAt<uint32_t>(block.data() + kItemCountOffset);
   if (level >= kMaxLevels) {
     return Reject(Rejection::kBlockLevel, "level ", level, ", the highest is ", kMaxLevels - 1);
+  }
+  const uint64_t flags = LoadAt<uint64_t>(block.data() + kFlagsOffset);
+  if (limits.from_disk && (flags & kWrittenFlag) == 0) {
+    return Reject(Rejection::kNotWritten, "header flags 0x", absl::Hex(flags),
+                  " without WRITTEN, which every block has that was ever on a disk");
   }
   return level == 0 ? CheckLeaf(block, count, limits)
                     : CheckNode(block, count, limits.sector_bytes);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "ebcache/check.h"
 #include "lib/disk/address_space.h"
 #include "lib/disk/block_validator.h"
 #include "lib/disk/feature_flags.h"
@@ -12,68 +13,18 @@
 #include "lib/disk/mirror_reader.h"
 #include "lib/disk/mirror_writer.h"
 #include "lib/disk/parent_check.h"
-#include "lib/disk/superblock_reader.h"
+#include "lib/disk/superblock_set.h"
 #include "lib/disk/system_chunk_array.h"
 
 namespace ebcache {
 namespace {
 
-// The superblocks of all devices, in the order in which the devices were given.
-struct Superblocks {
-  std::vector<DeviceSuperblock> devices;
-  size_t newest = 0;
-  std::vector<std::string> warnings;
-};
-
-absl::Status CheckBelongs(const BlockDevice& device, const Superblock& sb,
-                          const BlockDevice& first_device, const Superblock& first) {
-  if (sb.fsid != first.fsid) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(device.name(), ": of another filesystem, ", UuidString(sb.fsid), ", than ",
-                     first_device.name(), ", ", UuidString(first.fsid)));
-  }
-  if (device.size_bytes() < sb.device.total_bytes) {
-    return absl::DataLossError(absl::StrCat(device.name(), ": truncated: ", device.size_bytes(),
-                                            " bytes, its superblock says ", sb.device.total_bytes));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<Superblocks> ReadSuperblocks(
-    const std::vector<std::unique_ptr<BlockDevice>>& devices) {
-  Superblocks all;
-  for (size_t i = 0; i < devices.size(); ++i) {
-    absl::StatusOr<DeviceSuperblock> found = ReadSuperblock(*devices[i]);
-    if (!found.ok()) return found.status();
-    all.devices.push_back(*std::move(found));
-    const DeviceSuperblock& device = all.devices.back();
-    absl::Status status =
-        CheckBelongs(*devices[i], device.superblock, *devices[0], all.devices[0].superblock);
-    if (!status.ok()) return status;
-    all.warnings.insert(all.warnings.end(), device.warnings.begin(), device.warnings.end());
-    if (device.superblock.generation > all.devices[all.newest].superblock.generation) {
-      all.newest = i;
-    }
-  }
-  const uint64_t newest_generation = all.devices[all.newest].superblock.generation;
-  for (size_t i = 0; i < devices.size(); ++i) {
-    const uint64_t generation = all.devices[i].superblock.generation;
-    if (generation == newest_generation) continue;
-    all.warnings.push_back(absl::StrCat(devices[i]->name(), ": superblock of generation ",
-                                        generation, ", that of ", devices[all.newest]->name(),
-                                        " is ", newest_generation));
-  }
-  return all;
-}
-
-}  // namespace
-
-struct Volume::Impl {
-  Impl(Superblock newest, std::vector<std::string> messages, const VolumeOptions& options)
-      : superblock(std::move(newest)),
-        warnings(std::move(messages)),
+// What follows from the superblock that is in use.
+struct Opened {
+  Opened(const Superblock& sb, const std::vector<Uuid>& other_fsids, const VolumeOptions& options)
+      : superblock(sb),
         space(superblock),
-        validator(superblock),
+        validator(superblock, other_fsids, options.writable),
         reader(&space, &validator, options),
         writer(&space, &validator, options) {}
 
@@ -89,73 +40,149 @@ struct Volume::Impl {
   }
 
   const Superblock superblock;
-  const std::vector<std::string> warnings;
   AddressSpace space;
   const BlockValidator validator;
   const MirrorReader reader;
   const MirrorWriter writer;
 };
 
+// Whether a filesystem may be written: not with features that only readers know, and not halfway
+// through a change that only who began it can end.
+absl::Status CheckWritable(const SuperblockSet& set) {
+  const Superblock& superblock = set.candidates[0].superblock;
+  absl::Status status = CheckCompatRoFeatures(superblock.compat_ro_flags);
+  if (!status.ok()) return status;
+  if (!set.notices.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat("cannot be written: ", set.notices[0]));
+  }
+  if (superblock.has(SuperblockFlag::kSeeding) || !set.seeds.empty()) {
+    return absl::FailedPreconditionError("cannot be written: seed devices are for reading");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+struct Volume::Impl {
+  absl::Status Use(size_t candidate) {
+    current = candidate;
+    const Superblock& superblock = set.candidates[candidate].superblock;
+    opened = std::make_unique<Opened>(superblock, set.other_fsids, options);
+    for (size_t i = 0; i < devices.size(); ++i) {
+      absl::Status status = opened->space.AddOpenDevice(devices[i].get(), set.devices[i]);
+      if (!status.ok()) return status;
+    }
+    return Prefixed(devices[set.candidates[candidate].device]->name(), opened->AddSystemChunks());
+  }
+
+  SuperblockCopy CopyOf(size_t candidate) const {
+    const SuperblockSet::Candidate& one = set.candidates[candidate];
+    return {.device = devices[one.device]->name(),
+            .device_id = one.superblock.device.id,
+            .physical = one.superblock.bytenr,
+            .generation = one.superblock.generation};
+  }
+
+  const std::vector<std::unique_ptr<BlockDevice>> devices;
+  const VolumeOptions options;
+  const SuperblockSet set;
+  size_t current = 0;  // index of the candidate in use
+  std::vector<std::string> notices = {};
+  std::unique_ptr<Opened> opened = nullptr;  // never null once opening is done
+};
+
 absl::StatusOr<std::unique_ptr<Volume>> Volume::Open(
     std::vector<std::unique_ptr<BlockDevice>> devices, VolumeOptions options) {
   if (devices.empty()) return absl::InvalidArgumentError("no devices given");
-  absl::StatusOr<Superblocks> superblocks = ReadSuperblocks(devices);
-  if (!superblocks.ok()) return superblocks.status();
-  const Superblock& newest = superblocks->devices[superblocks->newest].superblock;
-  const std::string newest_name = devices[superblocks->newest]->name();
+  absl::StatusOr<SuperblockSet> set = ReadSuperblocks(devices);
+  if (!set.ok()) return set.status();
   if (options.writable) {
-    absl::Status status = CheckCompatRoFeatures(newest.compat_ro_flags);
-    if (!status.ok()) return Prefixed(newest_name, status);
+    absl::Status status = CheckWritable(*set);
+    if (!status.ok()) return Prefixed(devices[set->candidates[0].device]->name(), status);
   }
-  auto impl = std::make_unique<Impl>(newest, std::move(superblocks->warnings), options);
-  for (size_t i = 0; i < devices.size(); ++i) {
-    absl::Status status =
-        impl->space.AddOpenDevice(std::move(devices[i]), superblocks->devices[i].superblock.device);
-    if (!status.ok()) return status;
-  }
-  if (absl::Status status = impl->AddSystemChunks(); !status.ok()) {
-    return Prefixed(newest_name, status);
-  }
+  std::unique_ptr<Impl> impl(new Impl{
+      .devices = std::move(devices), .options = std::move(options), .set = *std::move(set)});
+  impl->notices = impl->set.notices;
+  if (absl::Status status = impl->Use(0); !status.ok()) return status;
   return std::unique_ptr<Volume>(new Volume(std::move(impl)));
+}
+
+absl::Status Volume::UseSuperblock(size_t candidate, const absl::Status& why) {
+  EBCACHE_CHECK(candidate < superblock_candidates(), "there is no superblock of that number");
+  impl_->notices = impl_->set.notices;
+  if (candidate != 0) {
+    impl_->notices.push_back(absl::StrCat(impl_->CopyOf(candidate).ToString(), " is used: by ",
+                                          impl_->CopyOf(0).ToString(), " ", why.message()));
+  }
+  return impl_->Use(candidate);
+}
+
+size_t Volume::superblock_candidates() const { return impl_->set.candidates.size(); }
+
+SuperblockCopy Volume::superblock_copy() const { return impl_->CopyOf(impl_->current); }
+
+std::string SuperblockCopy::ToString() const {
+  return absl::StrCat("the superblock at ", physical, " on ", device, " (generation ", generation,
+                      ")");
+}
+
+absl::Status Volume::CheckSeedsAreNamed() const {
+  for (const size_t seed : impl_->set.seeds) {
+    if (impl_->opened->space.IsNamed(impl_->set.devices[seed])) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(impl_->devices[seed]->name(), ": of another filesystem, ",
+                     UuidString(impl_->set.devices[seed].fsid), ", and no seed of ",
+                     superblock_copy().device, ", ", UuidString(superblock().fsid)));
+  }
+  return absl::OkStatus();
 }
 
 Volume::Volume(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Volume::~Volume() = default;
 
-const Superblock& Volume::superblock() const { return impl_->superblock; }
+const Superblock& Volume::superblock() const { return impl_->opened->superblock; }
 
-const std::vector<std::string>& Volume::superblock_warnings() const { return impl_->warnings; }
+const std::vector<std::string>& Volume::superblock_warnings() const { return impl_->set.warnings; }
 
-absl::Status Volume::AddChunk(Chunk chunk) { return impl_->space.AddChunk(std::move(chunk)); }
+const std::vector<std::string>& Volume::notices() const { return impl_->notices; }
+
+absl::Status Volume::AddChunk(Chunk chunk) {
+  return impl_->opened->space.AddChunk(std::move(chunk));
+}
 
 absl::Status Volume::AddDevice(const DeviceItem& device) {
-  return impl_->space.AddDeviceItem(device);
+  return impl_->opened->space.AddDeviceItem(device);
 }
 
 std::vector<MissingDevice> Volume::missing_devices() const {
-  return impl_->space.missing_devices();
+  return impl_->opened->space.missing_devices();
 }
 
 bool Volume::OnMissingDevices(uint64_t logical) const {
-  const absl::StatusOr<Copies> copies = impl_->space.Map(logical, impl_->superblock.node_bytes);
+  const absl::StatusOr<Copies> copies =
+      impl_->opened->space.Map(logical, impl_->opened->superblock.node_bytes);
   if (!copies.ok()) return absl::IsUnavailable(copies.status());
   return std::all_of(copies->begin(), copies->end(),
                      [](const PhysicalExtent& copy) { return copy.device == nullptr; });
 }
 
-void Volume::NoteMissingChunks(const absl::Status& why) { impl_->space.NoteMissingChunks(why); }
+void Volume::NoteMissingChunks(const absl::Status& why) {
+  impl_->opened->space.NoteMissingChunks(why);
+}
 
-std::vector<const Chunk*> Volume::chunks() const { return impl_->space.chunk_map().chunks(); }
+std::vector<const Chunk*> Volume::chunks() const {
+  return impl_->opened->space.chunk_map().chunks();
+}
 
 absl::StatusOr<std::vector<PhysicalExtent>> Volume::Map(uint64_t logical, uint64_t length) const {
-  absl::StatusOr<Copies> copies = impl_->space.Map(logical, length);
+  absl::StatusOr<Copies> copies = impl_->opened->space.Map(logical, length);
   if (!copies.ok()) return Prefixed(absl::StrCat("address ", logical), copies.status());
   return std::vector<PhysicalExtent>(copies->begin(), copies->end());
 }
 
-void Volume::Read(absl::Span<BlockRead> reads) { impl_->reader.Read(reads); }
+void Volume::Read(absl::Span<BlockRead> reads) { impl_->opened->reader.Read(reads); }
 
-void Volume::Write(absl::Span<BlockWrite> writes) { impl_->writer.Write(writes); }
+void Volume::Write(absl::Span<BlockWrite> writes) { impl_->opened->writer.Write(writes); }
 
 absl::Status Volume::CheckParent(const ExtentBuffer& buffer, const ParentCheck& check) {
   absl::Status status = CheckAgainstParent(buffer, check);
@@ -165,7 +192,7 @@ absl::Status Volume::CheckParent(const ExtentBuffer& buffer, const ParentCheck& 
 }
 
 absl::Status Volume::Validate(const ExtentBuffer& buffer, const ParentCheck* check) const {
-  absl::Status status = impl_->validator.Validate(buffer, check);
+  absl::Status status = impl_->opened->validator.Validate(buffer, check);
   if (status.ok()) [[likely]]
     return status;
   return Prefixed(absl::StrCat("block ", buffer.start()), status);

@@ -10,6 +10,7 @@
 #include "lib/disk/parent_check.h"
 #include "tests/disk/buffer_pool.h"
 #include "tests/disk/format_bytes.h"
+#include "tests/disk/item_bytes.h"
 
 namespace ebcache::testing {
 namespace {
@@ -79,6 +80,140 @@ TEST_P(BlockValidatorTest, MetadataUuid) {
   shape.fsid = UuidOf(0x22);
   const Bytes leaf = LeafBytes(shape, {{{256, kStringItemType, 0}, "a"}});
   EXPECT_EQ(BlockValidator(sb).Validate(*pool_.Make(kBytenr, leaf), nullptr), absl::OkStatus());
+}
+
+TEST_P(BlockValidatorTest, OnlyWhatWasWritten) {
+  Bytes block = Leaf();
+  Put<uint64_t>(block, 56, uint64_t{1} << 56);
+  Seal(block, ChecksumType::kCrc32c);
+  EXPECT_THAT(Error(block), HasSubstr("[not-written]"));
+}
+
+// A seed's blocks are those of the filesystem grown on it, and carry the seed's fsid.
+TEST_P(BlockValidatorTest, FsidsOfSeeds) {
+  const BlockValidator grown(SoundSuperblock(), {UuidOf(0x33), UuidOf(0x44)});
+  for (uint8_t digit : {0x11, 0x33, 0x44, 0x55}) {
+    BlockShape shape = Shape();
+    shape.fsid = UuidOf(digit);
+    const Bytes leaf = LeafBytes(shape, {{{256, kStringItemType, 0}, "a"}});
+    EXPECT_EQ(grown.Validate(*pool_.Make(kBytenr, leaf), nullptr).ok(), digit != 0x55);
+    EXPECT_EQ(Validate(leaf).ok(), digit == 0x11);
+  }
+}
+
+// btrfstune -u was killed: the superblock has the new fsid, and its device item still the old one.
+TEST_P(BlockValidatorTest, BothFsidsOfAnInterruptedChange) {
+  Superblock sb = SoundSuperblock();
+  sb.device.fsid = UuidOf(0x11);
+  sb.fsid = UuidOf(0x22);
+  for (bool changing : {false, true}) {
+    if (changing) sb.flags |= static_cast<uint64_t>(SuperblockFlag::kChangingFsid);
+    for (uint8_t digit : {0x11, 0x22, 0x33}) {
+      BlockShape shape = Shape();
+      shape.fsid = UuidOf(digit);
+      const Bytes leaf = LeafBytes(shape, {{{256, kStringItemType, 0}, "a"}});
+      EXPECT_EQ(BlockValidator(sb).Validate(*pool_.Make(kBytenr, leaf), nullptr).ok(),
+                digit == 0x22 || (digit == 0x11 && changing));
+    }
+  }
+}
+
+TEST_P(BlockValidatorTest, EveryChecksumDuringAChangeOfThem) {
+  for (ChecksumType type : {ChecksumType::kCrc32c, ChecksumType::kXxhash64, ChecksumType::kSha256,
+                            ChecksumType::kBlake2b}) {
+    Bytes leaf = Leaf();
+    Seal(leaf, type);
+    Superblock sb = SoundSuperblock();
+    sb.checksum_type = ChecksumType::kSha256;
+    const auto validate = [&] {
+      return BlockValidator(sb).Validate(*pool_.Make(kBytenr, leaf), nullptr);
+    };
+    EXPECT_EQ(validate().ok(), type == ChecksumType::kSha256);
+    // That of data is another change.
+    sb.flags |= static_cast<uint64_t>(SuperblockFlag::kChangingDataChecksums);
+    EXPECT_EQ(validate().ok(), type == ChecksumType::kSha256);
+    sb.flags |= static_cast<uint64_t>(SuperblockFlag::kChangingBlockChecksums);
+    EXPECT_EQ(validate(), absl::OkStatus());
+    leaf[5000] ^= std::byte{1};
+    EXPECT_THAT(std::string(validate().message()), HasSubstr("checksum mismatch (sha256)"));
+  }
+}
+
+// What the superblock says of the filesystem reaches the rules that ask for it.
+TEST_P(BlockValidatorTest, FeaturesReachTheRules) {
+  const auto leaf = [](uint64_t owner, const LeafItem& item) {
+    BlockShape shape = Shape();
+    shape.owner = owner;
+    return LeafBytes(shape, {item});
+  };
+  const Chunk mixed = [] {
+    Chunk chunk = SoundChunk(RaidProfile::kSingle, 1 << 20, 8 << 20);
+    chunk.type = kBlockGroupData | kBlockGroupMetadata;
+    return chunk;
+  }();
+  const Bytes chunk = ChunkItemOf(mixed);
+  const std::string chunk_item(reinterpret_cast<const char*>(chunk.data()), chunk.size());
+  const struct {
+    IncompatFlag feature;
+    Bytes block;
+    const char* rule;
+  } cases[] = {
+      {IncompatFlag::kSkinnyMetadata,
+       leaf(kExtentTreeId, {{1 << 20, kMetadataItemType, 0}, std::string(ExtentHeader(1, 2))}),
+       "[extent-skinny]"},
+      {IncompatFlag::kMixedGroups, leaf(kChunkTreeId, {{256, kChunkItemType, 1 << 20}, chunk_item}),
+       "[chunk-item]"},
+      {IncompatFlag::kRaidStripeTree,
+       leaf(kRaidStripeTreeId, {{1 << 20, kRaidStripeType, 4096}, std::string(16, 's')}),
+       "[stripe-feature]"},
+  };
+  for (const auto& c : cases) {
+    const ExtentBufferRef buffer = pool_.Make(kBytenr, c.block);
+    Superblock sb = SoundSuperblock();
+    sb.incompat_flags |= static_cast<uint64_t>(c.feature);
+    EXPECT_EQ(BlockValidator(sb).Validate(*buffer, nullptr), absl::OkStatus()) << c.rule;
+    sb.incompat_flags &= ~static_cast<uint64_t>(c.feature);
+    EXPECT_THAT(std::string(BlockValidator(sb).Validate(*buffer, nullptr).message()),
+                HasSubstr(c.rule));
+  }
+}
+
+TEST_P(BlockValidatorTest, GenerationsAndChecksumSizesReachTheRules) {
+  const auto inode = [&](uint64_t generation) {
+    return Validate(
+        LeafBytes(Shape(), {{{257, kInodeItemType, 0}, InodeItem().Put<uint64_t>(0, generation)}}));
+  };
+  EXPECT_EQ(inode(8), absl::OkStatus());  // the superblock has 7: the transaction that is open
+  EXPECT_THAT(std::string(inode(9).message()), HasSubstr("[inode-generation]"));
+  const auto sums = [&](const Superblock& sb, uint64_t objectid, size_t bytes) {
+    BlockShape shape = Shape();
+    shape.owner = kCsumTreeId;
+    const Bytes leaf =
+        LeafBytes(shape, {{{objectid, kExtentCsumType, 1 << 20}, std::string(bytes, 'c')}});
+    return BlockValidator(sb).Validate(*pool_.Make(kBytenr, leaf), nullptr).ok();
+  };
+  Superblock sb = SoundSuperblock();
+  const uint64_t old_sums = static_cast<uint64_t>(-10);
+  const uint64_t new_sums = static_cast<uint64_t>(-13);
+  EXPECT_TRUE(sums(sb, old_sums, 12));
+  EXPECT_FALSE(sums(sb, old_sums, 13));
+  EXPECT_FALSE(sums(sb, new_sums, 12));
+  for (SuperblockFlag flag :
+       {SuperblockFlag::kChangingDataChecksums, SuperblockFlag::kChangingBlockChecksums}) {
+    sb.flags = 1 | static_cast<uint64_t>(flag);
+    EXPECT_TRUE(sums(sb, new_sums, 12));
+    EXPECT_TRUE(sums(sb, old_sums, 64));
+    EXPECT_FALSE(sums(sb, new_sums, 13));
+  }
+}
+
+TEST_P(BlockValidatorTest, WritersMustKnowMore) {
+  const Bytes leaf = LeafBytes(
+      Shape(), {{{257, kInodeItemType, 0}, InodeItem().Put<uint64_t>(64, uint64_t{1} << 40)}});
+  EXPECT_EQ(Validate(leaf), absl::OkStatus());
+  const BlockValidator writer(SoundSuperblock(), {}, /*writable=*/true);
+  EXPECT_THAT(std::string(writer.Validate(*pool_.Make(kBytenr, leaf), nullptr).message()),
+              HasSubstr("[inode-flags]"));
 }
 
 // Breaks everything, then mends one thing after the other: each rejection comes in its turn.
@@ -192,6 +327,15 @@ TEST(SealTest, PutsChecksumAndZeroes) {
   std::fill_n(block.begin() + kHeaderBytes + kItemBytes, 5000, std::byte{0xee});
   const BlockValidator validator(SoundSuperblock());
   EXPECT_EQ(validator.Seal(kBytenr, absl::MakeSpan(block)), absl::OkStatus());
+  EXPECT_EQ(block, sound);
+}
+
+TEST(SealTest, WhatIsWrittenSaysSo) {
+  Bytes block = NewLeaf();
+  const Bytes sound = block;
+  Put<uint64_t>(block, 56, uint64_t{1} << 56);
+  EXPECT_EQ(BlockValidator(SoundSuperblock()).Seal(kBytenr, absl::MakeSpan(block)),
+            absl::OkStatus());
   EXPECT_EQ(block, sound);
 }
 

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <set>
 #include <string>
@@ -238,7 +239,11 @@ RC_GTEST_PROP(ChunkMapProperty, HostileNumbers, ()) {
   RC_CLASSIFY(parsed.ok(), "sound");
   if (!parsed.ok()) return;
   ChunkMap map(4096);
-  RC_ASSERT(map.Add(*parsed).ok());
+  const bool fits = std::all_of(
+      parsed->stripes.begin(), parsed->stripes.end(),
+      [&](const ChunkStripe& s) { return s.physical <= ~uint64_t{0} - parsed->length; });
+  RC_ASSERT(map.Add(*parsed).ok() == fits);
+  if (!fits) return;
   const uint64_t at = chunk.logical + WildNumber() % chunk.length;
   const uint64_t length = *rc::gen::element<uint64_t>(0, 1, 4096, WildNumber());
   const absl::StatusOr<StripeLocations> copies = map.Map(at, length);

@@ -68,11 +68,27 @@ TEST(HostileChunks, LengthsThatWrap) {
   }
 }
 
+TEST(HostileChunks, TheEndOfTheAddressSpace) {
+  const auto parse = [](uint64_t logical) {
+    const Bytes item = ChunkItemOf(SoundChunk(RaidProfile::kSingle, logical, 8192));
+    return ParseChunkItem(logical, item, 4096).status();
+  };
+  EXPECT_TRUE(parse(kMax - 4096 - 8191).ok());
+  EXPECT_THAT(std::string(parse(kMax - 4095).message()), HasSubstr("leaves the address space"));
+}
+
 TEST(HostileChunks, StripesAtTheEndOfADevice) {
   Chunk chunk = SoundChunk(RaidProfile::kDup, kMiB, kMiB);
   chunk.stripes[1].physical = kMax - 4095;
-  EXPECT_THAT(std::string(ParseChunkItem(kMiB, ChunkItemOf(chunk), 4096).status().message()),
-              HasSubstr("leaves the address space"));
+  // A kernel reads the leaf that says so; nothing is mapped to there.
+  const absl::StatusOr<Chunk> parsed = ParseChunkItem(kMiB, ChunkItemOf(chunk), 4096);
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  ChunkMap map(4096);
+  EXPECT_EQ(map.Add(*parsed).message(),
+            "chunk 1048576: stripe 1 at 18446744073709547520 leaves the address space");
+  EXPECT_EQ(map.Find(kMiB), nullptr);
+  chunk.stripes[1].physical = kMax - kMiB;  // the last byte but one
+  EXPECT_TRUE(map.Add(chunk).ok());
 }
 
 TEST(HostileChunks, RangesThatWrap) {

@@ -54,7 +54,7 @@ inline ItemBytes InodeExtref(std::string_view name) {
 inline ItemBytes DirectoryEntry(std::string_view name, uint8_t type = 1,
                                 std::string_view data = {}) {
   return ItemBytes(30)
-      .Put<uint64_t>(0, 257)
+      .Put<uint64_t>(0, type == 8 ? 0 : 257)  // attributes lead nowhere
       .Put<uint8_t>(8, type == 8 ? 0 : kInodeItemType)
       .Put<uint16_t>(25, data.size())
       .Put<uint16_t>(27, name.size())

@@ -61,9 +61,15 @@ TEST(RootItem, EveryRuleIsKept) {
   item = SoundRootItem(439);
   Put<uint8_t>(item, 237, 96);
   EXPECT_THAT(RootError(item), HasSubstr("drop level 96, the highest is 7"));
-  item = SoundRootItem(439);
+}
+
+// No kernel holds the place of a deletion against its level.
+TEST(RootItem, DropProgressAtLevelZero) {
+  Bytes item = SoundRootItem(439);
   PutKey(item, 220, {257, kInodeItemType, 0});
-  EXPECT_THAT(RootError(item), HasSubstr("drop level 0 with drop progress (257 INODE_ITEM 0)"));
+  const absl::StatusOr<RootItem> root = ParseRootItem(item);
+  ASSERT_TRUE(root.ok()) << root.status();
+  EXPECT_EQ(root->drop_level, 0);
 }
 
 Bytes SoundDeviceItem() {

@@ -2,11 +2,13 @@
 
 #include "lib/disk/superblock_reader.h"
 
+#include <absl/strings/str_cat.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "tests/disk/format_bytes.h"
 #include "tests/disk/memory_device.h"
@@ -73,13 +75,51 @@ TEST(SuperblockReader, ABadMirrorIsMentioned) {
   EXPECT_THAT(found->warnings, ElementsAre("disk0.img: superblock at 67108864: bad sector"));
 }
 
-TEST(SuperblockReader, TheNewestWins) {
+// A kernel mounts by the primary, whatever is newer.
+TEST(SuperblockReader, ThePrimaryIsUsedAndMirrorsOfOtherGenerationsAreDamaged) {
+  for (uint64_t generation : {5, 6, 8, 1000}) {
+    MemoryDevice device("disk", kGiB);
+    StoreSuperblocks(device, SoundSuperblock());
+    Superblock other = SoundSuperblock();
+    other.generation = generation;
+    device.Store(64 * kMiB, SuperblockBytes(other, 64 * kMiB));
+    const absl::StatusOr<DeviceSuperblock> found = ReadSuperblock(device);
+    ASSERT_TRUE(found.ok()) << found.status();
+    EXPECT_EQ(found->superblock.generation, 7);
+    EXPECT_EQ(found->superblock.bytenr, 65536);
+    EXPECT_THAT(found->warnings,
+                ElementsAre(absl::StrCat("disk: superblock at 67108864: generation ", generation,
+                                         ", that at 65536 has 7 and is used")));
+    ASSERT_EQ(found->others.size(), 1);
+    EXPECT_EQ(found->others[0].generation, generation);
+  }
+}
+
+TEST(SuperblockReader, WithoutAPrimaryTheNewestMirrorIsUsed) {
+  MemoryDevice device("disk", 256 * kGiB + 4096);
+  StoreSuperblocks(device, SoundSuperblock());
+  device.Flip(65536 + 300);
+  Superblock newer = SoundSuperblock();
+  newer.generation = 9;
+  newer.device.total_bytes = device.size_bytes();
+  device.Store(256 * kGiB, SuperblockBytes(newer, 256 * kGiB));
+  const absl::StatusOr<DeviceSuperblock> found = ReadSuperblock(device);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->superblock.generation, 9);
+  EXPECT_THAT(found->warnings,
+              ElementsAre(HasSubstr("superblock at 65536: checksum mismatch"),
+                          "disk: superblock at 67108864: generation 7, that at 274877906944 has 9 "
+                          "and is used"));
+}
+
+TEST(SuperblockReader, AMirrorThatIsNoneIsDamaged) {
   MemoryDevice device("disk", kGiB);
   StoreSuperblocks(device, SoundSuperblock());
-  Superblock newer = SoundSuperblock();
-  newer.generation = 8;
-  device.Store(64 * kMiB, SuperblockBytes(newer, 64 * kMiB));
-  EXPECT_EQ(ReadSuperblock(device)->superblock.generation, 8);
+  device.Store(64 * kMiB, std::vector<std::byte>(4096));
+  const absl::StatusOr<DeviceSuperblock> found = ReadSuperblock(device);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_THAT(found->warnings, ElementsAre("disk: superblock at 67108864: no btrfs magic"));
+  EXPECT_THAT(found->others, IsEmpty());
 }
 
 // An fsync writes the log's root to the primary alone, in the same generation.
@@ -163,6 +203,48 @@ TEST(SuperblockReader, AFeatureIsNoDamage) {
   // The mirror is sound, older and knows nothing of zones.
   EXPECT_EQ(ErrorOf(device, absl::StatusCode::kUnimplemented),
             "disk: superblock at 65536: uses features that cannot be read: zoned");
+  // Nor is there a word of mirrors that are none, as zoned devices have them.
+  device.Store(64 * kMiB, std::vector<std::byte>(4096));
+  EXPECT_EQ(ErrorOf(device, absl::StatusCode::kUnimplemented),
+            "disk: superblock at 65536: uses features that cannot be read: zoned");
+}
+
+TEST(SuperblockReader, AMirrorWithAFeatureIsDamageOfThatMirror) {
+  MemoryDevice device("disk", kGiB);
+  StoreSuperblocks(device, SoundSuperblock());
+  Superblock zoned = SoundSuperblock();
+  zoned.incompat_flags |= static_cast<uint64_t>(IncompatFlag::kZoned);
+  device.Store(64 * kMiB, SuperblockBytes(zoned, 64 * kMiB));
+  const absl::StatusOr<DeviceSuperblock> found = ReadSuperblock(device);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_THAT(found->warnings,
+              ElementsAre("disk: superblock at 67108864: uses features that cannot "
+                          "be read: zoned"));
+  // But where the primary is damaged, nothing else tells what the filesystem is.
+  device.Flip(65536 + 300);
+  EXPECT_EQ(ErrorOf(device, absl::StatusCode::kUnimplemented),
+            "disk: superblock at 67108864: uses features that cannot be read: zoned");
+}
+
+// btrfstune, killed between the two copies.
+TEST(SuperblockReader, AMirrorWithTheOldFsidIsNamedAsThat) {
+  MemoryDevice device("disk", kGiB);
+  Superblock old = SoundSuperblock();
+  old.flags |= static_cast<uint64_t>(SuperblockFlag::kChangingMetadataUuid);
+  StoreSuperblocks(device, old);
+  Superblock changed = SoundSuperblock();
+  changed.fsid = UuidOf(0x22);
+  changed.metadata_uuid = UuidOf(0x11);
+  changed.incompat_flags |= static_cast<uint64_t>(IncompatFlag::kMetadataUuid);
+  changed.device.total_bytes = kGiB;
+  device.Store(65536, SuperblockBytes(changed));
+  const absl::StatusOr<DeviceSuperblock> found = ReadSuperblock(device);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_THAT(found->warnings,
+              ElementsAre("disk: superblock at 67108864: fsid "
+                          "11111111-1111-1111-1111-111111111111, that at 65536 has "
+                          "22222222-2222-2222-2222-222222222222: a change of the fsid was "
+                          "interrupted"));
 }
 
 }  // namespace

@@ -184,6 +184,21 @@ TEST(TreeBlockChecker, LevelTooHigh) {
   EXPECT_EQ(CheckError(node), "level 8, the highest is 7 [block-level]");
 }
 
+// Blocks in memory have no WRITTEN before their first write; those from a disk have it.
+TEST(TreeBlockChecker, WhatWasReadWasWritten) {
+  constexpr TreeBlockLimits kFromDisk{.sector_bytes = 4096, .from_disk = true};
+  for (Bytes block : {SoundLeaf(), SoundNode()}) {
+    EXPECT_EQ(CheckTreeBlockBytes(block, kFromDisk), absl::OkStatus());
+    Put<uint64_t>(block, 56, uint64_t{1} << 56);
+    EXPECT_EQ(CheckTreeBlockBytes(block, kLimits), absl::OkStatus());
+    const absl::Status status = CheckTreeBlockBytes(block, kFromDisk);
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+    EXPECT_EQ(status.message(),
+              "header flags 0x100000000000000 without WRITTEN, which every block has that was ever "
+              "on a disk [not-written]");
+  }
+}
+
 TEST(TreeBlockChecker, TooShortForAHeader) {
   EXPECT_EQ(CheckError(Bytes(100)), "block of 100 bytes [block-size]");
   EXPECT_EQ(CheckError({}), "block of 0 bytes [block-size]");

@@ -95,6 +95,141 @@ TEST(VolumeOpen, AnotherFilesystem) {
             "disk0.img, 11111111-1111-1111-1111-111111111111");
 }
 
+// ---- Seeds --------------------------------------------------------------------------------------
+
+Superblock Seed() {
+  Superblock seed = SoundSuperblock();
+  seed.fsid = seed.device.fsid = UuidOf(0x99);
+  seed.generation = 5;
+  seed.flags |= static_cast<uint64_t>(SuperblockFlag::kSeeding);
+  return seed;
+}
+constexpr DeviceShape kSeedDevice{.name = "seed.img", .id = 1};
+constexpr DeviceShape kGrownDevice{.name = "grown.img", .id = 2};
+
+TEST(VolumeOpen, ASeedAndWhatWasGrownOnIt) {
+  for (bool seed_first : {true, false}) {
+    std::unique_ptr<BlockDevice> seed = DeviceWith(Seed(), kSeedDevice);
+    std::unique_ptr<BlockDevice> grown = DeviceWith(TwoDevices(), kGrownDevice);
+    auto volume = seed_first ? OpenWith({}, std::move(seed), std::move(grown))
+                             : OpenWith({}, std::move(grown), std::move(seed));
+    ASSERT_TRUE(volume.ok()) << volume.status();
+    EXPECT_EQ((*volume)->superblock().fsid, UuidOf(0x11));
+    // The seed is as old as it is on purpose.
+    EXPECT_THAT((*volume)->superblock_warnings(), IsEmpty());
+    EXPECT_EQ((*volume)->superblock_candidates(), 1);
+    EXPECT_THAT((*volume)->missing_devices(), IsEmpty());
+    // Its blocks are read.
+    BufferPool pool;
+    for (uint8_t digit : {0x11, 0x99, 0x55}) {
+      const Bytes leaf =
+          LeafBytes({.fsid = UuidOf(digit), .bytenr = 22020096}, {{{1, 2, 3}, "data"}});
+      EXPECT_EQ((*volume)->Validate(*pool.Make(22020096, leaf), nullptr).ok(), digit != 0x55);
+    }
+    // It must be one that the chunk tree knows.
+    const absl::Status unknown = (*volume)->CheckSeedsAreNamed();
+    EXPECT_EQ(unknown.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(unknown.message(),
+              "seed.img: of another filesystem, 99999999-9999-9999-9999-999999999999, and no seed "
+              "of grown.img, 11111111-1111-1111-1111-111111111111");
+    ASSERT_TRUE(
+        (*volume)
+            ->AddDevice(
+                {.id = 1, .total_bytes = 32 * kMiB, .uuid = DeviceUuid(1), .fsid = UuidOf(0x99)})
+            .ok());
+    EXPECT_EQ((*volume)->CheckSeedsAreNamed(), absl::OkStatus());
+  }
+}
+
+TEST(VolumeOpen, ASeedAlone) {
+  auto volume = OpenWith({}, DeviceWith(Seed(), kSeedDevice));
+  ASSERT_TRUE(volume.ok()) << volume.status();
+  EXPECT_EQ((*volume)->superblock().fsid, UuidOf(0x99));
+}
+
+TEST(VolumeOpen, SeedsAreNotWritten) {
+  for (bool both : {false, true}) {
+    std::vector<std::unique_ptr<BlockDevice>> devices;
+    devices.push_back(DeviceWith(Seed(), kSeedDevice));
+    if (both) devices.push_back(DeviceWith(TwoDevices(), kGrownDevice));
+    const absl::Status status = Volume::Open(std::move(devices), {.writable = true}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr("cannot be written: seed devices are for reading"));
+  }
+}
+
+// ---- Interrupted changes ------------------------------------------------------------------------
+
+// btrfstune -m, killed when it had written one of two devices.
+TEST(VolumeOpen, AChangeOfTheMetadataUuidInterruptedBetweenDevices) {
+  Superblock old = TwoDevices();
+  old.flags |= static_cast<uint64_t>(SuperblockFlag::kChangingMetadataUuid);
+  Superblock changed = TwoDevices();
+  changed.generation = 8;
+  changed.fsid = UuidOf(0x22);
+  changed.metadata_uuid = UuidOf(0x11);
+  changed.incompat_flags |= static_cast<uint64_t>(IncompatFlag::kMetadataUuid);
+  auto volume = OpenWith({}, DeviceWith(old), DeviceWith(changed, {.name = "disk1.img", .id = 2}));
+  ASSERT_TRUE(volume.ok()) << volume.status();
+  EXPECT_EQ((*volume)->superblock().fsid, UuidOf(0x22));
+  EXPECT_THAT((*volume)->notices(),
+              ElementsAre("a change of the fsid (metadata_uuid) was interrupted between devices: "
+                          "disk0.img has 11111111-1111-1111-1111-111111111111, disk1.img has "
+                          "22222222-2222-2222-2222-222222222222"));
+  EXPECT_THAT((*volume)->missing_devices(), IsEmpty());
+  // Without the flag they are two filesystems that were one once.
+  old.flags = 1;
+  EXPECT_EQ(OpenError(absl::StatusCode::kInvalidArgument, DeviceWith(old),
+                      DeviceWith(changed, {.name = "disk1.img", .id = 2})),
+            "disk1.img: of another filesystem, 22222222-2222-2222-2222-222222222222, than "
+            "disk0.img, 11111111-1111-1111-1111-111111111111");
+}
+
+// btrfstune -u, killed before it had written the second device at all.
+TEST(VolumeOpen, AChangeOfTheFsidInterruptedBetweenDevices) {
+  const Superblock old = TwoDevices();
+  Superblock changing = TwoDevices();
+  changing.fsid = UuidOf(0x22);
+  changing.flags |= static_cast<uint64_t>(SuperblockFlag::kChangingFsid);
+  auto volume = OpenWith({}, DeviceWith(changing), DeviceWith(old, {.name = "disk1.img", .id = 2}));
+  ASSERT_TRUE(volume.ok()) << volume.status();
+  EXPECT_THAT(
+      (*volume)->notices(),
+      ElementsAre("a change of the fsid was interrupted: blocks have the new one, "
+                  "22222222-2222-2222-2222-222222222222, or the old one, "
+                  "11111111-1111-1111-1111-111111111111",
+                  "a change of the fsid (of all blocks) was interrupted between devices: disk1.img "
+                  "has 11111111-1111-1111-1111-111111111111, disk0.img has "
+                  "22222222-2222-2222-2222-222222222222"));
+}
+
+TEST(VolumeOpen, EveryInterruptedChangeIsSaid) {
+  const std::pair<SuperblockFlag, const char*> changes[] = {
+      {SuperblockFlag::kChangingFsid, "a change of the fsid was interrupted"},
+      {SuperblockFlag::kChangingMetadataUuid,
+       "a change of the fsid in the superblocks alone (metadata_uuid) was interrupted"},
+      {SuperblockFlag::kChangingBlockGroupTree,
+       "a conversion to or from the block group tree was interrupted"},
+      {SuperblockFlag::kChangingDataChecksums, "a change of the data checksums was interrupted"},
+      {SuperblockFlag::kChangingBlockChecksums,
+       "a change of the checksums of tree blocks was interrupted"}};
+  for (const auto& [flag, words] : changes) {
+    Superblock sb = SoundSuperblock();
+    EXPECT_THAT((*OpenWith({}, DeviceWith(sb)))->notices(), IsEmpty());
+    sb.flags |= static_cast<uint64_t>(flag);
+    auto volume = OpenWith({}, DeviceWith(sb));
+    ASSERT_TRUE(volume.ok()) << volume.status();
+    EXPECT_THAT((*volume)->notices(), ElementsAre(HasSubstr(words)));
+    EXPECT_THAT((*volume)->superblock_warnings(), IsEmpty());
+    const absl::Status status = OpenWith({.writable = true}, DeviceWith(sb)).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(status.message()), HasSubstr(words));
+  }
+}
+
+// ---- Devices that do not go together ------------------------------------------------------------
+
 TEST(VolumeOpen, TheSameDeviceTwice) {
   EXPECT_EQ(OpenError(absl::StatusCode::kInvalidArgument, DeviceWith(TwoDevices()),
                       DeviceWith(TwoDevices(), {.name = "copy.img"})),
@@ -113,8 +248,8 @@ TEST(VolumeOpen, BadSystemChunks) {
   chunk.stripe_bytes = uint64_t{1} << 45;
   sb.system_chunk_array = SystemChunkArrayOf({chunk});
   EXPECT_EQ(OpenError(absl::StatusCode::kDataLoss, DeviceWith(sb)),
-            "disk0.img: system chunk array at byte 0: chunk 22020096: stripe length 35184372088832 "
-            "is not 65536");
+            "disk0.img: superblock at 65536: system chunk array at byte 0: chunk 22020096: stripe "
+            "length 35184372088832 is not 65536");
   sb.system_chunk_array =
       SystemChunkArrayOf({SoundChunk(RaidProfile::kSingle, 22020096, 8 * kMiB),
                           SoundChunk(RaidProfile::kSingle, 22020096 + 4096, 8 * kMiB)});

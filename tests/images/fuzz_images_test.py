@@ -1,35 +1,12 @@
 """Damaged images that crashed others, through every program that takes images, with every allocator:
 an answer in time, in little memory, and always the same one."""
 
-import lzma
-import os
-import pathlib
-
 import image_test
+import shared_images
 
 MIB = 1 << 20
 TIMEOUT_S = 10
 MEMORY_LIMIT_BYTES = 256 * MIB
-
-
-def shared_fuzz_images():
-    """The directory of damaged images, where there is one; and what to say where there is none."""
-    shared = os.environ.get("EBCACHE_SHARED")
-    if shared is None:
-        # Beside the checkout: this file is a link to its source when Bazel runs it.
-        shared = pathlib.Path(os.path.realpath(__file__)).parents[3] / "shared"
-    return pathlib.Path(shared) / "images" / "fuzz"
-
-
-def unpack(packed, image):
-    """Unpacks a .xz file with holes where there are zeroes."""
-    with lzma.open(packed) as source, open(image, "wb") as target:
-        while block := source.read(MIB):
-            if block.count(0) == len(block):
-                target.seek(len(block), os.SEEK_CUR)
-            else:
-                target.write(block)
-        target.truncate(target.tell())
 
 
 def answer(run):
@@ -43,13 +20,13 @@ def answer(run):
 class FuzzImagesTest(image_test.ImageTest):
     def images(self):
         """Name and unpacked file of each; loud where there are none."""
-        directory = shared_fuzz_images()
+        directory = shared_images.directory("fuzz")
         packed_images = sorted(directory.glob("*.raw.xz"))
         if not packed_images:
             self.skipTest(f"no damaged images in {directory} (EBCACHE_SHARED says where)")
         for packed in packed_images:
             image = self.scratch / "hostile.img"
-            unpack(packed, image)
+            shared_images.unpack(packed, image)
             yield packed.name, image
 
     def stats(self, *arguments):
@@ -106,11 +83,11 @@ class FuzzImagesTest(image_test.ImageTest):
             ("bko-161811", "(256 INODE_ITEM 0): generation 72060892572811264, "),
         ):
             with self.subTest(name):
-                packed = shared_fuzz_images() / f"{name}.raw.xz"
+                packed = shared_images.directory("fuzz") / f"{name}.raw.xz"
                 if not packed.exists():
                     self.skipTest(f"no {packed} (EBCACHE_SHARED says where)")
                 image = self.scratch / "hostile.img"
-                unpack(packed, image)
+                shared_images.unpack(packed, image)
                 run = self.run_tree_stats("--json", image)
                 self.assertEqual(run.exit_code, image_test.EXIT_DAMAGED, str(run))
                 self.assertIn(reason, run.stderr)
