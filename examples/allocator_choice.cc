@@ -16,12 +16,7 @@ constexpr size_t kMiB = size_t{1} << 20;
 constexpr size_t kUsualArenaBytes = size_t{64} << 30;
 
 std::shared_ptr<MovableRegion> MakeRegion(size_t page_bytes, size_t arena_bytes) {
-  // The largest that divide a small arena, down to one page block.
-  size_t superpageblock_bytes = size_t{1} << 30;
-  while (arena_bytes % superpageblock_bytes != 0) superpageblock_bytes /= 2;
-  return MovableRegion::Create({.page_bytes = page_bytes,
-                                .arena_bytes = arena_bytes,
-                                .superpageblock_bytes = superpageblock_bytes});
+  return MovableRegion::Create(RegionOptionsFor(page_bytes, arena_bytes));
 }
 
 absl::Status Check(const AllocatorChoice& choice) {

@@ -129,7 +129,9 @@ std::shared_ptr<PageAllocator> HeapAllocator(HeapOptions options = {});
 struct Order0Options {
   size_t page_bytes = 4096;  // 4096, 16384 or 65536
   // The most this allocator can ever hand out, the reserve for kNoFail apart. A multiple of 2 MiB.
-  // Address space, which costs nothing until touched.
+  // Address space, which costs nothing until touched. Where the OS refuses so much (RLIMIT_AS, no
+  // overcommit) it is half of it, or half of that, down to 64 MiB; AllocatorStats::arena_bytes says
+  // what it is. Where not even that is to be had, allocations end in ResourceExhausted.
   size_t arena_bytes = size_t{64} << 30;
   // Whether a block whose pages happen to be neighbours gets its direct address, as Linux 6.8 and
   // later do. Off: every block of several pages is a page array, for measurements and tests.

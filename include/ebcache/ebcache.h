@@ -111,7 +111,7 @@ enum ebcache_allocator_kind {
   EBCACHE_ALLOCATOR_HEAP = 0,    /* mimalloc; every block in one piece */
   EBCACHE_ALLOCATOR_ORDER0 = 1,  /* single pages of an arena; one piece only by luck */
   EBCACHE_ALLOCATOR_HIGH = 2,    /* one large folio where there is one, else pages */
-  EBCACHE_ALLOCATOR_VMAP = 3,    /* pages, mapped side by side; not for programs that fork */
+  EBCACHE_ALLOCATOR_VMAP = 3,    /* pages, mapped side by side; children of forks lack them */
   EBCACHE_ALLOCATOR_MOVABLE = 4, /* a region that keeps movable pages apart, and moves them */
 };
 
@@ -123,8 +123,10 @@ struct ebcache_allocator_options {
   uint64_t page_bytes;  /* 4096 (default), 16384 or 65536 */
   uint64_t max_bytes;   /* heap: the most to hand out (default: no limit) */
   uint64_t arena_bytes; /* all others: the most there can be, a multiple of 2 MiB and fewer than
-                           2^28 pages. Address space, which costs nothing until touched. (default
-                           64 GiB; movable and high: 4 GiB) */
+                           2^28 pages. Address space, which costs nothing until touched; where the
+                           system refuses so much, half of it, or half of that, down to 64 MiB.
+                           (default 64 GiB; movable and high: 4 GiB, and up to a 4096th less where
+                           it is not a round number) */
   uint64_t max_windows; /* vmap: blocks mapped at a time (default: what the system allows) */
 };
 
@@ -181,6 +183,8 @@ struct ebcache_allocator_stats {
   uint64_t lucky_blocks;      /* of these: pages that happened to be neighbours, */
   uint64_t large_blocks;      /*   one large folio, */
   uint64_t mapped_blocks;     /*   pages mapped side by side */
+  uint64_t arena_bytes;       /* the most that an arena can have: 0 before the first allocation, then
+                                 what the system gave, which may be less than was asked for */
 };
 /* Exact only while nobody allocates or frees. Errors: -EINVAL. */
 EBCACHE_API int ebcache_allocator_stats(const ebcache_allocator* allocator,

@@ -50,9 +50,12 @@ struct MovableRegionOptions {
   enum class Backing { kReal, kPhantom };
 
   size_t page_bytes = 4096;  // 4096, 16384 or 65536
-  // The most there can be. A multiple of superpageblock_bytes; at most 2^28 - 1 pages.
+  // The most there can be. A multiple of superpageblock_bytes; at most 2^28 - 1 pages. Where the OS
+  // refuses so much address space (RLIMIT_AS, no overcommit) it is half of it, or half of that, in
+  // whole superpageblocks, down to one or to 64 MiB; AllocatorStats::arena_bytes says what it is.
   size_t arena_bytes = size_t{4} << 30;
-  // Powers of two, of 1 to 2^18 pages; a page block not larger than a superpageblock.
+  // Powers of two, of 1 to 2^18 pages; a page block not larger than a superpageblock. Each of the
+  // latter costs 64 bytes from the start and some 600 when the first page is allocated.
   size_t pageblock_bytes = size_t{2} << 20;
   size_t superpageblock_bytes = size_t{1} << 30;
   Policy policy = Policy::kSuperpageblock;
@@ -65,6 +68,11 @@ struct MovableRegionOptions {
   uint32_t no_fail_wait_ms = kNoFailWaitMs;
   OsCalls* os = OsCalls::Real();
 };
+
+// Options for a region of `arena_bytes`, a multiple of 2 MiB that need not be one of a round size:
+// superpageblocks of 1 GiB, or as much less as divides it. Where that would be more than 4096 of
+// them, they are larger, and the region less than a 4096th smaller than asked for.
+MovableRegionOptions RegionOptionsFor(size_t page_bytes, size_t arena_bytes);
 
 // Empty: all free. Clean: free memory and movable pages only. Tainted: others as well. Isolated:
 // being emptied as a whole, for memory in one piece.
@@ -86,6 +94,8 @@ struct OwnerReport {
 // What a region is made of now, and what it has done since the start.
 struct MovableRegionReport {
   uint32_t superpageblocks = 0;
+  // Beyond these: those for which the OS had no address space when the first was allocated.
+  uint32_t refused_superpageblocks = 0;
   // By SuperpageblockCategory.
   std::array<uint32_t, kSuperpageblockCategories> by_category{};
   uint64_t free_frames = 0;
@@ -99,6 +109,7 @@ struct MovableRegionReport {
   uint64_t mixed_allocations = 0;  // served out of a page block of another kind, which it stayed
   uint64_t defrag_steps = 0;
   uint64_t defrag_pageblocks = 0;  // emptied by them
+  uint64_t defrag_failures = 0;    // steps of the background thread that threw
   uint64_t contiguous_allocated = 0;
   uint64_t contiguous_failed = 0;
   uint64_t returned_bytes = 0;      // to the OS
@@ -146,7 +157,8 @@ class MovableRegion final : public PageAllocator {
 
   // 2^order pages, up to a whole superpageblock: out of free memory if there is such a block, else
   // out of a range that is emptied for it, the one with least in it first. Slow: it may move a
-  // gigabyte. A folio of a whole superpageblock taints nothing. FreeBulk frees it.
+  // gigabyte. A folio of a whole superpageblock taints nothing. FreeBulk frees it. With kNoReclaim
+  // what is in the way may move, and no owner is asked to release anything.
   // Errors: InvalidArgument; ResourceExhausted when no range could be emptied.
   absl::StatusOr<Folio> AllocateContiguous(const FolioRequest& request, int order);
   // The order of a superpageblock.
@@ -164,9 +176,12 @@ class MovableRegion final : public PageAllocator {
   // a step, when there is nothing else to do. Under kPageblock there is never anything to move.
   DefragProgress DefragStep();
 
-  // A thread that does the steps as they are needed. Start while it runs does nothing.
-  void StartDefragmenter();
-  // Returns when the thread has ended, at the latest after the step it is in.
+  // A thread that does the steps as they are needed. Start while it runs does nothing; beside a
+  // Stop it is as if one had come after the other. False when the OS refuses a thread. A child of a
+  // fork has none, and may start one.
+  bool StartDefragmenter();
+  // Returns when the thread has ended, at the latest after the step it is in. REQUIRES: the caller
+  // is not an owner that the thread is just asking.
   void StopDefragmenter();
 
   // ---- Reports ----------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ class FolioOwner {
   // with it) through the allocator before it returned. False: it stays, nothing has changed.
   // `private_bits` are those of the folio when the allocator looked; the owner must check that they
   // still mean this folio, because it may have been freed and handed out again meanwhile.
-  // The kernel's release_folio.
+  // The kernel's release_folio. An exception, here and in Migrate, counts as a refusal.
   virtual bool Release(Folio folio, uint32_t private_bits) {
     (void)folio, (void)private_bits;
     return false;
@@ -156,9 +156,12 @@ struct WindowStats {
 
 // What an allocator has done since the start, and has now. Exact only while nobody works.
 struct AllocatorStats {
-  uint64_t page_bytes = 0;          // size of a page
-  uint64_t in_use_bytes = 0;        // in folios handed out and not yet freed
-  uint64_t from_os_bytes = 0;       // in memory asked from the OS and not given back
+  uint64_t page_bytes = 0;     // size of a page
+  uint64_t in_use_bytes = 0;   // in folios handed out and not yet freed
+  uint64_t from_os_bytes = 0;  // in memory asked from the OS and not given back
+  // The most that can be handed out, where that is an arena: 0 before the first allocation, and
+  // then what the OS gave, which may be less than was asked for.
+  uint64_t arena_bytes = 0;
   uint64_t allocated_folios = 0;    // since the start
   uint64_t freed_folios = 0;        // since the start
   uint64_t failed_allocations = 0;  // calls that ended in an error, no memory with kNoWarn apart
@@ -168,6 +171,8 @@ struct AllocatorStats {
   uint64_t large_blocks = 0;        //   one folio of several pages,
   uint64_t mapped_blocks = 0;       //   scattered pages mapped side by side; the rest are one page
   uint64_t contract_breaches = 0;   // movable requests by owners who cannot move
+  // Times that owners released folios for a request of another owner's that could have failed.
+  uint64_t reclaims_from_others = 0;
   WindowStats windows;
   // What kNoFail took.
   uint64_t no_fail_refused = 0;   // requests above order 1
@@ -187,7 +192,7 @@ class PageAllocator {
   virtual size_t page_bytes() const = 0;
 
   // Makes `owner` known. It must outlive its folios, and be taken back by UnregisterOwner before it
-  // goes. At most 255 owners at a time: more is a CHECK.
+  // goes. An allocator knows 255 owners at a time: kNoOwner, where there are as many already.
   virtual OwnerId RegisterOwner(FolioOwner* owner) = 0;
   // Stops asking `owner` to release or migrate, and returns when no call of it is under way. What
   // an owner does first when it goes: from here on nobody but itself touches its folios.
@@ -199,6 +204,12 @@ class PageAllocator {
   // All or nothing: on error no slot has changed. The contents are undefined. Errors:
   // InvalidArgument (order out of range, kNoFail above order 1, a breach of the migrability
   // contract), ResourceExhausted (no memory).
+  //
+  // Out of memory, an allocator asks the owners of other folios to release some (those that are
+  // movable or reclaimable) before it fails, unless the request is kNoReclaim; so of several owners
+  // on one allocator none is shut out by what others do not use. It does not ask the owner of the
+  // request: that one knows best which of its own it can do without. For order 0 only, where larger
+  // folios have to be made of neighbours.
   //
   // With kNoFail an allocator asks owners to release folios, waits while others free any, and at
   // last takes from a reserve that only kNoFail can have. It never waits for nobody: when nothing

@@ -41,10 +41,11 @@ class PressureMonitor {
  public:
   // Starts a thread that watches. The cache must outlive the monitor.
   // Errors: NotFound (no such file: the kernel has no PSI), InvalidArgument (options out of range,
-  // or the file is not of that kind).
+  // or the file is not of that kind), ResourceExhausted (no thread to be had).
   static absl::StatusOr<std::unique_ptr<PressureMonitor>> Start(BufferCache* cache,
                                                                 PressureMonitorOptions options);
-  // Stops the thread.
+  // Stops the thread. A child of a fork has no thread, watches nothing, and does not disturb that
+  // of its parent.
   ~PressureMonitor();
   PressureMonitor(const PressureMonitor&) = delete;
   PressureMonitor& operator=(const PressureMonitor&) = delete;
@@ -54,6 +55,9 @@ class PressureMonitor {
   // Windows with pressure so far, and bytes of payload that went because of it.
   uint64_t pressures() const;
   uint64_t bytes_freed() const;
+  // Windows in which the thread was stopped short by an exception, of a memory's Free perhaps. It
+  // goes on with the next.
+  uint64_t failures() const;
 
  private:
   class Impl;

@@ -19,6 +19,7 @@
 #include <deque>
 #include <vector>
 
+#include "ebcache/background_threads.h"
 #include "ebcache/buffer_cache.h"
 #include "ebcache/on_disk.h"
 #include "ebcache/sync.h"
@@ -41,7 +42,8 @@ struct ReadaheadOptions {
 
 class Readahead {
  public:
-  // `cache` must outlive the readahead. Options out of range are a CHECK.
+  // `cache` must outlive the readahead. Options out of range are a CHECK. Where the OS refuses
+  // threads there are fewer, or none: then only ReadSome reads. A child of a fork has none.
   explicit Readahead(BufferCache* cache, ReadaheadOptions options = {});
   // Finishes the reads that are under way, and forgets what waits.
   ~Readahead();
@@ -65,6 +67,10 @@ class Readahead {
   // came. A statistic.
   uint64_t blocks_read() const { return blocks_read_.load(std::memory_order_relaxed); }
 
+  // Batches that an exception of the block source's ended, on the readahead's threads. They go on
+  // with the next.
+  uint64_t failures() const { return threads_.failures(); }
+
  private:
   struct Request {
     uint64_t start;
@@ -82,7 +88,7 @@ class Readahead {
   std::deque<Request> waiting_;            // guarded by mutex_
   bool stopping_ = false;                  // guarded by mutex_
   sync::Atomic<uint64_t> blocks_read_{0};  // relaxed: a statistic
-  std::vector<sync::Thread> threads_;      // last: they use the others
+  BackgroundThreads threads_;              // last: they use the others
 };
 
 }  // namespace ebcache

@@ -29,17 +29,19 @@ ReadaheadOptions InRange(ReadaheadOptions options) {
 }  // namespace
 
 Readahead::Readahead(BufferCache* cache, ReadaheadOptions options)
-    : cache_(cache), options_(InRange(options)) {
-  for (uint32_t i = ThreadsOf(options); i > 0; --i) threads_.emplace_back([this] { Run(); });
+    : cache_(cache), options_(InRange(options)), threads_(&mutex_, &changed_) {
+  threads_.Begin(
+      ThreadsOf(options), [] {}, [this] { Run(); });
 }
 
 Readahead::~Readahead() {
-  {
-    std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  if (!sync::Planted("readahead-stops-without-wake")) changed_.notify_all();
-  for (sync::Thread& thread : threads_) thread.join();
+  threads_.End([this] {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    if (!sync::Planted("readahead-stops-without-wake")) changed_.notify_all();
+  });
 }
 
 bool Readahead::Ask(uint64_t start, const ParentCheck& check, const void* asker) {
@@ -84,9 +86,8 @@ void Readahead::Run() {
   for (;;) {
     changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
     if (stopping_) return;
-    const std::vector<Request> batch = TakeBatch();
     lock.unlock();
-    ReadBatch(batch);
+    threads_.Work([this] { ReadSome(); });
     lock.lock();
   }
 }

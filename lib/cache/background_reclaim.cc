@@ -5,16 +5,20 @@
 namespace ebcache {
 
 BackgroundReclaim::BackgroundReclaim(std::function<bool()> step)
-    : step_(std::move(step)), thread_([this] { Run(); }) {}
+    : step_(std::move(step)), threads_(&mutex_, &changed_) {
+  threads_.Begin(
+      1, [] {}, [this] { Run(); });
+}
 
 BackgroundReclaim::~BackgroundReclaim() {
-  {
-    std::unique_lock lock(mutex_);
-    if (sync::Planted("reclaim-stopped-without-lock")) lock.unlock();
-    stopping_.store(true, std::memory_order_relaxed);
-  }
-  changed_.notify_one();
-  thread_.join();
+  threads_.End([this] {
+    {
+      std::unique_lock lock(mutex_);
+      if (sync::Planted("reclaim-stopped-without-lock")) lock.unlock();
+      stopping_.store(true, std::memory_order_relaxed);
+    }
+    changed_.notify_one();
+  });
 }
 
 void BackgroundReclaim::Wake() {
@@ -33,7 +37,9 @@ void BackgroundReclaim::Run() {
     if (stopping_.load(std::memory_order_relaxed)) return;
     if (!sync::Planted("reclaim-forgets-late")) woken_ = false;
     lock.unlock();
-    while (!stopping_.load(std::memory_order_relaxed) && step_()) {
+    for (bool more = true; more && !stopping_.load(std::memory_order_relaxed);) {
+      more = false;
+      threads_.Work([&] { more = step_(); });
     }
     if (!sync::Planted("reclaim-stays-at-work")) at_work_.store(false, std::memory_order_relaxed);
     lock.lock();

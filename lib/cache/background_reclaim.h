@@ -4,6 +4,10 @@
 // It sleeps until it is woken, and then works in small steps until there is room enough, or until a
 // step finds nothing that can go. It does not try again by itself: the next newcomer wakes it.
 //
+// Without its thread, which the OS may refuse and which a child of a fork does not have, nothing is
+// reclaimed in the background, and newcomers make their own room. A step that throws counts as one
+// that found nothing.
+//
 // Thread safety: Wake from any thread. The destructor stops the thread after at most one more step.
 
 #ifndef EBCACHE_LIB_CACHE_BACKGROUND_RECLAIM_H_
@@ -11,6 +15,7 @@
 
 #include <functional>
 
+#include "ebcache/background_threads.h"
 #include "ebcache/sync.h"
 
 namespace ebcache {
@@ -26,6 +31,9 @@ class BackgroundReclaim {
   // Cheap when the thread is at work already.
   void Wake();
 
+  // Steps that threw.
+  uint64_t failures() const { return threads_.failures(); }
+
  private:
   void Run();
 
@@ -38,7 +46,7 @@ class BackgroundReclaim {
   // Whether the thread has been woken and has not gone back to sleep. Relaxed: a Wake that is saved
   // in the moment in which the thread finishes is made up for by the next.
   sync::Atomic<bool> at_work_{false};
-  sync::Thread thread_;  // last: it uses the others
+  BackgroundThreads threads_;  // last: one, which uses the others
 };
 
 }  // namespace ebcache

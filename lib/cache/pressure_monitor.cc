@@ -9,10 +9,12 @@
 #include <atomic>
 #include <cerrno>
 #include <charconv>
+#include <condition_variable>
 #include <cstring>
-#include <thread>
+#include <mutex>
 #include <utility>
 
+#include "ebcache/background_threads.h"
 #include "ebcache/buffer_cache.h"
 #include "ebcache/check.h"
 
@@ -80,13 +82,15 @@ class PressureMonitor::Impl {
         options_(std::move(options)),
         reading_(open(options_.path.c_str(), O_RDONLY | O_CLOEXEC)),
         trigger_(-1),
-        stop_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+        stop_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+        threads_(&mutex_, &unused_) {}
 
+  // In a child of a fork there is no thread to stop, and the eventfd is the parent's.
   ~Impl() {
-    if (!thread_.joinable()) return;
-    const uint64_t one = 1;
-    EBCACHE_CHECK(write(stop_.get(), &one, sizeof one) == sizeof one, "an eventfd is full");
-    thread_.join();
+    threads_.End([this] {
+      const uint64_t one = 1;
+      EBCACHE_CHECK(write(stop_.get(), &one, sizeof one) == sizeof one, "an eventfd is full");
+    });
   }
 
   absl::Status Start() {
@@ -100,13 +104,16 @@ class PressureMonitor::Impl {
     }
     stalled_us_ = *stalled;
     ArmTrigger();
-    thread_ = std::thread([this] { Run(); });
+    const size_t begun = threads_.Begin(
+        1, [] {}, [this] { Run(); });
+    if (begun == 0) return absl::ResourceExhaustedError("the OS refuses a thread");
     return absl::OkStatus();
   }
 
   bool woken_by_kernel() const { return woken_by_kernel_.load(std::memory_order_relaxed); }
   uint64_t pressures() const { return pressures_.load(std::memory_order_relaxed); }
   uint64_t bytes_freed() const { return bytes_freed_.load(std::memory_order_relaxed); }
+  uint64_t failures() const { return threads_.failures(); }
 
  private:
   uint64_t window_us() const {
@@ -138,12 +145,12 @@ class PressureMonitor::Impl {
       if (ready < 0) continue;  // interrupted
       if ((wanted[0].revents & POLLIN) != 0) return;
       if (!armed) {
-        if (ready == 0) Look();
+        if (ready == 0) threads_.Work([this] { Look(); });
       } else if ((wanted[1].revents & POLLERR) != 0) {
         armed = false;  // the control group is gone
         woken_by_kernel_.store(false, std::memory_order_relaxed);
       } else if ((wanted[1].revents & POLLPRI) != 0) {
-        Relieve();
+        threads_.Work([this] { Relieve(); });
       }
     }
   }
@@ -175,7 +182,9 @@ class PressureMonitor::Impl {
   std::atomic<uint64_t> pressures_{0};
   std::atomic<uint64_t> bytes_freed_{0};
   std::atomic<bool> woken_by_kernel_{false};
-  std::thread thread_;
+  std::mutex mutex_;  // the thread sleeps in poll, and needs neither
+  std::condition_variable unused_;
+  BackgroundThreads threads_;  // last: one, which uses the others
 };
 
 PressureMonitor::PressureMonitor(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -192,5 +201,6 @@ absl::StatusOr<std::unique_ptr<PressureMonitor>> PressureMonitor::Start(
 bool PressureMonitor::woken_by_kernel() const { return impl_->woken_by_kernel(); }
 uint64_t PressureMonitor::pressures() const { return impl_->pressures(); }
 uint64_t PressureMonitor::bytes_freed() const { return impl_->bytes_freed(); }
+uint64_t PressureMonitor::failures() const { return impl_->failures(); }
 
 }  // namespace ebcache

@@ -76,12 +76,7 @@ int Complete(const ebcache_allocator_options* given, ebcache_allocator_options& 
 }
 
 std::shared_ptr<MovableRegion> MakeRegion(const ebcache_allocator_options& options) {
-  // The largest that divides the arena, down to one page block.
-  const uint64_t superpageblock_bytes =
-      std::min<uint64_t>(uint64_t{1} << 30, uint64_t{1} << std::countr_zero(options.arena_bytes));
-  return MovableRegion::Create({.page_bytes = options.page_bytes,
-                                .arena_bytes = options.arena_bytes,
-                                .superpageblock_bytes = superpageblock_bytes});
+  return MovableRegion::Create(RegionOptionsFor(options.page_bytes, options.arena_bytes));
 }
 
 std::shared_ptr<PageAllocator> Make(const ebcache_allocator_options& options) {
@@ -176,6 +171,7 @@ int ebcache_allocator_stats(const ebcache_allocator* allocator,
                   .contiguous_blocks = now.contiguous_blocks,
                   .lucky_blocks = now.lucky_blocks,
                   .large_blocks = now.large_blocks,
-                  .mapped_blocks = now.mapped_blocks},
+                  .mapped_blocks = now.mapped_blocks,
+                  .arena_bytes = now.arena_bytes},
                  stats);
 }

@@ -76,7 +76,16 @@ class RingPool::Ring {
   bool ready_ = false;
 };
 
-RingPool::RingPool(int fd, uint32_t depth) : fd_(fd), depth_(depth) {}
+RingPool::RingPool(int fd, uint32_t depth)
+    : fd_(fd),
+      depth_(depth),
+      at_fork_(
+          ForkHandler::Phase::kLocks, [this] { mutex_.lock(); },
+          [this](bool in_child) {
+            // To let go of a ring asks nothing of it, and the parent still has it.
+            if (in_child) idle_.clear();
+            mutex_.unlock();
+          }) {}
 RingPool::~RingPool() = default;
 
 std::unique_ptr<RingPool::Ring> RingPool::Take() {

@@ -3,6 +3,9 @@
 // A ring belongs to one thread for the length of a batch and goes back to the pool after it, so
 // there are as many as there were threads reading at once.
 //
+// Forks: what the kernel shares of a ring, two processes must not both use. A child of a fork
+// leaves its parent's rings alone, and makes its own as it reads.
+//
 // Thread safety: all methods, from any thread.
 
 #ifndef EBCACHE_LIB_DISK_RING_POOL_H_
@@ -15,6 +18,7 @@
 #include <memory>
 #include <vector>
 
+#include "ebcache/fork.h"
 #include "ebcache/sync.h"
 #include "lib/disk/read_runs.h"
 
@@ -44,6 +48,7 @@ class RingPool {
   std::vector<std::unique_ptr<Ring>> idle_;  // guarded by mutex_
   // Set once and for ever when the kernel refuses. Relaxed: who does not see it yet is refused too.
   sync::Atomic<bool> unavailable_{false};
+  ForkHandler at_fork_;  // last: it uses the others
 };
 
 }  // namespace ebcache

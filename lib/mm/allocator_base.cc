@@ -2,9 +2,9 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <bit>
 #include <utility>
-#include <vector>
 
 #include "ebcache/check.h"
 #include "lib/mm/frame_depot.h"
@@ -29,12 +29,33 @@ bool AreNeighbours(absl::Span<const Folio> pages) {
 
 }  // namespace
 
+absl::Status NoHeapMemory() noexcept {
+  try {
+    return absl::ResourceExhaustedError("the heap has no memory for an allocator's own records");
+  } catch (const std::bad_alloc&) {
+    return absl::Status(absl::StatusCode::kResourceExhausted, "");  // needs none
+  }
+}
+
 AllocatorBase::AllocatorBase(size_t page_bytes, bool contiguous_by_luck, uint32_t no_fail_wait_ms)
     : page_bytes_(page_bytes),
       contiguous_by_luck_(contiguous_by_luck),
-      no_fail_wait_(no_fail_wait_ms) {
+      no_fail_wait_(no_fail_wait_ms),
+      at_fork_(
+          ForkHandler::Phase::kLocks, [this] { BeforeFork(); },
+          [this](bool in_child) { AfterFork(in_child); }) {
   EBCACHE_CHECK(page_bytes == 4096 || page_bytes == 16384 || page_bytes == 65536,
                 "page size of an allocator must be 4096, 16384 or 65536");
+}
+
+void AllocatorBase::BeforeFork() {
+  owners_.BeforeFork();
+  free_events_.BeforeFork();
+}
+
+void AllocatorBase::AfterFork(bool in_child) {
+  free_events_.AfterFork(in_child);
+  owners_.AfterFork(in_child);
 }
 
 void AllocatorBase::UnregisterOwner(OwnerId owner) {
@@ -74,19 +95,45 @@ absl::Status AllocatorBase::Failed(const FolioRequest& request, absl::Status err
   return error;
 }
 
-absl::Status AllocatorBase::Insist(const FolioRequest& request, absl::Status status,
+absl::Status AllocatorBase::Insist(const FolioRequest& request, absl::Status status, bool possible,
                                    Attempt attempt) {
   if (status.ok()) return status;
-  if (!absl::IsResourceExhausted(status) || !Has(request.flags, AllocFlags::kNoFail)) {
-    return Failed(request, std::move(status));
+  if (!absl::IsResourceExhausted(status)) return Failed(request, std::move(status));
+  const bool may_reclaim = possible && !Has(request.flags, AllocFlags::kNoReclaim);
+  if (Has(request.flags, AllocFlags::kNoFail)) return InsistNoFail(request, may_reclaim, attempt);
+  if (may_reclaim) status = AskOthers(request, std::move(status), attempt);
+  return status.ok() ? status : Failed(request, std::move(status));
+}
+
+// The owner of the request is spared: it knows better than the order of frames which of its own it
+// can do without, and finds out when this fails.
+absl::Status AllocatorBase::AskOthers(const FolioRequest& request, absl::Status status,
+                                      Attempt attempt) {
+  if (!owners_.AnyBut(request.owner)) return status;
+  // What one thread has released another may be quicker to take, and what is on its way between
+  // lists is nowhere: so an attempt follows each round, and one in vain is no proof.
+  int in_vain = 0;
+  for (int round = 0; round < kMaxNoFailRounds && in_vain < 2; ++round) {
+    if (ReleaseSome(request.owner)) {
+      Count(reclaims_from_others_);
+    } else {
+      ++in_vain;
+    }
+    status = attempt(/*use_reserve=*/false);
+    if (!absl::IsResourceExhausted(status)) break;
   }
+  return status;
+}
+
+absl::Status AllocatorBase::InsistNoFail(const FolioRequest& request, bool may_reclaim,
+                                         Attempt attempt) {
+  absl::Status status;
   FreeEvents::Waiter waiter(&free_events_);
-  const bool may_reclaim = !Has(request.flags, AllocFlags::kNoReclaim);
   for (int round = 0; round < kMaxNoFailRounds; ++round) {
     waiter.Look();
     status = attempt(/*use_reserve=*/false);
     if (!absl::IsResourceExhausted(status)) return status;
-    if (may_reclaim && ReleaseSome()) {
+    if (may_reclaim && ReleaseSome(kNoOwner)) {
       Count(no_fail_reclaims_);
       continue;
     }
@@ -105,21 +152,23 @@ absl::Status AllocatorBase::Insist(const FolioRequest& request, absl::Status sta
                     no_fail_wait_.count(), " ms, and the reserve is spent; ", status.message())));
 }
 
-bool AllocatorBase::ReleaseSomeOf(const FrameDepot& depot) {
+bool AllocatorBase::ReleaseSomeOf(const FrameDepot& depot, OwnerId spared) {
   bool released = false;
-  std::vector<FrameDepot::InUse> found;
-  uint32_t pfn = release_next_.load(std::memory_order_relaxed);
-  // From where it stopped last time to the end, and once around from the start.
-  for (int ends_met = 0; ends_met < 2 && !released;) {
+  FrameDepot::Releasable found;
+  const uint32_t start = release_next_.load(std::memory_order_relaxed);
+  uint32_t pfn = start;
+  // From where the last one stopped to the end, and from the start to there.
+  for (bool around = false; !released && !(around && pfn >= start);) {
     found.clear();
     pfn = depot.FindReleasable(pfn, found);
-    if (pfn == 0) ++ends_met;
     for (const FrameDepot::InUse& folio : found) {
-      FolioOwner* const owner = owners_.BeginCall(folio.state.owner);
-      if (owner == nullptr) continue;
-      released |= owner->Release(Folio(folio.pfn), folio.state.private_bits);
-      owners_.EndCall(folio.state.owner);
+      if (folio.state.owner == spared) continue;
+      const OwnerTable::Call call(&owners_, folio.state.owner);
+      if (call.owner() == nullptr) continue;
+      released |= AskToRelease(*call.owner(), Folio(folio.pfn), folio.state.private_bits);
     }
+    if (pfn == 0 && around) break;
+    around |= pfn == 0;
   }
   release_next_.store(pfn, std::memory_order_relaxed);
   return released;
@@ -143,7 +192,11 @@ absl::Status AllocatorBase::AllocateBlock(const FolioRequest& request, FolioBloc
   }
   block.order = 0;
   if (form == BlockForm::kPageArray) {
-    block.direct = MapBlock(block.slots);
+    try {
+      block.direct = MapBlock(block.slots);
+    } catch (const std::bad_alloc&) {
+      block.direct = nullptr;  // a page array will do
+    }
     if (block.direct != nullptr) form = BlockForm::kMapped;
   } else {
     block.direct = Address(block.slots[0]);
@@ -163,6 +216,7 @@ AllocatorStats AllocatorBase::stats() const {
   stats.page_bytes = page_bytes_;
   stats.failed_allocations = failed_allocations_.load(std::memory_order_relaxed);
   stats.contract_breaches = owners_.breaches();
+  stats.reclaims_from_others = reclaims_from_others_.load(std::memory_order_relaxed);
   stats.no_fail_refused = no_fail_refused_.load(std::memory_order_relaxed);
   stats.no_fail_reclaims = no_fail_reclaims_.load(std::memory_order_relaxed);
   stats.no_fail_waits = no_fail_waits_.load(std::memory_order_relaxed);

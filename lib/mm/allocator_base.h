@@ -10,7 +10,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 
+#include "ebcache/fork.h"
 #include "ebcache/page_allocator.h"
 #include "ebcache/sync.h"
 #include "lib/mm/free_events.h"
@@ -19,6 +21,20 @@
 namespace ebcache {
 
 class FrameDepot;
+
+// ResourceExhausted, with words where there is memory for those.
+absl::Status NoHeapMemory() noexcept;
+
+// What `call` returns; ResourceExhausted where the heap has no memory for what goes with a call:
+// records of an allocator's, the text of an error.
+template <typename Call>
+absl::Status WithoutThrowing(Call call) {
+  try {
+    return call();
+  } catch (const std::bad_alloc&) {
+    return NoHeapMemory();
+  }
+}
 
 // How a block came to have an address, or did not.
 enum class BlockForm { kPageArray, kOnePage, kLucky, kLargeFolio, kMapped };
@@ -54,10 +70,12 @@ class AllocatorBase : public PageAllocator {
   static void CheckBlock(const FolioBlock& block);
 
   // The rest of an AllocateBulk whose first attempt ended in `status`. Nothing, unless that is want
-  // of memory and the request is kNoFail: then owners are asked, others waited for, and at last
-  // `attempt` is called with use_reserve. REQUIRES: no lock is held.
+  // of memory. Then owners are asked to release folios, unless the request is kNoReclaim or is not
+  // `possible`: more than there will be however many are released. For kNoFail others are waited
+  // for, too, and at last `attempt` is called with use_reserve. REQUIRES: no lock is held.
   using Attempt = absl::FunctionRef<absl::Status(bool use_reserve)>;
-  absl::Status Insist(const FolioRequest& request, absl::Status status, Attempt attempt);
+  absl::Status Insist(const FolioRequest& request, absl::Status status, bool possible,
+                      Attempt attempt);
 
   // To be called after frees, if anybody waits for them; by then what was freed must be within
   // reach of all threads.
@@ -66,10 +84,11 @@ class AllocatorBase : public PageAllocator {
 
   OwnerTable& owners() { return owners_; }
   // ReleaseSome for the folios of a depot.
-  bool ReleaseSomeOf(const FrameDepot& depot);
+  bool ReleaseSomeOf(const FrameDepot& depot, OwnerId spared);
 
-  // Asks owners to release folios. Whether any did. REQUIRES: no lock is held.
-  virtual bool ReleaseSome() = 0;
+  // Asks owners to release folios, all of them once around until some went; `spared` is not asked
+  // (kNoOwner: all are). Whether any went. REQUIRES: no lock is held.
+  virtual bool ReleaseSome(OwnerId spared) = 0;
   // An address for scattered pages; null where there is none to be had.
   virtual std::byte* MapBlock(absl::Span<const Folio> pages) { return (void)pages, nullptr; }
   virtual void CountBlock(BlockForm form) = 0;
@@ -78,6 +97,12 @@ class AllocatorBase : public PageAllocator {
   virtual void AddStats(AllocatorStats& stats) const = 0;
 
  private:
+  void BeforeFork();
+  void AfterFork(bool in_child);
+  // For a request that may fail: asks the other owners, in turns with `attempt`.
+  absl::Status AskOthers(const FolioRequest& request, absl::Status status, Attempt attempt);
+  absl::Status InsistNoFail(const FolioRequest& request, bool may_reclaim, Attempt attempt);
+
   const size_t page_bytes_;
   const bool contiguous_by_luck_;
   const std::chrono::milliseconds no_fail_wait_;
@@ -86,11 +111,13 @@ class AllocatorBase : public PageAllocator {
   sync::Atomic<uint32_t> release_next_{0};  // the frame to ask about next; relaxed: a hint
   // Relaxed: statistics.
   sync::Atomic<uint64_t> failed_allocations_{0};
+  sync::Atomic<uint64_t> reclaims_from_others_{0};
   sync::Atomic<uint64_t> no_fail_refused_{0};
   sync::Atomic<uint64_t> no_fail_reclaims_{0};
   sync::Atomic<uint64_t> no_fail_waits_{0};
   sync::Atomic<uint64_t> no_fail_reserves_{0};
   sync::Atomic<uint64_t> no_fail_failures_{0};
+  ForkHandler at_fork_;  // last: it uses the others
 };
 
 }  // namespace ebcache

@@ -25,7 +25,7 @@ ArenaAllocator::ArenaAllocator(const Order0Options& options, bool shared)
     : AllocatorBase(options.page_bytes, options.contiguous_by_luck, options.no_fail_wait_ms),
       arena_(MakeArena(options, shared)),
       depot_(std::make_shared<FrameDepot>(
-          std::unique_ptr<FrameSource>(arena_), arena_->frames(),
+          std::unique_ptr<FrameSource>(arena_),
           static_cast<uint32_t>(kListBytes / options.page_bytes),
           static_cast<uint32_t>(kNoFailReserveBytes / options.page_bytes))) {}
 
@@ -60,6 +60,11 @@ absl::Status ArenaAllocator::Take(const FolioRequest& request, uint64_t wanted,
 
 absl::Status ArenaAllocator::AllocateBulk(const FolioRequest& request, int order,
                                           absl::Span<Folio> slots) {
+  return WithoutThrowing([&] { return AllocateOrThrow(request, slots, order); });
+}
+
+absl::Status ArenaAllocator::AllocateOrThrow(const FolioRequest& request, absl::Span<Folio> slots,
+                                             int order) {
   if (absl::Status status = CheckRequest(request, order, 0); !status.ok()) return status;
   const auto wanted = static_cast<uint64_t>(
       std::count_if(slots.begin(), slots.end(), [](Folio slot) { return slot.empty(); }));
@@ -67,7 +72,8 @@ absl::Status ArenaAllocator::AllocateBulk(const FolioRequest& request, int order
   if (status.ok()) [[likely]] {
     return status;
   }
-  return Insist(request, std::move(status),
+  const bool possible = wanted <= depot_->MostFrames(Has(request.flags, AllocFlags::kNoFail));
+  return Insist(request, std::move(status), possible,
                 [&](bool use_reserve) { return Take(request, wanted, slots, use_reserve); });
 }
 
@@ -90,6 +96,12 @@ void ArenaAllocator::FreeBulk(int order, absl::Span<Folio> slots) {
     depot_->DrainAll(*list);
     NotifyFreed();
   }
+}
+
+void ArenaAllocator::AddStats(AllocatorStats& stats) const {
+  depot_->AddStats(stats, page_bytes());
+  const size_t reserved = arena_->reserved_bytes();
+  if (reserved != 0) stats.arena_bytes += reserved - kNoFailReserveBytes;
 }
 
 size_t ArenaAllocator::Trim() {

@@ -38,12 +38,13 @@ class ArenaAllocator : public AllocatorBase {
 
   void CountBlock(BlockForm form) override;
   bool AnyOwnedBy(OwnerId owner) override { return depot_->AnyOwnedBy(owner); }
-  bool ReleaseSome() override { return ReleaseSomeOf(*depot_); }
-  void AddStats(AllocatorStats& stats) const override { depot_->AddStats(stats, page_bytes()); }
+  bool ReleaseSome(OwnerId spared) override { return ReleaseSomeOf(*depot_, spared); }
+  void AddStats(AllocatorStats& stats) const override;
 
   const Arena& arena() const { return *arena_; }
 
  private:
+  absl::Status AllocateOrThrow(const FolioRequest& request, absl::Span<Folio> slots, int order);
   PageFrame& FrameOf(Folio folio) const;
   absl::Status Take(const FolioRequest& request, uint64_t wanted, absl::Span<Folio> slots,
                     bool use_reserve);

@@ -2,17 +2,28 @@
 
 #include <algorithm>
 #include <bit>
+#include <new>
 
 #include "ebcache/check.h"
 #include "ebcache/sync.h"
 
 namespace ebcache {
+namespace {
+
+FreeArea* MakeAreas(size_t count) {
+  void* const areas = std::calloc(count, sizeof(FreeArea));
+  if (areas == nullptr) throw std::bad_alloc();
+  return static_cast<FreeArea*>(areas);
+}
+
+}  // namespace
 
 Buddy::Buddy(RegionFrames* frames, const RegionGeometry& geometry, const Options& options)
     : frames_(frames),
       geometry_(geometry),
       options_(options),
-      areas_((options.zone_per_superpageblock ? geometry.superpageblocks() : 1) * kMobilities),
+      zones_(options.zone_per_superpageblock ? geometry.superpageblocks() : 1),
+      areas_(MakeAreas(size_t{zones_} * kMobilities)),
       mobilities_(std::make_unique<sync::Atomic<Mobility>[]>(geometry.pageblocks())) {
   EBCACHE_CHECK(options.max_order >= geometry.pageblock_order &&
                     options.max_order <= geometry.superpageblock_order &&
@@ -30,14 +41,14 @@ bool Buddy::IsFreeBlock(uint32_t pfn, int order) const {
 
 void Buddy::Link(uint32_t pfn, int order) {
   FreeArea& area = AreaOf(pfn);
-  const uint32_t next = area.first[order];
+  const uint32_t next = area.First(order);
   (*frames_)[pfn].StoreFreeBlock(FreeBlock{.order = order, .next = next});
   if (next != kNoFrame) {
     FreeBlock after = (*frames_)[next].LoadFreeBlock();
     after.previous = pfn;
     (*frames_)[next].StoreFreeBlock(after);
   }
-  area.first[order] = pfn;
+  area.SetFirst(order, pfn);
   ++area.blocks[order];
   area.nonempty |= uint32_t{1} << order;
 }
@@ -46,7 +57,7 @@ void Buddy::Unlink(uint32_t pfn) {
   const FreeBlock block = (*frames_)[pfn].LoadFreeBlock();
   FreeArea& area = AreaOf(pfn);
   if (block.previous == kNoFrame) {
-    area.first[block.order] = block.next;
+    area.SetFirst(block.order, block.next);
   } else {
     FreeBlock before = (*frames_)[block.previous].LoadFreeBlock();
     before.next = block.next;
@@ -74,7 +85,7 @@ uint32_t Buddy::Take(uint32_t zone, Mobility list, int order) {
   const uint32_t fitting = from.nonempty >> order;
   if (fitting == 0) return kNoFrame;
   const int found = order + std::countr_zero(fitting);
-  const uint32_t pfn = from.first[found];
+  const uint32_t pfn = from.First(found);
   Unlink(pfn);
   Expand(pfn, found, order);
   return pfn;

@@ -23,8 +23,8 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
-#include <vector>
 
 #include "ebcache/sync.h"
 #include "lib/mm/region_frames.h"
@@ -32,16 +32,22 @@
 
 namespace ebcache {
 
-// The free blocks of one zone and mobility.
+// The free blocks of one zone and mobility. All zero where there are none, so that a table of them
+// in fresh memory costs nothing until it is used.
 struct FreeArea {
   static constexpr int kOrders = 19;  // 0 to 18: with 4 KiB pages, up to 1 GiB
 
-  FreeArea() { first.fill(kNoFrame); }
+  std::array<uint32_t, kOrders> first_plus_one;
+  std::array<uint32_t, kOrders> blocks;
+  uint32_t nonempty;  // bit n: there are blocks of order n
 
-  std::array<uint32_t, kOrders> first;
-  std::array<uint32_t, kOrders> blocks{};
-  uint32_t nonempty = 0;  // bit n: there are blocks of order n
-
+  uint32_t First(int order) const {
+    const uint32_t plus_one = first_plus_one[static_cast<size_t>(order)];
+    return plus_one == 0 ? kNoFrame : plus_one - 1;
+  }
+  void SetFirst(int order, uint32_t pfn) {
+    first_plus_one[static_cast<size_t>(order)] = pfn == kNoFrame ? 0 : pfn + 1;
+  }
   bool HasAtLeast(int order) const { return nonempty >> order != 0; }
 };
 
@@ -59,12 +65,12 @@ class Buddy {
   Buddy(RegionFrames* frames, const RegionGeometry& geometry, const Options& options);
 
   int max_order() const { return options_.max_order; }
-  uint32_t zones() const { return static_cast<uint32_t>(areas_.size() / kMobilities); }
+  uint32_t zones() const { return zones_; }
   uint32_t ZoneOf(uint32_t pfn) const {
     return options_.zone_per_superpageblock ? geometry_.SuperpageblockOf(pfn) : 0;
   }
   const FreeArea& area(uint32_t zone, Mobility mobility) const {
-    return areas_[zone * kMobilities + static_cast<uint32_t>(mobility)];
+    return areas_[static_cast<size_t>(mobility) * zones_ + zone];
   }
 
   // Relaxed: without the lock it is a guess, which whoever isolates a page block has to live with.
@@ -95,8 +101,8 @@ class Buddy {
 
  private:
   FreeArea& AreaOf(uint32_t pfn) {
-    const auto kind = static_cast<uint32_t>(mobility(geometry_.PageblockOf(pfn)));
-    return areas_[ZoneOf(pfn) * kMobilities + kind];
+    const auto kind = static_cast<size_t>(mobility(geometry_.PageblockOf(pfn)));
+    return areas_[kind * zones_ + ZoneOf(pfn)];
   }
   bool IsFreeBlock(uint32_t pfn, int order) const;
   bool Isolated(uint32_t pfn) const {
@@ -118,7 +124,12 @@ class Buddy {
   RegionFrames* const frames_;
   const RegionGeometry geometry_;
   const Options options_;
-  std::vector<FreeArea> areas_;
+  const uint32_t zones_;
+  struct Free {
+    void operator()(FreeArea* areas) const { std::free(areas); }
+  };
+  // By mobility and zone. From calloc: large tables are fresh memory.
+  const std::unique_ptr<FreeArea[], Free> areas_;
   const std::unique_ptr<sync::Atomic<Mobility>[]> mobilities_;  // by page block
 };
 

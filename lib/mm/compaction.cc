@@ -14,25 +14,36 @@ namespace {
 // Refusals without a single agreement after which an owner is taken for one that cannot.
 constexpr uint64_t kBreachRefusals = 64;
 
+// An exception of the owner's counts as a refusal of what it had not agreed to by then.
+void AskToMigrate(FolioOwner& owner, absl::Span<FolioMove> moves, uint32_t private_bits) noexcept {
+  try {
+    owner.MigrateTogether(moves, private_bits);
+  } catch (...) {
+  }
+}
+
 }  // namespace
 
 // Fills `batch` with movable folios from `pfn` on. Returns where to go on.
-uint32_t MovableRegion::Impl::CollectLocked(uint32_t pfn, uint32_t end, Effort effort,
-                                            bool may_release, Batch& batch) {
+uint32_t MovableRegion::Impl::CollectLocked(uint32_t pfn, uint32_t end, const Question& question,
+                                            Batch& batch) {
   while (pfn < end && batch.size() < kBatch) {
     PageFrame& frame = frames_[pfn];
     const uint32_t source = pfn;
     const FrameState seen = frame.Load();
     const bool is_head = seen.use == FrameUse::kAllocated || seen.use == FrameUse::kFree;
     pfn += is_head ? uint32_t{1} << seen.order : 1;
-    const std::optional<FrameState> state = frame.BeginMove();
+    if (question.spared != kNoOwner && seen.owner == question.spared) continue;
+    const std::optional<FrameState> state = frame.BeginMove(question.reclaimable);
     if (!state.has_value()) continue;
-    Move move = {.source = source, .state = *state, .owner = owner_calls_[state->owner].owner};
-    if (!owner_calls_[state->owner].quiesced) {
-      move.destination = steering_.Take(Mobility::kMovable, state->order, effort);
+    const OwnerCalls& calls = owner_calls_[state->owner];
+    Move move = {.source = source, .state = *state, .owner = calls.owner};
+    const bool callable = calls.owner != nullptr && !calls.quiesced;
+    if (callable) {
+      move.destination = steering_.Take(Mobility::kMovable, state->order, question.effort);
     }
-    const bool askable = move.destination != kNoFrame || may_release;
-    if (owner_calls_[state->owner].quiesced || !askable) {
+    const bool askable = callable && (move.destination != kNoFrame || question.may_release);
+    if (!askable) {
       if (!frame.EndMove()) state_.Put(source, state->order, UserOf(*state));
       continue;
     }
@@ -61,10 +72,10 @@ size_t MovableRegion::Impl::AskOwner(absl::Span<Move> moves) const {
   if (frames_[first.source].Load().use != FrameUse::kAllocated) return 1;
   const uint32_t private_bits = first.state.private_bits;
   if (first.destination == kNoFrame) {
-    first.agreed = first.owner->Release(Folio(first.source), private_bits);
+    first.agreed = AskToRelease(*first.owner, Folio(first.source), private_bits);
     return 1;
   }
-  absl::InlinedVector<FolioMove, 16> together;
+  absl::InlinedVector<FolioMove, kBatch> together;
   for (const Move& move : moves) {
     if (move.owner != first.owner || move.state.private_bits != private_bits ||
         move.state.order != first.state.order || move.destination == kNoFrame) {
@@ -73,7 +84,7 @@ size_t MovableRegion::Impl::AskOwner(absl::Span<Move> moves) const {
     together.push_back({.destination = Folio(move.destination), .source = Folio(move.source)});
   }
   if (together.size() < moves.size()) ExpectCopy(moves[together.size()]);
-  first.owner->MigrateTogether(absl::MakeSpan(together), private_bits);
+  AskToMigrate(*first.owner, absl::MakeSpan(together), private_bits);
   for (size_t i = 0; i < together.size(); ++i) moves[i].agreed = together[i].moved;
   return together.size();
 }
@@ -116,7 +127,7 @@ void MovableRegion::Impl::FinishLocked(const Move& move, Evacuation& evacuation)
   if (move.destination == kNoFrame) ++evacuation.homeless;
   ++counters_.refused_folios;
   ++calls.report.refused;
-  if (calls.report.refused >= kBreachRefusals &&
+  if (move.state.movable && calls.report.refused >= kBreachRefusals &&
       calls.report.migrated + calls.report.released == 0) {
     calls.report.breach = true;
   }
@@ -130,7 +141,7 @@ MovableRegion::Impl::Evacuation MovableRegion::Impl::Evacuate(uint32_t pageblock
   Batch batch;
   std::unique_lock lock(mutex_);
   while (pfn < end) {
-    pfn = CollectLocked(pfn, end, effort, may_release, batch);
+    pfn = CollectLocked(pfn, end, {.effort = effort, .may_release = may_release}, batch);
     if (batch.empty()) continue;
     lock.unlock();
     AskOwners(absl::MakeSpan(batch));

@@ -74,7 +74,7 @@ bool MovableRegion::Impl::AllFreeLocked(uint32_t first, uint32_t count) const {
 }
 
 // One page block of an isolated range. Whether it is free now; remembers if it is not.
-bool MovableRegion::Impl::EmptyBlock(uint32_t block) {
+bool MovableRegion::Impl::EmptyBlock(uint32_t block, bool may_release) {
   const auto is_free = [this, block] {
     std::lock_guard lock(mutex_);
     const bool free = AllFreeLocked(block, 1);
@@ -84,17 +84,17 @@ bool MovableRegion::Impl::EmptyBlock(uint32_t block) {
   bool emptied = is_free();
   int room_made = 0;
   for (int pass = 0; pass < kMaxPasses && !emptied;) {
-    const Evacuation done = Evacuate(block, Effort::kAnything, /*may_release=*/true);
+    const Evacuation done = Evacuate(block, Effort::kAnything, may_release);
     emptied = is_free();
     // Where room was made elsewhere, another attempt is not the same again.
-    const bool room =
-        !emptied && done.homeless != 0 && room_made < kMaxRoomMade && ReleaseFromTainted();
+    const bool room = !emptied && may_release && done.homeless != 0 && room_made < kMaxRoomMade &&
+                      ReleaseFromTainted();
     room ? ++room_made : ++pass;
   }
   return emptied;
 }
 
-bool MovableRegion::Impl::EmptyRange(uint32_t first, uint32_t count) {
+bool MovableRegion::Impl::EmptyRange(uint32_t first, uint32_t count, bool may_release) {
   const uint32_t end = first + count;
   uint32_t doubtful = end;
   {
@@ -107,8 +107,9 @@ bool MovableRegion::Impl::EmptyRange(uint32_t first, uint32_t count) {
   DrainLists(/*isolated_only=*/true);
   // One page block that does not empty dooms the range: nothing more is moved for it. So the one
   // that refused when it was last asked is asked before anything is moved.
-  bool emptied = doubtful == end || EmptyBlock(doubtful);
-  for (uint32_t block = first; block < end && emptied; ++block) emptied = EmptyBlock(block);
+  bool emptied = doubtful == end || EmptyBlock(doubtful, may_release);
+  for (uint32_t block = first; block < end && emptied; ++block)
+    emptied = EmptyBlock(block, may_release);
   std::lock_guard lock(mutex_);
   if (emptied) return true;
   state_.Restore(first, count);
@@ -130,6 +131,18 @@ uint32_t MovableRegion::Impl::TakeEmptiedLocked(uint32_t first, uint32_t count, 
 
 absl::StatusOr<Folio> MovableRegion::Impl::AllocateContiguous(const FolioRequest& request,
                                                               int order) {
+  Folio folio;
+  absl::Status status = WithoutThrowing([&] {
+    absl::StatusOr<Folio> got = ContiguousOrThrow(request, order);
+    if (got.ok()) folio = *got;
+    return got.status();
+  });
+  if (!status.ok()) return status;
+  return folio;
+}
+
+absl::StatusOr<Folio> MovableRegion::Impl::ContiguousOrThrow(const FolioRequest& request,
+                                                             int order) {
   if (order < 0 || order > geometry_.superpageblock_order) {
     return Failed(request, absl::InvalidArgumentError(
                                absl::StrCat("contiguous order ", order, " is not within 0 to ",
@@ -148,6 +161,7 @@ absl::StatusOr<Folio> MovableRegion::Impl::AllocateContiguous(const FolioRequest
     ++counters_.contiguous_allocated;
     return Folio(pfn);
   };
+  const bool may_release = !Has(request.flags, AllocFlags::kNoReclaim);
   Folio folio;
   Tried tried;
   while (folio.empty()) {
@@ -168,7 +182,7 @@ absl::StatusOr<Folio> MovableRegion::Impl::AllocateContiguous(const FolioRequest
       }
     }
     tried.push_back(range);
-    if (!EmptyRange(range, count)) continue;
+    if (!EmptyRange(range, count, may_release)) continue;
     std::lock_guard lock(mutex_);
     const uint32_t pfn = TakeEmptiedLocked(range, count, user, order);
     if (pfn != kNoFrame) folio = settle(pfn);
@@ -189,7 +203,7 @@ bool MovableRegion::Impl::MakeRoomFor(int order) {
     if (room_for_order_.Skip()) return false;
     range = PickRangeLocked(count, {});
   }
-  const bool emptied = range != kNoFrame && EmptyRange(range, count);
+  const bool emptied = range != kNoFrame && EmptyRange(range, count, /*may_release=*/true);
   std::lock_guard lock(mutex_);
   if (emptied) state_.Restore(range, count);
   room_for_order_.Note(emptied);

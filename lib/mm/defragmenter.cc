@@ -146,8 +146,13 @@ bool MovableRegion::Impl::ReleaseFromTainted() {
 // Purges the next superpageblock that is free and has memory.
 bool MovableRegion::Impl::ReturnSuperpageblock() {
   const uint32_t all = geometry_.superpageblocks();
+  uint32_t first = 0;
+  {
+    std::lock_guard lock(mutex_);
+    first = return_next_;
+  }
   for (uint32_t i = 0; i < all; ++i) {
-    const uint32_t number = (return_next_ + i) % all;
+    const uint32_t number = (first + i) % all;
     uint64_t returned = 0;
     for (uint32_t n = 0; n < geometry_.pageblocks_each(); ++n) {
       // A lock for each page block; if somebody takes memory from it meanwhile, the rest stays.
@@ -195,7 +200,8 @@ void MovableRegion::Impl::RunDefragmenter() {
   std::unique_lock lock(thread_mutex_);
   while (!stop_thread_) {
     lock.unlock();
-    const DefragProgress progress = DefragStep();
+    DefragProgress progress = DefragProgress::kDone;
+    threads_.Work([&] { progress = DefragStep(); });
     lock.lock();
     if (progress == DefragProgress::kDone) {
       thread_wakes_.wait_for(lock, kIdle, [this] { return stop_thread_; });
@@ -203,22 +209,22 @@ void MovableRegion::Impl::RunDefragmenter() {
   }
 }
 
-void MovableRegion::Impl::StartDefragmenter() {
-  std::lock_guard lock(thread_mutex_);
-  if (thread_.joinable()) return;
-  stop_thread_ = false;
-  thread_ = sync::Thread([this] { RunDefragmenter(); });
+bool MovableRegion::Impl::StartDefragmenter() {
+  const auto forget_stop = [this] {
+    std::lock_guard lock(thread_mutex_);
+    stop_thread_ = false;
+  };
+  return threads_.Begin(1, forget_stop, [this] { RunDefragmenter(); }) != 0;
 }
 
 void MovableRegion::Impl::StopDefragmenter() {
-  sync::Thread stopped;
-  {
-    std::lock_guard lock(thread_mutex_);
-    stop_thread_ = true;
-    stopped = std::move(thread_);
-  }
-  thread_wakes_.notify_all();
-  if (stopped.joinable()) stopped.join();
+  threads_.End([this] {
+    {
+      std::lock_guard lock(thread_mutex_);
+      stop_thread_ = true;
+    }
+    thread_wakes_.notify_all();
+  });
 }
 
 }  // namespace ebcache

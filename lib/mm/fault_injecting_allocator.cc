@@ -11,6 +11,7 @@
 #include "ebcache/fault_injection.h"
 #include "ebcache/forwarding_allocator.h"
 #include "ebcache/sync.h"
+#include "lib/mm/allocator_base.h"
 
 namespace ebcache {
 namespace {
@@ -51,7 +52,8 @@ class FaultInjecting final : public ForwardingAllocator {
     return true;
   }
   static absl::Status Failure() {
-    return absl::ResourceExhaustedError("injected failure of an allocation");
+    return WithoutThrowing(
+        [] { return absl::ResourceExhaustedError("injected failure of an allocation"); });
   }
 
   const std::shared_ptr<FaultInjector> injector_;

@@ -24,13 +24,16 @@ uint32_t FittingListCapacity(uint32_t wanted, uint32_t max_frames) {
 
 }  // namespace
 
-FrameDepot::FrameDepot(std::unique_ptr<FrameSource> source, uint32_t max_frames,
-                       uint32_t list_capacity, uint32_t reserve_frames)
+FrameDepot::FrameDepot(std::unique_ptr<FrameSource> source, uint32_t list_capacity,
+                       uint32_t reserve_frames)
     : serial_(NextSerial()),
-      max_frames_(max_frames),
-      list_capacity_(FittingListCapacity(list_capacity, max_frames - reserve_frames)),
+      source_(std::move(source)),
+      list_capacity_(FittingListCapacity(list_capacity, source_->most_frames() - reserve_frames)),
       reserve_frames_(reserve_frames),
-      source_(std::move(source)) {}
+      max_frames_(source_->most_frames()),
+      at_fork_(
+          ForkHandler::Phase::kLocks, [this] { mutex_.lock(); },
+          [this](bool) { mutex_.unlock(); }) {}
 
 absl::Status FrameDepot::Refill(ThreadList& list, uint32_t wanted, bool use_reserve) {
   std::lock_guard lock(mutex_);
@@ -77,13 +80,12 @@ void FrameDepot::DrainAll(ThreadList& list) {
   reserve_in_use_.store(left < reserve_frames_, std::memory_order_relaxed);
 }
 
-uint32_t FrameDepot::FindReleasable(uint32_t from, std::vector<InUse>& found) const {
-  constexpr size_t kEnough = 32;
+uint32_t FrameDepot::FindReleasable(uint32_t from, Releasable& found) const {
   constexpr uint32_t kLooks = 4096;
   std::lock_guard lock(mutex_);
   const uint32_t end = std::min(fresh_, from + std::min(kLooks, fresh_));
   uint32_t pfn = from;
-  for (; pfn < end && found.size() < kEnough; ++pfn) {
+  for (; pfn < end && found.size() < kMostFound; ++pfn) {
     const FrameState state = source_->frame(pfn).Load();
     const bool releasable = state.movable || state.reclaimable;
     if (state.use == FrameUse::kAllocated && releasable) found.push_back({pfn, state});
@@ -151,7 +153,9 @@ absl::Status FrameDepot::MakeAvailableLocked(uint64_t count, bool use_reserve) {
   if (left - count < reserve_frames_) reserve_in_use_.store(true, std::memory_order_relaxed);
   if (count <= free_frames_) return absl::OkStatus();
   const uint64_t from_fresh = count - free_frames_;
-  return source_->Prepare(fresh_ + static_cast<uint32_t>(from_fresh));
+  absl::Status status = source_->Prepare(fresh_ + static_cast<uint32_t>(from_fresh));
+  max_frames_ = source_->most_frames();
+  return status;
 }
 
 // REQUIRES: MakeAvailableLocked succeeded for it.

@@ -12,14 +12,17 @@
 #ifndef EBCACHE_LIB_MM_FRAME_DEPOT_H_
 #define EBCACHE_LIB_MM_FRAME_DEPOT_H_
 
+#include <absl/container/inlined_vector.h>
 #include <absl/status/status.h>
 #include <absl/types/span.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <vector>
 
+#include "ebcache/fork.h"
 #include "ebcache/page_allocator.h"
 #include "ebcache/sync.h"
 #include "lib/mm/brief_mutex.h"
@@ -37,8 +40,11 @@ class FrameSource {
   // REQUIRES: `pfn` was below the end of a Prepare that succeeded, Retreat or not.
   virtual PageFrame& frame(uint32_t pfn) = 0;
 
-  // Makes the frames below `end` usable. On error nothing has changed.
+  // Makes the frames below `end` usable. On error none is, that was not.
   virtual absl::Status Prepare(uint32_t end) = 0;
+
+  // The most that can be prepared. The first Prepare may find that it is less.
+  virtual uint32_t most_frames() const = 0;
 
   // Gives back the memory of frames that stay usable. False: could not.
   virtual bool Purge(uint32_t first, uint32_t count) = 0;
@@ -54,15 +60,20 @@ class FrameSource {
 
 class FrameDepot {
  public:
-  // `max_frames`: the most that `source` can ever prepare. `list_capacity`: how many frames a
-  // thread may keep at hand; cut down where that would be a large part of all there are.
-  // `reserve_frames`: how many of all frames only those get who may use the reserve.
-  FrameDepot(std::unique_ptr<FrameSource> source, uint32_t max_frames, uint32_t list_capacity,
+  // `list_capacity`: how many frames a thread may keep at hand; cut down where that would be a
+  // large part of all there are. `reserve_frames`: how many of all frames only those get who may
+  // use the reserve.
+  FrameDepot(std::unique_ptr<FrameSource> source, uint32_t list_capacity,
              uint32_t reserve_frames = 0);
 
   // Tells depots apart for ever.
   uint64_t serial() const { return serial_; }
   uint32_t list_capacity() const { return list_capacity_; }
+  // All that can be in use at a time, with the reserve or without.
+  uint64_t MostFrames(bool use_reserve) const {
+    std::lock_guard lock(mutex_);
+    return max_frames_ - (use_reserve ? 0 : reserve_frames_);
+  }
 
   // Puts frames into `list` until it has `wanted` at least, and more if there are.
   // REQUIRES: wanted <= list.capacity()
@@ -88,7 +99,9 @@ class FrameDepot {
     uint32_t pfn;
     FrameState state;
   };
-  uint32_t FindReleasable(uint32_t from, std::vector<InUse>& found) const;
+  static constexpr size_t kMostFound = 32;
+  using Releasable = absl::InlinedVector<InUse, kMostFound>;  // never more: it does not allocate
+  uint32_t FindReleasable(uint32_t from, Releasable& found) const;
 
   // A list joins, and leaves for ever with its frames and counts taken over.
   void Enlist(ThreadList& list);
@@ -118,19 +131,20 @@ class FrameDepot {
   uint64_t ResidentBytesLocked(size_t frame_bytes) const;
 
   const uint64_t serial_;
-  const uint32_t max_frames_;
+  const std::unique_ptr<FrameSource> source_;
   const uint32_t list_capacity_;
   const uint32_t reserve_frames_;
-  const std::unique_ptr<FrameSource> source_;
 
   sync::Atomic<bool> reserve_in_use_{false};
   mutable BriefMutex mutex_;  // guards all below, and the frames that are kFree
+  uint32_t max_frames_;       // the most that the source can prepare
   uint32_t free_top_ = kEnd;
   uint32_t free_frames_ = 0;    // in the stack
   uint32_t purged_frames_ = 0;  // of these, without memory
   uint32_t fresh_ = 0;          // the first frame that was never given out
   std::vector<ThreadList*> lists_;
   FolioCounters retired_;  // counts of the threads that ended
+  ForkHandler at_fork_;    // last: it uses the others
 };
 
 }  // namespace ebcache

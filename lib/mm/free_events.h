@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 
 #include "ebcache/sync.h"
 
@@ -26,6 +27,16 @@ class FreeEvents {
       ++generation_;
     }
     freed_.notify_all();
+  }
+
+  // See ForkHandler. Whoever waits in another thread of the parent's does not wait in a child.
+  void BeforeFork() { mutex_.lock(); }
+  void AfterFork(bool in_child) {
+    if (in_child) {
+      waiting_.store(0, std::memory_order_relaxed);
+      std::construct_at(&freed_);
+    }
+    mutex_.unlock();
   }
 
   // Somebody waits, for as long as this lives.

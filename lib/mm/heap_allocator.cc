@@ -1,5 +1,6 @@
 // HeapAllocator: folios of every order, each one piece of mimalloc's heap, or of the embedder's.
 
+#include <absl/cleanup/cleanup.h>
 #include <absl/container/inlined_vector.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -90,17 +91,25 @@ class Heap final : public AllocatorBase {
         max_bytes_(options.max_bytes),
         frames_(new HeapFrames),
         depot_(std::make_shared<FrameDepot>(std::unique_ptr<FrameSource>(frames_),
-                                            HeapFrames::kMaxFrames, ThreadList::kMaxCapacity)) {}
+                                            ThreadList::kMaxCapacity)) {}
 
   std::string_view name() const override { return memory_->name(); }
 
   absl::Status AllocateBulk(const FolioRequest& request, int order,
                             absl::Span<Folio> slots) override {
-    if (absl::Status status = CheckRequest(request, order, kMaxFolioOrder); !status.ok()) {
-      return status;
-    }
-    return Insist(request, Take(request, order, slots, /*use_reserve=*/false),
-                  [&](bool use_reserve) { return Take(request, order, slots, use_reserve); });
+    absl::Status checked =
+        WithoutThrowing([&] { return CheckRequest(request, order, kMaxFolioOrder); });
+    if (!checked.ok()) return checked;
+    return WithoutThrowing([&] {
+      absl::Status status = Take(request, order, slots, /*use_reserve=*/false);
+      if (status.ok()) [[likely]] {
+        return status;
+      }
+      const uint64_t bytes = EmptySlots(slots) * (page_bytes() << order);
+      const bool possible = bytes <= MostBytes(Has(request.flags, AllocFlags::kNoFail));
+      return Insist(request, std::move(status), possible,
+                    [&](bool use_reserve) { return Take(request, order, slots, use_reserve); });
+    });
   }
 
   void FreeBulk(int order, absl::Span<Folio> slots) override {
@@ -139,7 +148,7 @@ class Heap final : public AllocatorBase {
     list->counters.AddBlock(form);
   }
 
-  bool ReleaseSome() override { return ReleaseSomeOf(*depot_); }
+  bool ReleaseSome(OwnerId spared) override { return ReleaseSomeOf(*depot_, spared); }
 
   bool AnyOwnedBy(OwnerId owner) override { return depot_->AnyOwnedBy(owner); }
 
@@ -156,10 +165,22 @@ class Heap final : public AllocatorBase {
     return *entry;
   }
 
+  static uint64_t EmptySlots(absl::Span<const Folio> slots) {
+    return static_cast<uint64_t>(
+        std::count_if(slots.begin(), slots.end(), [](Folio slot) { return slot.empty(); }));
+  }
+
+  // All that may be handed out.
+  uint64_t MostBytes(bool use_reserve) const {
+    constexpr uint64_t kAll = ~uint64_t{0};
+    if (max_bytes_ == 0 || max_bytes_ > kAll - kNoFailReserveBytes) return kAll;
+    return max_bytes_ + (use_reserve ? kNoFailReserveBytes : 0);
+  }
+
   // Whether `bytes` more may be handed out; then they count as such.
   bool TakeBytes(uint64_t bytes, bool use_reserve) {
     if (max_bytes_ == 0) return true;
-    const uint64_t most = max_bytes_ + (use_reserve ? kNoFailReserveBytes : 0);
+    const uint64_t most = MostBytes(use_reserve);
     uint64_t used = used_bytes_.load(std::memory_order_relaxed);
     do {
       if (bytes > most || used > most - bytes) return false;
@@ -173,28 +194,32 @@ class Heap final : public AllocatorBase {
   absl::Status Take(const FolioRequest& request, int order, absl::Span<Folio> slots,
                     bool use_reserve) {
     const uint64_t folio_bytes = page_bytes() << order;
-    const auto wanted = static_cast<uint64_t>(
-        std::count_if(slots.begin(), slots.end(), [](Folio slot) { return slot.empty(); }));
+    const uint64_t wanted = EmptySlots(slots);
+    absl::InlinedVector<Folio, 16> folios;  // for the empty slots, in order
+    folios.reserve(wanted);
     if (!TakeBytes(wanted * folio_bytes, use_reserve)) {
       return absl::ResourceExhaustedError(absl::StrCat("no memory: ", wanted * folio_bytes,
                                                        " bytes wanted within a limit of ",
                                                        max_bytes_, " bytes"));
     }
     ThreadListLease list(depot_);
-    absl::InlinedVector<Folio, 16> folios;  // for the empty slots, in order
+    // However this ends: what was not handed out goes back.
+    bool handed_out = false;
+    const absl::Cleanup give_back = [&] {
+      if (handed_out) return;
+      FreeFolios(*list, order, absl::MakeSpan(folios));
+      GiveBytesBack(wanted * folio_bytes);
+    };
     while (folios.size() < wanted) {
       absl::StatusOr<Folio> folio = AllocateFolio(*list, request, order);
-      if (!folio.ok()) {
-        FreeFolios(*list, order, absl::MakeSpan(folios));
-        GiveBytesBack(wanted * folio_bytes);
-        return folio.status();
-      }
+      if (!folio.ok()) return folio.status();
       folios.push_back(*folio);
     }
     auto next = folios.begin();
     for (Folio& slot : slots) {
       if (slot.empty()) slot = *next++;
     }
+    handed_out = true;
     list->counters.allocated_folios.Add(wanted);
     list->counters.allocated_bytes.Add(wanted * folio_bytes);
     return absl::OkStatus();

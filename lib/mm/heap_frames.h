@@ -38,6 +38,7 @@ class HeapFrames final : public FrameSource {
 
   PageFrame& frame(uint32_t pfn) override { return Find(pfn)->frame; }
   absl::Status Prepare(uint32_t end) override;
+  uint32_t most_frames() const override { return kMaxFrames; }
   // There is no memory behind a number that is free.
   bool Purge(uint32_t, uint32_t) override { return false; }
   bool Retreat(uint32_t) override { return false; }

@@ -2,9 +2,23 @@
 
 #include "ebcache/movable_region.h"
 
+#include <algorithm>
+#include <bit>
+
+#include "ebcache/check.h"
 #include "lib/mm/movable_region_impl.h"
 
 namespace ebcache {
+
+MovableRegionOptions RegionOptionsFor(size_t page_bytes, size_t arena_bytes) {
+  constexpr size_t kMost = 4096;
+  EBCACHE_CHECK(arena_bytes != 0, "a region of nothing");
+  size_t superpageblock = std::min(size_t{1} << 30, size_t{1} << std::countr_zero(arena_bytes));
+  if (arena_bytes / superpageblock > kMost) superpageblock = std::bit_floor(arena_bytes / kMost);
+  return {.page_bytes = page_bytes,
+          .arena_bytes = arena_bytes / superpageblock * superpageblock,
+          .superpageblock_bytes = superpageblock};
+}
 
 std::shared_ptr<MovableRegion> MovableRegion::Create(MovableRegionOptions options) {
   return std::shared_ptr<MovableRegion>(new MovableRegion(options));
@@ -39,7 +53,7 @@ absl::StatusOr<Folio> MovableRegion::AllocateContiguous(const FolioRequest& requ
 }
 int MovableRegion::superpageblock_order() const { return impl_->geometry().superpageblock_order; }
 MovableRegion::DefragProgress MovableRegion::DefragStep() { return impl_->DefragStep(); }
-void MovableRegion::StartDefragmenter() { impl_->StartDefragmenter(); }
+bool MovableRegion::StartDefragmenter() { return impl_->StartDefragmenter(); }
 void MovableRegion::StopDefragmenter() { impl_->StopDefragmenter(); }
 MovableRegionReport MovableRegion::report() const { return impl_->report(); }
 uint32_t MovableRegion::pageblocks() const { return impl_->geometry().pageblocks(); }

@@ -17,6 +17,8 @@
 #include <string>
 #include <vector>
 
+#include "ebcache/background_threads.h"
+#include "ebcache/fork.h"
 #include "ebcache/movable_region.h"
 #include "ebcache/sync.h"
 #include "lib/mm/allocator_base.h"
@@ -43,14 +45,17 @@ class MovableRegion::Impl final : public AllocatorBase {
   std::byte* Address(Folio folio) const override;
   std::byte* direct_map() const override { return frames_.base(); }
   size_t Trim() override;
+  void BeforeFork();
+  void AfterFork(bool in_child);
 
   // ---- contiguous.cc ----
   absl::StatusOr<Folio> AllocateContiguous(const FolioRequest& request, int order);
+  absl::StatusOr<Folio> ContiguousOrThrow(const FolioRequest& request, int order);
   const RegionGeometry& geometry() const { return geometry_; }
 
   // ---- defragmenter.cc ----
   DefragProgress DefragStep();
-  void StartDefragmenter();
+  bool StartDefragmenter();
   void StopDefragmenter();
 
   // ---- region_reports.cc ----
@@ -63,7 +68,7 @@ class MovableRegion::Impl final : public AllocatorBase {
 
  protected:
   void CountBlock(BlockForm form) override;
-  bool ReleaseSome() override;
+  bool ReleaseSome(OwnerId spared) override;
   bool AnyOwnedBy(OwnerId owner) override;
   void AddStats(AllocatorStats& stats) const override;
 
@@ -94,6 +99,7 @@ class MovableRegion::Impl final : public AllocatorBase {
   PageFrame& FrameOf(Folio folio) const;
   // What every allocation begins with: at the first, address space is asked from the OS.
   absl::Status Open();
+  absl::Status AllocateOrThrow(const FolioRequest& request, int order, absl::Span<Folio> slots);
   absl::Status TryAllocate(const FolioRequest& request, int order, uint64_t wanted,
                            absl::Span<Folio> slots, Effort effort);
   absl::Status TakeSmall(const FolioRequest& request, uint32_t wanted, absl::Span<Folio> slots,
@@ -120,6 +126,13 @@ class MovableRegion::Impl final : public AllocatorBase {
     bool agreed = false;
   };
   static constexpr size_t kBatch = 32;
+  // Which folios are collected, and what their owners are asked.
+  struct Question {
+    Effort effort = Effort::kNowhere;  // how far a destination may be looked for
+    bool may_release = false;          // or out of memory, where there is none
+    bool reclaimable = false;          // those that can only be released, too
+    OwnerId spared = kNoOwner;         // but none of this owner's
+  };
   using Batch = absl::InlinedVector<Move, kBatch>;
   struct Evacuation {
     uint32_t gone = 0;      // folios that left
@@ -131,7 +144,9 @@ class MovableRegion::Impl final : public AllocatorBase {
   Evacuation Evacuate(uint32_t pageblock, Effort effort, bool may_release);
   // The same with the page block isolated meanwhile, where nothing in it is unmovable.
   Evacuation Empty(uint32_t pageblock, Effort effort, bool may_release);
-  uint32_t CollectLocked(uint32_t pfn, uint32_t end, Effort effort, bool may_release, Batch& batch);
+  uint32_t CollectLocked(uint32_t pfn, uint32_t end, const Question& question, Batch& batch);
+  // As CollectLocked from where the last call of it stopped, in one page block, and around.
+  uint32_t CollectNextLocked(const Question& question, Batch& batch);
   void ExpectCopy(const Move& move) const;
   size_t AskOwner(absl::Span<Move> moves) const;
   void AskOwners(absl::Span<Move> moves) const;
@@ -144,8 +159,8 @@ class MovableRegion::Impl final : public AllocatorBase {
   uint64_t CostOfRangeLocked(uint32_t first, uint32_t count) const;
   // Isolates `count` page blocks and moves everything out of them. On success they are free, and
   // still isolated; else as before.
-  bool EmptyRange(uint32_t first, uint32_t count);
-  bool EmptyBlock(uint32_t block);
+  bool EmptyRange(uint32_t first, uint32_t count, bool may_release);
+  bool EmptyBlock(uint32_t block, bool may_release);
   bool AllFreeLocked(uint32_t first, uint32_t count) const;
   uint32_t TakeEmptiedLocked(uint32_t first, uint32_t count, Mobility user, int order);
   // Compaction on behalf of an allocation. Whether it was worth it.
@@ -184,18 +199,21 @@ class MovableRegion::Impl final : public AllocatorBase {
   MovableRegionReport counters_;   // the sums in it
   uint32_t defrag_next_ = 0;       // the superpageblock to look at next
   uint32_t return_next_ = 0;       // and that to give back to the OS next
-  uint32_t release_next_ = 0;      // the frame whose owner kNoFail asks next
-  std::vector<uint32_t> reserve_;  // first frames of the pairs held back, for kNoFail alone
+  uint32_t release_next_ = 0;      // the frame whose owner is asked next; always one of the region
+  const size_t reserve_pairs_;     // how many are held back, for kNoFail alone
+  std::vector<uint32_t> reserve_;  // their first frames; has room for all of them
   std::vector<bool> refused_;      // page blocks that did not empty when a range was wanted
   Backoff room_in_tainted_;
   Backoff room_for_order_;
 
   mutable PageLists lists_;
 
-  sync::Mutex thread_mutex_;  // guards the background thread, not taken with any other lock
-  sync::Thread thread_;
+  sync::Mutex thread_mutex_;  // not taken with any other lock
   sync::ConditionVariable thread_wakes_;
-  bool stop_thread_ = false;
+  bool stop_thread_ = false;   // guarded by thread_mutex_
+  BackgroundThreads threads_;  // the defragmenter's, if it runs
+
+  ForkHandler at_fork_;  // last: it uses the others
 };
 
 }  // namespace ebcache

@@ -3,6 +3,8 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/string_view.h>
 
+#include <memory>
+
 #include "ebcache/check.h"
 
 namespace ebcache {
@@ -17,7 +19,7 @@ OwnerId OwnerTable::Register(FolioOwner* owner) {
     owners_[id].store(owner, std::memory_order_release);
     return static_cast<OwnerId>(id);
   }
-  EBCACHE_CHECK(false, "more than 255 folio owners at a time");
+  return kNoOwner;
 }
 
 void OwnerTable::Unregister(OwnerId id) {
@@ -25,6 +27,14 @@ void OwnerTable::Unregister(OwnerId id) {
   Quiesce(id);
   std::lock_guard lock(mutex_);
   owners_[id].store(nullptr, std::memory_order_release);
+}
+
+bool OwnerTable::AnyBut(OwnerId id) const {
+  for (size_t other = kNoOwner + 1; other < owners_.size(); ++other) {
+    // Relaxed: nothing of the owner is looked at.
+    if (other != id && owners_[other].load(std::memory_order_relaxed) != nullptr) return true;
+  }
+  return false;
 }
 
 FolioOwner* OwnerTable::BeginCall(OwnerId id) {
@@ -43,6 +53,14 @@ void OwnerTable::EndCall(OwnerId id) {
     --calls_[id].under_way;
   }
   calls_ended_.notify_all();
+}
+
+void OwnerTable::AfterFork(bool in_child) {
+  if (in_child) {
+    for (Calls& calls : calls_) calls.under_way = 0;
+    std::construct_at(&calls_ended_);
+  }
+  mutex_.unlock();
 }
 
 void OwnerTable::Quiesce(OwnerId id) {

@@ -20,9 +20,19 @@
 
 namespace ebcache {
 
+// Asks an owner to release a folio. An exception of its counts as a refusal: the allocators' own
+// threads ask, too, and would end the process by it.
+inline bool AskToRelease(FolioOwner& owner, Folio folio, uint32_t private_bits) noexcept {
+  try {
+    return owner.Release(folio, private_bits);
+  } catch (...) {
+    return false;
+  }
+}
+
 class OwnerTable {
  public:
-  // The lowest free number. At most 255 owners at a time.
+  // The lowest free number; kNoOwner where there is none, which is beyond 255 owners at a time.
   OwnerId Register(FolioOwner* owner);
   // REQUIRES: registered.
   void Unregister(OwnerId id);
@@ -30,12 +40,35 @@ class OwnerTable {
   // Null for kNoOwner. REQUIRES: registered or kNoOwner.
   FolioOwner* Find(OwnerId id) const;
 
+  // Whether any owner but `id` is registered. A hint: it may have changed by now.
+  bool AnyBut(OwnerId id) const;
+
   // Between the two, `id` can neither be quiesced nor leave, and may be called. Null: it is not to
   // be called any more, and there is no call to end.
   FolioOwner* BeginCall(OwnerId id);
   void EndCall(OwnerId id);
+  // The two, for as long as this lives.
+  class Call {
+   public:
+    Call(OwnerTable* table, OwnerId id) : table_(*table), id_(id), owner_(table->BeginCall(id)) {}
+    ~Call() {
+      if (owner_ != nullptr) table_.EndCall(id_);
+    }
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+    FolioOwner* owner() const { return owner_; }
+
+   private:
+    OwnerTable& table_;
+    const OwnerId id_;
+    FolioOwner* const owner_;
+  };
   // Refuses further calls, and returns when none is under way.
   void Quiesce(OwnerId id);
+
+  // See ForkHandler. In a child no call is under way: the threads that made them are not there.
+  void BeforeFork() { mutex_.lock(); }
+  void AfterFork(bool in_child);
 
   // InvalidArgument, naming the owner, when `request` breaks the contract.
   absl::Status CheckContract(const FolioRequest& request);

@@ -135,12 +135,14 @@ class PageFrame {
   }
 
   // Marks a movable folio in use as `moving`, and returns its state; nothing when it is not one, or
-  // somebody else is moving it.
-  std::optional<FrameState> BeginMove() {
+  // another thread is moving it. `or_reclaimable`: one that is only reclaimable, too: its owner is
+  // about to be asked to release it.
+  std::optional<FrameState> BeginMove(bool or_reclaimable = false) {
     std::optional<FrameState> begun;
-    Change([&begun](FrameState& state) {
+    Change([&begun, or_reclaimable](FrameState& state) {
       begun.reset();
-      if (state.use != FrameUse::kAllocated || !state.movable) return false;
+      if (state.use != FrameUse::kAllocated) return false;
+      if (!state.movable && !(or_reclaimable && state.reclaimable)) return false;
       if (state.moving && !sync::Planted("two-movers")) return false;
       state.moving = true;
       begun = state;

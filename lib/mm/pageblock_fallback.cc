@@ -33,8 +33,7 @@ uint32_t Steering::ClaimFrom(Mobility from, Mobility user, int order) {
   // Movable requests do not break up page blocks of others for a small piece: theirs can be moved
   // out again, so they mix with less harm.
   if (IsMovable(user) && largest < pageblock_order / 2) return kNoFrame;
-  const uint32_t pageblock =
-      state_.geometry().PageblockOf(area.first[static_cast<size_t>(largest)]);
+  const uint32_t pageblock = state_.geometry().PageblockOf(area.First(largest));
   if (!FairToClaim(pageblock, user)) return kNoFrame;
   ++counters_.stolen_pageblocks;
   state_.SetMobility(pageblock, user);

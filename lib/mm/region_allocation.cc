@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <memory>
 #include <utility>
 
 #include "ebcache/check.h"
@@ -37,6 +38,13 @@ RegionGeometry GeometryOf(const MovableRegionOptions& options) {
       .superpageblock_order = std::countr_zero(options.superpageblock_bytes / options.page_bytes)};
 }
 
+// What kNoFail may have beyond all others: 2 MiB, but no more than a 64th, in pairs of pages.
+size_t ReservePairs(const RegionGeometry& geometry) {
+  const uint64_t frames =
+      std::min<uint64_t>(kNoFailReserveBytes / geometry.page_bytes, geometry.frames / 64);
+  return std::max<size_t>(frames / 2, 1);
+}
+
 Buddy::Options BuddyOptionsOf(const MovableRegionOptions& options) {
   const RegionGeometry geometry = GeometryOf(options);
   const bool by_superpageblock = options.policy == MovableRegionOptions::Policy::kSuperpageblock;
@@ -57,17 +65,44 @@ MovableRegion::Impl::Impl(const MovableRegionOptions& options)
       frames_(options.os, geometry_, options.backing == MovableRegionOptions::Backing::kPhantom),
       state_(&frames_, geometry_, BuddyOptionsOf(options)),
       steering_(&state_, options.policy, options.tainted_reserve),
+      reserve_pairs_(ReservePairs(geometry_)),
       refused_(geometry_.pageblocks(), false),
-      lists_(geometry_) {}
+      lists_(geometry_),
+      threads_(&thread_mutex_, &thread_wakes_),
+      at_fork_(
+          ForkHandler::Phase::kLocks, [this] { BeforeFork(); },
+          [this](bool in_child) { AfterFork(in_child); }) {
+  reserve_.reserve(reserve_pairs_);
+}
 
 MovableRegion::Impl::~Impl() { StopDefragmenter(); }
+
+// ---- Forks --------------------------------------------------------------------------------------
+
+void MovableRegion::Impl::BeforeFork() {
+  for (PageListSet& set : lists_.sets()) set.mutex.lock();
+  mutex_.lock();
+}
+
+// Calls of owners that other threads were in do not end in a child: they are not there.
+void MovableRegion::Impl::AfterFork(bool in_child) {
+  if (in_child) {
+    for (OwnerCalls& calls : owner_calls_) calls.under_way = 0;
+    std::construct_at(&calls_ended_);
+  }
+  mutex_.unlock();
+  for (PageListSet& set : lists_.sets()) set.mutex.unlock();
+}
 
 // ---- Owners -------------------------------------------------------------------------------------
 
 OwnerId MovableRegion::Impl::RegisterOwner(FolioOwner* owner) {
+  EBCACHE_CHECK(owner != nullptr, "registering a null folio owner");
+  OwnerCalls calls{.report = {.name = std::string(owner->name())}, .owner = owner};
   const OwnerId id = AllocatorBase::RegisterOwner(owner);
+  if (id == kNoOwner) return id;
   std::lock_guard lock(mutex_);
-  owner_calls_[id] = {.report = {.name = std::string(owner->name())}, .owner = owner};
+  owner_calls_[id] = std::move(calls);
   return id;
 }
 
@@ -170,15 +205,15 @@ absl::Status MovableRegion::Impl::TakeLarge(const FolioRequest& request, int ord
                                             absl::Span<Folio> slots, Effort effort) {
   const Mobility user = UserOf(request, order);
   absl::InlinedVector<uint32_t, 16> taken;
+  taken.reserve(slots.size());  // no failure halfway
   {
     std::lock_guard lock(mutex_);
     for (const Folio slot : slots) {
       if (!slot.empty()) continue;
       const uint32_t pfn = steering_.Take(user, order, effort);
       if (pfn == kNoFrame) {
-        absl::Status status = NoMemoryLocked(order);
         for (const uint32_t back : taken) state_.Put(back, order, user);
-        return status;
+        return NoMemoryLocked(order);
       }
       // At once: the frame must not look like a tail to whoever walks the table.
       frames_[pfn].Store(FrameState::Allocated(request, order));
@@ -207,6 +242,11 @@ absl::Status MovableRegion::Impl::TryAllocate(const FolioRequest& request, int o
 
 absl::Status MovableRegion::Impl::AllocateBulk(const FolioRequest& request, int order,
                                                absl::Span<Folio> slots) {
+  return WithoutThrowing([&] { return AllocateOrThrow(request, order, slots); });
+}
+
+absl::Status MovableRegion::Impl::AllocateOrThrow(const FolioRequest& request, int order,
+                                                  absl::Span<Folio> slots) {
   if (absl::Status status = CheckRequest(request, order, max_folio_order_); !status.ok()) {
     return status;
   }
@@ -235,7 +275,10 @@ absl::Status MovableRegion::Impl::AllocateBulk(const FolioRequest& request, int 
     status = TryAllocate(request, order, wanted, slots, Effort::kAnything);
   }
   if (Has(request.flags, AllocFlags::kNoFail) && status.ok()) FillReserve();
-  return Insist(request, std::move(status), [&](bool use_reserve) {
+  // Single pages released here and there make no large folio: compaction has been asked already.
+  const bool possible = (wanted << order) <= frames_.usable_frames() &&
+                        (order == 0 || Has(request.flags, AllocFlags::kNoFail));
+  return Insist(request, std::move(status), possible, [&](bool use_reserve) {
     absl::Status again;
     do {
       DrainLists(/*isolated_only=*/false);
@@ -249,8 +292,6 @@ absl::Status MovableRegion::Impl::AllocateBulk(const FolioRequest& request, int 
 // ---- Freeing ------------------------------------------------------------------------------------
 
 void MovableRegion::Impl::FreeSmall(absl::Span<Folio> slots) {
-  // Frames whose page block is being emptied: into a list they must not go.
-  absl::InlinedVector<std::pair<uint32_t, Mobility>, 16> isolated;
   PageListSet& set = lists_.Mine();
   std::lock_guard set_lock(set.mutex);
   // Back to front: who allocates as many next gets them in the order they had.
@@ -263,10 +304,11 @@ void MovableRegion::Impl::FreeSmall(absl::Span<Folio> slots) {
     ++set.freed_frames;
     if (was.moving) continue;
     const Mobility user = UserOf(was);
-    // Either this sees that the page block is isolated, or who isolated it comes by to drain this
-    // set afterwards: both hold the set's lock.
+    // Frames whose page block is being emptied must not go into a list. Either this sees that it is
+    // isolated, or who isolated it comes by to drain this set afterwards: both hold the set's lock.
     if (state_.mobility(geometry_.PageblockOf(pfn)) == Mobility::kIsolated) {
-      isolated.emplace_back(pfn, user);
+      std::lock_guard lock(mutex_);
+      state_.Put(pfn, 0, user);
       continue;
     }
     PageList& list = set.list(user);
@@ -276,9 +318,6 @@ void MovableRegion::Impl::FreeSmall(absl::Span<Folio> slots) {
     }
     list.Push(pfn);
   }
-  if (isolated.empty()) return;
-  std::lock_guard lock(mutex_);
-  for (const auto& [pfn, user] : isolated) state_.Put(pfn, 0, user);
 }
 
 void MovableRegion::Impl::FreeLarge(int order, absl::Span<Folio> slots) {
@@ -367,6 +406,7 @@ void MovableRegion::Impl::AddStats(AllocatorStats& stats) const {
   stats.in_use_bytes += (allocated_frames - freed_frames) * geometry_.page_bytes;
   std::lock_guard lock(mutex_);
   stats.from_os_bytes += frames_.backed_bytes();
+  stats.arena_bytes += frames_.reserved_bytes();
   for (const OwnerCalls& calls : owner_calls_) stats.contract_breaches += calls.report.breach;
 }
 

@@ -4,7 +4,7 @@
 // Memory is counted by page block: backed from when the first of its frames is taken, until the
 // whole block is free and its memory went back to the OS.
 //
-// Thread safety: Reserve, Back and Purge under the region's lock; the rest from any thread.
+// Thread safety: Contains, operator[] and base from any thread; the rest under the region's lock.
 
 #ifndef EBCACHE_LIB_MM_REGION_FRAMES_H_
 #define EBCACHE_LIB_MM_REGION_FRAMES_H_
@@ -31,8 +31,13 @@ class RegionFrames {
   RegionFrames& operator=(const RegionFrames&) = delete;
 
   bool reserved() const { return table() != nullptr; }
-  // Asks the OS for address space. Nothing is touched yet.
+  // Asks the OS for address space. Nothing is touched yet. Where the OS refuses so much, it is half
+  // of it, or half of that, in whole superpageblocks; frames beyond have no memory.
   absl::Status Reserve();
+  // Frames with memory; before Reserve, all.
+  uint32_t usable_frames() const { return usable_frames_; }
+  // Address space that there is for them, 0 before Reserve.
+  size_t reserved_bytes() const { return reserved() ? usable_frames_ * geometry_.page_bytes : 0; }
 
   bool Contains(uint32_t pfn) const { return pfn < geometry_.frames && reserved(); }
   // REQUIRES: Contains(pfn)
@@ -58,8 +63,8 @@ class RegionFrames {
   OsCalls* const os_;
   const RegionGeometry geometry_;
   const bool phantom_;
-  const size_t memory_bytes_;
   const size_t table_bytes_;
+  uint32_t usable_frames_;  // written in Reserve
   // Written once, under the region's lock, before any frame is given out. Relaxed: who has a frame
   // has got it through that lock, or from somebody who did.
   sync::Atomic<std::byte*> base_{nullptr};

@@ -48,10 +48,16 @@ MovableRegionReport MovableRegion::Impl::report() const {
     report.by_category[static_cast<size_t>(i)] =
         state_.superpageblocks().CountOf(static_cast<SuperpageblockCategory>(i));
   }
+  // What has no memory counts as clean and full there.
+  const uint32_t refused = geometry_.SuperpageblockOf(geometry_.frames - frames_.usable_frames());
+  report.refused_superpageblocks = refused;
+  report.superpageblocks -= refused;
+  report.by_category[static_cast<size_t>(SuperpageblockCategory::kClean)] -= refused;
   report.free_frames = state_.free_frames();
   for (uint32_t i = 0; i < geometry_.superpageblocks(); ++i) {
     report.free_pageblocks += state_.superpageblocks()[i].free_pageblocks;
   }
+  report.defrag_failures = threads_.failures();
   report.stolen_pageblocks = steering_.counters().stolen_pageblocks;
   report.mixed_allocations = steering_.counters().mixed_allocations;
   for (const OwnerCalls& calls : owner_calls_) {

@@ -17,13 +17,28 @@ RegionState::RegionState(RegionFrames* frames, const RegionGeometry& geometry,
 absl::Status RegionState::Open() {
   if (frames_->reserved()) return absl::OkStatus();
   if (absl::Status status = frames_->Reserve(); !status.ok()) return status;
+  WithholdFrom(frames_->usable_frames());
   const uint32_t step = uint32_t{1} << buddy_.max_order();
   // Lists are last in, first out: the lowest frames are to be the first taken.
-  for (uint32_t pfn = geometry_.frames; pfn > 0; pfn -= step) {
+  for (uint32_t pfn = frames_->usable_frames(); pfn > 0; pfn -= step) {
     // Nothing to merge with: neighbours of the largest order stay apart.
     buddy_.Put(pfn - step, buddy_.max_order());
   }
   return absl::OkStatus();
+}
+
+// Superpageblocks without memory are full, for ever, of something that never goes.
+void RegionState::WithholdFrom(uint32_t pfn) {
+  free_frames_ -= geometry_.frames - pfn;
+  for (uint32_t block = geometry_.PageblockOf(pfn); block < geometry_.pageblocks(); ++block) {
+    counts_[block].free_frames = 0;
+  }
+  for (uint32_t i = geometry_.SuperpageblockOf(pfn); i < geometry_.superpageblocks(); ++i) {
+    superpageblocks_[i].free_frames = 0;
+    superpageblocks_[i].free_pageblocks = 0;
+    superpageblocks_[i].whole = true;
+    superpageblocks_.Relist(i);
+  }
 }
 
 void RegionState::AccountIn(uint32_t pageblock, uint32_t frames, Mobility user, bool taken) {

@@ -68,6 +68,7 @@ class RegionState {
   bool Purge(uint32_t pageblock);
 
  private:
+  void WithholdFrom(uint32_t pfn);
   void Account(uint32_t pfn, int order, Mobility user, bool taken);
   void AccountIn(uint32_t pageblock, uint32_t frames, Mobility user, bool taken);
   void Cleanse(uint32_t superpageblock);

@@ -36,6 +36,8 @@ class Registry {
     }
     std::erase_if(entries_, [](const Entry& entry) { return entry.depot.expired(); });
     auto list = std::make_unique<ThreadList>(depot->list_capacity());
+    entries_.reserve(entries_.size() +
+                     1);  // before the depot knows the list: no failure after that
     depot->Enlist(*list);
     entries_.push_back({depot->serial(), depot, std::move(list)});
     return entries_.back().list.get();
@@ -82,19 +84,20 @@ ThreadListLease::ThreadListLease(const std::shared_ptr<FrameDepot>& depot) {
 }
 
 void ThreadListLease::FindOrMake(const std::shared_ptr<FrameDepot>& depot) {
-  if (thread_is_ending) {
-    list_ = new ThreadList(depot->list_capacity());
-    depot->Enlist(*list_);
-    passing_depot_ = depot.get();
-    return;
+  if (!thread_is_ending) {
+    try {
+      list_ = registry.FindOrMake(depot);
+      last_used = {depot->serial(), list_};
+      return;
+    } catch (const std::bad_alloc&) {
+      // Without one of its own, then.
+    }
   }
-  list_ = registry.FindOrMake(depot);
-  last_used = {depot->serial(), list_};
+  // Not enlisted, which would take memory: what it counts is missing until it retires.
+  list_ = &passing_.emplace(depot->list_capacity());
+  passing_depot_ = depot.get();
 }
 
-void ThreadListLease::ReturnPassing() {
-  passing_depot_->Retire(*list_);
-  delete list_;
-}
+void ThreadListLease::ReturnPassing() { passing_depot_->Retire(*list_); }
 
 }  // namespace ebcache

@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "ebcache/sync.h"
 
@@ -95,9 +96,11 @@ class ThreadListLease {
   void ReturnPassing();
 
   ThreadList* list_ = nullptr;
-  // Set when the thread is past the end of its thread-local storage (an allocator used by the
-  // destructor of a static object): the list then lives as long as the lease.
+  // Set where the thread can have no list: there is no memory for one (and frees must not fail), or
+  // it is past the end of its thread-local storage (an allocator used by the destructor of a static
+  // object). The list then lives as long as the lease.
   FrameDepot* passing_depot_ = nullptr;
+  std::optional<ThreadList> passing_;
 };
 
 }  // namespace ebcache

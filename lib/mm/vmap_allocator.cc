@@ -32,7 +32,20 @@ class Vmap final : public ArenaAllocator {
 
   std::string_view name() const override { return "vmap"; }
 
+  absl::Status AllocateBulk(const FolioRequest& request, int order,
+                            absl::Span<Folio> slots) override {
+    if (arena().withheld()) [[unlikely]] {
+      return WithoutThrowing([&] {
+        return Failed(request, absl::FailedPreconditionError(
+                                   "the pages of vmap are withheld from children of a fork: use "
+                                   "another allocator there, or one made after the fork"));
+      });
+    }
+    return ArenaAllocator::AllocateBulk(request, order, slots);
+  }
+
   size_t Trim() override {
+    if (arena().withheld()) return 0;
     windows_.Purge();
     return ArenaAllocator::Trim();
   }

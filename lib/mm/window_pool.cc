@@ -14,6 +14,12 @@ namespace {
 // Retired windows that are let be, for being found again.
 constexpr size_t kFewRetired = 64;
 
+// The most that windows of one size may take: half of what user space has.
+constexpr size_t kMostAddresses = size_t{1} << 46;
+
+// How often less is asked for when the OS refuses.
+constexpr int kMostHalvings = 10;
+
 // Runs of pages that lie side by side already, each one mapping.
 absl::InlinedVector<OsCalls::WindowPiece, 16> PiecesOf(absl::Span<const Folio> pages,
                                                        size_t page_bytes) {
@@ -31,13 +37,23 @@ absl::InlinedVector<OsCalls::WindowPiece, 16> PiecesOf(absl::Span<const Folio> p
 }  // namespace
 
 WindowPool::WindowPool(OsCalls* os, size_t page_bytes, size_t max_windows, size_t max_mappings)
-    : os_(os), page_bytes_(page_bytes), max_windows_(max_windows), max_mappings_(max_mappings) {
+    : os_(os),
+      page_bytes_(page_bytes),
+      max_windows_(max_windows),
+      max_mappings_(max_mappings),
+      at_fork_(
+          ForkHandler::Phase::kLocks, [this] { mutex_.lock(); },
+          [this](bool in_child) {
+            withheld_ |= in_child;
+            mutex_.unlock();
+          }) {
   for (int i = 0; i < kSizes; ++i) sizes_[i].order = i + 1;
 }
 
 WindowPool::~WindowPool() {
   for (Size& size : sizes_) {
-    if (size.base == nullptr) continue;
+    // In a child there may be something else at these addresses by now.
+    if (size.base == nullptr || withheld_) continue;
     const size_t bytes = size.limit * page_bytes_ << size.order;
     UnpoisonPages(size.base, bytes);  // whoever is mapped here next starts afresh
     os_->Unmap(size.base, bytes);
@@ -51,14 +67,21 @@ bool WindowPool::Fits(uint32_t mappings) const {
 // The windows for blocks of so many pages; null where there can be none.
 WindowPool::Size* WindowPool::SizeLocked(size_t pages) {
   const int order = std::countr_zero(pages);
-  if (order < 1 || order > kSizes) return nullptr;
+  if (order < 1 || order > kSizes || withheld_) return nullptr;
   Size& size = sizes_[order - 1];
   if (size.base != nullptr) return &size;
-  // A window costs two mappings at least.
-  size.limit = std::min(max_windows_, max_mappings_ / 2);
-  if (size.limit == 0) return nullptr;
-  size.base = static_cast<std::byte*>(os_->ReserveAddresses(size.limit * page_bytes_ << order));
-  return size.base == nullptr ? nullptr : &size;
+  // A window costs two mappings at least. However many are allowed, there is an end to addresses.
+  const size_t bytes_each = page_bytes_ << order;
+  size_t limit = std::min({max_windows_, max_mappings_ / 2, kMostAddresses / bytes_each});
+  // Less, where the OS refuses that much: windows are a convenience.
+  for (int halvings = 0; halvings <= kMostHalvings && limit > 0; ++halvings, limit /= 2) {
+    void* const base = os_->ReserveAddresses(limit * bytes_each);
+    if (base == nullptr) continue;
+    size.limit = limit;
+    size.base = static_cast<std::byte*>(base);
+    return &size;
+  }
+  return nullptr;
 }
 
 uint32_t WindowPool::FindShowingLocked(Size& size, absl::Span<const Folio> pages) {
@@ -77,14 +100,15 @@ uint32_t WindowPool::FindShowingLocked(Size& size, absl::Span<const Folio> pages
 uint32_t WindowPool::NewWindowLocked(Size& size) {
   if (size.windows.size() >= size.limit) return kNone;
   const auto number = static_cast<uint32_t>(size.windows.size());
-  size.windows.emplace_back();
-  size.pages.resize(size.windows.size() << size.order);
-  // Here and not when a window is retired: that must not allocate.
-  if (const size_t slots = std::bit_ceil(size.windows.size()) * 2;
-      slots > size.retired_by_page.size()) {
+  const size_t count = size.windows.size() + 1;
+  // Here and not when a window is retired or unmapped: that must not allocate. The window itself
+  // last: where there is no memory for the rest, there is no window.
+  if (size.pages.size() < count << size.order) size.pages.resize(count << size.order);
+  if (const size_t slots = std::bit_ceil(count) * 2; slots > size.retired_by_page.size()) {
     size.retired_by_page.assign(slots, kNone);
   }
-  size.clean.reserve(size.windows.size());
+  if (size.clean.capacity() < count) size.clean.reserve(std::bit_ceil(count));
+  size.windows.emplace_back();
   return number;
 }
 
@@ -206,6 +230,7 @@ bool WindowPool::Retire(std::byte* address, size_t bytes) {
 // The oldest retired windows of a size, in the order of their addresses.
 WindowPool::Batch WindowPool::TakeRetiredLocked(Size& size, size_t count) {
   Batch batch{.size = &size, .windows = {}};
+  batch.windows.reserve(std::min(count, retired_));  // before any is unlinked: no failure halfway
   while (batch.windows.size() < count && size.oldest != kNone) {
     batch.windows.push_back(size.oldest);
     UnlinkLocked(size, size.oldest);
@@ -245,6 +270,7 @@ size_t WindowPool::PurgeOlder(bool all) {
     Batch batch;
     {
       std::lock_guard lock(mutex_);
+      if (withheld_) return 0;
       const size_t few = std::min(kFewRetired + stats_.windows / 4, max_windows_);
       if (!all && retired_ <= few) return purged;
       batch = TakeRetiredLocked(size, all ? retired_ : retired_ / 2);

@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "ebcache/allocators.h"
+#include "ebcache/fork.h"
 #include "ebcache/page_allocator.h"
 #include "ebcache/sync.h"
 
@@ -106,6 +107,8 @@ class WindowPool {
   size_t retired_ = 0;
   size_t mappings_ = 0;
   WindowStats stats_;
+  bool withheld_ = false;  // this is a child of a fork: what was mapped is not there
+  ForkHandler at_fork_;    // last: it uses the others
 };
 
 }  // namespace ebcache

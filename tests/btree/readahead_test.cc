@@ -9,6 +9,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -18,6 +19,7 @@
 #include "ebcache/buffer_cache.h"
 #include "tests/btree/memory_tree.h"
 #include "tests/btree/recording_visitor.h"
+#include "tests/support/in_child.h"
 
 namespace ebcache::testing {
 namespace {
@@ -100,6 +102,29 @@ TEST_F(ReadaheadTest, ReadsWhatIsAskedFor) {
     EXPECT_TRUE(block->uptodate());
   }
   EXPECT_EQ(disk_.reads().size(), built.levels[0].size());
+}
+
+// Its threads are not there, so nobody reads what a child asks for but the child; and the parent's
+// go on.
+TEST_F(ReadaheadTest, AChildOfAForkReadsByItself) {
+  const BuiltTree built = BuildTree(disk_, NumberedItems(300));
+  const std::vector<uint64_t>& leaves = built.levels[0];
+  auto readahead = std::make_unique<Readahead>(&cache_, ReadaheadOptions{.threads = 2, .batch = 4});
+  for (size_t i = 0; i < leaves.size() / 2; ++i) readahead->Ask(leaves[i], {});
+  readahead->Flush();
+  EXPECT_EQ(InChild([&] {
+              EXPECT_TRUE(readahead->Ask(leaves.back(), {}));
+              readahead->Flush();
+              while (readahead->ReadSome()) {
+              }
+              EXPECT_TRUE(cache_.Find(leaves.back()));
+              readahead.reset();
+              EXPECT_TRUE(cache_.ReadBlock(leaves[0]).ok());
+            }),
+            "");
+  for (size_t i = leaves.size() / 2; i < leaves.size(); ++i) readahead->Ask(leaves[i], {});
+  readahead->Flush();
+  WaitFor(*readahead, leaves.size());
 }
 
 TEST_F(ReadaheadTest, LeavesAloneWhatIsThere) {

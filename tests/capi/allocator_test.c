@@ -48,6 +48,7 @@ static void every_kind_of_allocator(void) {
       CHECK(stats.allocated_folios > 0);
       CHECK_EQUAL(stats.allocated_folios, stats.freed_folios);
       CHECK_EQUAL(stats.in_use_bytes, 0);
+      CHECK_EQUAL(stats.arena_bytes, kind == EBCACHE_ALLOCATOR_HEAP ? 0 : 64 << 20);
       (void)ebcache_allocator_trim(allocator);
       ebcache_allocator_release(allocator);
     }

@@ -271,6 +271,17 @@ TEST_P(AllocatorConformanceTest, MemoryIsUsableAfterTrim) {
   allocator_->FreeBulk(0, absl::MakeSpan(kept));
 }
 
+TEST_P(AllocatorConformanceTest, KnowsTwoHundredAndFiftyFiveOwners) {
+  std::vector<TestOwner> owners(256, TestOwner(true));
+  std::vector<OwnerId> ids;
+  for (int i = 0; i < 255; ++i) ids.push_back(allocator_->RegisterOwner(&owners[i]));
+  EXPECT_EQ(std::set<OwnerId>(ids.begin(), ids.end()).size(), 255u);
+  EXPECT_EQ(allocator_->RegisterOwner(&owners[255]), kNoOwner);
+  allocator_->UnregisterOwner(ids[7]);
+  EXPECT_EQ(allocator_->RegisterOwner(&owners[255]), ids[7]);
+  for (const OwnerId id : ids) allocator_->UnregisterOwner(id);
+}
+
 using AllocatorDeathTest = AllocatorConformanceTest;
 INSTANTIATE_TEST_SUITE_P(All, AllocatorDeathTest, testing::ValuesIn(AllAllocatorCases()),
                          AllocatorCaseName);

@@ -166,7 +166,7 @@ class Model {
       RC_ASSERT((area.blocks[n] != 0) == ((area.nonempty >> order & 1) != 0));
       uint32_t count = 0;
       uint32_t previous = kNoFrame;
-      for (uint32_t pfn = area.first[n]; pfn != kNoFrame; ++count) {
+      for (uint32_t pfn = area.First(order); pfn != kNoFrame; ++count) {
         const FreeBlock block = frames_[pfn].LoadFreeBlock();
         RC_ASSERT(frames_[pfn].Load().use == FrameUse::kFree);
         RC_ASSERT(block.order == order);

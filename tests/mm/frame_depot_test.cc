@@ -17,7 +17,8 @@ constexpr size_t kFrameBytes = 4096;
 // A table that counts every look at a frame that was never prepared.
 class StrictSource final : public FrameSource {
  public:
-  explicit StrictSource(int* violations) : violations_(violations) {}
+  explicit StrictSource(int* violations, uint32_t most = kFrames)
+      : violations_(violations), most_(most) {}
 
   PageFrame& frame(uint32_t pfn) override {
     if (pfn >= ever_prepared_) ++*violations_;
@@ -43,12 +44,14 @@ class StrictSource final : public FrameSource {
     prepared_ = end;
     return true;
   }
+  uint32_t most_frames() const override { return most_; }
   uint32_t frames_per_step() const override { return kStep; }
   uint64_t prepared_bytes() const override { return prepared_ * kFrameBytes; }
   uint32_t prepared() const { return prepared_; }
 
  private:
   int* const violations_;
+  const uint32_t most_;
   uint32_t prepared_ = 0;
   uint32_t ever_prepared_ = 0;
   std::vector<PageFrame> frames_{kFrames};
@@ -57,7 +60,7 @@ class StrictSource final : public FrameSource {
 struct Fixture {
   int violations = 0;
   StrictSource* const source = new StrictSource(&violations);
-  FrameDepot depot{std::unique_ptr<FrameSource>(source), kFrames, 16};
+  FrameDepot depot{std::unique_ptr<FrameSource>(source), 16};
   ThreadList list{depot.list_capacity()};
 
   Fixture() { depot.Enlist(list); }
@@ -73,7 +76,7 @@ struct Fixture {
 TEST(FrameDepotTest, ListsAreSmallWhereFramesAreFew) {
   const auto capacity = [](uint32_t frames, uint32_t wanted) {
     int violations = 0;
-    return FrameDepot(std::make_unique<StrictSource>(&violations), frames, wanted).list_capacity();
+    return FrameDepot(std::make_unique<StrictSource>(&violations, frames), wanted).list_capacity();
   };
   EXPECT_EQ(capacity(32, 128), 2u);
   EXPECT_EQ(capacity(1024, 128), 16u);
@@ -111,6 +114,115 @@ TEST(FrameDepotTest, RefillKeepsTheOrderOfFreeing) {
   while (f.list.size() > 0) f.list.Pop();
   ASSERT_TRUE(f.depot.Refill(f.list, 3).ok());
   for (uint32_t i = 8; i-- > 0;) EXPECT_EQ(f.list.Pop(), i);  // the last freed comes first
+}
+
+// ---- The reserve --------------------------------------------------------------------------------
+
+constexpr uint32_t kReserve = 24;
+
+// All frames of a depot with a reserve, in the caller's hands.
+struct Reserved {
+  int violations = 0;
+  FrameDepot depot{std::make_unique<StrictSource>(&violations), 16, kReserve};
+  ThreadList list{depot.list_capacity()};
+  std::vector<Folio> all;
+
+  Reserved() : all(kFrames) {
+    depot.Enlist(list);
+    EXPECT_TRUE(
+        depot.Fill(list, kFrames, {.use = FrameUse::kListed}, absl::MakeSpan(all), true).ok());
+  }
+  ~Reserved() { depot.Retire(list); }
+
+  // Gives so many back, past the list.
+  void GiveBack(uint32_t count) {
+    for (; count > 0; --count) {
+      if (list.full()) depot.Drain(list);
+      list.Push(all.back().pfn());
+      all.pop_back();
+    }
+    depot.DrainAll(list);
+  }
+};
+
+TEST(FrameDepotReserve, IsForThoseWhoMayUseIt) {
+  int violations = 0;
+  FrameDepot depot(std::make_unique<StrictSource>(&violations), 16, kReserve);
+  EXPECT_EQ(depot.MostFrames(/*use_reserve=*/false), kFrames - kReserve);
+  EXPECT_EQ(depot.MostFrames(/*use_reserve=*/true), kFrames);
+  ThreadList list(depot.list_capacity());
+  depot.Enlist(list);
+  std::vector<Folio> slots(kFrames - kReserve + 1);
+  const FrameState state{.use = FrameUse::kListed};
+  EXPECT_FALSE(depot.Fill(list, slots.size(), state, absl::MakeSpan(slots)).ok());
+  EXPECT_FALSE(depot.reserve_in_use());
+  slots.resize(kFrames - kReserve);
+  EXPECT_TRUE(depot.Fill(list, slots.size(), state, absl::MakeSpan(slots)).ok());
+  EXPECT_FALSE(depot.reserve_in_use());
+  EXPECT_FALSE(depot.Refill(list, 1).ok());
+  EXPECT_EQ(list.size(), 0u);
+  EXPECT_TRUE(depot.Refill(list, 1, /*use_reserve=*/true).ok());
+  EXPECT_TRUE(depot.reserve_in_use());
+  depot.Retire(list);
+}
+
+// A list is filled with more than is wanted, but never out of the reserve: what is in a list
+// anybody takes.
+TEST(FrameDepotReserve, ListsDoNotEatIt) {
+  for (uint32_t beyond = 1; beyond <= 12; ++beyond) {
+    Reserved f;
+    f.GiveBack(kReserve + beyond);
+    EXPECT_FALSE(f.depot.reserve_in_use()) << beyond;
+    ASSERT_TRUE(f.depot.Refill(f.list, 1).ok());
+    EXPECT_EQ(f.list.size(), std::min(beyond, f.list.capacity() / 2)) << beyond;
+  }
+}
+
+TEST(FrameDepotReserve, OfOneThatIsHalfSpentNobodyElseGetsAny) {
+  Reserved f;
+  f.GiveBack(kReserve - 1);
+  EXPECT_TRUE(f.depot.reserve_in_use());
+  EXPECT_FALSE(f.depot.Refill(f.list, 1).ok());
+  EXPECT_TRUE(f.depot.Refill(f.list, 1, /*use_reserve=*/true).ok());
+  EXPECT_EQ(f.list.size(), 1u) << "of the reserve no more than is wanted";
+  f.depot.DrainAll(f.list);
+  f.GiveBack(1);
+  EXPECT_FALSE(f.depot.reserve_in_use()) << "all of it is back";
+  EXPECT_FALSE(f.depot.Refill(f.list, 1).ok());
+  f.GiveBack(1);
+  EXPECT_TRUE(f.depot.Refill(f.list, 1).ok());
+}
+
+// ---- Who could be asked to release
+// ---------------------------------------------------------------
+
+TEST(FrameDepotReleasable, FoliosInUseFromAFrameOnAndAround) {
+  Fixture f;
+  std::vector<Folio> slots(kFrames);
+  const FrameState movable{.use = FrameUse::kAllocated, .movable = true, .owner = 3};
+  ASSERT_TRUE(f.depot.Fill(f.list, kFrames, movable, absl::MakeSpan(slots)).ok());
+  f.source->frame(5).Store({.use = FrameUse::kAllocated, .reclaimable = true, .owner = 4});
+  f.source->frame(6).Store({.use = FrameUse::kAllocated, .owner = 5});
+  f.source->frame(7).Store({.use = FrameUse::kListed});
+  FrameDepot::Releasable found;
+  std::vector<uint32_t> seen;
+  uint32_t next = 3;
+  do {
+    found.clear();
+    next = f.depot.FindReleasable(next, found);
+    ASSERT_LE(found.size(), FrameDepot::kMostFound);
+    for (const FrameDepot::InUse& folio : found) {
+      EXPECT_EQ(folio.state.owner, folio.pfn == 5 ? 4 : 3);
+      seen.push_back(folio.pfn);
+    }
+  } while (next != 0);
+  std::vector<uint32_t> wanted = {3, 4, 5};
+  for (uint32_t pfn = 8; pfn < kFrames; ++pfn) wanted.push_back(pfn);
+  EXPECT_EQ(seen, wanted);
+  // From beyond the last that was ever given out: the end, and nothing.
+  found.clear();
+  EXPECT_EQ(f.depot.FindReleasable(kFrames + 5, found), 0u);
+  EXPECT_TRUE(found.empty());
 }
 
 // Steps in any order: a frame is nowhere twice, and none is touched before it is prepared.

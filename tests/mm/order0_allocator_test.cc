@@ -53,7 +53,9 @@ TEST(Order0AllocatorTest, GivesAllMemoryBackAtTheEnd) {
 TEST(Order0AllocatorTest, RefusedAddressSpaceIsAnErrorAndCanBeRetried) {
   for (int nth : {1, 2}) {  // the arena, the frame table
     FakeOsCalls os;
-    const std::shared_ptr<PageAllocator> allocator = Order0Allocator({.os = &os});
+    // So small that less is not worth asking for.
+    const std::shared_ptr<PageAllocator> allocator =
+        Order0Allocator({.arena_bytes = 64 * kMiB, .os = &os});
     os.FailMap(nth);
     std::vector<Folio> slots(4);
     const absl::Status status = allocator->AllocateBulk({}, 0, absl::MakeSpan(slots));

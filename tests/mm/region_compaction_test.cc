@@ -164,6 +164,38 @@ TEST(MovableRegionContiguous, OrdersBetween) {
   }
 }
 
+// What a holder frees in a range that is being emptied stays in it: kept at hand for the next
+// request, it would be in the way.
+TEST(MovableRegionContiguous, FreesIntoARangeThatIsEmptiedHelp) {
+  auto region = MovableRegion::Create(Small(Policy::kSuperpageblock, 3));
+  Owner owner(region.get());
+  // A superpageblock with a page in each page block, one that is full, and one with a page that
+  // stays: only the first can be had.
+  for (uint32_t key = 0; key < 2 * kSuperPages; ++key) ASSERT_TRUE(owner.Allocate(key));
+  Owner squatter(region.get(), "squatter");
+  ASSERT_TRUE(squatter.Allocate(0, AllocFlags::kNone));
+  std::map<uint32_t, uint32_t> key_of;
+  for (const auto& [key, folio] : owner.held) key_of[folio.pfn()] = key;
+  const uint32_t first = owner.held.at(0).pfn() / kSuperPages * kSuperPages;
+  for (uint32_t page = 0; page < kSuperPages; ++page) {
+    if (page % kPageblockPages != 0) owner.Free(key_of.at(first + page));
+  }
+  for (const auto& [key, folio] : owner.held) {
+    if (folio.pfn() / kSuperPages * kSuperPages != first) owner.pinned.insert(key);
+  }
+  // At the first question, about a page of the first page block, that in the last one is freed.
+  const uint32_t last = key_of.at(first + kSuperPages - kPageblockPages);
+  owner.on_question = [&](uint32_t) {
+    if (owner.held.contains(last)) owner.Free(last);
+  };
+  auto got = region->AllocateContiguous({}, kSuperOrder);
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_EQ(got->pfn(), first);
+  owner.on_question = nullptr;
+  owner.ExpectStamps();
+  region->FreeBulk(kSuperOrder, {&*got, 1});
+}
+
 // A folio of several pages, in a region whose free pages lie apart: they are brought together.
 TEST(MovableRegionContiguous, LargeFoliosCompactWhatIsInTheirWay) {
   auto region = MovableRegion::Create(Small(Policy::kSuperpageblock, 2));

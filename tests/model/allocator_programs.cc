@@ -84,6 +84,7 @@ class ArrayOfFrames final : public FrameSource {
     prepared_ = std::max(prepared_, end);
     return absl::OkStatus();
   }
+  uint32_t most_frames() const override { return kFrames; }
   bool Purge(uint32_t, uint32_t) override { return true; }
   bool Retreat(uint32_t end) override {
     prepared_ = end;
@@ -99,7 +100,7 @@ class ArrayOfFrames final : public FrameSource {
 
 // Each thread has a list for as long as it runs.
 struct DepotScene final : Scene {
-  DepotScene() : depot(std::make_unique<ArrayOfFrames>(), ArrayOfFrames::kFrames, 4) {}
+  DepotScene() : depot(std::make_unique<ArrayOfFrames>(), 4) {}
 
   // Takes frames, gives them back, and ends.
   void Work(uint32_t frames) {

@@ -1,11 +1,14 @@
 // The thread that reclaims in the background: it is woken, works, sleeps, and stops when the cache
 // goes. By itself, and with the cache that it belongs to.
 
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "ebcache/background_threads.h"
 #include "lib/cache/background_reclaim.h"
 #include "tests/model/cache_scene.h"
 #include "tests/model/programs.h"
@@ -105,6 +108,79 @@ void AddThreadPrograms(std::vector<Program>& programs) {
   AddThread(programs, "thread: woken by three", {beside, wanted, wanted});
 }
 
+// ---- Begun and ended by two ---------------------------------------------------------------------
+
+// A thread that does nothing but wait for its end.
+struct ThreadsScene final : Scene {
+  void Begin() {
+    threads.Begin(
+        1,
+        [this] {
+          std::lock_guard lock(mutex);
+          stop = false;
+        },
+        [this] {
+          std::unique_lock lock(mutex);
+          ++bodies;
+          changed.wait(lock, [this] { return stop; });
+          --bodies;
+        });
+  }
+  void End() {
+    threads.End([this] {
+      {
+        std::lock_guard lock(mutex);
+        stop = true;
+      }
+      changed.notify_all();
+    });
+  }
+  void Finish() override {
+    if (bodies != 0) FailRun("a thread was left behind");
+  }
+
+  sync::Mutex mutex;
+  sync::ConditionVariable changed;
+  bool stop = false;
+  int bodies = 0;
+  sync::Atomic<int> first_over{0};
+  BackgroundThreads threads{&mutex, &changed};
+};
+
+void AddThreadsPrograms(std::vector<Program>& programs) {
+  using Step = std::function<void(ThreadsScene&)>;
+  const auto add = [&](std::string name, const std::vector<Step>& threads) {
+    Program program{.name = std::move(name),
+                    .make = [] { return std::make_unique<ThreadsScene>(); }};
+    for (const Step& thread : threads) {
+      program.threads.push_back(
+          [thread](Scene& scene) { thread(static_cast<ThreadsScene&>(scene)); });
+    }
+    program.quick = true;
+    programs.push_back(std::move(program));
+  };
+  const Step both = [](ThreadsScene& s) {
+    s.Begin();
+    s.End();
+  };
+  const Step end = [](ThreadsScene& s) { s.End(); };
+  // An end must not wait for another: this one comes when the first is over.
+  const Step ends_first = [](ThreadsScene& s) {
+    s.Begin();
+    s.End();
+    s.first_over.store(1);
+    s.first_over.notify_all();
+  };
+  const Step ends_last = [](ThreadsScene& s) {
+    s.Begin();
+    while (s.first_over.load() == 0) s.first_over.wait(0);
+    s.End();
+  };
+  add("threads: begun and ended", {both});
+  add("threads: begun beside an end", {ends_first, ends_last});
+  add("threads: ended by two", {both, end});
+}
+
 // ---- With its cache -----------------------------------------------------------------------------
 
 // Room for four, of which two are to be free: three newcomers wake the thread.
@@ -175,6 +251,7 @@ void AddCachePrograms(std::vector<Program>& programs) {
 }  // namespace
 
 void AddBackgroundPrograms(std::vector<Program>& programs) {
+  AddThreadsPrograms(programs);
   AddThreadPrograms(programs);
   AddCachePrograms(programs);
 }

@@ -40,6 +40,8 @@ absl::Span<const Canary> Canaries() {
       {"reclaim-stopped-without-lock", "thread: stopped at once"},
       {"reclaim-stays-at-work", "thread: woken again and again"},
       {"reclaim-forgets-late", "thread: woken by two"},
+      {"threads-joined-unlocked", "threads: begun beside an end"},
+      {"release-cursor-at-the-end", "region: two that cannot do without"},
       {"readahead-stops-without-wake", "readahead: gone at once"},
       {"readahead-asks-without-wake", "readahead: two blocks"},
       {"newcomer-wakes-nobody", "background: room is made"},

@@ -120,12 +120,32 @@ void AddGoing(std::vector<Program>& programs) {
   add("region: the cache goes beside two compactions", {Go, EmptySuperpageblock, EmptyPageblock});
 }
 
+// Whoever cannot do without memory asks owners, in the order of frames, from where the last one
+// stopped. All memory is in use, some of it not idle.
+void CannotDoWithout(CacheScene& s) {
+  Folio folio;
+  if (s.region().AllocateBulk({.flags = AllocFlags::kNoFail}, 0, {&folio, 1}).ok()) {
+    s.region().FreeBulk(0, {&folio, 1});
+  }
+}
+
+void AddReleases(std::vector<Program>& programs) {
+  const Setup full{.superpageblocks = 1, .blocks = 4};
+  const Step insist = CannotDoWithout;
+  Add(programs, full, "region: two that cannot do without", {insist, insist});
+  Add(programs, full, "region: one that cannot do without, and a put", {insist, Put});
+  Add(programs, full, "region: one that cannot do without, and a stale put", {insist, StalePut});
+  Add(programs, full, "region: one that cannot do without, and compaction",
+      {insist, EmptyPageblock});
+}
+
 }  // namespace
 
 void AddRegionPrograms(std::vector<Program>& programs) {
   AddMoves(programs);
   AddNeighbours(programs);
   AddGoing(programs);
+  AddReleases(programs);
 }
 
 }  // namespace ebcache::model
