@@ -1,7 +1,7 @@
 """Builds the programs of the tests from a copy of the tree that has mutants in it.
 
-The compiler is run directly: -O1, no sanitizers, an object each unit of targets.py, objects that are
-newer than everything they were made of are kept. A mutant that the compiler refuses is dropped: the
+The compiler is run directly: -O1, no sanitizers, an object each unit of targets.py; objects that
+are newer than everything they were made of are kept. A mutant that the compiler refuses is dropped: the
 error's line tells which (rewrite.py), its file is written again without it, and the build goes on.
 """
 

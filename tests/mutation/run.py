@@ -171,7 +171,9 @@ def run(given):
     tried = [m for m in drawn if m.number in builder.alive][:given.count]
 
     digests = {test.label: builder.digest([programs[p] for p in test.programs]) for test in tests}
-    runner = Runner(tree, tests, programs, len(drawn), digests)
+    shared = os.path.join(os.path.dirname(TOP), "shared")
+    runner = Runner(tree, tests, programs, len(drawn), digests,
+                    shared if os.path.isdir(shared) else "")
     reaches = record(runner, f"{work}/reached.jsonl", given.jobs, progress)
     left_out = sorted({f"{r.test} {r.case}".strip() for r in reaches
                        if r.outcome not in ("passed", "skipped")})

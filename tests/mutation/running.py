@@ -37,7 +37,9 @@ class Run:
 
 
 class Runner:
-    def __init__(self, tree, tests, programs, mutant_count, digests):
+    def __init__(self, tree, tests, programs, mutant_count, digests, shared=""):
+        # What some tests read from outside of the checkout, as bazelw tells them.
+        self.shared = {"EBCACHE_SHARED": shared} if shared else {}
         self.tree = tree
         self.digests = digests  # of each test's programs: what was found out of another is void
         self.tests = {test.label: test for test in tests}
@@ -98,7 +100,7 @@ class Runner:
 
     def _run(self, command, extra, limit):
         scratch = tempfile.mkdtemp(prefix="ebcache-mutation-")
-        environment = {**os.environ, **ENVIRONMENT, **extra, "TEST_TMPDIR": scratch}
+        environment = {**self.shared, **os.environ, **ENVIRONMENT, **extra, "TEST_TMPDIR": scratch}
         with tempfile.TemporaryFile() as output:
             child = subprocess.Popen(command, cwd=self.tree, env=environment, stdout=output,
                                      stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
