@@ -141,6 +141,22 @@ TEST(VolumeOpen, ASeedAndWhatWasGrownOnIt) {
   }
 }
 
+TEST(VolumeOpen, MirrorsOfSeedsAreNoChoiceForWhatWasGrown) {
+  Superblock sb = Seed();
+  sb.device.total_bytes = 128 * kMiB;
+  auto seed = std::make_unique<MemoryDevice>("seed.img", 128 * kMiB);
+  seed->Store(kSuperblockOffsets[0], SuperblockBytes(sb));
+  sb.generation = 4;
+  seed->Store(kSuperblockOffsets[1], SuperblockBytes(sb, kSuperblockOffsets[1]));
+  auto volume = OpenWith({}, std::unique_ptr<BlockDevice>(std::move(seed)),
+                         DeviceWith(TwoDevices(), kGrownDevice));
+  ASSERT_TRUE(volume.ok()) << volume.status();
+  EXPECT_EQ((*volume)->superblock_candidates(), 1);
+  EXPECT_THAT((*volume)->superblock_warnings(),
+              ElementsAre("seed.img: superblock at 67108864: generation 4, that at 65536 has 5 and "
+                          "is used"));
+}
+
 TEST(VolumeOpen, ASeedAlone) {
   auto volume = OpenWith({}, DeviceWith(Seed(), kSeedDevice));
   ASSERT_TRUE(volume.ok()) << volume.status();
