@@ -4,11 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <new>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <tuple>
 #include <vector>
@@ -185,6 +187,56 @@ TEST_P(OutOfMemoryTest, Owners) {
         EXPECT_EQ(id, 1) << "an owner was left registered";
         allocator->UnregisterOwner(id);
       });
+}
+
+// ---- What only heaps do -------------------------------------------------------------------------
+
+// The C library's heap, which counts what it has given and not got back, and has an end.
+class CountingHeap final : public HeapMemory {
+ public:
+  std::string_view name() const override { return "counting heap"; }
+  void* Allocate(size_t bytes, size_t alignment, AllocFlags) override {
+    if (live == most) return nullptr;
+    ++live;
+    return std::aligned_alloc(alignment, bytes);
+  }
+  void Free(void* address, size_t) override {
+    --live;
+    std::free(address);
+  }
+  size_t Trim() override { return 0; }
+
+  size_t live = 0;
+  size_t most = ~size_t{0};
+};
+
+// Of a request that fails halfway nothing stays: neither memory nor a part of the limit.
+TEST(HeapOutOfMemory, WhatWasGotHalfwayGoesBack) {
+  constexpr size_t kMost = 400;
+  const auto memory = std::make_shared<CountingHeap>();
+  const auto heap = HeapAllocator({.max_bytes = kMost * 4096, .memory = memory});
+  std::vector<Folio> pages(300);
+  for (size_t most = 0; most < pages.size(); most += 23) {
+    memory->most = most;
+    const absl::Status status = heap->AllocateBulk({}, 0, absl::MakeSpan(pages));
+    EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+    EXPECT_EQ(memory->live, 0u) << most;
+  }
+  for (const size_t most : {size_t{150}, ~size_t{0}}) {
+    memory->most = most;
+    for (int64_t n = 0;; ++n) {
+      ASSERT_LT(n, kMostCalls);
+      FailNew(n, NewFails::kFromThenOn);
+      const absl::Status status = heap->AllocateBulk({}, 0, absl::MakeSpan(pages));
+      const bool failed = StopFailingNew();
+      if (status.ok()) heap->FreeBulk(0, absl::MakeSpan(pages));
+      EXPECT_EQ(memory->live, 0u) << "after operator new number " << n;
+      if (!failed) break;
+    }
+  }
+  pages.resize(kMost);
+  EXPECT_TRUE(heap->AllocateBulk({}, 0, absl::MakeSpan(pages)).ok());
+  heap->FreeBulk(0, absl::MakeSpan(pages));
 }
 
 // ---- What only regions do -----------------------------------------------------------------------
