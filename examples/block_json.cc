@@ -4,6 +4,7 @@
 
 #include "ebcache/on_disk.h"
 #include "examples/block_report.h"
+#include "examples/tree_counts.h"
 
 namespace ebcache::examples {
 namespace {
@@ -49,6 +50,7 @@ Json PathJson(const BlockPath& path) {
   return {{"tree", path.tree.id},
           {"key_offset", path.tree.key_offset},
           {"tree_name", path.tree.name},
+          {"tree_state", TreeStateName(path.tree)},
           {"found_by", path.found_by == BlockPath::FoundBy::kKey ? "key" : "walk"},
           {"blocks", std::move(blocks)}};
 }
@@ -58,6 +60,9 @@ Json PathJson(const BlockPath& path) {
 void PrintBlockJson(const BlockReport& report) {
   Json copies = Json::array();
   for (const BlockCopy& copy : report.copies) copies.push_back(CopyJson(copy));
+  const LostBlocks& lost = report.search.lost;
+  Json damage = Json::array();
+  for (const BlockDamage& one : lost.kept(Cause::kDamage)) damage.push_back(one.ToString());
   const Json json = {{"asked", report.asked},
                      {"logical", report.logical},
                      {"node_bytes", report.node_bytes},
@@ -67,8 +72,10 @@ void PrintBlockJson(const BlockReport& report) {
                      {"no_copies", report.no_copies},
                      {"block", report.facts ? FactsJson(*report.facts) : Json(nullptr)},
                      {"path", report.search.path ? PathJson(*report.search.path) : Json(nullptr)},
-                     {"damaged_subtrees", report.search.damage_count},
-                     {"damage", report.search.damage}};
+                     {"damaged_subtrees", lost.count(Cause::kDamage)},
+                     {"missing_device_subtrees", lost.count(Cause::kMissingDevice)},
+                     {"no_memory_subtrees", lost.count(Cause::kNoMemory)},
+                     {"damage", std::move(damage)}};
   // Names may hold any bytes.
   const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
   std::printf("%s\n", text.c_str());

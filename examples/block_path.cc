@@ -11,8 +11,6 @@
 namespace ebcache::examples {
 namespace {
 
-constexpr size_t kKeptLines = 100;
-
 ParentCheck CheckOfRoot(const TreeRoot& root) {
   return {.level = root.level, .generation = root.generation, .owner = root.id, .first_key = {}};
 }
@@ -62,8 +60,9 @@ struct BlockRange {
 // its level is not trusted: a write that got lost leaves an older block of another level there.
 class PointerVisitor : public TreeVisitor {
  public:
-  PointerVisitor(const BlockRange& wanted, Progress& progress, PathSearch& search)
-      : wanted_(wanted), progress_(progress), search_(search) {}
+  PointerVisitor(const Volume& volume, const BlockRange& wanted, Progress& progress,
+                 PathSearch& search)
+      : volume_(volume), wanted_(wanted), progress_(progress), search_(search) {}
 
   bool VisitBlock(const TreeRoot& tree, const ExtentBuffer& block) override {
     if (search_.path) return false;
@@ -79,7 +78,7 @@ class PointerVisitor : public TreeVisitor {
   }
 
   void VisitDamage(const WalkDamage& damage) override {
-    if (++search_.damage_count <= kKeptLines) search_.damage.push_back(damage.ToString());
+    search_.lost.Note(damage, CauseOf(damage, volume_));
   }
 
  private:
@@ -96,6 +95,7 @@ class PointerVisitor : public TreeVisitor {
     return false;
   }
 
+  const Volume& volume_;
   const BlockRange wanted_;
   Progress& progress_;
   PathSearch& search_;
@@ -126,7 +126,7 @@ void SearchTree(Filesystem& filesystem, const TreeRoot& root, const BlockRange& 
     return;
   }
   if (root.level == 0) return;
-  PointerVisitor visitor(wanted, progress, search);
+  PointerVisitor visitor(filesystem.volume(), wanted, progress, search);
   WalkTree(filesystem.cache(), root, visitor, {.visited = IsFsTree(root.id) ? &visited : nullptr});
 }
 
@@ -143,7 +143,7 @@ PathSearch FindBlockPath(Filesystem& filesystem, uint64_t logical, const BlockFa
     if (search.path) return search;
   }
   for (const WalkDamage& damage : early) {
-    if (++search.damage_count <= kKeptLines) search.damage.push_back(damage.ToString());
+    search.lost.Note(damage, CauseOf(damage, filesystem.volume()));
   }
   const BlockRange wanted{.logical = logical, .node_bytes = filesystem.superblock().node_bytes};
   BlockSet visited(wanted.node_bytes);

@@ -11,6 +11,7 @@
 #include "ebcache/filesystem.h"
 #include "ebcache/on_disk.h"
 #include "examples/block_copies.h"
+#include "examples/lost_blocks.h"
 #include "examples/progress.h"
 
 namespace ebcache::examples {
@@ -32,9 +33,10 @@ struct BlockPath {
 struct PathSearch {
   // None: no tree leads to the block.
   std::optional<BlockPath> path;
-  // Parts of trees that could not be read: what is below them is not known.
-  std::vector<std::string> damage;  // the first of them
-  uint64_t damage_count = 0;
+  // Parts of trees that could not be read: what is below them is not known. Each is told once.
+  LostBlocks lost;
+
+  bool complete() const { return lost.count(Cause::kDamage) == 0 && lost.unread_count() == 0; }
 };
 
 // Looks for the block that `logical` lies in: in the tree that it says it belongs to, by its first

@@ -36,8 +36,8 @@ void SetCopies(BlockReport& report, absl::StatusOr<std::vector<BlockCopy>> copie
 
 BlockReport::Verdict Judge(const BlockReport& report) {
   if (!report.search.path) {
-    return report.search.damage_count == 0 ? BlockReport::Verdict::kNotInUse
-                                           : BlockReport::Verdict::kCannotTell;
+    return report.search.complete() ? BlockReport::Verdict::kNotInUse
+                                    : BlockReport::Verdict::kCannotTell;
   }
   const bool bad = std::any_of(report.copies.begin(), report.copies.end(), [](const auto& copy) {
     return copy.state == BlockCopy::State::kBad || copy.state == BlockCopy::State::kUnreadable;

@@ -50,7 +50,8 @@ void PrintFacts(const BlockFacts& facts) {
 }
 
 void PrintPath(const BlockPath& path) {
-  std::printf("\npath in tree %s, found by %s:\n", path.tree.name.c_str(),
+  std::printf("\npath in tree %s%s, found by %s:\n", path.tree.name.c_str(),
+              path.tree.deleted() ? " (deleted)" : "",
               path.found_by == BlockPath::FoundBy::kKey ? "its first key" : "walking the trees");
   Table table({"level", "block", "slot"});
   for (const BlockPath::Step& step : path.steps) {
@@ -68,7 +69,7 @@ void PrintNoPath(const BlockReport& report) {
     return;
   }
   std::printf("\nno path: no tree leads there%s\n",
-              report.search.damage_count == 0 ? "" : " as far as they can be read");
+              report.search.complete() ? "" : " as far as they can be read");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "ebcache/extent_buffer.h"
@@ -18,13 +19,24 @@ namespace {
 constexpr size_t kBarColumns = 30;
 
 std::string BytesPerSecond(const WalkRates& rates, uint64_t blocks, uint32_t node_bytes) {
-  return HumanBytes(static_cast<uint64_t>(rates.PerSecond(blocks * node_bytes))) + "/s";
+  const std::optional<double> rate = rates.PerSecond(blocks * node_bytes);
+  return rate ? HumanBytes(static_cast<uint64_t>(*rate)) + "/s" : "-";
+}
+
+std::string BlocksPerSecond(const WalkRates& rates) {
+  const std::optional<double> rate = rates.PerSecond(rates.blocks);
+  return rate ? absl::StrFormat("%.0f blocks/s", *rate) : "- blocks/s";
+}
+
+std::string LostWords(const WalkCounts& walk) {
+  std::string words = absl::StrCat(walk.lost_blocks, " lost");
+  if (walk.unread_blocks > 0) absl::StrAppend(&words, ", ", walk.unread_blocks, " not read");
+  return words;
 }
 
 std::string WalkLine(const CacheSample& sample) {
-  return absl::StrFormat("walk    %d blocks, %d passes, %d lost; %.0f blocks/s, %s",
-                         sample.walk.blocks, sample.walk.passes, sample.walk.lost_blocks,
-                         sample.lately.PerSecond(sample.lately.blocks),
+  return absl::StrFormat("walk    %d blocks, %d passes, %s; %s, %s", sample.walk.blocks,
+                         sample.walk.passes, LostWords(sample.walk), BlocksPerSecond(sample.lately),
                          BytesPerSecond(sample.lately, sample.lately.blocks, sample.node_bytes));
 }
 
@@ -172,13 +184,12 @@ std::vector<std::string> CacheFrame(const CacheSample& sample, size_t columns, b
 }
 
 std::string CacheLine(const CacheSample& sample) {
-  return absl::StrFormat(
-      "%.1f s  %d blocks  %d passes  %.0f blocks/s  hits %.1f %%  cache %s of %s  lost %d",
-      sample.total.seconds, sample.walk.blocks, sample.walk.passes,
-      sample.lately.PerSecond(sample.lately.blocks), sample.lately.hit_percent(),
-      HumanBytes(sample.cache.cached_bytes),
-      sample.budget_bytes == 0 ? "no limit" : HumanBytes(sample.budget_bytes),
-      sample.walk.lost_blocks);
+  return absl::StrFormat("%.1f s  %d blocks  %d passes  %s  hits %.1f %%  cache %s of %s  lost %d",
+                         sample.total.seconds, sample.walk.blocks, sample.walk.passes,
+                         BlocksPerSecond(sample.lately), sample.lately.hit_percent(),
+                         HumanBytes(sample.cache.cached_bytes),
+                         sample.budget_bytes == 0 ? "no limit" : HumanBytes(sample.budget_bytes),
+                         sample.walk.lost_blocks);
 }
 
 }  // namespace ebcache::examples

@@ -1,4 +1,5 @@
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -10,13 +11,15 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+Json RateJson(const std::optional<double>& rate) { return rate ? Json(*rate) : Json(nullptr); }
+
 Json RatesJson(const WalkRates& rates, uint32_t node_bytes) {
   return {{"seconds", rates.seconds},
           {"blocks", rates.blocks},
           {"reads", rates.reads},
           {"hit_percent", rates.hit_percent()},
-          {"blocks_per_s", rates.PerSecond(rates.blocks)},
-          {"read_bytes_per_s", rates.PerSecond(rates.reads * node_bytes)}};
+          {"blocks_per_s", RateJson(rates.PerSecond(rates.blocks))},
+          {"read_bytes_per_s", RateJson(rates.PerSecond(rates.reads * node_bytes))}};
 }
 
 Json CacheJson(const CacheSample& sample) {
@@ -82,6 +85,7 @@ std::string CacheJsonLine(const CacheSample& sample) {
                      {"node_bytes", sample.node_bytes},
                      {"passes", sample.walk.passes},
                      {"lost_blocks", sample.walk.lost_blocks},
+                     {"unread_blocks", sample.walk.unread_blocks},
                      {"total", RatesJson(sample.total, sample.node_bytes)},
                      {"lately", RatesJson(sample.lately, sample.node_bytes)},
                      {"cache", CacheJson(sample)},

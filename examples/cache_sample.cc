@@ -13,7 +13,7 @@ CacheSampler::CacheSampler(const BufferCache& cache, const MovableRegion* region
       budget_bytes_(budget_bytes),
       first_reads_(cache.stats().reads) {}
 
-CacheSample CacheSampler::Take(const WalkCounts& walk, double elapsed_s, size_t map_blocks) {
+CacheSample CacheSampler::Take(const WalkCounts& walk, size_t map_blocks) {
   CacheSample sample{.walk = walk,
                      .node_bytes = cache_.node_bytes(),
                      .budget_bytes = budget_bytes_,
@@ -22,10 +22,12 @@ CacheSample CacheSampler::Take(const WalkCounts& walk, double elapsed_s, size_t 
                      .allocator = std::string(cache_.allocator().name()),
                      .pages = cache_.allocator().stats()};
   sample.total = {
-      .seconds = elapsed_s, .blocks = walk.blocks, .reads = sample.cache.reads - first_reads_};
-  sample.lately = {.seconds = elapsed_s - before_.seconds,
-                   .blocks = sample.total.blocks - before_.blocks,
-                   .reads = sample.total.reads - before_.reads};
+      .seconds = walk.seconds, .blocks = walk.blocks, .reads = sample.cache.reads - first_reads_};
+  const bool too_soon = walk.seconds - before_.seconds < WalkRates::kShortestSeconds;
+  if (!too_soon) earlier_ = before_;
+  sample.lately = {.seconds = sample.total.seconds - earlier_.seconds,
+                   .blocks = sample.total.blocks - earlier_.blocks,
+                   .reads = sample.total.reads - earlier_.reads};
   before_ = sample.total;
   if (region_ != nullptr) {
     sample.region = RegionSample{.report = region_->report(),

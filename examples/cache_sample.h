@@ -19,12 +19,17 @@ namespace ebcache::examples {
 
 // How much was done in a stretch of time.
 struct WalkRates {
+  // What is done in less time than this tells of the clock rather than of the work.
+  static constexpr double kShortestSeconds = 0.001;
+
   double seconds = 0;
   uint64_t blocks = 0;  // visited
   uint64_t reads = 0;   // of blocks, from the devices
 
-  double PerSecond(uint64_t count) const {
-    return seconds > 0 ? static_cast<double>(count) / seconds : 0;
+  // Nothing where the time was too short.
+  std::optional<double> PerSecond(uint64_t count) const {
+    if (seconds < kShortestSeconds) return std::nullopt;
+    return static_cast<double>(count) / seconds;
   }
   // Of the blocks visited, how many needed no read. Walks read ahead of their visits, so this is
   // exact only when they have ended.
@@ -43,8 +48,9 @@ struct RegionSample {
 
 struct CacheSample {
   WalkCounts walk;
-  WalkRates total;     // since the walks began
-  WalkRates lately;    // since the sample before
+  WalkRates total;  // since the walks began
+  // Since the sample before; since the one before that, if it was taken a moment ago.
+  WalkRates lately;
   bool ended = false;  // all walks have
   uint32_t node_bytes = 0;
   uint64_t budget_bytes = 0;
@@ -62,14 +68,16 @@ class CacheSampler {
   CacheSampler(const BufferCache& cache, const MovableRegion* region, uint64_t budget_bytes);
 
   // `map_blocks`: how many page blocks the map is to have, at the most.
-  CacheSample Take(const WalkCounts& walk, double elapsed_s, size_t map_blocks);
+  CacheSample Take(const WalkCounts& walk, size_t map_blocks);
 
  private:
   const BufferCache& cache_;
   const MovableRegion* region_;
   const uint64_t budget_bytes_;
   const uint64_t first_reads_;  // before the walks began
+  // The totals of the sample before, and of the one before that.
   WalkRates before_;
+  WalkRates earlier_;
 };
 
 }  // namespace ebcache::examples

@@ -1,7 +1,6 @@
 // cachetop: a live view of the extent buffer cache while trees are walked through it.
 
 #include <absl/status/statusor.h>
-#include <absl/strings/str_cat.h>
 
 #include <algorithm>
 #include <chrono>
@@ -16,7 +15,8 @@
 #include "examples/cache_frame.h"
 #include "examples/cache_sample.h"
 #include "examples/command_line.h"
-#include "examples/progress.h"
+#include "examples/device_choice.h"
+#include "examples/program.h"
 #include "examples/screen.h"
 #include "examples/tree_walkers.h"
 
@@ -34,10 +34,15 @@ constexpr char kAbout[] =
     "page block. On a terminal the view is redrawn until the walks end or are interrupted;\n"
     "elsewhere there is a line for each interval, and the view at the end.\n"
     "\n"
-    "Exit code: 0 the walks ended, or were interrupted, without damage; 1 blocks are lost; 2 the\n"
-    "filesystem cannot be opened, or the command line is wrong.";
+    "Exit code: 0 the walks ended, or were interrupted, without damage; 1 blocks are lost; 2 "
+    "cannot\n"
+    "tell: the filesystem cannot be opened, is mounted, or has blocks that cannot be read because "
+    "a\n"
+    "device is missing or memory is short; or the result cannot be written, or the command line "
+    "is\n"
+    "wrong.";
 
-enum ExitCode { kGood = 0, kBlocksLost = 1, kCannotOpen = 2 };
+enum ExitCode { kGood = 0, kBlocksLost = 1 };
 
 // Where nobody watches, the map has this much at the most.
 constexpr ScreenSize kPaper = {.columns = 96, .lines = 64};
@@ -50,6 +55,7 @@ struct Flags {
   bool direct = false;
   uint64_t cache_mib = 64;
   uint64_t interval_ms = 250;
+  DeviceChoice devices;
   TreeWalkers::Options walks;
   AllocatorChoice allocator{.kind = "movable", .memory_mib = 1024};
 };
@@ -70,7 +76,7 @@ class View {
   void Show(bool ended) {
     if (flags_.once && !ended) return;
     const ScreenSize size = screen_ ? screen_->size() : kPaper;
-    CacheSample sample = sampler_.Take(walkers_.counts(), progress_.elapsed_s(), MapBlocks(size));
+    CacheSample sample = sampler_.Take(walkers_.counts(), MapBlocks(size));
     sample.ended = ended;
     if (flags_.json) {
       Print(CacheJsonLine(sample));
@@ -86,22 +92,21 @@ class View {
  private:
   static void Print(const std::string& line) {
     std::printf("%s\n", line.c_str());
-    std::fflush(stdout);
+    (void)FlushStdout();  // which remembers
   }
 
   const Flags& flags_;
   CacheSampler& sampler_;
   const TreeWalkers& walkers_;
-  Progress progress_;  // for its clock
   std::optional<Screen> screen_;
 };
 
-// Until the walks have ended, or somebody wants them to.
+// Until the walks have ended, or are to end: interrupted, or with nowhere to print to.
 void Watch(const Flags& flags, TreeWalkers& walkers, View& view) {
   using Clock = std::chrono::steady_clock;
   const std::chrono::milliseconds interval(flags.interval_ms);
   Clock::time_point next = Clock::now() + interval;
-  while (!InterruptRequested()) {
+  while (!InterruptRequested() && FlushStdout().ok()) {
     const auto rest = std::chrono::duration_cast<std::chrono::milliseconds>(next - Clock::now());
     if (walkers.WaitFor(std::clamp(rest, std::chrono::milliseconds(0), kPatience))) return;
     if (Clock::now() < next) continue;
@@ -112,34 +117,35 @@ void Watch(const Flags& flags, TreeWalkers& walkers, View& view) {
   while (!walkers.WaitFor(kPatience)) continue;
 }
 
+int Judge(const CommandLine& line, const Flags& flags, const WalkCounts& counts) {
+  if (counts.lost_blocks == 0) return counts.unread_blocks == 0 ? kGood : kCannotTell;
+  const absl::Status unused = flags.devices.CheckStillUnused(line.operands());
+  if (unused.ok()) return kBlocksLost;
+  line.Complain(unused.message());
+  return kCannotTell;
+}
+
 int Run(const CommandLine& line, const Flags& flags) {
   const absl::StatusOr<ChosenAllocator> allocator = MakeAllocator(flags.allocator);
   if (!allocator.ok()) return line.UsageError(allocator.status().message());
   const uint64_t budget_bytes = flags.cache_mib << 20;
-  const absl::StatusOr<std::unique_ptr<Filesystem>> filesystem = Filesystem::Open(
-      line.operands(), {.cache = {.budget_bytes = budget_bytes, .allocator = allocator->pages},
-                        .device = {.direct = flags.direct}});
-  if (!filesystem.ok()) {
-    line.Complain(filesystem.status().message());
-    return kCannotOpen;
-  }
+  const absl::StatusOr<std::unique_ptr<Filesystem>> filesystem =
+      flags.devices.Open(line, line.operands(),
+                         {.cache = {.budget_bytes = budget_bytes, .allocator = allocator->pages},
+                          .device = {.direct = flags.direct}});
+  if (!filesystem.ok()) return ComplainOfOpening(line, filesystem.status());
   CatchInterrupts();
-  CacheSampler sampler((*filesystem)->cache(), allocator->region.get(), budget_bytes);
   TreeWalkers walkers(**filesystem, flags.walks);
+  CacheSampler sampler((*filesystem)->cache(), allocator->region.get(), budget_bytes);
   {
     View view(flags, sampler, walkers);
+    walkers.Start();
     Watch(flags, walkers, view);
     view.Show(/*ended=*/true);
   }
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    line.Complain("cannot write the result");
-    return kCannotOpen;
-  }
-  for (const std::string& notice : (*filesystem)->volume().notices()) line.Complain(notice);
-  for (const MissingDevice& device : (*filesystem)->volume().missing_devices()) {
-    line.Complain(device.ToString());
-  }
-  return walkers.counts().lost_blocks == 0 ? kGood : kBlocksLost;
+  ComplainOfNotices(line, (*filesystem)->volume());
+  ComplainOfUnread(line, walkers.lost());
+  return Judge(line, flags, walkers.counts());
 }
 
 int Main(int argc, char** argv) {
@@ -155,13 +161,16 @@ int Main(int argc, char** argv) {
   line.AddFlag("cache-mib", "budget of the cache in MiB, 0 for none (default 64)", 1 << 20,
                &flags.cache_mib);
   line.AddFlag("direct", "read past the page cache (O_DIRECT)", &flags.direct);
+  flags.devices.AddFlags(line);
   flags.allocator.AddFlags(line);
-  if (std::optional<int> exit_code = line.Parse(argc, argv)) return *exit_code;
-  if (line.operands().empty()) return line.UsageError("no device given");
-  if (flags.walks.threads == 0) return line.UsageError("--threads needs one at least");
-  if (flags.interval_ms == 0) return line.UsageError("--interval-ms needs one at least");
-  EnterDirectoryOfCaller();
-  return Run(line, flags);
+  return RunProgram(line, [&] {
+    if (std::optional<int> exit_code = line.Parse(argc, argv)) return *exit_code;
+    if (line.operands().empty()) return line.UsageError("no device given");
+    if (flags.walks.threads == 0) return line.UsageError("--threads needs one at least");
+    if (flags.interval_ms == 0) return line.UsageError("--interval-ms needs one at least");
+    EnterDirectoryOfCaller();
+    return Run(line, flags);
+  });
 }
 
 }  // namespace

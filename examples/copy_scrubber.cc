@@ -9,6 +9,7 @@
 
 #include "ebcache/block_device.h"
 #include "ebcache/on_disk.h"
+#include "examples/lost_blocks.h"
 
 namespace ebcache::examples {
 
@@ -16,6 +17,7 @@ namespace ebcache::examples {
 struct CopyScrubber::Pending {
   uint64_t tree;
   uint64_t key_offset;
+  bool tree_deleted;
   uint64_t logical;
   int mirror;
   int good_mirror;
@@ -42,8 +44,8 @@ ParentCheck CheckOf(const ExtentBuffer& block) {
 std::string DamagedCopy::ToString() const {
   const std::string other =
       good_mirror != 0 ? absl::StrCat("mirror ", good_mirror, " is good") : "no copy is good";
-  return absl::StrCat("tree ", TreeRootName(tree, key_offset), ", level ", level, ", block ",
-                      copy.logical, ", ", copy.ToString(), "; ", other);
+  return absl::StrCat("tree ", TreeNameWithState(tree, key_offset, tree_deleted), ", level ", level,
+                      ", block ", copy.logical, ", ", copy.ToString(), "; ", other);
 }
 
 CopyScrubber::CopyScrubber(Filesystem& filesystem)
@@ -67,6 +69,7 @@ DeviceTally CopyScrubber::totals() const {
     sum.read += tally.read;
     sum.damaged += tally.damaged;
     sum.missing += tally.missing;
+    sum.no_memory += tally.no_memory;
   }
   return sum;
 }
@@ -85,6 +88,7 @@ void CopyScrubber::Add(const TreeRoot& tree, const ExtentBuffer& block) {
     } else {
       pending_.push_back({.tree = tree.id,
                           .key_offset = tree.key_offset,
+                          .tree_deleted = tree.deleted(),
                           .logical = block.start(),
                           .mirror = mirror,
                           .good_mirror = block.mirror(),
@@ -100,10 +104,15 @@ void CopyScrubber::AddLost(const WalkDamage& damage, const std::vector<MirrorDam
   for (const MirrorDamage& copy : copies) {
     DeviceTally& tally = devices_[copy.device_id];
     if (tally.name.empty()) tally.name = copy.device;
+    if (copy.device_missing) {
+      ++tally.missing;
+      continue;
+    }
     ++tally.read;
     Note({.copy = copy,
           .tree = damage.tree,
           .key_offset = damage.key_offset,
+          .tree_deleted = damage.tree_deleted,
           .level = damage.level});
   }
 }
@@ -115,6 +124,10 @@ void CopyScrubber::Note(DamagedCopy copy) {
 
 void CopyScrubber::Judge(Pending& pending, const absl::Status& transferred) {
   absl::Status status = transferred;
+  if (!pending.buffer) {
+    ++TallyOf(pending.place).no_memory;
+    return;
+  }
   if (status.ok()) status = volume_.Validate(*pending.buffer, &pending.check);
   ++TallyOf(pending.place).read;
   if (status.ok()) return;
@@ -131,6 +144,7 @@ void CopyScrubber::Judge(Pending& pending, const absl::Status& transferred) {
                  .recovered = true},
         .tree = pending.tree,
         .key_offset = pending.key_offset,
+        .tree_deleted = pending.tree_deleted,
         .level = *pending.check.level,
         .good_mirror = pending.good_mirror});
 }
@@ -155,11 +169,7 @@ void CopyScrubber::Flush() {
       reads.push_back(std::move(read));
     }
     pending_[begin].place.device->Read(absl::MakeSpan(reads));
-    for (size_t i = begin; i < end; ++i) {
-      const bool had_memory = static_cast<bool>(pending_[i].buffer);
-      Judge(pending_[i], had_memory ? reads[i - begin].status
-                                    : absl::ResourceExhaustedError("no memory to read it into"));
-    }
+    for (size_t i = begin; i < end; ++i) Judge(pending_[i], reads[i - begin].status);
     begin = end;
   }
   pending_.clear();

@@ -21,6 +21,7 @@ struct DamagedCopy {
   MirrorDamage copy;
   uint64_t tree = 0;
   uint64_t key_offset = 0;
+  bool tree_deleted = false;
   uint8_t level = 0;
   int good_mirror = 0;  // another copy, that is good; 0: there is none
 
@@ -34,7 +35,8 @@ struct DeviceTally {
   std::string name;
   uint64_t read = 0;  // copies
   uint64_t damaged = 0;
-  uint64_t missing = 0;  // not read: the device is not there
+  uint64_t missing = 0;    // not read: the device is not there
+  uint64_t no_memory = 0;  // not read: there was no room for them
 };
 
 // Blocks are collected, and their copies read in batches, each device in the order of offsets.

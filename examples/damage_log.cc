@@ -1,6 +1,5 @@
 #include "examples/damage_log.h"
 
-#include <absl/hash/hash.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
@@ -15,11 +14,6 @@
 #include "ebcache/on_disk.h"
 
 namespace ebcache::examples {
-
-std::string BlockDamage::ToString() const {
-  return absl::StrCat("tree ", TreeRootName(tree, key_offset), ", level ", level, ", block ",
-                      logical, ": ", reason);
-}
 
 void DamageLog::NoteMirror(const MirrorDamage& damage) {
   std::lock_guard lock(mutex_);
@@ -49,6 +43,7 @@ void DamageLog::NoteGoodBlock(const TreeRoot& tree, const ExtentBuffer& block) {
   };
   recovered_.push_back({.tree = tree.id,
                         .key_offset = tree.key_offset,
+                        .tree_deleted = tree.deleted(),
                         .level = Header(block).level(),
                         .logical = block.start(),
                         .reason = absl::StrCat("recovered from mirror ", block.mirror(), ": ",
@@ -57,23 +52,8 @@ void DamageLog::NoteGoodBlock(const TreeRoot& tree, const ExtentBuffer& block) {
                         .mirrors = std::move(mirrors)});
 }
 
-void DamageLog::NoteDamage(const WalkDamage& damage) {
-  std::vector<MirrorDamage> mirrors = TakeMirrors(damage.logical);
-  if (!early_.empty() && early_.contains(absl::HashOf(damage.ToString()))) return;
-  ++lost_count_;
-  if (lost_.size() == kKept) return;
-  lost_.push_back({.tree = damage.tree,
-                   .key_offset = damage.key_offset,
-                   .level = damage.level,
-                   .logical = damage.logical,
-                   .reason = damage.reason(),
-                   .recovered = false,
-                   .mirrors = std::move(mirrors)});
-}
-
-void DamageLog::NoteEarly(const WalkDamage& damage) {
-  NoteDamage(damage);
-  early_.insert(absl::HashOf(damage.ToString()));
+void DamageLog::NoteDamage(const WalkDamage& damage, Cause cause) {
+  lost_.Note(damage, cause, TakeMirrors(damage.logical));
 }
 
 }  // namespace ebcache::examples

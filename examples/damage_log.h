@@ -16,30 +16,17 @@
 #include "ebcache/btree.h"
 #include "ebcache/extent_buffer.h"
 #include "ebcache/volume.h"
+#include "examples/lost_blocks.h"
 
 namespace ebcache::examples {
 
-// A block of which at least one copy could not be used, or that is not what its place in the tree
-// asks for.
-struct BlockDamage {
-  uint64_t tree = 0;
-  uint64_t key_offset = 0;
-  uint8_t level = 0;
-  uint64_t logical = 0;
-  std::string reason;
-  bool recovered = false;  // another copy was good
-  std::vector<MirrorDamage> mirrors;
-
-  // "tree FS_TREE, level 1, block 30408704: ..."
-  std::string ToString() const;
-};
-
-// Of each kind, lost and recovered, the first kKept are remembered, the others counted.
+// Of each kind, lost and recovered, the first kKept are remembered, the others counted. Each block
+// is told of once, with the tree that led there first.
 //
 // Thread safety: NoteMirror from any thread; the rest belongs to the thread that walks.
 class DamageLog {
  public:
-  static constexpr size_t kKept = 1000;
+  static constexpr size_t kKept = LostBlocks::kKept;
 
   // For FilesystemOptions::on_damage.
   void NoteMirror(const MirrorDamage& damage);
@@ -48,14 +35,12 @@ class DamageLog {
   // reported for the first tree that has it.
   void NoteGoodBlock(const TreeRoot& tree, const ExtentBuffer& block);
 
-  // Damage that a walk met.
-  void NoteDamage(const WalkDamage& damage);
-  // Damage met in trees that will be walked again: what is told a second time counts once.
-  void NoteEarly(const WalkDamage& damage);
+  // What a walk could not enter.
+  void NoteDamage(const WalkDamage& damage, Cause cause);
 
-  const std::vector<BlockDamage>& lost() const { return lost_; }
+  const LostBlocks& lost() const { return lost_; }
   const std::vector<BlockDamage>& recovered() const { return recovered_; }
-  uint64_t lost_count() const { return lost_count_; }
+  uint64_t lost_count() const { return lost_.count(Cause::kDamage); }
   uint64_t recovered_count() const { return recovered_blocks_.size(); }
 
  private:
@@ -67,11 +52,9 @@ class DamageLog {
   // ahead.
   absl::flat_hash_map<uint64_t, std::vector<MirrorDamage>> mirrors_;
 
-  absl::flat_hash_set<size_t> early_;  // hashes of the messages
   absl::flat_hash_set<uint64_t> recovered_blocks_;
-  std::vector<BlockDamage> lost_;
+  LostBlocks lost_;
   std::vector<BlockDamage> recovered_;
-  uint64_t lost_count_ = 0;
 };
 
 }  // namespace ebcache::examples

@@ -5,8 +5,9 @@
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,9 @@
 #include "ebcache/filesystem.h"
 #include "examples/block_report.h"
 #include "examples/command_line.h"
+#include "examples/device_choice.h"
+#include "examples/lost_blocks.h"
+#include "examples/program.h"
 #include "examples/progress.h"
 
 namespace ebcache::examples {
@@ -32,10 +36,15 @@ constexpr char kAbout[] =
     "written to them.\n"
     "\n"
     "Exit code: 0 the block is in use and every copy that is there is good; 1 it is damaged, or\n"
-    "no tree block in use; 2 cannot tell: the filesystem cannot be opened, or a part of it that\n"
-    "may lead there cannot be read, or the command line is wrong.";
+    "no tree block in use; 2 cannot tell: the filesystem cannot be opened or is mounted, or a "
+    "part\n"
+    "of it that may lead there cannot be read, or the result cannot be written, or the command "
+    "line\n"
+    "is wrong.";
 
-enum ExitCode { kFound = 0, kNotFound = 1, kCannotTell = 2 };
+enum ExitCode { kFound = 0, kNotFound = 1 };
+
+constexpr size_t kDamageLines = 100;
 
 constexpr uint64_t kCacheBytes = uint64_t{64} << 20;
 
@@ -46,6 +55,7 @@ struct Physical {
 
 struct Request {
   std::vector<std::string> devices;
+  DeviceChoice choice;
   uint64_t logical = 0;
   std::optional<Physical> physical;  // instead
   bool json = false;
@@ -82,25 +92,21 @@ int ExitCodeOf(BlockReport::Verdict verdict) {
 }
 
 void ComplainOfFilesystem(const CommandLine& line, const Volume& volume, const PathSearch& search) {
-  for (const std::string& notice : volume.notices()) line.Complain(notice);
-  for (const MissingDevice& device : volume.missing_devices()) {
-    line.Complain(device.ToString());
-  }
-  if (search.path) return;  // it was found in spite of them
-  for (const std::string& damage : search.damage) line.Complain(damage);
-  if (search.damage_count > search.damage.size()) {
-    line.Complain(absl::StrCat("... and ", search.damage_count - search.damage.size(), " more"));
-  }
+  ComplainOfNotices(line, volume);
+  if (search.path) return;  // it was found in spite of what could not be read
+  const std::vector<BlockDamage>& kept = search.lost.kept(Cause::kDamage);
+  const size_t lines = std::min(kept.size(), kDamageLines);
+  for (size_t i = 0; i < lines; ++i) line.Complain(kept[i].ToString());
+  const uint64_t more = search.lost.count(Cause::kDamage) - lines;
+  if (more > 0) line.Complain(absl::StrCat("... and ", more, " more"));
+  ComplainOfUnread(line, search.lost);
 }
 
 int Run(const CommandLine& line, const Request& request) {
   Progress progress;
   const absl::StatusOr<std::unique_ptr<Filesystem>> filesystem =
-      Filesystem::Open(request.devices, {.cache = {.budget_bytes = kCacheBytes}});
-  if (!filesystem.ok()) {
-    line.Complain(filesystem.status().message());
-    return kCannotTell;
-  }
+      request.choice.Open(line, request.devices, {.cache = {.budget_bytes = kCacheBytes}});
+  if (!filesystem.ok()) return ComplainOfOpening(line, filesystem.status());
   uint64_t logical = request.logical;
   if (request.physical) {
     const absl::StatusOr<uint64_t> mapped = LogicalAddress(
@@ -114,21 +120,17 @@ int Run(const CommandLine& line, const Request& request) {
   }
   const BlockReport report = InvestigateBlock(**filesystem, logical, progress);
   request.json ? PrintBlockJson(report) : PrintBlockText(report);
-  if (std::fflush(stdout) != 0) {
-    line.Complain("cannot write the result");
-    return kCannotTell;
-  }
   ComplainOfFilesystem(line, (*filesystem)->volume(), report.search);
-  return ExitCodeOf(report.verdict);
+  const int exit_code = ExitCodeOf(report.verdict);
+  if (exit_code != kNotFound) return exit_code;
+  const absl::Status unused = request.choice.CheckStillUnused(request.devices);
+  if (unused.ok()) return exit_code;
+  line.Complain(unused.message());
+  return kCannotTell;
 }
 
-int Main(int argc, char** argv) {
-  Request request;
-  std::string physical;
-  CommandLine line("find_block", "[options] <device> [<device> ...] <logical>", kAbout);
-  line.AddFlag("json", "print JSON", &request.json);
-  line.AddFlag("physical", "look at an offset of a device; there is no <logical> then", &physical,
-               "DEVID:OFFSET");
+int ParseAndRun(CommandLine& line, int argc, char** argv, const std::string& physical,
+                Request& request) {
   if (std::optional<int> exit_code = line.Parse(argc, argv)) return *exit_code;
   request.devices = line.operands();
   if (!physical.empty()) {
@@ -144,6 +146,17 @@ int Main(int argc, char** argv) {
   if (request.devices.empty()) return line.UsageError("no device given");
   EnterDirectoryOfCaller();
   return Run(line, request);
+}
+
+int Main(int argc, char** argv) {
+  Request request;
+  std::string physical;
+  CommandLine line("find_block", "[options] <device> [<device> ...] <logical>", kAbout);
+  line.AddFlag("json", "print JSON", &request.json);
+  line.AddFlag("physical", "look at an offset of a device; there is no <logical> then", &physical,
+               "DEVID:OFFSET");
+  request.choice.AddFlags(line);
+  return RunProgram(line, [&] { return ParseAndRun(line, argc, argv, physical, request); });
 }
 
 }  // namespace

@@ -68,14 +68,14 @@ absl::Status RunProgram(const std::vector<std::string>& command, const std::stri
   const int error = posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) {
-    return absl::InternalError(absl::StrCat(command[0], ": ", std::strerror(error)));
+    return absl::UnavailableError(absl::StrCat(command[0], ": ", std::strerror(error)));
   }
   int status = 0;
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return absl::OkStatus();
   std::string said = ReadAll(log);
   absl::StripAsciiWhitespace(&said);
-  return absl::InternalError(absl::StrCat(command[0], " failed: ", said));
+  return absl::UnavailableError(absl::StrCat(command[0], " failed: ", said));
 }
 
 }  // namespace

@@ -1,7 +1,5 @@
 #include "examples/scrub.h"
 
-#include <absl/container/flat_hash_set.h>
-#include <absl/hash/hash.h>
 #include <absl/strings/str_cat.h>
 
 #include <utility>
@@ -14,19 +12,19 @@ namespace ebcache::examples {
 namespace {
 
 // What is remembered of damage, at the most: a hostile image can claim any number of blocks.
-constexpr size_t kKeptLines = 10000;
 constexpr size_t kKeptBlocks = 1000000;
 
 // Goes through every tree; the copies of a block that trees share are read once.
 class ScrubVisitor : public TreeVisitor {
  public:
-  ScrubVisitor(CopyScrubber& scrubber, LostCopies& copies, Progress& progress, uint32_t node_bytes)
-      : scrubber_(scrubber),
+  ScrubVisitor(const Volume& volume, CopyScrubber& scrubber, LostCopies& copies, Progress& progress)
+      : volume_(volume),
+        scrubber_(scrubber),
         copies_(copies),
         progress_(progress),
-        node_bytes_(node_bytes),
-        scrubbed_(node_bytes),
-        lost_blocks_(node_bytes) {}
+        node_bytes_(volume.superblock().node_bytes),
+        scrubbed_(node_bytes_),
+        lost_blocks_(node_bytes_) {}
 
   bool VisitBlock(const TreeRoot& tree, const ExtentBuffer& block) override {
     if (scrubbed_.Insert(block.start())) scrubber_.Add(tree, block);
@@ -36,17 +34,14 @@ class ScrubVisitor : public TreeVisitor {
 
   void VisitDamage(const WalkDamage& damage) override {
     // The same block may be missed from several trees, and told of when the trees were looked for.
-    const bool told = !told_.insert(absl::HashOf(damage.ToString())).second;
-    if (told_.size() >= kKeptBlocks) told_.clear();
-    if (!told && ++lost_count_ <= kKeptLines) lost_.push_back(damage.ToString());
+    lost_.Note(damage, CauseOf(damage, volume_));
     const std::vector<MirrorDamage> copies = copies_.Take(damage.logical);
     if (copies.empty() || lost_blocks_.size() >= kKeptBlocks) return;
     if (lost_blocks_.Insert(damage.logical)) scrubber_.AddLost(damage, copies);
   }
 
-  uint64_t lost_count() const { return lost_count_; }
   uint64_t blocks() const { return scrubbed_.size(); }
-  std::vector<std::string> TakeLost() { return std::move(lost_); }
+  LostBlocks TakeLost() { return std::move(lost_); }
 
  private:
   void ShowProgress(const std::string& tree) {
@@ -57,15 +52,14 @@ class ScrubVisitor : public TreeVisitor {
                      absl::StrCat(HumanBytes(static_cast<uint64_t>(rate)), "/s  ", tree));
   }
 
+  const Volume& volume_;
   CopyScrubber& scrubber_;
   LostCopies& copies_;
   Progress& progress_;
   const uint32_t node_bytes_;
   BlockSet scrubbed_;
   BlockSet lost_blocks_;
-  absl::flat_hash_set<size_t> told_;  // hashes of the messages
-  std::vector<std::string> lost_;
-  uint64_t lost_count_ = 0;
+  LostBlocks lost_;
 };
 
 // A root that was met below another one will not be held against what its root item says of it.
@@ -78,7 +72,8 @@ void CheckRoot(Filesystem& filesystem, const TreeRoot& root, ScrubVisitor& visit
                        .key_offset = root.key_offset,
                        .level = root.level,
                        .logical = root.bytenr,
-                       .status = status});
+                       .status = status,
+                       .tree_deleted = root.deleted()});
 }
 
 }  // namespace
@@ -107,7 +102,7 @@ ScrubReport Scrub(Filesystem& filesystem, LostCopies& lost, Progress& progress,
                   Readahead* readahead) {
   const uint32_t node_bytes = filesystem.superblock().node_bytes;
   CopyScrubber scrubber(filesystem);
-  ScrubVisitor visitor(scrubber, lost, progress, node_bytes);
+  ScrubVisitor visitor(filesystem.volume(), scrubber, lost, progress);
   for (const WalkDamage& damage : filesystem.open_damage()) visitor.VisitDamage(damage);
   std::vector<WalkDamage> early;
   const std::vector<TreeRoot> roots = filesystem.Trees(&early);
@@ -129,7 +124,6 @@ ScrubReport Scrub(Filesystem& filesystem, LostCopies& lost, Progress& progress,
           .devices = scrubber.devices(),
           .damaged = scrubber.damaged(),
           .lost = visitor.TakeLost(),
-          .lost_count = visitor.lost_count(),
           .superblocks = filesystem.volume().superblock_warnings(),
           .elapsed_s = progress.elapsed_s()};
 }

@@ -12,6 +12,7 @@
 
 #include "ebcache/filesystem.h"
 #include "examples/copy_scrubber.h"
+#include "examples/lost_blocks.h"
 #include "examples/progress.h"
 
 namespace ebcache::examples {
@@ -24,17 +25,19 @@ struct ScrubReport {
   std::map<uint64_t, DeviceTally> devices;
   std::vector<DamagedCopy> damaged;
   // Blocks that cannot be had at all, or are not what their place in a tree asks for: what is below
-  // them was not looked at.
-  std::vector<std::string> lost;  // the first of them
-  uint64_t lost_count = 0;
+  // them was not looked at. Each is told once.
+  LostBlocks lost;
   std::vector<std::string> superblocks;  // copies of it that are damaged, or old
   double elapsed_s = 0;
 
   uint64_t bytes_read() const;
   double bytes_per_s() const { return elapsed_s > 0 ? bytes_read() / elapsed_s : 0; }
-  bool damage() const { return totals.damaged != 0 || lost_count != 0 || !superblocks.empty(); }
-  // Copies that nobody can tell anything of: their device is missing.
-  bool incomplete() const { return totals.missing != 0; }
+  uint64_t lost_count() const { return lost.count(Cause::kDamage); }
+  bool damage() const { return totals.damaged != 0 || lost_count() != 0 || !superblocks.empty(); }
+  // There is something that was not read: its device is missing, or there was no memory.
+  bool incomplete() const {
+    return totals.missing != 0 || totals.no_memory != 0 || lost.unread_count() != 0;
+  }
 };
 
 // Collects what a volume tells of copies that it could not use, for the scrub to ask for when it

@@ -23,7 +23,8 @@ Json DevicesJson(const ScrubReport& report) {
                        {"name", tally.name},
                        {"read_copies", tally.read},
                        {"damaged_copies", tally.damaged},
-                       {"missing_copies", tally.missing}});
+                       {"missing_copies", tally.missing},
+                       {"no_memory_copies", tally.no_memory}});
   }
   return devices;
 }
@@ -38,11 +39,31 @@ Json DamageJson(const ScrubReport& report) {
                       {"physical", one.copy.physical},
                       {"tree", one.tree},
                       {"tree_name", TreeRootName(one.tree, one.key_offset)},
+                      {"tree_deleted", one.tree_deleted},
                       {"level", one.level},
                       {"reason", one.copy.reason},
                       {"good_mirror", one.good_mirror}});
   }
   return damage;
+}
+
+Json LinesJson(const std::vector<BlockDamage>& blocks) {
+  Json lines = Json::array();
+  for (const BlockDamage& block : blocks) lines.push_back(block.ToString());
+  return lines;
+}
+
+Json MissingDevicesJson(const Volume& volume) {
+  Json ids = Json::array();
+  for (const MissingDevice& device : volume.missing_devices()) ids.push_back(device.id);
+  return ids;
+}
+
+void PrintLost(const LostBlocks& lost) {
+  const std::vector<BlockDamage>& kept = lost.kept(Cause::kDamage);
+  for (const BlockDamage& block : kept) std::printf("lost: %s\n", block.ToString().c_str());
+  const uint64_t more = lost.count(Cause::kDamage) - kept.size();
+  if (more > 0) std::printf("... and %" PRIu64 " more lost blocks\n", more);
 }
 
 }  // namespace
@@ -51,7 +72,7 @@ void PrintScrubText(const ScrubReport& report) {
   Table table({"device", "copies", "damaged", "not read"});
   for (const auto& [id, tally] : report.devices) {
     table.AddRow({tally.name, absl::StrCat(tally.read), absl::StrCat(tally.damaged),
-                  absl::StrCat(tally.missing)});
+                  absl::StrCat(tally.missing + tally.no_memory)});
   }
   std::printf("%" PRIu64 " blocks, %" PRIu64
               " copies of them read and verified: %s in %.2f s, %s/s\n\n",
@@ -67,9 +88,11 @@ void PrintScrubText(const ScrubReport& report) {
     std::printf("... and %" PRIu64 " more damaged copies\n",
                 report.totals.damaged - report.damaged.size());
   }
-  for (const std::string& line : report.lost) std::printf("lost: %s\n", line.c_str());
-  if (report.lost_count > report.lost.size()) {
-    std::printf("... and %" PRIu64 " more lost blocks\n", report.lost_count - report.lost.size());
+  PrintLost(report.lost);
+  if (report.lost.unread_count() > 0) {
+    std::printf("not read: %" PRIu64 " blocks on missing devices, %" PRIu64
+                " for want of memory, and what is below them\n",
+                report.lost.count(Cause::kMissingDevice), report.lost.count(Cause::kNoMemory));
   }
   std::printf("%s\n", report.damage()       ? "damaged"
                       : report.incomplete() ? "no damage where there was something to read"
@@ -77,6 +100,7 @@ void PrintScrubText(const ScrubReport& report) {
 }
 
 void PrintScrubJson(const ScrubReport& report) {
+  const Volume& volume = report.filesystem->volume();
   const Superblock& superblock = report.filesystem->superblock();
   const Json json = {{"fsid", UuidString(superblock.fsid)},
                      {"node_bytes", superblock.node_bytes},
@@ -84,16 +108,22 @@ void PrintScrubJson(const ScrubReport& report) {
                      {"read_copies", report.totals.read},
                      {"damaged_copies", report.totals.damaged},
                      {"missing_copies", report.totals.missing},
-                     {"lost_blocks", report.lost_count},
+                     {"no_memory_copies", report.totals.no_memory},
+                     {"lost_blocks", report.lost_count()},
+                     {"missing_device_blocks", report.lost.count(Cause::kMissingDevice)},
+                     {"no_memory_blocks", report.lost.count(Cause::kNoMemory)},
+                     {"missing_devices", MissingDevicesJson(volume)},
                      {"read_bytes", report.bytes_read()},
                      {"elapsed_s", report.elapsed_s},
                      {"bytes_per_s", report.bytes_per_s()},
                      {"peak_rss_bytes", PeakRssBytes()},
                      {"devices", DevicesJson(report)},
                      {"damage", DamageJson(report)},
-                     {"lost", report.lost},
+                     {"lost", LinesJson(report.lost.kept(Cause::kDamage))},
+                     {"missing_device", LinesJson(report.lost.kept(Cause::kMissingDevice))},
+                     {"no_memory", LinesJson(report.lost.kept(Cause::kNoMemory))},
                      {"superblocks", report.superblocks},
-                     {"notices", report.filesystem->volume().notices()}};
+                     {"notices", volume.notices()}};
   // Names may hold any bytes.
   const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
   std::printf("%s\n", text.c_str());

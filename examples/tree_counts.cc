@@ -1,5 +1,6 @@
 #include "examples/tree_counts.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
@@ -16,8 +17,11 @@ namespace {
 
 class Counter : public TreeVisitor {
  public:
-  Counter(uint32_t node_bytes, DamageLog& damage, Progress& progress)
-      : all_blocks_(node_bytes), damage_(damage), progress_(progress) {}
+  Counter(Filesystem& filesystem, DamageLog& damage, Progress& progress)
+      : volume_(filesystem.volume()),
+        all_blocks_(filesystem.cache().node_bytes()),
+        damage_(damage),
+        progress_(progress) {}
 
   // The counts that blocks go to from now on.
   void Begin(TreeCounts* counts) { counts_ = counts; }
@@ -31,11 +35,14 @@ class Counter : public TreeVisitor {
     progress_.Update(++visits_, "blocks", tree.name);
     return true;
   }
-  void VisitDamage(const WalkDamage& damage) override { damage_.NoteDamage(damage); }
+  void VisitDamage(const WalkDamage& damage) override {
+    damage_.NoteDamage(damage, CauseOf(damage, volume_));
+  }
 
   uint64_t unique_blocks() const { return all_blocks_.size(); }
 
  private:
+  const Volume& volume_;
   BlockSet all_blocks_;
   DamageLog& damage_;
   Progress& progress_;
@@ -47,6 +54,16 @@ class Counter : public TreeVisitor {
 
 uint64_t TreeCounts::blocks() const {
   return std::accumulate(levels.begin(), levels.end(), uint64_t{0});
+}
+
+const char* TreeStateName(const TreeRoot& root) {
+  if (!root.deleted()) return "live";
+  return root.drop_progress == kMinKey ? "deleted" : "being deleted";
+}
+
+uint64_t FilesystemCounts::deleted_trees() const {
+  return std::count_if(trees.begin(), trees.end(),
+                       [](const TreeCounts& tree) { return tree.root.deleted(); });
 }
 
 TreeCounts FilesystemCounts::Sum() const {
@@ -65,10 +82,9 @@ FilesystemCounts CountTrees(Filesystem& filesystem, DamageLog& damage, Progress&
                             Readahead* readahead) {
   std::vector<WalkDamage> early = filesystem.open_damage();
   const std::vector<TreeRoot> roots = filesystem.Trees(&early);
-  for (const WalkDamage& found : early) damage.NoteEarly(found);
-
   FilesystemCounts counts;
-  Counter counter(filesystem.cache().node_bytes(), damage, progress);
+  Counter counter(filesystem, damage, progress);
+  for (const WalkDamage& found : early) counter.VisitDamage(found);
   for (const TreeRoot& root : roots) {
     counts.trees.push_back({.root = root, .levels = std::vector<uint64_t>(root.level + 1)});
     counter.Begin(&counts.trees.back());

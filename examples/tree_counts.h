@@ -23,11 +23,15 @@ struct TreeCounts {
   uint64_t blocks() const;
 };
 
+// "live"; of subvolumes "deleted", when all of it is still there, and "being deleted" after that.
+const char* TreeStateName(const TreeRoot& root);
+
 struct FilesystemCounts {
   std::vector<TreeCounts> trees;  // a block that several trees share counts in each
   uint64_t unique_blocks = 0;     // each block once
 
   TreeCounts Sum() const;  // of all trees; the root is of no tree
+  uint64_t deleted_trees() const;
 };
 
 // Walks every tree, which reads and verifies each of their blocks. Damage goes to `damage`, and the

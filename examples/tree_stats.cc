@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,7 +17,10 @@
 #include "examples/allocator_choice.h"
 #include "examples/command_line.h"
 #include "examples/damage_log.h"
+#include "examples/device_choice.h"
+#include "examples/lost_blocks.h"
 #include "examples/peak_memory.h"
+#include "examples/program.h"
 #include "examples/progress.h"
 #include "examples/reading_choice.h"
 #include "examples/tree_counts.h"
@@ -34,28 +36,25 @@ constexpr char kAbout[] =
     "blocks and items each tree has.\n"
     "\n"
     "Exit code: 0 all blocks are good, or were recovered through another copy; 1 blocks are lost;\n"
-    "2 the filesystem cannot be opened, or the command line is wrong.";
+    "2 cannot tell: the filesystem cannot be opened, is mounted, or has blocks that cannot be "
+    "read\n"
+    "because a device is missing or memory is short; or the result cannot be written, or the "
+    "command\n"
+    "line is wrong.";
 
-enum ExitCode { kAllGood = 0, kBlocksLost = 1, kCannotOpen = 2 };
+enum ExitCode { kAllGood = 0, kBlocksLost = 1 };
 
 constexpr size_t kDamageLines = 100;
 
 struct Flags {
   bool json = false;
   uint64_t cache_mib = 256;
+  DeviceChoice devices;
   AllocatorChoice allocator;
   ReadingChoice reading;
 
   uint64_t budget_bytes() const { return cache_mib << 20; }
 };
-
-void ComplainOfVolume(const CommandLine& line, const Volume& volume) {
-  for (const std::string& notice : volume.notices()) line.Complain(notice);
-  for (const std::string& warning : volume.superblock_warnings()) line.Complain(warning);
-  for (const MissingDevice& device : volume.missing_devices()) {
-    line.Complain(device.ToString());
-  }
-}
 
 void ComplainOfDamage(const CommandLine& line, const std::vector<BlockDamage>& blocks,
                       uint64_t count, absl::string_view what) {
@@ -64,20 +63,25 @@ void ComplainOfDamage(const CommandLine& line, const std::vector<BlockDamage>& b
   if (count > lines) line.Complain(absl::StrCat("... and ", count - lines, " more ", what));
 }
 
+int Judge(const CommandLine& line, const Flags& flags, const DamageLog& damage) {
+  if (damage.lost_count() == 0) return damage.lost().unread_count() == 0 ? kAllGood : kCannotTell;
+  const absl::Status unused = flags.devices.CheckStillUnused(line.operands());
+  if (unused.ok()) return kBlocksLost;
+  line.Complain(unused.message());
+  return kCannotTell;
+}
+
 int Run(const CommandLine& line, const Flags& flags) {
   const absl::StatusOr<ChosenAllocator> allocator = MakeAllocator(flags.allocator);
   if (!allocator.ok()) return line.UsageError(allocator.status().message());
   DamageLog damage;
   Progress progress;
-  absl::StatusOr<std::unique_ptr<Filesystem>> filesystem = Filesystem::Open(
-      line.operands(),
+  const absl::StatusOr<std::unique_ptr<Filesystem>> filesystem = flags.devices.Open(
+      line, line.operands(),
       {.cache = {.budget_bytes = flags.budget_bytes(), .allocator = allocator->pages},
        .on_damage = [&](const MirrorDamage& mirror) { damage.NoteMirror(mirror); },
        .device = flags.reading.device()});
-  if (!filesystem.ok()) {
-    line.Complain(filesystem.status().message());
-    return kCannotOpen;
-  }
+  if (!filesystem.ok()) return ComplainOfOpening(line, filesystem.status());
 
   const std::unique_ptr<Readahead> readahead = flags.reading.MakeReadahead((*filesystem)->cache());
   TreeStatsReport report{.filesystem = **filesystem, .damage = damage};
@@ -88,14 +92,11 @@ int Run(const CommandLine& line, const Flags& flags) {
   progress.Clear();
 
   flags.json ? PrintJson(report) : PrintText(report);
-  if (std::fflush(stdout) != 0) {
-    line.Complain("cannot write the result");
-    return kCannotOpen;
-  }
   ComplainOfVolume(line, (*filesystem)->volume());
   ComplainOfDamage(line, damage.recovered(), damage.recovered_count(), "recovered blocks");
-  ComplainOfDamage(line, damage.lost(), damage.lost_count(), "lost blocks");
-  return damage.lost_count() == 0 ? kAllGood : kBlocksLost;
+  ComplainOfDamage(line, damage.lost().kept(Cause::kDamage), damage.lost_count(), "lost blocks");
+  ComplainOfUnread(line, damage.lost());
+  return Judge(line, flags, damage);
 }
 
 int Main(int argc, char** argv) {
@@ -104,12 +105,15 @@ int Main(int argc, char** argv) {
   line.AddFlag("json", "print JSON", &flags.json);
   line.AddFlag("cache-mib", "budget of the cache in MiB, 0 for none (default 256)", 1 << 20,
                &flags.cache_mib);
+  flags.devices.AddFlags(line);
   flags.reading.AddFlags(line);
   flags.allocator.AddFlags(line);
-  if (std::optional<int> exit_code = line.Parse(argc, argv)) return *exit_code;
-  if (line.operands().empty()) return line.UsageError("no device given");
-  EnterDirectoryOfCaller();
-  return Run(line, flags);
+  return RunProgram(line, [&] {
+    if (std::optional<int> exit_code = line.Parse(argc, argv)) return *exit_code;
+    if (line.operands().empty()) return line.UsageError("no device given");
+    EnterDirectoryOfCaller();
+    return Run(line, flags);
+  });
 }
 
 }  // namespace

@@ -45,6 +45,7 @@ Json TreesJson(const FilesystemCounts& counts, uint64_t node_bytes) {
     trees.push_back({{"id", tree.root.id},
                      {"key_offset", tree.root.key_offset},
                      {"name", tree.root.name},
+                     {"state", TreeStateName(tree.root)},
                      {"levels", tree.levels},
                      {"items", tree.items},
                      {"bytes", tree.blocks() * node_bytes}});
@@ -54,7 +55,9 @@ Json TreesJson(const FilesystemCounts& counts, uint64_t node_bytes) {
 
 Json TotalsJson(const TreeStatsReport& report, uint64_t node_bytes) {
   const TreeCounts sum = report.counts.Sum();
+  const LostBlocks& lost = report.damage.lost();
   return {{"trees", report.counts.trees.size()},
+          {"deleted_trees", report.counts.deleted_trees()},
           {"blocks", sum.blocks()},
           {"nodes", sum.nodes()},
           {"leaves", sum.leaves()},
@@ -63,7 +66,9 @@ Json TotalsJson(const TreeStatsReport& report, uint64_t node_bytes) {
           {"unique_blocks", report.counts.unique_blocks},
           {"unique_bytes", report.counts.unique_blocks * node_bytes},
           {"lost_blocks", report.damage.lost_count()},
-          {"recovered_blocks", report.damage.recovered_count()}};
+          {"recovered_blocks", report.damage.recovered_count()},
+          {"missing_device_blocks", lost.count(Cause::kMissingDevice)},
+          {"no_memory_blocks", lost.count(Cause::kNoMemory)}};
 }
 
 Json AllocatorJson(const PageAllocator& allocator) {
@@ -113,17 +118,20 @@ Json MirrorJson(const MirrorDamage& mirror) {
           {"reason", mirror.reason}};
 }
 
-void AppendDamage(const std::vector<BlockDamage>& blocks, Json& damage) {
+void AppendBlocks(const std::vector<BlockDamage>& blocks, Cause cause, Json& list) {
   for (const BlockDamage& block : blocks) {
     Json mirrors = Json::array();
     for (const MirrorDamage& mirror : block.mirrors) mirrors.push_back(MirrorJson(mirror));
-    damage.push_back({{"tree", block.tree},
-                      {"key_offset", block.key_offset},
-                      {"level", block.level},
-                      {"logical", block.logical},
-                      {"reason", block.reason},
-                      {"recovered", block.recovered},
-                      {"mirrors", std::move(mirrors)}});
+    list.push_back({{"tree", block.tree},
+                    {"key_offset", block.key_offset},
+                    {"tree_deleted", block.tree_deleted},
+                    {"level", block.level},
+                    {"logical", block.logical},
+                    {"cause", CauseName(cause)},
+                    {"reason", block.reason},
+                    {"recovered", block.recovered},
+                    {"places", block.places},
+                    {"mirrors", std::move(mirrors)}});
   }
 }
 
@@ -132,13 +140,19 @@ void AppendDamage(const std::vector<BlockDamage>& blocks, Json& damage) {
 void PrintJson(const TreeStatsReport& report) {
   const uint64_t node_bytes = report.filesystem.superblock().node_bytes;
   Json damage = Json::array();
-  AppendDamage(report.damage.lost(), damage);
-  AppendDamage(report.damage.recovered(), damage);
+  const LostBlocks& lost = report.damage.lost();
+  AppendBlocks(lost.kept(Cause::kDamage), Cause::kDamage, damage);
+  AppendBlocks(report.damage.recovered(), Cause::kDamage, damage);
+  Json unread = Json::array();
+  for (const Cause cause : {Cause::kMissingDevice, Cause::kNoMemory}) {
+    AppendBlocks(lost.kept(cause), cause, unread);
+  }
   const Json json = {{"filesystem", FilesystemJson(report.filesystem)},
                      {"trees", TreesJson(report.counts, node_bytes)},
                      {"totals", TotalsJson(report, node_bytes)},
                      {"cache", CacheJson(report.filesystem.cache(), report.cache_budget_bytes)},
                      {"damage", std::move(damage)},
+                     {"unread", std::move(unread)},
                      {"elapsed_s", report.elapsed_s},
                      {"peak_rss_bytes", report.peak_rss_bytes}};
   // Labels and paths need not be UTF-8.

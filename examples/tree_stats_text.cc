@@ -45,7 +45,9 @@ void PrintTrees(const FilesystemCounts& counts, uint32_t node_bytes) {
   }
   Table table(std::move(titles));
   for (const TreeCounts& tree : counts.trees) {
-    table.AddRow(Row(tree.root.name, tree, tree.blocks() * node_bytes));
+    const std::string state =
+        tree.root.deleted() ? absl::StrCat(" (", TreeStateName(tree.root), ")") : "";
+    table.AddRow(Row(tree.root.name + state, tree, tree.blocks() * node_bytes));
   }
   table.AddRow(Row("total", sum, sum.blocks() * node_bytes));
   table.Print();
@@ -59,8 +61,15 @@ void PrintTrees(const FilesystemCounts& counts, uint32_t node_bytes) {
 void PrintText(const TreeStatsReport& report) {
   PrintFilesystem(report.filesystem);
   PrintTrees(report.counts, report.filesystem.superblock().node_bytes);
-  std::printf("damaged blocks: %" PRIu64 " lost, %" PRIu64 " recovered through another copy\n\n",
+  std::printf("damaged blocks: %" PRIu64 " lost, %" PRIu64 " recovered through another copy\n",
               report.damage.lost_count(), report.damage.recovered_count());
+  const LostBlocks& lost = report.damage.lost();
+  if (lost.unread_count() > 0) {
+    std::printf("blocks of which nothing can be told: %" PRIu64 " on missing devices, %" PRIu64
+                " for want of memory\n",
+                lost.count(Cause::kMissingDevice), lost.count(Cause::kNoMemory));
+  }
+  std::printf("\n");
   PrintCacheStats(report.filesystem.cache());
   std::printf("elapsed %.3f s, peak memory %s\n", report.elapsed_s,
               HumanBytes(report.peak_rss_bytes).c_str());

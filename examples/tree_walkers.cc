@@ -3,13 +3,6 @@
 #include <cstddef>
 
 namespace ebcache::examples {
-namespace {
-
-// A hostile image can claim any number of blocks.
-constexpr size_t kKeptLost = 1000000;
-
-}  // namespace
-
 class TreeWalkers::Visitor : public TreeVisitor {
  public:
   explicit Visitor(TreeWalkers& walkers) : walkers_(walkers) {}
@@ -18,21 +11,29 @@ class TreeWalkers::Visitor : public TreeVisitor {
     walkers_.blocks_.fetch_add(1, std::memory_order_relaxed);
     return !walkers_.stop_.load(std::memory_order_relaxed);
   }
-  void VisitDamage(const WalkDamage& damage) override { walkers_.NoteLost(damage.logical); }
+  void VisitDamage(const WalkDamage& damage) override { walkers_.NoteLost(damage); }
+  bool Stopped() override { return walkers_.stop_.load(std::memory_order_relaxed); }
 
  private:
   TreeWalkers& walkers_;
 };
 
 TreeWalkers::TreeWalkers(Filesystem& filesystem, const Options& options)
-    : filesystem_(filesystem), running_(options.threads) {
+    : filesystem_(filesystem), options_(options), running_(options.threads) {
   std::vector<WalkDamage> early = filesystem.open_damage();
   roots_ = filesystem.Trees(&early);
-  for (const WalkDamage& damage : early) NoteLost(damage.logical);
-  for (uint64_t number = 0; number < options.threads; ++number) {
+  for (const WalkDamage& damage : early) NoteLost(damage);
+}
+
+void TreeWalkers::Start() {
+  {
+    std::lock_guard lock(mutex_);
+    began_ = ended_at_ = Clock::now();
+  }
+  for (uint64_t number = 0; number < options_.threads; ++number) {
     // Walks of the same tree one after the other would all find what the first one read.
-    const uint64_t first = roots_.size() * number / options.threads;
-    threads_.emplace_back(&TreeWalkers::Walk, this, first, options.passes);
+    const uint64_t first = roots_.size() * number / options_.threads;
+    threads_.emplace_back(&TreeWalkers::Walk, this, first, options_.passes);
   }
 }
 
@@ -50,9 +51,19 @@ bool TreeWalkers::WaitFor(std::chrono::milliseconds time) {
 
 WalkCounts TreeWalkers::counts() const {
   std::lock_guard lock(mutex_);
-  return {.blocks = blocks_.load(std::memory_order_relaxed),
+  const uint64_t blocks = blocks_.load(std::memory_order_relaxed);
+  const bool walking = running_ > 0 && !threads_.empty();
+  const Clock::time_point until = walking ? Clock::now() : ended_at_;
+  return {.blocks = blocks,
           .passes = passes_.load(std::memory_order_relaxed),
-          .lost_blocks = lost_.size()};
+          .lost_blocks = lost_.count(Cause::kDamage),
+          .unread_blocks = lost_.unread_count(),
+          .seconds = std::chrono::duration<double>(until - began_).count()};
+}
+
+LostBlocks TreeWalkers::lost() const {
+  std::lock_guard lock(mutex_);
+  return lost_;
 }
 
 void TreeWalkers::Walk(uint64_t first, uint64_t passes) {
@@ -65,13 +76,14 @@ void TreeWalkers::Walk(uint64_t first, uint64_t passes) {
     if (!stopped()) passes_.fetch_add(1, std::memory_order_relaxed);
   }
   std::lock_guard lock(mutex_);
-  --running_;
+  if (--running_ == 0) ended_at_ = Clock::now();
   ended_.notify_all();
 }
 
-void TreeWalkers::NoteLost(uint64_t logical) {
+void TreeWalkers::NoteLost(const WalkDamage& damage) {
+  const Cause cause = CauseOf(damage, filesystem_.volume());
   std::lock_guard lock(mutex_);
-  if (lost_.size() < kKeptLost) lost_.insert(logical);
+  lost_.Note(damage, cause);
 }
 
 }  // namespace ebcache::examples

@@ -8,20 +8,22 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
-#include <set>
 #include <thread>
 #include <vector>
 
 #include "ebcache/btree.h"
 #include "ebcache/filesystem.h"
+#include "examples/lost_blocks.h"
 
 namespace ebcache::examples {
 
 // What the walkers have come to, all together.
 struct WalkCounts {
-  uint64_t blocks = 0;       // visited: each was asked from the cache once
-  uint64_t passes = 0;       // finished
-  uint64_t lost_blocks = 0;  // that could not be read, each counted once
+  uint64_t blocks = 0;         // visited: each was asked from the cache once
+  uint64_t passes = 0;         // finished
+  uint64_t lost_blocks = 0;    // damaged, each counted once
+  uint64_t unread_blocks = 0;  // for want of a device or of memory; each counted once
+  double seconds = 0;          // from Start to now, or to the end of the last walk
 };
 
 // Each thread walks every tree in each of its passes; threads begin with different trees.
@@ -34,26 +36,33 @@ class TreeWalkers {
     uint64_t passes = 1;  // of each thread; 0: until they are stopped
   };
 
-  // Starts them. The filesystem must outlive this.
+  // Looks for the trees. The filesystem must outlive this.
   TreeWalkers(Filesystem& filesystem, const Options& options);
   // Stops them, and waits until they have ended.
   ~TreeWalkers();
   TreeWalkers(const TreeWalkers&) = delete;
   TreeWalkers& operator=(const TreeWalkers&) = delete;
 
+  // Begins the walks, and the time that counts() tells: nothing is counted that was done outside of
+  // it. To be called once. Throws std::system_error when a thread is not to be had.
+  void Start();
   // Ends the walks early; returns at once.
   void Stop();
   // Returns when all have ended, or after that time: whether they have.
   bool WaitFor(std::chrono::milliseconds time);
 
   WalkCounts counts() const;
+  // What could not be read, in the order in which it was met.
+  LostBlocks lost() const;
 
  private:
+  using Clock = std::chrono::steady_clock;
   class Visitor;
   void Walk(uint64_t first, uint64_t passes);
-  void NoteLost(uint64_t logical);
+  void NoteLost(const WalkDamage& damage);
 
   Filesystem& filesystem_;
+  const Options options_;
   std::vector<TreeRoot> roots_;
   // Counters and a request that order nothing: relaxed throughout.
   std::atomic<uint64_t> blocks_ = 0;
@@ -62,8 +71,10 @@ class TreeWalkers {
 
   mutable std::mutex mutex_;
   std::condition_variable ended_;
-  uint64_t running_;         // guarded by mutex_
-  std::set<uint64_t> lost_;  // guarded by mutex_; bounded
+  uint64_t running_;            // guarded by mutex_
+  Clock::time_point began_;     // guarded by mutex_; set by Start
+  Clock::time_point ended_at_;  // guarded by mutex_; set by the last walk
+  LostBlocks lost_;             // guarded by mutex_
   std::vector<std::thread> threads_;
 };
 

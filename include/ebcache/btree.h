@@ -18,6 +18,7 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -272,7 +273,9 @@ struct WalkDamage {
   uint64_t key_offset = 0;  // as in TreeRoot
   uint8_t level = 0;        // of the block, as its parent has it
   uint64_t logical = 0;
-  absl::Status status;  // names mirrors, devices, physical offsets and reasons
+  absl::Status status;        // names mirrors, devices, physical offsets and reasons
+  bool tree_deleted = false;  // TreeRoot::deleted
+  std::optional<Key> item;    // the one that is wrong, in a leaf that is good otherwise
   // What is wrong, without the block's address in front.
   std::string reason() const;
   // "tree FS_TREE, level 1, block 30408704: ..."

@@ -94,7 +94,8 @@ class Volume : public BlockSource {
   const Superblock& superblock() const;
 
   // Damage of superblocks, as messages: copies that could not be used, or are of another generation
-  // or filesystem than the primary, and devices whose superblock is older than the newest.
+  // or filesystem than the primary, devices whose superblock is older than the newest, and devices
+  // that are shorter than theirs says: what lies behind their end gives errors, as bad copies do.
   const std::vector<std::string>& superblock_warnings() const;
 
   // What else there is to know of this filesystem, as messages, and is no damage: changes of its

@@ -7,9 +7,11 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/string_view.h>
 #include <absl/types/span.h>
+#include <sys/stat.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -75,10 +77,29 @@ absl::Status CheckMetadataProfiles(const Volume& volume) {
   return absl::OkStatus();
 }
 
+// Two names of one file or block device would be told as two devices that claim the same place.
+absl::Status CheckDifferent(const std::vector<std::string>& paths) {
+  std::map<std::pair<dev_t, ino_t>, std::string> seen;
+  for (const std::string& path : paths) {
+    struct stat info;
+    if (stat(path.c_str(), &info) != 0) continue;  // opening it will say why
+    const std::pair<dev_t, ino_t> device = S_ISBLK(info.st_mode)
+                                               ? std::pair<dev_t, ino_t>(info.st_rdev, 0)
+                                               : std::pair<dev_t, ino_t>(info.st_dev, info.st_ino);
+    const auto [first, is_new] = seen.emplace(device, path);
+    if (is_new) continue;
+    return absl::InvalidArgumentError(
+        first->second == path ? absl::StrCat(path, " is given twice")
+                              : absl::StrCat(first->second, " and ", path, " are the same device"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Filesystem>> Filesystem::Open(const std::vector<std::string>& paths,
                                                              FilesystemOptions options) {
+  if (absl::Status status = CheckDifferent(paths); !status.ok()) return status;
   std::vector<std::unique_ptr<BlockDevice>> devices;
   for (const std::string& path : paths) {
     absl::StatusOr<std::unique_ptr<BlockDevice>> device = OpenFileDevice(path, options.device);

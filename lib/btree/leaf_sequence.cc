@@ -126,7 +126,8 @@ void LeafSequence::Tell(const KeyRange& keys, int level, uint64_t logical,
                                .key_offset = root.key_offset,
                                .level = static_cast<uint8_t>(level),
                                .logical = logical,
-                               .status = status}};
+                               .status = status,
+                               .tree_deleted = root.deleted()}};
   if (first_damage_.ok()) first_damage_ = InTree(root, level, logical, status);
   tell_(gap);
 }

@@ -94,7 +94,8 @@ WalkDamage ItemDamage(const TreeRoot& tree, const ExtentBuffer& leaf, const Key&
           .level = 0,
           .logical = leaf.start(),
           .status = absl::Status(status.code(),
-                                 absl::StrCat("item ", key.ToString(), ": ", status.message()))};
+                                 absl::StrCat("item ", key.ToString(), ": ", status.message())),
+          .item = key};
 }
 
 std::vector<TreeRoot> Filesystem::Trees(std::vector<WalkDamage>* damage) {

@@ -257,7 +257,8 @@ void Walk::ReportDamage(int level, uint64_t start, absl::Status status) {
                         .key_offset = root_.key_offset,
                         .level = static_cast<uint8_t>(level),
                         .logical = start,
-                        .status = std::move(status)});
+                        .status = std::move(status),
+                        .tree_deleted = root_.deleted()});
   stopped_ = visitor_.Stopped();
 }
 

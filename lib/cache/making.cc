@@ -301,7 +301,7 @@ void BufferCacheImpl::Bury(absl::Span<ExtentBuffer* const> dead, bool listed) {
     index_.Remove(dead);
     for (ExtentBuffer* buffer : dead) {
       if (listed) reclaim_list_.Remove(buffer);
-      read_errors_.Forget(buffer);
+      ForgetFailure(buffer);
     }
     Uncount(counters_.cached, dead.size());
   }

@@ -8,9 +8,11 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "ebcache/device_use.h"
 #include "lib/capi/callback_device.h"
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
@@ -131,6 +133,14 @@ int ebcache_open(const char* const* paths, size_t count, const ebcache_filesyste
   });
 }
 
+int ebcache_device_use(const char* path) {
+  if (path == nullptr) return NullArgument();
+  return Guard([&] {
+    const std::optional<std::string> use = FindDeviceUse(path);
+    return use ? Fail(EBUSY, absl::StrCat(path, " ", *use)) : 0;
+  });
+}
+
 int ebcache_open_devices(const ebcache_device* const* devices, size_t count,
                          const ebcache_filesystem_options* options,
                          ebcache_filesystem** filesystem) {
@@ -166,7 +176,6 @@ int ebcache_close(ebcache_filesystem* filesystem) {
     if (AnyReferences(*filesystem->cache.cache)) {
       return Fail(EBUSY, "references to blocks of the filesystem are left");
     }
-    if (const int error = RefuseUnwritten(*filesystem->cache.cache); error != 0) return error;
     delete filesystem;
     return 0;
   });

@@ -1,5 +1,8 @@
 // Trees: which there are, what is in their blocks, searching and iterating.
 
+#include <absl/status/status.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <vector>
@@ -98,7 +101,12 @@ int ebcache_for_each_tree(ebcache_filesystem* filesystem,
       const ebcache_root outside = capi::Outside(root);
       if (const int result = tell(context, &outside); result != 0) return result;
     }
-    return damage.empty() ? 0 : Fail(EUCLEAN, damage[0].ToString());
+    if (damage.empty()) return 0;
+    // Where a device is missing, or gave errors, nothing is known to be damaged.
+    const bool unread = std::all_of(damage.begin(), damage.end(), [](const WalkDamage& one) {
+      return absl::IsUnavailable(one.status);
+    });
+    return Fail(unread ? EIO : EUCLEAN, damage[0].ToString());
   });
 }
 

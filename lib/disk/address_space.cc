@@ -17,7 +17,7 @@ absl::Status AddressSpace::AddOpenDevice(BlockDevice* device, const DeviceItem& 
     return absl::InvalidArgumentError(absl::StrCat(device->name(), ": has device id ", item.id,
                                                    ", as has ", slot.device->name()));
   }
-  slot = {.device = device, .uuid = item.uuid};
+  slot = {.device = device, .uuid = item.uuid, .superblock_bytes = item.total_bytes};
   return absl::OkStatus();
 }
 
@@ -25,9 +25,13 @@ absl::Status AddressSpace::AddDeviceItem(const DeviceItem& item) {
   BlockDevice* device = FindDevice(item.id, item.uuid);
   if (device != nullptr) devices_[item.id].named = true;
   if (device == nullptr) {
-    missing_[{item.id, item.uuid}] = {
-        .id = item.id, .uuid = item.uuid, .fsid = item.fsid, .seed = item.fsid != fsid_ && item.fsid != Uuid{}};
-  } else if (device->size_bytes() < item.total_bytes) {
+    missing_[{item.id, item.uuid}] = {.id = item.id,
+                                      .uuid = item.uuid,
+                                      .fsid = item.fsid,
+                                      .seed = item.fsid != fsid_ && item.fsid != Uuid{}};
+  } else if (device->size_bytes() < item.total_bytes &&
+             device->size_bytes() >= devices_.at(item.id).superblock_bytes) {
+    // Where its superblock says it as well, Volume::Open has told of it.
     return absl::DataLossError(absl::StrCat(device->name(), ": has ", device->size_bytes(),
                                             " bytes, the chunk tree says ", item.total_bytes));
   }

@@ -54,7 +54,8 @@ class AddressSpace {
   struct OpenDevice {
     BlockDevice* device = nullptr;
     Uuid uuid;
-    bool named = false;  // by the chunk tree
+    bool named = false;             // by the chunk tree
+    uint64_t superblock_bytes = 0;  // how large its superblock says it is
   };
   // The device with this id and uuid; null when it is missing. An id is used again when a device is
   // replaced, so that alone does not tell.

@@ -59,10 +59,11 @@ absl::Status Sort(const Devices& devices, const std::vector<DeviceSuperblock>& f
   const Superblock& main_superblock = found[main].superblock;
   for (size_t i = 0; i < devices.size(); ++i) {
     const Superblock& sb = found[i].superblock;
+    // What is left of a device that is too short can be read, copy by copy; it is not written.
     if (devices[i]->size_bytes() < sb.device.total_bytes) {
-      return absl::DataLossError(
-          absl::StrCat(devices[i]->name(), ": truncated: ", devices[i]->size_bytes(),
-                       " bytes, its superblock says ", sb.device.total_bytes));
+      set.truncated.push_back(absl::StrCat(devices[i]->name(),
+                                           ": truncated: ", devices[i]->size_bytes(),
+                                           " bytes, its superblock says ", sb.device.total_bytes));
     }
     set.devices.push_back(sb.device);
     if (sb.fsid == main_superblock.fsid) {
@@ -113,6 +114,7 @@ absl::StatusOr<SuperblockSet> ReadSuperblocks(const Devices& devices) {
     return std::find(set.seeds.begin(), set.seeds.end(), i) != set.seeds.end();
   };
 
+  set.warnings = set.truncated;
   AddCandidate(set, main, newest);
   for (size_t i = 0; i < devices.size(); ++i) {
     set.warnings.insert(set.warnings.end(), found[i].warnings.begin(), found[i].warnings.end());

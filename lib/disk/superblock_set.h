@@ -31,12 +31,13 @@ struct SuperblockSet {
   // The best first: that of the newest device, as kernels have it; then those of the others, then
   // mirrors, newest first. Each tells of other roots than those before it.
   std::vector<Candidate> candidates;
-  std::vector<std::string> warnings;  // damaged copies, devices behind the others
-  std::vector<std::string> notices;   // interrupted changes
+  std::vector<std::string> warnings;   // damaged copies, devices behind the others, truncated ones
+  std::vector<std::string> truncated;  // devices that are shorter than they say
+  std::vector<std::string> notices;    // interrupted changes
 };
 
-// Errors name the device: those of ReadSuperblock; InvalidArgument (of another filesystem);
-// DataLoss (truncated). REQUIRES: at least one device.
+// Errors name the device: those of ReadSuperblock; InvalidArgument (of another filesystem).
+// REQUIRES: at least one device.
 absl::StatusOr<SuperblockSet> ReadSuperblocks(
     const std::vector<std::unique_ptr<BlockDevice>>& devices);
 

@@ -97,6 +97,7 @@ absl::StatusOr<std::unique_ptr<Volume>> Volume::Open(
   absl::StatusOr<SuperblockSet> set = ReadSuperblocks(devices);
   if (!set.ok()) return set.status();
   if (options.writable) {
+    if (!set->truncated.empty()) return absl::DataLossError(set->truncated[0]);
     absl::Status status = CheckWritable(*set);
     if (!status.ok()) return Prefixed(devices[set->candidates[0].device]->name(), status);
   }

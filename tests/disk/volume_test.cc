@@ -19,6 +19,7 @@
 namespace ebcache::testing {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::HasSubstr;
@@ -157,14 +158,6 @@ TEST(VolumeOpen, MirrorsOfSeedsAreNoChoiceForWhatWasGrown) {
                           "is used"));
 }
 
-TEST(VolumeOpen, OnlySuperblocksThatThereAreCanBeUsed) {
-  auto volume = OpenWith({}, DeviceWith(SoundSuperblock()));
-  ASSERT_TRUE(volume.ok()) << volume.status();
-  EXPECT_EQ((*volume)->UseSuperblock(0, absl::OkStatus()), absl::OkStatus());
-  EXPECT_DEATH((void)(*volume)->UseSuperblock(1, absl::OkStatus()),
-               "there is no superblock of that number");
-}
-
 TEST(VolumeOpen, ASeedAlone) {
   auto volume = OpenWith({}, DeviceWith(Seed(), kSeedDevice));
   ASSERT_TRUE(volume.ok()) << volume.status();
@@ -260,10 +253,16 @@ TEST(VolumeOpen, TheSameDeviceTwice) {
             "copy.img: has device id 1, as has disk0.img");
 }
 
+// It is read as far as it goes, and not written.
 TEST(VolumeOpen, Truncated) {
-  EXPECT_EQ(OpenError(absl::StatusCode::kDataLoss,
-                      DeviceWith(SoundSuperblock(), {.size_bytes = 8 * kMiB})),
-            "disk0.img: truncated: 8388608 bytes, its superblock says 33554432");
+  const auto short_device = [] { return DeviceWith(SoundSuperblock(), {.size_bytes = 8 * kMiB}); };
+  constexpr char kWords[] = "disk0.img: truncated: 8388608 bytes, its superblock says 33554432";
+  const absl::StatusOr<std::unique_ptr<Volume>> volume = OpenWith({}, short_device());
+  ASSERT_TRUE(volume.ok()) << volume.status();
+  EXPECT_THAT((*volume)->superblock_warnings(), Contains(kWords));
+  const absl::Status refused = OpenWith({.writable = true}, short_device()).status();
+  EXPECT_TRUE(absl::IsDataLoss(refused)) << refused;
+  EXPECT_EQ(refused.message(), kWords);
 }
 
 TEST(VolumeOpen, BadSystemChunks) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,7 +49,31 @@ TEST(WalkRates, HitsAreVisitsWithoutAReadOfTheirOwn) {
   EXPECT_EQ((WalkRates{.seconds = 1, .blocks = 200, .reads = 50}.hit_percent()), 75);
   // Reading ahead can be ahead of all visits.
   EXPECT_EQ((WalkRates{.seconds = 1, .blocks = 10, .reads = 64}.hit_percent()), 0);
-  EXPECT_EQ((WalkRates{.seconds = 0, .blocks = 10, .reads = 0}.PerSecond(10)), 0);
+}
+
+// 54 blocks in what a clock showed to be 62 nanoseconds were 864,792,503 blocks a second once.
+TEST(WalkRates, NoneFromTooShortATime) {
+  EXPECT_EQ((WalkRates{.seconds = 0}.PerSecond(10)), std::nullopt);
+  EXPECT_EQ((WalkRates{.seconds = 62e-9}.PerSecond(54)), std::nullopt);
+  EXPECT_EQ((WalkRates{.seconds = 0.002}.PerSecond(10)), 5000);
+  CacheSample sample = Sample();
+  sample.lately = {.seconds = 62e-9, .blocks = 54, .reads = 54};
+  EXPECT_THAT(CacheFrame(sample, 200, false), Contains(HasSubstr("1 lost; - blocks/s, -")));
+  EXPECT_THAT(CacheLine(sample), HasSubstr("  - blocks/s  "));
+  const auto json = nlohmann::json::parse(CacheJsonLine(sample));
+  EXPECT_TRUE(json["lately"]["blocks_per_s"].is_null());
+  EXPECT_EQ(json["total"]["blocks_per_s"], 1000);
+}
+
+TEST(CacheSampler, ASampleTakenAMomentAfterAnotherLooksBackFurther) {
+  const BufferCache cache({.node_bytes = 4096}, nullptr);
+  CacheSampler sampler(cache, nullptr, 0);
+  sampler.Take({.blocks = 100, .seconds = 1}, 0);
+  EXPECT_EQ(sampler.Take({.blocks = 300, .seconds = 2}, 0).lately.blocks, 200);
+  const WalkRates lately = sampler.Take({.blocks = 301, .seconds = 2.0000001}, 0).lately;
+  EXPECT_EQ(lately.blocks, 201);
+  EXPECT_NEAR(*lately.PerSecond(lately.blocks), 201, 0.1);
+  EXPECT_EQ(sampler.Take({.blocks = 401, .seconds = 3}, 0).lately.blocks, 100);
 }
 
 TEST(CacheFrame, HasTheFigures) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "ebcache/btree.h"
 #include "ebcache/buffer_cache.h"
@@ -46,6 +47,8 @@ class DamageLogTest : public ::testing::Test {
     log_.NoteGoodBlock(built_.root, *block);
   }
 
+  const std::vector<BlockDamage>& lost() const { return log_.lost().kept(Cause::kDamage); }
+
   MemoryDisk disk_;
   BuiltTree built_ = BuildTree(disk_, NumberedItems(1));
   BufferCache cache_{{.node_bytes = 4096, .allocator = nullptr}, &disk_};
@@ -54,7 +57,7 @@ class DamageLogTest : public ::testing::Test {
 
 TEST_F(DamageLogTest, NothingToTell) {
   Visit();
-  EXPECT_THAT(log_.lost(), IsEmpty());
+  EXPECT_THAT(lost(), IsEmpty());
   EXPECT_THAT(log_.recovered(), IsEmpty());
 }
 
@@ -80,26 +83,62 @@ TEST_F(DamageLogTest, ALostBlockHasItsMirrors) {
   log_.NoteMirror(BadMirror(4096, 1));
   log_.NoteMirror(BadMirror(4096, 2));
   log_.NoteMirror(BadMirror(8192, 1));
-  log_.NoteDamage(Lost(4096));
-  ASSERT_THAT(log_.lost(), SizeIs(1));
-  EXPECT_THAT(log_.lost()[0].mirrors, SizeIs(2));
-  EXPECT_EQ(log_.lost()[0].ToString(),
-            "tree FS_TREE, level 1, block 4096: no good copy: and so on");
+  log_.NoteDamage(Lost(4096), Cause::kDamage);
+  ASSERT_THAT(lost(), SizeIs(1));
+  EXPECT_THAT(lost()[0].mirrors, SizeIs(2));
+  EXPECT_EQ(lost()[0].ToString(), "tree FS_TREE, level 1, block 4096: no good copy: and so on");
 }
 
-TEST_F(DamageLogTest, WhatWasToldEarlyCountsOnce) {
-  log_.NoteEarly(Lost(4096));
-  log_.NoteDamage(Lost(4096));
-  log_.NoteDamage(Lost(8192));
+// However many trees and pointers lead there, and whatever each of them has to say of it.
+TEST_F(DamageLogTest, ABlockCountsOnce) {
+  log_.NoteDamage(Lost(4096), Cause::kDamage);
+  WalkDamage again = Lost(4096);
+  again.tree = 256;
+  again.status = absl::DataLossError("met a second time in the same tree");
+  log_.NoteDamage(again, Cause::kDamage);
+  log_.NoteDamage(again, Cause::kDamage);
+  log_.NoteDamage(Lost(8192), Cause::kDamage);
   EXPECT_EQ(log_.lost_count(), 2);
-  EXPECT_THAT(log_.lost(), SizeIs(2));
+  ASSERT_THAT(lost(), SizeIs(2));
+  EXPECT_EQ(lost()[0].places, 3);
+  EXPECT_EQ(lost()[0].ToString(),
+            "tree FS_TREE, level 1, block 4096: no good copy: and so on (3 pointers lead there)");
+  EXPECT_EQ(lost()[1].places, 1);
+}
+
+TEST_F(DamageLogTest, ItemsOfOneBlockCountEach) {
+  WalkDamage item = Lost(4096);
+  for (uint64_t number = 0; number < 3; ++number) {
+    item.item = Key{256 + number, kRootItemType, 0};
+    log_.NoteDamage(item, Cause::kDamage);
+    log_.NoteDamage(item, Cause::kDamage);
+  }
+  EXPECT_EQ(log_.lost_count(), 3);
+}
+
+TEST_F(DamageLogTest, WhatNothingCanBeToldOfIsNoDamage) {
+  log_.NoteDamage(Lost(4096), Cause::kMissingDevice);
+  log_.NoteDamage(Lost(8192), Cause::kNoMemory);
+  // "not read again" follows where many pointers lead to one block; the first word is the true one.
+  log_.NoteDamage(Lost(4096), Cause::kDamage);
+  EXPECT_EQ(log_.lost_count(), 0);
+  EXPECT_EQ(log_.lost().unread_count(), 2);
+  EXPECT_EQ(log_.lost().kept(Cause::kMissingDevice)[0].places, 2);
+}
+
+TEST_F(DamageLogTest, DeletedSubvolumesAreNamedAsThat) {
+  WalkDamage damage = Lost(4096);
+  damage.tree = 257;
+  damage.tree_deleted = true;
+  log_.NoteDamage(damage, Cause::kDamage);
+  EXPECT_THAT(lost()[0].ToString(), HasSubstr("tree 257 (deleted), level 1"));
 }
 
 TEST_F(DamageLogTest, KeepsABoundedListAndCountsTheRest) {
   constexpr uint64_t kLost = DamageLog::kKept + 17;
-  for (uint64_t i = 0; i < kLost; ++i) log_.NoteDamage(Lost(4096 * i));
+  for (uint64_t i = 0; i < kLost; ++i) log_.NoteDamage(Lost(4096 * i), Cause::kDamage);
   EXPECT_EQ(log_.lost_count(), kLost);
-  EXPECT_THAT(log_.lost(), SizeIs(DamageLog::kKept));
+  EXPECT_THAT(lost(), SizeIs(DamageLog::kKept));
 }
 
 }  // namespace

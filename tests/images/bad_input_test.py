@@ -3,6 +3,7 @@
 import os
 import pathlib
 
+import dump_tree
 import image_test
 import make_images
 
@@ -55,15 +56,68 @@ class NotAFilesystemTest(image_test.ImageTest):
             with self.subTest(flag):
                 self.check_complaint(self.run_tree_stats(flag, image))
 
-    def test_truncated_image(self):
-        rootdir = self.scratch / "rootdir"
-        make_images.make_tree(rootdir, files=300)
-        (image,) = make_images.mkfs([self.scratch / "cut.img"], rootdir=rootdir)
-        for size in (1, 65535, 65536, 65536 + 2048, 65536 + 4096, 20 * MIB, 30 * MIB):
+    def test_image_without_its_superblock(self):
+        (image,) = make_images.mkfs([self.scratch / "cut.img"])
+        for size in (65536 + 4095, 65536 + 2048, 65536, 65535, 1):
             with self.subTest(size=size):
                 os.truncate(image, size)
                 self.check_refused(image)
-                make_images.mkfs([image], rootdir=rootdir)
+
+
+class TruncatedTest(image_test.ImageTest):
+    """An image that ends too early is looked at as far as it goes. What lies behind the end is lost,
+    so that is damage; and so is the device as such, which no kernel mounts."""
+
+    def setUp(self):
+        super().setUp()
+        rootdir = self.scratch / "rootdir"
+        make_images.make_tree(rootdir, files=300)
+        (self.image,) = make_images.mkfs([self.scratch / "cut.img"], rootdir=rootdir)
+        self.trees = dump_tree.all_trees([self.image])
+
+    def ends(self):
+        """Where copies of blocks end: {logical: [end of each copy]}."""
+        chunks = dump_tree.chunks([self.image])
+        ends = {}
+        for logical, _ in {block for tree in self.trees.values() for block in tree.blocks}:
+            chunk = next(c for c in chunks if c.start <= logical < c.start + c.length)
+            ends[logical] = [offset + logical - chunk.start + 16384 for _, offset in chunk.stripes]
+        return ends
+
+    def check_words(self, run, size):
+        self.assertIn(f"truncated: {size} bytes, its superblock says {256 * MIB}", run)
+
+    def test_behind_all_copies(self):
+        size = max(max(copies) for copies in self.ends().values())
+        os.truncate(self.image, size)
+        run = self.run_tree_stats("--json", self.image)
+        self.assertEqual(run.exit_code, 0, str(run))
+        self.assertEqual(self.counts(run.report()).keys(), self.trees.keys())
+        self.check_words(run.stderr, size)
+        run = self.run_verify(self.image)
+        self.assertEqual(run.exit_code, 1, str(run))
+        self.check_words(run.stdout, size)
+
+    def test_behind_the_first_copies(self):
+        ends = self.ends()
+        size = max(copies[0] for copies in ends.values())
+        behind = sum(end > size for copies in ends.values() for end in copies)
+        self.assertGreater(behind, 0, "the test's image has its copies elsewhere")
+        os.truncate(self.image, size)
+        self.assertEqual(self.run_tree_stats(self.image).exit_code, 0)
+        run = self.run_verify("--json", self.image)
+        self.assertEqual(run.exit_code, 1, str(run))
+        self.assertEqual(len(run.report()["damage"]), behind)
+        self.assertEqual(run.report()["lost"], [])
+        self.assertEqual({one["good_mirror"] for one in run.report()["damage"]}, {1})
+
+    def test_anywhere(self):
+        for size in (30 * MIB, 22 * MIB, 5 * MIB, 65536 + 4096):
+            with self.subTest(size=size):
+                os.truncate(self.image, size)
+                for run in (self.run_tree_stats(self.image), self.run_verify(self.image)):
+                    self.assertEqual(run.exit_code, 1, str(run))
+                    self.check_words(run.stdout + run.stderr, size)
 
 
 if __name__ == "__main__":

@@ -200,7 +200,7 @@ class CachetopTest(image_test.ImageTest):
         self.assertEqual(run.exit_code, 0)
         self.assertIn("--interval-ms=N", run.stdout)
         cut = shutil.copyfile(self.image, self.scratch / "cut.img")
-        os.truncate(cut, 100000)
+        os.truncate(cut, 60000)
         for arguments in (
             [],
             ["--threads=0", self.image],

@@ -100,6 +100,9 @@ class ImageTest(unittest.TestCase):
     def run_cachetop(self, *arguments, timeout_s=60):
         return self.run_program(_ARGUMENTS.cachetop, *arguments, timeout_s=timeout_s)
 
+    def run_mini_dump(self, *arguments, timeout_s=60):
+        return self.run_program(_ARGUMENTS.mini_dump, *arguments, timeout_s=timeout_s)
+
     def run_program(self, program, *arguments, timeout_s=60):
         """Runs a program, which must end in time, by itself, with an exit code it documents."""
         command = [program, *map(str, arguments)]
@@ -186,6 +189,7 @@ def main():
     parser.add_argument("--verify", type=os.path.abspath, help="and another one")
     parser.add_argument("--find-block", type=os.path.abspath, help="and another one")
     parser.add_argument("--cachetop", type=os.path.abspath, help="and another one")
+    parser.add_argument("--mini-dump", type=os.path.abspath, help="and another one")
     parser.add_argument("--seed", type=int, default=1, help="first seed of random tests")
     parser.add_argument("--rounds", type=int, default=300, help="of random tests")
     _, rest = parser.parse_known_args(namespace=_ARGUMENTS)

@@ -58,7 +58,7 @@ class QuickstartTest(image_test.ImageTest):
 
     def test_nowhere_to_put_the_image(self):
         done = run(self.quickstart(), TMPDIR=str(self.scratch / "nowhere"))
-        self.assertEqual(done.returncode, 1, done)
+        self.assertEqual(done.returncode, 2, done)
         self.assertEqual(len(done.stderr.splitlines()), 1, done)
         self.assertTrue(done.stderr.startswith("quickstart: "), done)
 

@@ -141,7 +141,9 @@ class VerifyTest(image_test.ImageTest):
         offset = dict(chunk.stripes)[1] + logical - chunk.start
         image_test.flip_byte(devices[0], offset + 200)
         report = self.verify(devices[0], exit_code=1)
-        self.assertEqual(len(report["damage"]) + len(report["lost"]), 3, report)
+        self.assertEqual([one["device_id"] for one in report["damage"]], [1], report)
+        self.assertEqual(len(report["lost"]), 1, report)
+        self.assertEqual(report["missing_copies"], len(self.blocks()))
 
     def test_text(self):
         (image,) = self.make(metadata="dup", files=100)

@@ -32,8 +32,6 @@ struct Operation {
     kClearDirty,
     kWriteback,
     kWritebackAll,
-    kGiveUpWrite,
-    kGiveUpWrites,
     kReinit,
     kClone,
     kCreateDummy,

@@ -1,0 +1,87 @@
+// Blocks that walks could not enter: each told once, and damage apart from what nobody can tell.
+
+#ifndef EBCACHE_EXAMPLES_LOST_BLOCKS_H_
+#define EBCACHE_EXAMPLES_LOST_BLOCKS_H_
+
+#include <absl/container/flat_hash_map.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "ebcache/btree.h"
+#include "ebcache/volume.h"
+
+namespace ebcache::examples {
+
+// Why a block cannot be had.
+enum class Cause {
+  kDamage,         // it is bad, or not what its place in the tree asks for
+  kMissingDevice,  // its copies are on devices that were not given: it may be as good as any
+  kNoMemory,       // there was no room to read it into
+};
+inline constexpr int kCauses = 3;
+// "damage", "missing device", "no memory"
+const char* CauseName(Cause cause);
+Cause CauseOf(const WalkDamage& damage, const Volume& volume);
+
+// A block of which at least one copy could not be used, or that is not what its place in the tree
+// asks for.
+struct BlockDamage {
+  uint64_t tree = 0;  // the first that was found to lead there
+  uint64_t key_offset = 0;
+  bool tree_deleted = false;
+  uint8_t level = 0;
+  uint64_t logical = 0;
+  std::string reason;
+  bool recovered = false;  // another copy was good
+  std::vector<MirrorDamage> mirrors;
+  uint64_t places = 1;  // pointers to it that were met, in all trees
+
+  // "tree FS_TREE, level 1, block 30408704: ..."
+  std::string ToString() const;
+};
+// "256", "256 (deleted)"
+std::string TreeNameWithState(uint64_t tree, uint64_t key_offset, bool deleted);
+
+// Of each cause the first kKept are remembered, the others counted.
+//
+// Thread safety: belongs to one thread.
+class LostBlocks {
+ public:
+  static constexpr size_t kKept = 1000;
+
+  // True the first time that this block, or this item of it, is told of.
+  bool Note(const WalkDamage& damage, Cause cause, std::vector<MirrorDamage> mirrors = {});
+
+  const std::vector<BlockDamage>& kept(Cause cause) const { return Of(cause).kept; }
+  uint64_t count(Cause cause) const { return Of(cause).count; }
+  // Blocks that may be good: of all causes but damage.
+  uint64_t unread_count() const { return count(Cause::kMissingDevice) + count(Cause::kNoMemory); }
+
+ private:
+  // What is told of once: a block, or one item of a block that is good otherwise.
+  using Subject = std::tuple<uint64_t, bool, uint64_t, uint8_t, uint64_t>;
+  struct List {
+    std::vector<BlockDamage> kept;
+    uint64_t count = 0;
+  };
+  struct Place {
+    Cause cause;
+    size_t index;  // in kept, if it is below kKept
+  };
+  // A hostile image can claim any number of blocks: those after so many are counted each time.
+  static constexpr size_t kMostSubjects = 1000000;
+
+  const List& Of(Cause cause) const { return lists_[static_cast<size_t>(cause)]; }
+
+  std::array<List, kCauses> lists_;
+  absl::flat_hash_map<Subject, Place> told_;
+};
+
+}  // namespace ebcache::examples
+
+#endif  // EBCACHE_EXAMPLES_LOST_BLOCKS_H_

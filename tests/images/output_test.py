@@ -1,0 +1,72 @@
+"""Where output goes: whatever a program prints either arrives, or the program says why it did not and
+ends with exit code 2."""
+
+import os
+import subprocess
+
+import image_test
+import make_images
+
+
+class OutputTest(image_test.ImageTest):
+    def setUp(self):
+        super().setUp()
+        if not os.path.exists("/dev/full"):
+            self.skipTest("no /dev/full")
+        make_images.make_tree(self.scratch / "rootdir", files=50)
+        (self.image,) = make_images.mkfs(
+            [self.scratch / "disk.img"], rootdir=self.scratch / "rootdir"
+        )
+
+    def commands(self):
+        programs = image_test.arguments()
+        for program in (programs.tree_stats, programs.verify):
+            for words in (["--help"], ["--version"], [self.image], ["--json", self.image]):
+                yield [program, *words]
+        for words in (["--help"], ["--version"], [self.image, 30408704], ["--json", self.image, 30408704]):
+            yield [programs.find_block, *words]
+        for words in (
+            ["--help"],
+            ["--version"],
+            ["--once", self.image],
+            ["--json", self.image],
+            # Without end, but for that of its output.
+            ["--passes=0", "--interval-ms=20", self.image],
+            ["--passes=0", "--interval-ms=20", "--json", self.image],
+        ):
+            yield [programs.cachetop, *words]
+        for words in (["--help"], ["--version"], ["--files=50"]):
+            yield [programs.quickstart, *words]
+        for words in (["--help"], [self.image], ["--counts", self.image]):
+            yield [programs.mini_dump, *words]
+
+    def run_to(self, stdout, command):
+        return subprocess.run(
+            [str(word) for word in command],
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+
+    def test_a_full_device(self):
+        for command in self.commands():
+            with self.subTest(command):
+                with open("/dev/full", "w", encoding="ascii") as full:
+                    done = self.run_to(full, command)
+                self.assertEqual(done.returncode, 2, done)
+                self.assertIn("cannot write the result: No space left on device", done.stderr)
+
+    def test_no_stdout(self):
+        for command in self.commands():
+            with self.subTest(command):
+                shell = ["sh", "-c", 'exec "$@" >&-', "sh", *command]
+                done = self.run_to(None, shell)
+                self.assertEqual(done.returncode, 2, done)
+                self.assertIn("cannot write the result: Bad file descriptor", done.stderr)
+
+
+if __name__ == "__main__":
+    image_test.main()
