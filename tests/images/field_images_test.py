@@ -35,6 +35,13 @@ MIRRORS = {
     "btrfs-image-restored": "no btrfs magic",
 }
 
+# One device of two: what can be read is good, and the rest cannot be told.
+MISSING = {
+    "raid0.1": "device 2 is missing",
+    "raid0.2": "device 1 is missing",
+    "sprout.new": "device 1 (seed) is missing",
+}
+
 # Features that cannot be read, and their names.
 FEATURES = {
     "raid5-metadata.1 raid5-metadata.2 raid5-metadata.3": "metadata in chunks of profile RAID5",
@@ -146,6 +153,14 @@ class FieldImagesTest(image_test.ImageTest):
     def test_two_devices(self):
         for run in self.both("raid0.1 raid0.2"):
             self.check_clean(run)
+
+    def test_missing_devices_are_no_damage(self):
+        for name, words in MISSING.items():
+            with self.subTest(name):
+                for run in self.both(name):
+                    self.assertEqual(run.exit_code, FAILED, str(run))
+                    self.assertIn(f": {words}\n", run.stderr)
+                    self.assertEqual(run.report()["damage"], [], str(run))
 
     def test_every_image_is_here(self):
         directory = field_images()
