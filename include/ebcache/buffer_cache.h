@@ -17,6 +17,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -25,8 +26,8 @@
 
 namespace ebcache {
 
-// What the parent of a block says about it. The cache only passes it on: on_disk.h knows what is in
-// it, and sources made of memory ignore it.
+// What the parent of a block says about it. The cache passes it on, and compares it with others:
+// on_disk.h knows what is in it, and sources made of memory ignore it.
 struct ParentCheck;
 
 // One block to read: in, the buffer and what is expected of it; out, how it went.
@@ -34,6 +35,9 @@ struct BlockRead {
   ExtentBuffer* buffer = nullptr;
   const ParentCheck* check = nullptr;  // null: expect nothing in particular
   absl::Status status;
+  // Out, with an error: whatever `check` says, there is no good copy, so that those who wait for
+  // this read and expect something else need not try for themselves. Means nothing without a check.
+  bool damaged = false;
 };
 
 // One block to write.
@@ -43,7 +47,8 @@ struct BlockWrite {
 };
 
 // The only way in and out of a cache. Called from any thread, several at a time, never with a lock
-// held; must not call back into the cache for the same blocks.
+// held; must not call back into the cache for the same blocks. A status that is not set is an
+// error, and an exception out of Read or Write is the error of every block that the call was about.
 class BlockSource {
  public:
   virtual ~BlockSource() = default;
@@ -55,7 +60,8 @@ class BlockSource {
   // Whether a block that is in the cache already is what this parent expects.
   virtual absl::Status CheckParent(const ExtentBuffer& buffer, const ParentCheck& check) = 0;
 
-  // Writes each buffer to all copies of its block and sets each status.
+  // Writes each buffer to all copies of its block and sets each status. After an error the same
+  // bytes, or newer ones, come again. Must not wait for the cache's other writes (WritebackAll).
   virtual void Write(absl::Span<BlockWrite> writes) = 0;
 };
 
@@ -84,14 +90,19 @@ struct BufferCacheOptions {
     kDropBuffer,  // as the kernel: lets the buffer go, so that the pages are free to move
   };
   MigrateMode migrate_mode = MigrateMode::kKeepBuffer;
+  // Told by the destructor of every block that is lost with the cache, because it was DIRTY: its
+  // address, and the error of its last write (OK: no write has failed). Must not throw, nor call
+  // the cache. Null: the destructor prints one line to stderr if there is any such block.
+  std::function<void(uint64_t start, const absl::Status& error)> on_unwritten;
 };
 
 // Counters since the cache was made, and sizes now. Counters are exact only while nobody works.
 struct CacheStats {
-  uint64_t cached_buffers = 0;   // in the index now
-  uint64_t private_buffers = 0;  // dummies and clones now
-  uint64_t cached_bytes = 0;     // payload of the cached buffers
-  uint64_t dirty_buffers = 0;
+  uint64_t cached_buffers = 0;     // in the index now
+  uint64_t private_buffers = 0;    // dummies and clones now
+  uint64_t cached_bytes = 0;       // payload of the cached buffers
+  uint64_t dirty_buffers = 0;      // not on disk: DIRTY, or being written
+  uint64_t write_err_buffers = 0;  // of these, by now: the last write failed
   uint64_t peak_cached_buffers = 0;
   uint64_t descriptor_bytes = 0;   // in descriptors and page array rows, used or not
   uint64_t index_bytes = 0;        // in the index, used or not
@@ -116,14 +127,17 @@ struct CacheStats {
   std::array<uint64_t, kReleaseVerdicts> skipped{};
 };
 
-// A buffer of one cache that is given to Read, Writeback or ReinitAsNewBlock of another is refused
-// with InvalidArgument. What needs no cache (put, SetDirty) goes to the buffer's own.
+// A buffer of one cache that is given to Read, Writeback, WriteError, GiveUpWrite or
+// ReinitAsNewBlock of another is refused with InvalidArgument. What needs no cache (put, SetDirty)
+// goes to the buffer's own.
 class BufferCache {
  public:
   // `source` may be null for a cache that never reads or writes; else it must outlive the cache.
   // Options out of range are a CHECK.
   explicit BufferCache(BufferCacheOptions options, BlockSource* source = nullptr);
-  // Frees all buffers; dirty ones are dropped unwritten. REQUIRES: no references are left (CHECK).
+  // Frees all buffers. Those that are DIRTY are lost: BufferCacheOptions::on_unwritten is told of
+  // each. A caller to whom that matters asks for WritebackAll first, and where that fails decides:
+  // again, or GiveUpWrites. REQUIRES: no references are left (CHECK).
   ~BufferCache();
   BufferCache(const BufferCache&) = delete;
   BufferCache& operator=(const BufferCache&) = delete;
@@ -164,8 +178,9 @@ class BufferCache {
 
   // Makes `buffer` UPTODATE by asking the source, or waits for whoever is doing that, or returns at
   // once when it is; checks it against `check` where given. On failure the buffer is STALE, so that
-  // it goes with its last user; everybody who waited for the read gets its error.
-  // `check` is used only during the call.
+  // it goes with its last user; everybody who waited for the read gets its error. But who waited
+  // for a reader whose `check` may have been the reason is answered for what itself expects, if
+  // need be by a read of its own. A call reads at most once. `check` is used only during the call.
   absl::Status Read(const ExtentBufferRef& buffer, const ParentCheck* check = nullptr);
 
   // Create and Read in one.
@@ -179,17 +194,39 @@ class BufferCache {
 
   // ---- Writing ------------------------------------------------------------------------------
 
-  // Writes `buffer` if it is DIRTY. DIRTY becomes WRITEBACK in one step, so it is never without
-  // protection. On failure the buffer is WRITE_ERR and no longer UPTODATE.
+  // What was changed stays in memory until it is on disk: a buffer is DIRTY until its write begins,
+  // under WRITEBACK until it has ended, and if it failed DIRTY again, WRITE_ERR, and as UPTODATE as
+  // it was: the bytes are the newest there are. It cannot be evicted, a reader gets these bytes,
+  // and the next write tries again. That ends with a write that succeeds, or when a caller gives
+  // the bytes up: by GiveUpWrite, ClearDirty or ReinitAsNewBlock.
+
+  // Writes `buffer` if it is DIRTY; also after a failure. If another thread is writing it, waits
+  // for that instead, and returns how it went; writes what was dirtied since that write began. OK:
+  // what was DIRTY when the call began is on disk, or was given up.
   absl::Status Writeback(const ExtentBufferRef& buffer);
 
-  // Writes every buffer that was DIRTY when the call began, in the order of addresses. Returns the
-  // first error, after trying all.
+  // Writes every buffer that was DIRTY when the call began, those whose last write failed among
+  // them, in the order of addresses; waits for those that others are writing. OK: all of it is on
+  // disk, or was given up. Else the first error, after trying all: that of a write of this call's,
+  // or of one that it waited for. So a failure is reported by every call until the block was
+  // written or given up.
   absl::Status WritebackAll();
 
-  // Prepares the buffer of a freed block that is allocated anew at the same address: STALE, DIRTY
-  // and ZONED_ZEROOUT go, the header (`header_bytes` from the front) is zeroed, UPTODATE is set.
-  // REQUIRES: nobody else uses the bytes (in the kernel: the write lock is held), not under
+  // Why `buffer` is WRITE_ERR: the error of its last write. OK when it is not.
+  absl::Status WriteError(const ExtentBufferRef& buffer) const;
+
+  // Gives up what is DIRTY in `buffer`, be it that its write failed: it is not UPTODATE any more,
+  // and the next reader gets what is on disk. Waits for a write under way. False when there is
+  // nothing to give up: it is clean, or that write has succeeded. REQUIRES: nobody else uses the
+  // bytes (in the kernel: the write lock is held).
+  absl::StatusOr<bool> GiveUpWrite(const ExtentBufferRef& buffer);
+  // The same for every buffer, before the cache goes for example. Returns how many had something to
+  // give up. REQUIRES: nobody else uses their bytes.
+  uint64_t GiveUpWrites();
+
+  // Prepares the buffer of a freed block that is allocated anew at the same address: STALE, DIRTY,
+  // WRITE_ERR and ZONED_ZEROOUT go, the header (`header_bytes` from the front) is zeroed, UPTODATE
+  // is set. REQUIRES: nobody else uses the bytes (in the kernel: the write lock is held), not under
   // writeback.
   absl::Status ReinitAsNewBlock(const ExtentBufferRef& buffer, uint32_t header_bytes);
 
@@ -197,7 +234,7 @@ class BufferCache {
 
   // The first cached buffer at or after `start`; empty when there is none.
   ExtentBufferRef FirstAtOrAfter(uint64_t start);
-  // The first DIRTY one.
+  // The first DIRTY one, those whose write failed among them. Those under WRITEBACK are not.
   ExtentBufferRef NextDirty(uint64_t start);
 
   // ---- Giving memory back -------------------------------------------------------------------

@@ -32,7 +32,7 @@
  *   -EUCLEAN     damage: no copy of the block is what it should be
  *   -EIO         a device failed, or is missing
  *   -EACCES      may not be opened, or not be written
- *   -EBUSY       references are left
+ *   -EBUSY       references are left, or blocks that are not written
  *   -ENXIO       the cache has no source to read from or to write to
  *   -EOPNOTSUPP  a feature of the filesystem that this library cannot read
  *   -EAGAIN      the system gives no thread
@@ -233,7 +233,8 @@ struct ebcache_source {
    * finds it in the cache. `check` is NULL where nothing in particular is expected. NULL: all are.
    */
   int (*validate)(void* context, const ebcache_buffer* buffer, const struct ebcache_check* check);
-  /* Writes the block. NULL: nothing can be written. */
+  /* Writes the block. After an error the same bytes, or newer ones, come again. NULL: nothing can
+   * be written. */
   int (*write)(void* context, const ebcache_buffer* buffer);
 };
 
@@ -253,8 +254,9 @@ struct ebcache_cache_options {
 EBCACHE_API int ebcache_cache_create(const struct ebcache_cache_options* options,
                                      const struct ebcache_source* source, void* context,
                                      ebcache_cache** cache);
-/* Frees the cache and its buffers; dirty ones are dropped unwritten. -EBUSY, and the cache stays,
- * when references are left; -EINVAL for the cache of a filesystem. */
+/* Frees the cache and its buffers. -EBUSY, and the cache stays, when references are left, or blocks
+ * that are dirty: what is not on disk is written first (ebcache_writeback_all), or given up by name
+ * (ebcache_give_up_writes). -EINVAL for the cache of a filesystem. */
 EBCACHE_API int ebcache_cache_destroy(ebcache_cache* cache);
 EBCACHE_API uint32_t ebcache_cache_node_bytes(const ebcache_cache* cache);
 
@@ -363,16 +365,31 @@ EBCACHE_API int ebcache_set_u64(ebcache_buffer* buffer, size_t offset, uint64_t 
 /* Says that all bytes are in place, as who fills a new block does. -EINVAL while it is being read.
  */
 EBCACHE_API int ebcache_set_uptodate(ebcache_buffer* buffer);
-/* The block must be written: it stays until it was, or is clean again. -EINVAL for one that is not
- * uptodate, unless that is because its last write failed, and for dummies and clones. */
+/* The block must be written: it stays until it was, or is given up. -EINVAL for one that is not
+ * uptodate, and for dummies and clones. */
 EBCACHE_API int ebcache_set_dirty(ebcache_buffer* buffer);
+/* The changes need not be written, as those of a block that COW has replaced. The bytes stay as
+ * they are until the buffer goes. A write that is under way goes on, and if it fails the block is
+ * dirty. */
 EBCACHE_API int ebcache_clear_dirty(ebcache_buffer* buffer);
-/* Writes a buffer that the caller holds, if it is dirty. After an error it is no longer uptodate,
- * and cannot be read again. Errors: of the source, -ENXIO, -EUCLEAN (an earlier write failed). */
+/* Writes a buffer that the caller holds, if it is dirty, or waits for who is writing it. After an
+ * error it is dirty as before, and EBCACHE_BUFFER_WRITE_ERR: the bytes stay in memory, readers get
+ * them, and the next call tries again. Errors: of the source, -ENXIO. */
 EBCACHE_API int ebcache_writeback(ebcache_cache* cache, ebcache_buffer* buffer);
-/* Writes all that was dirty when the call began, by address. The first error, after trying all. */
+/* Writes all that was dirty when the call began, by address, and waits for what others are writing.
+ * 0: all of it is on disk, or was given up. Else the first error, after trying all: so a failure is
+ * reported by every call until the block was written or given up. */
 EBCACHE_API int ebcache_writeback_all(ebcache_cache* cache);
-/* For a block that was freed and is allocated again at the same address: stale and dirty go, the
+/* The error of the last write of a buffer that is EBCACHE_BUFFER_WRITE_ERR; 0 for others. */
+EBCACHE_API int ebcache_write_error(ebcache_cache* cache, ebcache_buffer* buffer);
+/* Gives up what is dirty in a buffer, be it that its write failed, after waiting for one under way:
+ * it is not uptodate any more, and the next reader gets what is on disk. 1; or 0 where there was
+ * nothing to give up. Nobody else may use the bytes. Errors: -EINVAL. */
+EBCACHE_API int ebcache_give_up_write(ebcache_cache* cache, ebcache_buffer* buffer);
+/* The same for every buffer of the cache; how many had something to give up. 0 for NULL. */
+EBCACHE_API uint64_t ebcache_give_up_writes(ebcache_cache* cache);
+/* For a block that was freed and is allocated again at the same address: stale, dirty and the error
+ * of an earlier write go, the
  * first `header_bytes` are zeroed, and it is uptodate. Errors: -EINVAL while it is being read or
  * written, -ERANGE. */
 EBCACHE_API int ebcache_reinit(ebcache_cache* cache, ebcache_buffer* buffer, uint32_t header_bytes);
@@ -393,7 +410,7 @@ struct ebcache_cache_stats {
   uint64_t cached_buffers;  /* now */
   uint64_t private_buffers; /* dummies and clones, now */
   uint64_t cached_bytes;
-  uint64_t dirty_buffers;
+  uint64_t dirty_buffers; /* not on disk: dirty, or being written */
   uint64_t peak_cached_buffers;
   uint64_t overhead_bytes; /* descriptors, index and what reclaim remembers */
   uint64_t creates;        /* since the start, like all below */
@@ -406,6 +423,7 @@ struct ebcache_cache_stats {
   uint64_t reclaimed; /* by budget, shrinking and dropping */
   uint64_t migrations;
   uint64_t over_budget_creates; /* when nothing could go */
+  uint64_t write_err_buffers;   /* now, of the dirty ones: the last write failed */
 };
 /* Exact only while nobody works. Errors: -EINVAL. */
 EBCACHE_API int ebcache_cache_stats(const ebcache_cache* cache, struct ebcache_cache_stats* stats);
@@ -493,7 +511,8 @@ struct ebcache_device {
 EBCACHE_API int ebcache_open_devices(const struct ebcache_device* const* devices, size_t count,
                                      const struct ebcache_filesystem_options* options,
                                      ebcache_filesystem** filesystem);
-/* -EBUSY, and it stays open, when references to its blocks are left. */
+/* -EBUSY, and it stays open, when references to its blocks are left, or blocks that are dirty: see
+ * ebcache_cache_destroy. */
 EBCACHE_API int ebcache_close(ebcache_filesystem* filesystem);
 
 /* Its cache: borrowed, until it is closed. NULL for NULL. */

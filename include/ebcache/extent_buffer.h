@@ -42,7 +42,7 @@ enum class BufferFlag : uint32_t {
   kTreeRef = 1u << 3,       // one of the references is the cache's own
   kStale = 1u << 4,         // nobody wants the block any more: goes with its last user
   kUnmapped = 1u << 5,      // dummy or clone: not in the index, no cache reference
-  kWriteErr = 1u << 6,      // the last write failed
+  kWriteErr = 1u << 6,      // the last write failed; DIRTY, or being written again
   kZonedZeroout = 1u << 7,  // to be written as zeroes on a zoned device
   kReading = 1u << 8,       // being read
   kMigrating = 1u << 9,     // frozen while its pages move; nobody can take a reference
@@ -287,11 +287,14 @@ class [[nodiscard]] ExtentBufferRef {
   // that was read and not found since. REQUIRES: not empty.
   void ForgetAccess() const;
 
-  // Marks the buffer DIRTY: it stays in memory until it was written, or cleaned.
-  // REQUIRES: not empty; an uptodate buffer, or one whose last write failed (which takes UPTODATE
-  // away, perhaps while the caller changes the block).
+  // Marks the buffer DIRTY: it stays in memory until it was written, or given up. Also while it is
+  // being written: what was changed since that write began is written by the next.
+  // REQUIRES: not empty; an uptodate buffer, no dummy or clone.
   void SetDirty() const;
-  // Takes DIRTY away: the changes need not be written.
+  // Takes DIRTY away, and with it WRITE_ERR: the changes need not be written, as those of a block
+  // that COW has replaced. The bytes stay UPTODATE until the buffer goes; for the disk's, see
+  // BufferCache::GiveUpWrite. A write that is under way goes on, and if it fails the buffer is
+  // DIRTY.
   void ClearDirty() const;
   // Says that all bytes of the block are in place, as who fills a new block does.
   void SetUptodate() const;

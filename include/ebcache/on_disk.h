@@ -124,6 +124,8 @@ struct ParentCheck {
   uint64_t generation = 0;  // 0: any
   uint64_t owner = 0;       // id of the tree being read; 0: any
   std::optional<Key> first_key;
+
+  friend constexpr bool operator==(const ParentCheck&, const ParentCheck&) = default;
 };
 
 // ---- Checksums ----------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdio>
 #include <cstring>
 
 #include "ebcache/allocators.h"
@@ -66,16 +67,27 @@ BufferCacheImpl::BufferCacheImpl(BufferCacheOptions options, BlockSource* source
 BufferCacheImpl::~BufferCacheImpl() {
   background_.reset();
   if (!sync::Planted("goes-without-quiescing")) allocator().QuiesceOwner(owner_);
+  uint64_t unwritten = 0;
   for (uint32_t i = 0; i < slab_.size(); ++i) {
     ExtentBuffer* buffer = slab_.At(i);
     const BufferState s = state::Unpack(buffer->state_.load(std::memory_order_acquire));
     if (s.refs == 0) continue;
     EBCACHE_CHECK(s.refs == 1 && s.has(BufferFlag::kTreeRef),
                   "a BufferCache was destroyed while references to its buffers were held");
+    if (s.under_io()) TellOfUnwritten(buffer, unwritten);
     buffer->state_.store(0, std::memory_order_relaxed);  // dirty or not: nobody is left to write it
     Bury({&buffer, 1}, /*listed=*/true);
   }
+  if (unwritten != 0 && !options_.on_unwritten) {
+    std::fprintf(stderr, "ebcache: a cache was destroyed with %llu blocks that were not written\n",
+                 static_cast<unsigned long long>(unwritten));
+  }
   allocator().UnregisterOwner(owner_);
+}
+
+void BufferCacheImpl::TellOfUnwritten(const ExtentBuffer* buffer, uint64_t& count) {
+  ++count;
+  if (options_.on_unwritten) options_.on_unwritten(buffer->start(), WriteError(buffer));
 }
 
 // ---- Finding ------------------------------------------------------------------------------------
@@ -109,11 +121,17 @@ void BufferCacheImpl::TooManyReferences() {
   EBCACHE_CHECK(false, "a buffer has 2^31 references: its users take them and do not put them");
 }
 
-ExtentBuffer* BufferCacheImpl::NextReferenced(uint64_t start, bool dirty_only) {
-  if (dirty_only && counters_.dirty.load(std::memory_order_relaxed) == 0) return nullptr;
-  const auto wanted = [dirty_only](const ExtentBuffer& buffer) {
+ExtentBuffer* BufferCacheImpl::NextReferenced(uint64_t start, Wanted which) {
+  if (which != Wanted::kAny && counters_.unwritten.load(std::memory_order_relaxed) == 0) {
+    return nullptr;
+  }
+  const auto is_wanted = [which](BufferState s) {
+    if (which == Wanted::kAny) return true;
+    return which == Wanted::kDirty ? s.has(BufferFlag::kDirty) : s.under_io();
+  };
+  const auto wanted = [&](const ExtentBuffer& buffer) {
     const BufferState s = buffer.state();
-    return s.refs != 0 && (!dirty_only || s.has(BufferFlag::kDirty));
+    return s.refs != 0 && is_wanted(s);
   };
   uint64_t block = index_.BlockOf(start);
   for (;;) {
@@ -124,10 +142,7 @@ ExtentBuffer* BufferCacheImpl::NextReferenced(uint64_t start, bool dirty_only) {
     if (got.result == state::Result::kChanged) {
       const bool right =
           index_.BlockOf(candidate->start_) == found && !got.after.has(BufferFlag::kUnmapped);
-      if (right && candidate->start_ >= start &&
-          (!dirty_only || got.after.has(BufferFlag::kDirty))) {
-        return candidate;
-      }
+      if (right && candidate->start_ >= start && is_wanted(got.after)) return candidate;
       Put(candidate);
       block = right ? found + 1 : found;
     } else if (got.after.has(BufferFlag::kMigrating)) {
@@ -215,6 +230,17 @@ absl::Status BufferCache::Writeback(const ExtentBufferRef& buffer) {
   return impl_->Writeback(buffer.get());
 }
 absl::Status BufferCache::WritebackAll() { return impl_->WritebackAll(); }
+absl::Status BufferCache::WriteError(const ExtentBufferRef& buffer) const {
+  EBCACHE_CHECK(buffer, "WriteError of an empty reference");
+  if (auto status = impl_->CheckOurs(*buffer); !status.ok()) return status;
+  return impl_->WriteError(buffer.get());
+}
+absl::StatusOr<bool> BufferCache::GiveUpWrite(const ExtentBufferRef& buffer) {
+  EBCACHE_CHECK(buffer, "GiveUpWrite of an empty reference");
+  if (auto status = impl_->CheckOurs(*buffer); !status.ok()) return status;
+  return impl_->GiveUpWrite(buffer.get());
+}
+uint64_t BufferCache::GiveUpWrites() { return impl_->GiveUpWrites(); }
 
 absl::Status BufferCache::ReinitAsNewBlock(const ExtentBufferRef& buffer, uint32_t header_bytes) {
   EBCACHE_CHECK(buffer, "ReinitAsNewBlock of an empty reference");
@@ -223,10 +249,10 @@ absl::Status BufferCache::ReinitAsNewBlock(const ExtentBufferRef& buffer, uint32
 }
 
 ExtentBufferRef BufferCache::FirstAtOrAfter(uint64_t start) {
-  return BufferCacheImpl::Wrap(impl_->NextReferenced(start, /*dirty_only=*/false));
+  return BufferCacheImpl::Wrap(impl_->NextReferenced(start, BufferCacheImpl::Wanted::kAny));
 }
 ExtentBufferRef BufferCache::NextDirty(uint64_t start) {
-  return BufferCacheImpl::Wrap(impl_->NextReferenced(start, /*dirty_only=*/true));
+  return BufferCacheImpl::Wrap(impl_->NextReferenced(start, BufferCacheImpl::Wanted::kDirty));
 }
 
 uint64_t BufferCache::DropCaches() { return impl_->DropCaches(); }

@@ -4,12 +4,11 @@
 //
 // Lock order: none. No lock of this room is held while another is taken, nor while the allocator or
 // the source is called. The locks inside: index, reclaim list, slab, subpages, failed reads,
-// background reclaim.
+// failed writes, background reclaim.
 
 #ifndef EBCACHE_LIB_CACHE_BUFFER_CACHE_IMPL_H_
 #define EBCACHE_LIB_CACHE_BUFFER_CACHE_IMPL_H_
 
-#include <absl/container/flat_hash_map.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/types/span.h>
@@ -17,7 +16,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <string>
+#include <optional>
 #include <string_view>
 
 #include "ebcache/buffer_cache.h"
@@ -26,6 +25,7 @@
 #include "lib/cache/background_reclaim.h"
 #include "lib/cache/buffer_index.h"
 #include "lib/cache/descriptor_slab.h"
+#include "lib/cache/kept_errors.h"
 #include "lib/cache/reclaim_list.h"
 #include "lib/cache/state_word.h"
 #include "lib/cache/subpage_frames.h"
@@ -51,9 +51,16 @@ class BufferCacheImpl final : public FolioOwner {
   void FindMany(absl::Span<const uint64_t> starts, absl::Span<ExtentBufferRef> results);
   absl::StatusOr<ExtentBuffer*> Create(uint64_t start);
   absl::StatusOr<ExtentBuffer*> CreateUnmapped(uint64_t start);
-  ExtentBuffer* NextReferenced(uint64_t start, bool dirty_only);
   // InvalidArgument for a buffer of another cache.
   absl::Status CheckOurs(const ExtentBuffer& buffer) const;
+  // The first at or after `start` of these, with a reference for the caller; null when there is
+  // none.
+  enum class Wanted {
+    kAny,
+    kDirty,
+    kUnwritten,  // DIRTY or under WRITEBACK
+  };
+  ExtentBuffer* NextReferenced(uint64_t start, Wanted wanted);
   // Create for each of `starts`, with each lock taken once for all that are not there yet.
   void CreateMany(absl::Span<const uint64_t> starts,
                   absl::Span<absl::StatusOr<ExtentBufferRef>> results);
@@ -76,6 +83,10 @@ class BufferCacheImpl final : public FolioOwner {
   // ---- writing.cc ----
   absl::Status Writeback(ExtentBuffer* buffer);
   absl::Status WritebackAll();
+  // The error of the last write of it that ended, when that failed.
+  absl::Status WriteError(const ExtentBuffer* buffer);
+  bool GiveUpWrite(ExtentBuffer* buffer);
+  uint64_t GiveUpWrites();
   absl::Status ReinitAsNewBlock(ExtentBuffer* buffer, uint32_t header_bytes);
 
   // ---- reclaim.cc ----
@@ -120,14 +131,15 @@ class BufferCacheImpl final : public FolioOwner {
   friend class BufferCachePeer;  // tests that look inside
 
   // The counters behind CacheStats. All are relaxed: nothing is decided by them but budgets, which
-  // may be off by what is under way; and by `dirty`, whether anything can be dirty at all. That one
-  // is raised before DIRTY is set and lowered after it went, and the state word orders the two for
-  // each buffer: so a thread that knows of a dirty buffer knows of a count that is not 0.
+  // may be off by what is under way; and by `unwritten`, whether anything can be DIRTY or under
+  // WRITEBACK at all. That one is raised before DIRTY is set and lowered after both went, and the
+  // state word orders the two for each buffer: so a thread that knows of such a buffer knows of a
+  // count that is not 0.
   struct Counters {
-    sync::Atomic<uint64_t> cached{0}, unmapped{0}, dirty{0}, peak_cached{0};
+    sync::Atomic<uint64_t> cached{0}, unmapped{0}, unwritten{0}, peak_cached{0};
     sync::Atomic<uint64_t> creates{0}, create_races_lost{0};
     sync::Atomic<uint64_t> reads{0}, read_failures{0}, read_waits{0};
-    sync::Atomic<uint64_t> writes{0}, write_failures{0};
+    sync::Atomic<uint64_t> writes{0}, write_failures{0}, write_errors{0};
     sync::Atomic<uint64_t> stale_frees{0}, reclaimed{0}, folio_releases{0}, migrations{0};
     sync::Atomic<uint64_t> contiguity_lost{0}, contiguity_gained{0};
     sync::Atomic<uint64_t> reclaimed_in_background{0};
@@ -166,13 +178,20 @@ class BufferCacheImpl final : public FolioOwner {
                     absl::Span<absl::StatusOr<ExtentBufferRef>> results);
 
   // reading.cc
-  void FinishRead(ExtentBuffer* buffer, const absl::Status& status);
-  absl::Status WaitForRead(ExtentBuffer* buffer);
-  absl::Status FailureOf(const ExtentBuffer* buffer);
-  void ForgetFailure(const ExtentBuffer* buffer);
+  absl::Status ReadBegun(ExtentBuffer* buffer, const ParentCheck* check);
+  void FinishRead(const BlockRead& read);
+  std::optional<absl::Status> WaitForRead(ExtentBuffer* buffer, const ParentCheck* check);
 
   // writing.cc
+  absl::Status WriteBegun(absl::Span<BlockWrite> writes);
   void FinishWriteback(ExtentBuffer* buffer, const absl::Status& status);
+  absl::Status AwaitOthersWrite(ExtentBuffer* buffer, bool has_all);
+  state::Outcome Clean(ExtentBuffer* buffer, state::Outcome (*step)(BufferState before));
+  // What a write has for a status before the source has set one.
+  absl::Status UnwrittenStatus() const;
+
+  // Tells of what is not on disk and never will be: for the destructor.
+  void TellOfUnwritten(const ExtentBuffer* buffer, uint64_t& count);
 
   // reclaim.cc
   struct Freed {
@@ -226,19 +245,11 @@ class BufferCacheImpl final : public FolioOwner {
   sync::Atomic<uint64_t> budget_bytes_;  // relaxed: changed by SetBudget while others look
   Counters counters_;
 
-  // Errors of failed reads, by descriptor, for those who waited for the read; kept until the buffer
-  // is read again or buried.
-  sync::Mutex failures_mutex_;
-  // Code and text rather than a Status: copies of one share a count inside Abseil, which is not
-  // built for the thread sanitizer.
-  struct Failure {
-    absl::StatusCode code;
-    std::string message;
-  };
-  absl::flat_hash_map<const ExtentBuffer*, Failure> failures_;  // guarded by failures_mutex_
-  // Size of failures_. Relaxed: a holder who needs an entry made visible by the state word sees the
-  // count as well; everybody else only saves a lock.
-  sync::Atomic<uint32_t> failure_count_{0};
+  // Errors of failed reads, for those who waited for the read: kept until the buffer is read again
+  // or buried. Of failed writes: until the buffer is not WRITE_ERR any more, before which it cannot
+  // die.
+  KeptErrors read_errors_;
+  KeptErrors write_errors_;
 
   // Null unless asked for. Made last and stopped first: it works on all of the above.
   std::unique_ptr<BackgroundReclaim> background_;

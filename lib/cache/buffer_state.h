@@ -14,7 +14,11 @@
 //   references is the cache's: the buffer stays when its
 //                                  last user has gone.
 //   refs == 1, TREE_REF, no IO     idle: may be released or moved at any time.
-//   DIRTY or WRITEBACK (under_io)  the bytes must not go: no step that kills is allowed.
+//   DIRTY or WRITEBACK (under_io)  the bytes must not go: no step that kills is allowed, and no
+//   read
+//                                  may begin. UPTODATE.
+//   WRITE_ERR                      the last write that ended failed, and the bytes are DIRTY, or on
+//                                  their way to the disk again.
 //   READING                        refs counts the reader, so the buffer is not idle.
 //   STALE                          dies in the step that makes it idle.
 //   MIGRATING                      refs == 1, the cache's, and no step but the mover's is allowed.
@@ -189,13 +193,19 @@ constexpr Outcome Park(BufferState s) {
 
 // By a holder: claims the read. UPTODATE is tested in the step that sets READING, so nobody reads
 // again what has just been read. The reader's own reference keeps the buffer until EndRead.
+//
+// Never where the bytes in memory may be newer than the disk's, whatever UPTODATE says. A read of a
+// STALE buffer takes STALE away: the reader wants the block. (If the read fails, the reader's
+// PutStale brings it back.)
 constexpr Outcome BeginRead(BufferState s) {
+  const bool newer =
+      (s.under_io() || s.has(BufferFlag::kWriteErr)) && !sync::Planted("failed-write-is-read-over");
   if (!CanHaveHolder(s) || s.has(BufferFlag::kUnmapped) || s.has(BufferFlag::kUptodate) ||
-      s.has(BufferFlag::kReading) || s.has(BufferFlag::kWriteErr)) {
+      s.has(BufferFlag::kReading) || newer) {
     return Refused(s);
   }
   const BufferState before = s;
-  s = EnsureTreeRef(With(s, BufferFlag::kReading));
+  s = EnsureTreeRef(With(Without(s, BufferFlag::kStale), BufferFlag::kReading));
   if (!sync::Planted("read-without-reference")) ++s.refs;
   return Became(before, s);
 }
@@ -217,40 +227,62 @@ constexpr Outcome SetUptodate(BufferState s) {
 
 // ---- Writing ------------------------------------------------------------------------------------
 
+// By a holder of bytes that are in place: what is not UPTODATE must not reach the disk.
 constexpr Outcome SetDirty(BufferState s) {
-  if (!CanHaveHolder(s) || s.has(BufferFlag::kUnmapped)) return Refused(s);
+  if (!CanHaveHolder(s) || s.has(BufferFlag::kUnmapped) || !s.has(BufferFlag::kUptodate)) {
+    return Refused(s);
+  }
   return Became(s, EnsureTreeRef(With(s, BufferFlag::kDirty)));
 }
 
+// By a holder: the bytes need not be written, be it that a write of them has failed. A write that
+// is under way is left to its end, with what it may have failed at before.
 constexpr Outcome ClearDirty(BufferState s) {
   if (!CanHaveHolder(s)) return Refused(s);
-  return Became(s, Without(s, BufferFlag::kDirty));
+  const BufferState before = s;
+  s = Without(s, BufferFlag::kDirty);
+  if (!s.has(BufferFlag::kWriteback)) s = Without(s, BufferFlag::kWriteErr);
+  return Became(before, s);
 }
 
 // By a holder: DIRTY turns into WRITEBACK, and the writer's own reference is taken, in one step:
-// there is no moment in which the buffer looks clean. Refused when there is nothing to write or a
-// write is under way.
+// there is no moment in which the buffer looks clean. WRITE_ERR stays until a write has succeeded.
+// Refused when there is nothing to write or a write is under way.
 constexpr Outcome BeginWriteback(BufferState s) {
   if (!CanHaveHolder(s) || !s.has(BufferFlag::kDirty) || s.has(BufferFlag::kWriteback)) {
     return Refused(s);
   }
   const BufferState before = s;
-  s = Without(Without(s, BufferFlag::kDirty), BufferFlag::kWriteErr);
-  s = With(s, BufferFlag::kWriteback);
+  s = With(Without(s, BufferFlag::kDirty), BufferFlag::kWriteback);
   ++s.refs;
   return Became(before, s);
 }
 
 // By the writer, who then puts its reference and wakes those who wait. After a failure the bytes
-// are not what a reader would find on disk, nor are they safe: neither UPTODATE nor readable again.
-// After a success they are what is on disk, also when an earlier write had failed.
+// are still the newest there are, and nowhere else: UPTODATE, DIRTY again, and WRITE_ERR.
 constexpr Outcome EndWriteback(BufferState s, bool written) {
   if (!CanHaveHolder(s) || !s.has(BufferFlag::kWriteback)) return Refused(s);
   const BufferState before = s;
   s = Without(s, BufferFlag::kWriteback);
-  s = written ? With(s, BufferFlag::kUptodate)
-              : Without(With(s, BufferFlag::kWriteErr), BufferFlag::kUptodate);
+  if (written) {
+    s = Without(s, BufferFlag::kWriteErr);
+  } else {
+    s = With(s, BufferFlag::kWriteErr);
+    if (!sync::Planted("failed-write-looks-clean")) s = With(s, BufferFlag::kDirty);
+    if (sync::Planted("failed-write-is-read-over")) s = Without(s, BufferFlag::kUptodate);
+  }
   return Became(before, s);
+}
+
+// By a holder who has the bytes to itself: gives up bytes that are not on disk. They are not
+// UPTODATE any more, so that the next reader gets those of the disk. Refused when there is nothing
+// to give up, or a write is under way.
+constexpr Outcome GiveUpWrite(BufferState s) {
+  const bool written = s.has(BufferFlag::kWriteback) && !sync::Planted("given-up-while-written");
+  if (!CanHaveHolder(s) || !s.has(BufferFlag::kDirty) || written) return Refused(s);
+  const BufferState before = s;
+  s = Without(Without(s, BufferFlag::kDirty), BufferFlag::kWriteErr);
+  return Became(before, Without(s, BufferFlag::kUptodate));
 }
 
 // By a holder who has the bytes to itself: the block was freed without having been written, and is
@@ -261,8 +293,8 @@ constexpr Outcome ReinitAsNewBlock(BufferState s) {
   }
   const BufferState before = s;
   s = Without(Without(s, BufferFlag::kStale), BufferFlag::kDirty);
-  s = With(Without(s, BufferFlag::kZonedZeroout), BufferFlag::kUptodate);
-  return Became(before, s);
+  s = Without(Without(s, BufferFlag::kWriteErr), BufferFlag::kZonedZeroout);
+  return Became(before, With(s, BufferFlag::kUptodate));
 }
 
 // ---- Migration ----------------------------------------------------------------------------------

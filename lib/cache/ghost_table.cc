@@ -32,15 +32,22 @@ GhostTable::Place GhostTable::PlaceOf(uint64_t start) {
 void GhostTable::Remember(uint64_t start, Ghost ghost, ReclaimTime now) {
   if (lines_.empty()) return;
   const auto [line, tag] = PlaceOf(start);
+  // Where it is remembered already; else where nobody is; else the oldest's place.
+  std::optional<size_t> found;
   size_t place = 0;
   for (size_t i = 0; i < kGhostsPerLine; ++i) {
-    if (line->tags[i] == 0 || line->tags[i] == tag) {
-      place = i;
+    if (line->tags[i] == tag) {
+      found = i;
       break;
+    }
+    if (line->tags[i] == 0) {
+      found = i;
+      continue;
     }
     const ReclaimTime time = Unpack(line->values[i]).time;
     if (now.Since(time) > now.Since(Unpack(line->values[place]).time)) place = i;
   }
+  place = found.value_or(place);
   line->tags[place] = tag;
   line->values[place] = Pack(ghost);
 }

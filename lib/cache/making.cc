@@ -301,7 +301,7 @@ void BufferCacheImpl::Bury(absl::Span<ExtentBuffer* const> dead, bool listed) {
     index_.Remove(dead);
     for (ExtentBuffer* buffer : dead) {
       if (listed) reclaim_list_.Remove(buffer);
-      ForgetFailure(buffer);
+      read_errors_.Forget(buffer);
     }
     Uncount(counters_.cached, dead.size());
   }

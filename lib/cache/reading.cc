@@ -1,55 +1,42 @@
 // Reads: one reader a buffer, everybody else waits for it and gets what it got.
+//
+// From BeginRead to FinishRead nothing throws: a buffer must not be left READING.
 
 #include <absl/strings/str_cat.h>
 
-#include <algorithm>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "lib/cache/buffer_cache_impl.h"
+#include "lib/cache/source_call.h"
 
 namespace ebcache {
 
 namespace {
 
-absl::Status NoSource(uint64_t start) {
-  return absl::FailedPreconditionError(
-      absl::StrCat("block ", start, ": not cached, and the cache has no source to read from"));
+// For whom the error of a read is the answer: those who expect the same as the reader, if the
+// source may have refused the block for that; null: for everybody.
+const ParentCheck* ExpectedBy(const BlockRead& read) {
+  return read.damaged || sync::Planted("waiter-gets-anothers-expectation") ? nullptr : read.check;
 }
 
-absl::Status UnreadableAfterWriteError(uint64_t start) {
-  return absl::DataLossError(absl::StrCat(
-      "block ", start, ": the last write of it failed; what is on disk is not to be trusted"));
+bool IsAnswerFor(const KeptErrors::Kept& error, const ParentCheck* check) {
+  return !error.expected.has_value() || (check != nullptr && *check == *error.expected);
 }
 
 }  // namespace
 
-absl::Status BufferCacheImpl::FailureOf(const ExtentBuffer* buffer) {
-  std::lock_guard lock(failures_mutex_);
-  const auto it = failures_.find(buffer);
-  if (it != failures_.end()) return absl::Status(it->second.code, it->second.message);
-  // It was there and is gone: another holder has begun to read again.
-  return absl::UnavailableError(absl::StrCat("block ", buffer->start(), ": the read failed"));
-}
-
-void BufferCacheImpl::ForgetFailure(const ExtentBuffer* buffer) {
-  if (failure_count_.load(std::memory_order_relaxed) == 0) return;
-  std::lock_guard lock(failures_mutex_);
-  if (failures_.erase(buffer) != 0) failure_count_.fetch_sub(1, std::memory_order_relaxed);
-}
-
 // Ends a read that this thread began. On failure the error is in place before the waiters wake, and
 // the buffer is STALE before the reader's reference goes, so that it cannot stay in the cache.
-void BufferCacheImpl::FinishRead(ExtentBuffer* buffer, const absl::Status& status) {
-  const bool valid = status.ok();
+void BufferCacheImpl::FinishRead(const BlockRead& read) {
+  ExtentBuffer* const buffer = read.buffer;
+  const bool valid = read.status.ok();
   if (valid) {
-    ForgetFailure(buffer);
+    read_errors_.Forget(buffer);
   } else {
     Count(counters_.read_failures);
-    std::lock_guard lock(failures_mutex_);
-    Failure failure{status.code(), std::string(status.message())};
-    if (failures_.insert_or_assign(buffer, std::move(failure)).second) {
-      failure_count_.fetch_add(1, std::memory_order_relaxed);
-    }
+    read_errors_.Keep(buffer, read.status, ExpectedBy(read));
   }
   const auto outcome =
       state::Apply(buffer->state_, [valid](BufferState s) { return state::EndRead(s, valid); });
@@ -62,32 +49,46 @@ void BufferCacheImpl::FinishRead(ExtentBuffer* buffer, const absl::Status& statu
   }
 }
 
-// The caller holds a reference, so the buffer stays what it is.
-absl::Status BufferCacheImpl::WaitForRead(ExtentBuffer* buffer) {
+// A read that this thread has begun.
+absl::Status BufferCacheImpl::ReadBegun(ExtentBuffer* buffer, const ParentCheck* check) {
+  BlockRead read{.buffer = buffer, .check = check, .status = NoSource()};
+  if (source_ != nullptr) {
+    Count(counters_.reads);
+    read.status = Unanswered();
+    const auto reads = absl::MakeSpan(&read, 1);
+    CallSource(reads, [&] { source_->Read(reads); });
+  }
+  FinishRead(read);
+  return Worded(std::move(read.status), buffer->start(), "read");
+}
+
+// Waits for the read of another. Nothing, when there is still no answer for this reader: the other
+// expected something else, and that may have been why it failed. The caller holds a reference, so
+// the buffer stays what it is.
+std::optional<absl::Status> BufferCacheImpl::WaitForRead(ExtentBuffer* buffer,
+                                                         const ParentCheck* check) {
   Count(counters_.read_waits);
   state::WaitWhile(buffer->state_, BufferFlag::kReading);
   if (buffer->uptodate()) return absl::OkStatus();
-  return FailureOf(buffer);
+  std::optional<KeptErrors::Kept> kept = read_errors_.Of(buffer);
+  if (!kept.has_value() || !IsAnswerFor(*kept, check)) return std::nullopt;
+  return Worded(std::move(kept->status), buffer->start(), "read");
 }
 
 absl::Status BufferCacheImpl::Read(ExtentBuffer* buffer, const ParentCheck* check) {
-  bool looked = sync::Planted("read-without-second-look") && !buffer->uptodate();
-  const auto begun = state::Apply(buffer->state_, [looked](BufferState s) {
-    return state::BeginRead(looked ? state::Without(s, BufferFlag::kUptodate) : s);
-  });
-  if (begun.result == state::Result::kChanged) {
-    BlockRead read{.buffer = buffer, .check = check, .status = NoSource(buffer->start())};
-    if (source_ != nullptr) {
-      Count(counters_.reads);
-      source_->Read(absl::MakeSpan(&read, 1));
-    }
-    FinishRead(buffer, read.status);
-    return read.status;
-  }
-  if (begun.after.has(BufferFlag::kReading)) {
-    if (auto status = WaitForRead(buffer); !status.ok()) return status;
-  } else if (!begun.after.has(BufferFlag::kUptodate)) {
-    return UnreadableAfterWriteError(buffer->start());
+  // Goes round once for each read of others' that gave this reader no answer; reads once at most.
+  for (;;) {
+    bool looked = sync::Planted("read-without-second-look") && !buffer->uptodate();
+    const auto begun = state::Apply(buffer->state_, [looked](BufferState s) {
+      return state::BeginRead(looked ? state::Without(s, BufferFlag::kUptodate) : s);
+    });
+    if (begun.result == state::Result::kChanged) return ReadBegun(buffer, check);
+    if (begun.after.has(BufferFlag::kUptodate)) break;
+    EBCACHE_CHECK(begun.after.has(BufferFlag::kReading), "Read without a reference");
+    const std::optional<absl::Status> answer = WaitForRead(buffer, check);
+    if (!answer.has_value()) continue;
+    if (!answer->ok()) return *answer;
+    break;
   }
   // UPTODATE, by whoever: but perhaps not what this parent expects.
   if (check == nullptr || source_ == nullptr) return absl::OkStatus();
@@ -100,30 +101,35 @@ void BufferCacheImpl::ReadBlocks(absl::Span<const uint64_t> starts,
   std::vector<BlockRead> reads;
   std::vector<size_t> places;  // in results, of each read
   std::vector<size_t> others;  // those that somebody else has read or is reading
+  // All the memory that is needed, before the first read begins.
   reads.reserve(starts.size());
   places.reserve(starts.size());
+  others.reserve(starts.size());
   CreateMany(starts, results);
   for (size_t i = 0; i < starts.size(); ++i) {
     if (!results[i].ok()) continue;
     ExtentBuffer* const buffer = results[i]->get();
     const auto begun = state::Apply(buffer->state_, state::BeginRead);
-    if (begun.result != state::Result::kChanged || source_ == nullptr) {
-      if (begun.result == state::Result::kChanged) FinishRead(buffer, NoSource(starts[i]));
+    if (begun.result != state::Result::kChanged) {
       others.push_back(i);
       continue;
     }
-    reads.push_back({.buffer = buffer, .check = checks.empty() ? nullptr : checks[i]});
+    reads.push_back({.buffer = buffer,
+                     .check = checks.empty() ? nullptr : checks[i],
+                     .status = source_ != nullptr ? Unanswered() : NoSource()});
     places.push_back(i);
   }
-  if (!reads.empty()) {
+  if (!reads.empty() && source_ != nullptr) {
     Count(counters_.reads, reads.size());
-    source_->Read(absl::MakeSpan(reads));
+    const auto all = absl::MakeSpan(reads);
+    CallSource(all, [&] { source_->Read(all); });
   }
   // All of our own reads are ended before any of the others' is waited for: two batches that want
   // each other's blocks cannot hold each other up.
   for (size_t n = 0; n < reads.size(); ++n) {
-    FinishRead(reads[n].buffer, reads[n].status);
-    if (!reads[n].status.ok()) results[places[n]] = std::move(reads[n].status);
+    FinishRead(reads[n]);
+    if (reads[n].status.ok()) continue;
+    results[places[n]] = Worded(std::move(reads[n].status), starts[places[n]], "read");
   }
   for (const size_t i : others) {
     auto status = Read(results[i]->get(), checks.empty() ? nullptr : checks[i]);

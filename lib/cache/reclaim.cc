@@ -31,6 +31,8 @@ BufferCacheImpl::Freed BufferCacheImpl::Reclaim(uint64_t wanted_buffers, uint64_
     const auto scan = static_cast<uint32_t>(std::min<uint64_t>(max_scan - freed.scanned, 1024));
     const auto done =
         reclaim_list_.Collect(absl::MakeSpan(victims.data(), want), scan, spare_accessed);
+    // Counted before they are gone: who sees that a buffer is not cached any more sees why.
+    Count(counters_.reclaimed, done.victims);
     if (done.victims != 0) Bury({victims.data(), done.victims}, /*listed=*/false);
     for (int i = 0; i < kReleaseVerdicts; ++i) {
       if (done.skipped[i] != 0) Count(counters_.skipped[i], done.skipped[i]);
@@ -39,7 +41,6 @@ BufferCacheImpl::Freed BufferCacheImpl::Reclaim(uint64_t wanted_buffers, uint64_
     freed.scanned += done.scanned;
     if (done.scanned == 0) break;  // nothing there, or all of it parked
   }
-  Count(counters_.reclaimed, freed.buffers);
   return freed;
 }
 

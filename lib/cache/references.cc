@@ -51,25 +51,21 @@ void BufferCacheImpl::SetDirty(ExtentBuffer* buffer) {
   // Counted before it is, and uncounted after: where the count is 0, nothing is dirty. The other
   // way round a writer who is quick would uncount what has not been counted, and hide another.
   bool counts_late = sync::Planted("dirty-counted-late");
-  if (!counts_late) Count(counters_.dirty);
-  bool was_dirty = false;
+  if (!counts_late) Count(counters_.unwritten);
+  bool was_unwritten = false;
   const auto outcome = state::Apply(buffer->state_, [&](BufferState s) {
-    was_dirty = s.has(BufferFlag::kDirty);
-    // A write by somebody else may have failed just now, and taken UPTODATE away: that is no fault
-    // of this caller's, whose bytes are in place.
-    const bool filled = s.has(BufferFlag::kUptodate) || s.has(BufferFlag::kWriteErr);
-    return filled ? state::SetDirty(s) : state::Refused(s);
+    was_unwritten = s.under_io();
+    return state::SetDirty(s);
   });
   EBCACHE_CHECK(outcome.result != state::Result::kRefused,
                 "SetDirty needs a reference to a buffer that is uptodate and no dummy or clone");
-  if (was_dirty && !counts_late) Uncount(counters_.dirty);
-  if (!was_dirty && counts_late) Count(counters_.dirty);
+  if (was_unwritten && !counts_late) Uncount(counters_.unwritten);
+  if (!was_unwritten && counts_late) Count(counters_.unwritten);
 }
 
 void BufferCacheImpl::ClearDirty(ExtentBuffer* buffer) {
-  const auto outcome = state::Apply(buffer->state_, state::ClearDirty);
+  const auto outcome = Clean(buffer, state::ClearDirty);
   EBCACHE_CHECK(outcome.result != state::Result::kRefused, "ClearDirty without a reference");
-  if (outcome.result == state::Result::kChanged) Uncount(counters_.dirty);
 }
 
 ExtentBufferRef ExtentBufferRef::Share() const {

@@ -24,7 +24,7 @@ CacheStats BufferCacheImpl::stats() const {
   stats.cached_buffers = value(counters_.cached);
   stats.private_buffers = value(counters_.unmapped);
   stats.cached_bytes = stats.cached_buffers * options_.node_bytes;
-  stats.dirty_buffers = value(counters_.dirty);
+  stats.dirty_buffers = value(counters_.unwritten);
   stats.peak_cached_buffers = value(counters_.peak_cached);
   stats.descriptor_bytes = slab_.bytes();
   stats.index_bytes = index_.bytes();
@@ -35,6 +35,7 @@ CacheStats BufferCacheImpl::stats() const {
   stats.read_waits = value(counters_.read_waits);
   stats.writes = value(counters_.writes);
   stats.write_failures = value(counters_.write_failures);
+  stats.write_err_buffers = value(counters_.write_errors);
   stats.stale_frees = value(counters_.stale_frees);
   stats.reclaimed = value(counters_.reclaimed);
   stats.reclaimed_in_background = value(counters_.reclaimed_in_background);

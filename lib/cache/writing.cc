@@ -1,62 +1,154 @@
 // Writes: DIRTY becomes WRITEBACK in one step, and nothing can take the bytes away in between.
+// After a failure they are DIRTY again, until a write of them has succeeded or they are given up by
+// name.
+//
+// From BeginWriteback to FinishWriteback nothing throws: a buffer must not be left under WRITEBACK.
 
-#include <absl/strings/str_cat.h>
-
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "lib/cache/buffer_cache_impl.h"
+#include "lib/cache/source_call.h"
 
 namespace ebcache {
 
 namespace {
+
 // How many buffers WritebackAll hands to the source at a time.
 constexpr size_t kWriteBatch = 32;
+
+// A buffer that another thread is writing.
+struct OthersWrite {
+  ExtentBufferRef buffer;
+  // Whether that write has all the bytes that were there when it was met: nothing has been dirtied
+  // since it began.
+  bool has_all = false;
+};
+
+// First errors are kept.
+void Keep(absl::Status& first, absl::Status status) {
+  if (first.ok()) first = std::move(status);
+}
+
 }  // namespace
 
+// ---- Single steps -------------------------------------------------------------------------------
+
+// Ends a write that this thread began. On failure the error is in place before the waiters wake.
 void BufferCacheImpl::FinishWriteback(ExtentBuffer* buffer, const absl::Status& status) {
   const bool written = status.ok();
-  if (!written) Count(counters_.write_failures);
-  const auto outcome = state::Apply(
-      buffer->state_, [written](BufferState s) { return state::EndWriteback(s, written); });
+  // Under WRITEBACK nobody but the writer changes WRITE_ERR.
+  const bool had_failed = buffer->state().has(BufferFlag::kWriteErr);
+  if (!written) {
+    Count(counters_.write_failures);
+    if (!had_failed) Count(counters_.write_errors);
+    write_errors_.Keep(buffer, status);
+  }
+  state::Outcome outcome;
+  const auto end = [&] {
+    outcome = state::Apply(buffer->state_,
+                           [written](BufferState s) { return state::EndWriteback(s, written); });
+    return written;
+  };
+  if (written && had_failed) {
+    write_errors_.ForgetIf(buffer, end);
+    Uncount(counters_.write_errors);
+  } else {
+    end();
+  }
   EBCACHE_CHECK(outcome.result == state::Result::kChanged, "a write ended that was not under way");
+  if (!outcome.after.under_io() || sync::Planted("failed-write-uncounted")) {
+    Uncount(counters_.unwritten);
+  }
   if (!sync::Planted("write-end-without-wake")) buffer->state_.notify_all();
   Put(buffer);  // a STALE buffer that only waited for this goes here
 }
 
-absl::Status BufferCacheImpl::Writeback(ExtentBuffer* buffer) {
+// Makes a step that takes bytes out of the way of being written, and forgets why they were not:
+// under the lock, because right after the step another write may begin and fail.
+state::Outcome BufferCacheImpl::Clean(ExtentBuffer* buffer,
+                                      state::Outcome (*step)(BufferState before)) {
+  BufferState before;
+  state::Outcome outcome;
+  bool had_failed = false;
+  const auto clean = [&] {
+    outcome = state::Apply(buffer->state_, [&](BufferState s) { return step(before = s); });
+    had_failed = before.has(BufferFlag::kWriteErr) && !outcome.after.has(BufferFlag::kWriteErr);
+    return had_failed;
+  };
+  if (sync::Planted("error-forgotten-late")) {
+    if (clean()) write_errors_.ForgetIf(buffer, [] { return true; });
+  } else {
+    write_errors_.ForgetIf(buffer, clean);
+  }
+  if (had_failed) Uncount(counters_.write_errors);
+  if (before.under_io() && !outcome.after.under_io()) Uncount(counters_.unwritten);
+  return outcome;
+}
+
+absl::Status BufferCacheImpl::WriteError(const ExtentBuffer* buffer) {
+  bool failed = false;
+  std::optional<KeptErrors::Kept> kept = write_errors_.OfWhile(
+      buffer, [&] { return failed = buffer->state().has(BufferFlag::kWriteErr); });
+  if (!failed) return absl::OkStatus();
+  if (!kept.has_value()) kept.emplace(WithoutWords(absl::StatusCode::kUnavailable));
+  return Worded(std::move(kept->status), buffer->start(), "write");
+}
+
+// ---- Writing ------------------------------------------------------------------------------------
+
+// Writes this thread has begun: hands them to the source and ends them. The first error.
+absl::Status BufferCacheImpl::WriteBegun(absl::Span<BlockWrite> writes) {
+  Count(counters_.writes, writes.size());
+  if (source_ != nullptr) CallSource(writes, [&] { source_->Write(writes); });
+  absl::Status first_error;
+  for (BlockWrite& write : writes) {
+    const uint64_t start = write.buffer->start();  // ended, it may be gone
+    FinishWriteback(const_cast<ExtentBuffer*>(write.buffer), write.status);
+    Keep(first_error, Worded(std::move(write.status), start, "write"));
+  }
+  return first_error;
+}
+
+absl::Status BufferCacheImpl::AwaitOthersWrite(ExtentBuffer* buffer, bool has_all) {
   for (;;) {
+    state::WaitWhile(buffer->state_, BufferFlag::kWriteback);
+    if (has_all) return WriteError(buffer);
     const auto begun = state::Apply(buffer->state_, state::BeginWriteback);
     if (begun.result == state::Result::kChanged) {
-      Uncount(counters_.dirty);
-      Count(counters_.writes);
-      BlockWrite write{.buffer = buffer,
-                       .status = absl::FailedPreconditionError(absl::StrCat(
-                           "block ", buffer->start(), ": the cache has no source to write to"))};
-      if (source_ != nullptr) source_->Write(absl::MakeSpan(&write, 1));
-      FinishWriteback(buffer, write.status);
-      return write.status;
+      BlockWrite write{.buffer = buffer, .status = UnwrittenStatus()};
+      return WriteBegun(absl::MakeSpan(&write, 1));
     }
-    if (begun.after.has(BufferFlag::kWriteback)) {
-      // Somebody else's write. What was dirtied after it began is ours to write.
-      state::WaitWhile(buffer->state_, BufferFlag::kWriteback);
-      continue;
-    }
-    if (begun.after.has(BufferFlag::kWriteErr)) {
-      return absl::DataLossError(
-          absl::StrCat("block ", buffer->start(), ": the last write of it failed"));
-    }
-    return absl::OkStatus();
+    if (!begun.after.has(BufferFlag::kWriteback)) return absl::OkStatus();
+    has_all = true;  // that one began after what we want was dirtied
   }
 }
 
+absl::Status BufferCacheImpl::Writeback(ExtentBuffer* buffer) {
+  const auto begun = state::Apply(buffer->state_, state::BeginWriteback);
+  if (begun.result == state::Result::kChanged) {
+    BlockWrite write{.buffer = buffer, .status = UnwrittenStatus()};
+    return WriteBegun(absl::MakeSpan(&write, 1));
+  }
+  if (!begun.after.has(BufferFlag::kWriteback)) return absl::OkStatus();
+  return AwaitOthersWrite(buffer, /*has_all=*/!begun.after.has(BufferFlag::kDirty));
+}
+
 absl::Status BufferCacheImpl::WritebackAll() {
+  std::vector<ExtentBufferRef> ours;
+  std::vector<BlockWrite> writes;
+  std::vector<OthersWrite> others;
+  ours.reserve(kWriteBatch);
+  writes.reserve(kWriteBatch);
+  others.reserve(kWriteBatch);
+  Wanted wanted = Wanted::kUnwritten;
+  if (sync::Planted("flush-passes-over-others")) wanted = Wanted::kDirty;
   absl::Status first_error;
   uint64_t next = 0;
   for (bool more = true; more;) {
-    std::vector<ExtentBufferRef> held;
-    std::vector<BlockWrite> writes;
-    while (writes.size() < kWriteBatch) {
-      ExtentBufferRef buffer = Wrap(NextReferenced(next, /*dirty_only=*/true));
+    while (ours.size() + others.size() < kWriteBatch) {
+      ExtentBufferRef buffer = Wrap(NextReferenced(next, wanted));
       if (!buffer) {
         more = false;
         break;
@@ -64,38 +156,56 @@ absl::Status BufferCacheImpl::WritebackAll() {
       next = buffer->start() + 1;
       const auto begun = state::Apply(buffer->state_, state::BeginWriteback);
       if (begun.result == state::Result::kChanged) {
-        Uncount(counters_.dirty);
-        writes.push_back(
-            {.buffer = buffer.get(),
-             .status = absl::FailedPreconditionError("the cache has no source to write to")});
+        writes.push_back({.buffer = buffer.get(), .status = UnwrittenStatus()});
+        ours.push_back(std::move(buffer));
+      } else if (begun.after.has(BufferFlag::kWriteback)) {
+        others.push_back({std::move(buffer), !begun.after.has(BufferFlag::kDirty)});
       }
-      held.push_back(std::move(buffer));
     }
-    Count(counters_.writes, writes.size());
-    if (source_ != nullptr && !writes.empty()) source_->Write(absl::MakeSpan(writes));
-    for (BlockWrite& write : writes) {
-      if (first_error.ok()) first_error = write.status;
-      FinishWriteback(const_cast<ExtentBuffer*>(write.buffer), write.status);
+    if (!writes.empty()) Keep(first_error, WriteBegun(absl::MakeSpan(writes)));
+    // Our own are ended before any of the others' is waited for: two calls cannot hold each other
+    // up.
+    for (const OthersWrite& other : others) {
+      absl::Status status = AwaitOthersWrite(other.buffer.get(), other.has_all);
+      if (!sync::Planted("flush-drops-others-errors")) Keep(first_error, std::move(status));
     }
-    // Those that somebody else was writing: wait, or write what was dirtied meanwhile.
-    for (const ExtentBufferRef& buffer : held) {
-      if (!buffer->state().under_io()) continue;
-      if (auto status = Writeback(buffer.get()); first_error.ok()) first_error = status;
-    }
+    ours.clear();
+    writes.clear();
+    others.clear();
   }
   return first_error;
 }
 
+absl::Status BufferCacheImpl::UnwrittenStatus() const {
+  return source_ != nullptr ? Unanswered() : NoSource();
+}
+
+// ---- Giving up ----------------------------------------------------------------------------------
+
+bool BufferCacheImpl::GiveUpWrite(ExtentBuffer* buffer) {
+  for (;;) {
+    const state::Outcome outcome = Clean(buffer, state::GiveUpWrite);
+    if (outcome.result == state::Result::kChanged) return true;
+    if (!outcome.after.has(BufferFlag::kWriteback)) return false;
+    state::WaitWhile(buffer->state_, BufferFlag::kWriteback);
+  }
+}
+
+uint64_t BufferCacheImpl::GiveUpWrites() {
+  uint64_t given_up = 0;
+  uint64_t next = 0;
+  while (ExtentBufferRef buffer = Wrap(NextReferenced(next, Wanted::kUnwritten))) {
+    next = buffer->start() + 1;
+    given_up += GiveUpWrite(buffer.get());
+  }
+  return given_up;
+}
+
 absl::Status BufferCacheImpl::ReinitAsNewBlock(ExtentBuffer* buffer, uint32_t header_bytes) {
   if (header_bytes > buffer->length()) return buffer->Zero(0, header_bytes);  // says OutOfRange
-  bool was_dirty = false;
-  const auto outcome = state::Apply(buffer->state_, [&](BufferState s) {
-    was_dirty = s.has(BufferFlag::kDirty);
-    return state::ReinitAsNewBlock(s);
-  });
+  const state::Outcome outcome = Clean(buffer, state::ReinitAsNewBlock);
   EBCACHE_CHECK(outcome.result != state::Result::kRefused,
                 "ReinitAsNewBlock needs a reference, and no read or write under way");
-  if (was_dirty) Uncount(counters_.dirty);
   return buffer->Zero(0, header_bytes);
 }
 

@@ -1,5 +1,6 @@
 // Caches: made, destroyed, asked for blocks.
 
+#include <absl/strings/str_cat.h>
 #include <absl/types/span.h>
 
 #include <cerrno>
@@ -18,6 +19,18 @@ bool AnyReferences(const BufferCache& cache) {
   cache.ForEachState(
       [&](BufferState state) { any |= state.refs > (state.has(BufferFlag::kTreeRef) ? 1u : 0u); });
   return any;
+}
+
+int RefuseUnwritten(BufferCache& cache) {
+  const ExtentBufferRef first = cache.NextDirty(0);
+  if (!first) return 0;
+  const CacheStats stats = cache.stats();
+  const absl::Status error = cache.WriteError(first);
+  return Fail(EBUSY,
+              absl::StrCat("blocks that are not written: ", stats.dirty_buffers, " of ",
+                           stats.cached_buffers, ", the first is ", first->start(),
+                           error.ok() ? "" : ", of which the last write failed: ", error.message(),
+                           " (ebcache_writeback_all, or ebcache_give_up_writes)"));
 }
 
 namespace {
@@ -62,6 +75,7 @@ int ebcache_cache_destroy(ebcache_cache* cache) {
   return Guard([&] {
     if (cache->owned == nullptr) return Fail(EINVAL, "the cache belongs to a filesystem");
     if (AnyReferences(*cache->owned)) return Fail(EBUSY, "references to buffers are left");
+    if (const int error = RefuseUnwritten(*cache->owned); error != 0) return error;
     delete cache;
     return 0;
   });
@@ -189,8 +203,7 @@ int ebcache_set_uptodate(ebcache_buffer* buffer) {
 int ebcache_set_dirty(ebcache_buffer* buffer) {
   if (buffer == nullptr) return NullArgument();
   const BufferState state = Inside(buffer)->state();
-  const bool filled = state.has(BufferFlag::kUptodate) || state.has(BufferFlag::kWriteErr);
-  if (!filled || state.has(BufferFlag::kUnmapped)) {
+  if (!state.has(BufferFlag::kUptodate) || state.has(BufferFlag::kUnmapped)) {
     return Fail(EINVAL, "only an uptodate buffer that is no dummy or clone can be dirty");
   }
   Borrowed(buffer)->SetDirty();
@@ -217,6 +230,27 @@ int ebcache_writeback_all(ebcache_cache* cache) {
     const absl::Status status = cache->cache->WritebackAll();
     return status.ok() ? 0 : Fail(status);
   });
+}
+
+int ebcache_write_error(ebcache_cache* cache, ebcache_buffer* buffer) {
+  if (cache == nullptr || buffer == nullptr) return NullArgument();
+  return Guard([&] {
+    const absl::Status status = cache->cache->WriteError(*Borrowed(buffer));
+    return status.ok() ? 0 : Fail(status);
+  });
+}
+
+int ebcache_give_up_write(ebcache_cache* cache, ebcache_buffer* buffer) {
+  if (cache == nullptr || buffer == nullptr) return NullArgument();
+  return Guard([&] {
+    const absl::StatusOr<bool> given_up = cache->cache->GiveUpWrite(*Borrowed(buffer));
+    if (!given_up.ok()) return Fail(given_up.status());
+    return *given_up ? 1 : 0;
+  });
+}
+
+uint64_t ebcache_give_up_writes(ebcache_cache* cache) {
+  return cache != nullptr ? cache->cache->GiveUpWrites() : 0;
 }
 
 int ebcache_reinit(ebcache_cache* cache, ebcache_buffer* buffer, uint32_t header_bytes) {

@@ -38,6 +38,7 @@ void CallbackSource::Read(absl::Span<BlockRead> reads) {
     }
     ForgetWords();
     read.status = OfBlock(*read.buffer, functions_.read(context_, Outside(read.buffer)), "read");
+    read.damaged = !read.status.ok();  // whatever the reader expects
     if (read.status.ok()) read.status = Validate(*read.buffer, read.check);
   }
 }

@@ -176,6 +176,7 @@ int ebcache_close(ebcache_filesystem* filesystem) {
     if (AnyReferences(*filesystem->cache.cache)) {
       return Fail(EBUSY, "references to blocks of the filesystem are left");
     }
+    if (const int error = RefuseUnwritten(*filesystem->cache.cache); error != 0) return error;
     delete filesystem;
     return 0;
   });

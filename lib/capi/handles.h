@@ -95,6 +95,8 @@ int Inside(const ebcache_cache_options* given, BufferCacheOptions& options);
 
 // Whether somebody holds references to buffers of this cache.
 bool AnyReferences(const BufferCache& cache);
+// 0, or -EBUSY in words where a block is DIRTY, and would be lost with the cache.
+int RefuseUnwritten(BufferCache& cache);
 
 }  // namespace ebcache::capi
 

@@ -48,7 +48,8 @@ int ebcache_cache_stats(const ebcache_cache* cache, struct ebcache_cache_stats* 
                   .stale_frees = now.stale_frees,
                   .reclaimed = now.reclaimed,
                   .migrations = now.migrations,
-                  .over_budget_creates = now.over_budget_creates},
+                  .over_budget_creates = now.over_budget_creates,
+                  .write_err_buffers = now.write_err_buffers},
                  stats);
 }
 

@@ -22,6 +22,8 @@ struct MirrorReader::Attempt {
   size_t next = 0;                       // in `order`
   bool done = false;                     // read->status is the last word
   bool rejected = false;                 // a copy was there and was no good
+  // Of copies that are sound, but not what the reader expects: number and generation.
+  absl::InlinedVector<std::pair<size_t, uint64_t>, 2> unexpected;
   std::vector<MirrorDamage> failures;
 
   size_t current_copy() const { return order[next]; }
@@ -89,9 +91,14 @@ void MirrorReader::Judge(Attempt& attempt, const absl::Status& transferred) cons
     attempt.read->status = absl::OkStatus();
     attempt.read->buffer->set_mirror(static_cast<int>(attempt.current_copy()) + 1);
     attempt.done = true;
-  } else {
-    attempt.Fail(status);
+    return;
   }
+  const ExtentBuffer& buffer = *attempt.read->buffer;
+  if (transferred.ok() && attempt.read->check != nullptr &&
+      validator_->Validate(buffer, nullptr).ok()) {
+    attempt.unexpected.emplace_back(attempt.current_copy(), Header(buffer).generation());
+  }
+  attempt.Fail(status);
 }
 
 void MirrorReader::Finish(Attempt& attempt) const {
@@ -100,6 +107,8 @@ void MirrorReader::Finish(Attempt& attempt) const {
     read.status = AllCopiesFailed(
         attempt.rejected ? absl::StatusCode::kDataLoss : absl::StatusCode::kUnavailable,
         "no good copy", read.buffer->start(), attempt.failures);
+    // A reader who expects something else may find it.
+    read.damaged = attempt.unexpected.empty();
   }
   for (MirrorDamage& failure : attempt.failures) failure.recovered = read.status.ok();
   if (read.status.ok() && options_.writable) Repair(attempt);
@@ -108,7 +117,18 @@ void MirrorReader::Finish(Attempt& attempt) const {
 }
 
 void MirrorReader::Repair(Attempt& attempt) const {
+  // A sound copy that is newer than what this reader expects is not for it to overwrite.
+  const uint64_t generation = Header(*attempt.read->buffer).generation();
+  const auto is_newer = [&](const MirrorDamage& failure) {
+    return std::any_of(attempt.unexpected.begin(), attempt.unexpected.end(), [&](const auto& copy) {
+      return copy.first + 1 == static_cast<size_t>(failure.mirror) && copy.second > generation;
+    });
+  };
   for (MirrorDamage& failure : attempt.failures) {
+    if (is_newer(failure)) {
+      absl::StrAppend(&failure.reason, "; not repaired: it is newer than the good copy");
+      continue;
+    }
     // None is on a missing device: those come last, and one before them was good.
     const PhysicalExtent& bad = attempt.copies[failure.mirror - 1];
     DeviceWrite write{.offset = bad.physical, .segments = attempt.read->buffer->segments()};

@@ -75,7 +75,7 @@ void MirrorWriter::WriteGroup(absl::Span<BlockWrite> writes, absl::Span<std::byt
     attempt.failures.push_back(
         MakeDamage(attempt.write->buffer->start(), copy, attempt.copies[copy], status));
   });
-  for (const Attempt& attempt : attempts) Finish(attempt);
+  for (Attempt& attempt : attempts) Finish(attempt);
 }
 
 absl::Status MirrorWriter::Prepare(const ExtentBuffer& buffer, absl::Span<std::byte> block) const {
@@ -92,9 +92,12 @@ absl::Status MirrorWriter::Prepare(const ExtentBuffer& buffer, absl::Span<std::b
   return Prefixed(where, validator_->Seal(buffer.start(), block));
 }
 
-void MirrorWriter::Finish(const Attempt& attempt) const {
+void MirrorWriter::Finish(Attempt& attempt) const {
   BlockWrite& write = *attempt.write;
   if (!write.status.ok() || attempt.failures.empty()) return;
+  // They came device by device, in whatever order.
+  std::sort(attempt.failures.begin(), attempt.failures.end(),
+            [](const MirrorDamage& a, const MirrorDamage& b) { return a.mirror < b.mirror; });
   const bool written = attempt.failures.size() < attempt.copies.size();
   if (!written) {
     write.status = AllCopiesFailed(absl::StatusCode::kUnavailable, "no copy written",

@@ -30,7 +30,7 @@ class MirrorWriter {
   void WriteGroup(absl::Span<BlockWrite> writes, absl::Span<std::byte> scratch) const;
   // Checks the block, and puts what is to be written into `scratch`.
   absl::Status Prepare(const ExtentBuffer& buffer, absl::Span<std::byte> scratch) const;
-  void Finish(const Attempt& attempt) const;
+  void Finish(Attempt& attempt) const;
 
   const AddressSpace* const space_;
   const BlockValidator* const validator_;

@@ -262,24 +262,8 @@ TEST(BufferCache, WithoutASourceSaysSo) {
   block.SetDirty();
   EXPECT_EQ(cache.Writeback(block).code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_TRUE(block->state().has(BufferFlag::kWriteErr));
-}
-
-// Another thread's write may fail while this one changes the block: an error, and no end of us.
-// Once it could be written, it is a block like others.
-TEST_F(BufferCacheTest, WhatCouldNotBeWrittenCanBeDirtyAgain) {
-  ExtentBufferRef block = *cache_.ReadBlock(0);
-  source_.on_write = [](uint64_t) { return absl::UnavailableError("no"); };
-  block.SetDirty();
-  EXPECT_FALSE(cache_.Writeback(block).ok());
-  EXPECT_FALSE(block->uptodate());
-  block.SetDirty();
-  EXPECT_EQ(cache_.stats().dirty_buffers, 1u);
-  source_.on_write = nullptr;
-  EXPECT_TRUE(cache_.Writeback(block).ok());
-  EXPECT_TRUE(block->uptodate());
-  EXPECT_FALSE(block->state().has(BufferFlag::kWriteErr));
-  block.SetDirty();
-  block.ClearDirty();
+  EXPECT_EQ(cache.WritebackAll().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(*cache.GiveUpWrite(block));
 }
 
 TEST(BufferCache, GivesEverythingBack) {

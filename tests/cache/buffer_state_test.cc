@@ -32,6 +32,8 @@ constexpr uint32_t kMigrating = Bit(BufferFlag::kMigrating);
 constexpr uint32_t kAccessed = Bit(BufferFlag::kAccessed);
 constexpr uint32_t kParked = Bit(BufferFlag::kParked);
 constexpr uint32_t kUnderIo = kDirty | kWriteback;
+// What is in memory is not on disk.
+constexpr uint32_t kNewerThanDisk = kDirty | kWriteback | kWriteErr;
 
 // The table: when a step is allowed, and what it makes of references and flags. Written with masks
 // and numbers, so that it shares nothing with the functions it is held against.
@@ -91,11 +93,13 @@ const std::vector<Row>& Table() {
        [](uint32_t r, uint32_t f) {
          return BufferState{r, f | kParked};
        }},
+      // Only where the disk has bytes that are missing here: never where those here are newer. Who
+      // reads wants the block, so it is not STALE any more.
       {"BeginRead", BeginRead,
        [](uint32_t r, uint32_t f) {
-         return Holder(r, f) && !(f & (kUnmapped | kUptodate | kReading | kWriteErr));
+         return Holder(r, f) && !(f & (kUnmapped | kUptodate | kReading | kNewerThanDisk));
        },
-       [](uint32_t r, uint32_t f) { return WithTreeRef(r + 1, f | kReading); }},
+       [](uint32_t r, uint32_t f) { return WithTreeRef(r + 1, (f & ~kStale) | kReading); }},
       {"EndRead(valid)", [](BufferState s) { return EndRead(s, true); },
        [](uint32_t r, uint32_t f) { return Holder(r, f) && (f & kReading); },
        [](uint32_t r, uint32_t f) {
@@ -111,32 +115,45 @@ const std::vector<Row>& Table() {
        [](uint32_t r, uint32_t f) {
          return BufferState{r, f | kUptodate};
        }},
+      // Only bytes that are the block's may go to disk.
       {"SetDirty", SetDirty,
-       [](uint32_t r, uint32_t f) { return Holder(r, f) && !(f & kUnmapped); },
+       [](uint32_t r, uint32_t f) {
+         return Holder(r, f) && (f & (kUnmapped | kUptodate)) == kUptodate;
+       },
        [](uint32_t r, uint32_t f) { return WithTreeRef(r, f | kDirty); }},
+      // Given up by name. What a write has under way is the write's: it may still fail.
       {"ClearDirty", ClearDirty, Holder,
        [](uint32_t r, uint32_t f) {
-         return BufferState{r, f & ~kDirty};
+         return BufferState{r, f & kWriteback ? f & ~kDirty : f & ~kDirty & ~kWriteErr};
        }},
+      // One write at a time. That the last one failed is known until one has succeeded.
       {"BeginWriteback", BeginWriteback,
        [](uint32_t r, uint32_t f) { return Holder(r, f) && (f & kUnderIo) == kDirty; },
        [](uint32_t r, uint32_t f) {
-         return BufferState{r + 1, (f & ~kDirty & ~kWriteErr) | kWriteback};
+         return BufferState{r + 1, (f & ~kDirty) | kWriteback};
        }},
+      // What was dirtied meanwhile is still to be written; the error is over.
       {"EndWriteback(written)", [](BufferState s) { return EndWriteback(s, true); },
        [](uint32_t r, uint32_t f) { return Holder(r, f) && (f & kWriteback); },
        [](uint32_t r, uint32_t f) {
-         return BufferState{r, (f & ~kWriteback) | kUptodate};
+         return BufferState{r, f & ~kWriteback & ~kWriteErr};
        }},
+      // The bytes stay, stay the newest, and have to be written.
       {"EndWriteback(failed)", [](BufferState s) { return EndWriteback(s, false); },
        [](uint32_t r, uint32_t f) { return Holder(r, f) && (f & kWriteback); },
        [](uint32_t r, uint32_t f) {
-         return BufferState{r, (f & ~kWriteback & ~kUptodate) | kWriteErr};
+         return BufferState{r, (f & ~kWriteback) | kDirty | kWriteErr};
+       }},
+      // Given up by name, so that the next reader gets the disk's.
+      {"GiveUpWrite", GiveUpWrite,
+       [](uint32_t r, uint32_t f) { return Holder(r, f) && (f & kUnderIo) == kDirty; },
+       [](uint32_t r, uint32_t f) {
+         return BufferState{r, f & ~kDirty & ~kWriteErr & ~kUptodate};
        }},
       {"ReinitAsNewBlock", ReinitAsNewBlock,
        [](uint32_t r, uint32_t f) { return Holder(r, f) && !(f & (kWriteback | kReading)); },
        [](uint32_t r, uint32_t f) {
-         return BufferState{r, (f & ~kStale & ~kDirty & ~kZonedZeroout) | kUptodate};
+         return BufferState{r, (f & ~kStale & ~kDirty & ~kWriteErr & ~kZonedZeroout) | kUptodate};
        }},
       {"BeginMigrate", BeginMigrate, Idle,
        [](uint32_t r, uint32_t f) {
@@ -181,13 +198,13 @@ TEST_P(EveryState, GivesTheOutcomeOfTheTable) {
   EXPECT_GT(allowed, 0u) << row.name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Steps, EveryState, testing::Range<size_t>(0, 21), [](const auto& info) {
+INSTANTIATE_TEST_SUITE_P(Steps, EveryState, testing::Range<size_t>(0, 22), [](const auto& info) {
   std::string name = Table()[info.param].name;
   std::erase_if(name, [](char c) { return c == '(' || c == ')'; });
   return name;
 });
 
-TEST(EveryStep, IsInTheTable) { EXPECT_EQ(Table().size(), 21u); }
+TEST(EveryStep, IsInTheTable) { EXPECT_EQ(Table().size(), 22u); }
 
 // ---- What holds along every path ----------------------------------------------------------------
 
@@ -264,26 +281,86 @@ TEST(Reading, NothingKillsWhileTheReaderHoldsItsReference) {
   }
 }
 
-TEST(Dirty, GoesOnlyByCleaningWritingOrReinit) {
-  const std::set<std::string> may = {"ClearDirty", "BeginWriteback", "ReinitAsNewBlock"};
+// ---- What was promised of writes: the bytes are there until they are on disk, or given up by name
+// --
+
+// The steps by which a caller says that it does not want the bytes any more.
+const std::set<std::string>& GivingUp() {
+  static const std::set<std::string> steps = {"ClearDirty", "GiveUpWrite", "ReinitAsNewBlock"};
+  return steps;
+}
+
+// From DIRTY a buffer comes to a state without DIRTY and WRITEBACK only by a write that has
+// succeeded, or by giving up.
+TEST(Unwritten, IsUnderIoUntilWrittenOrGivenUp) {
   for (const auto& [refs, flags] : Reachable()) {
-    if ((flags & kDirty) == 0) continue;
+    if ((flags & kUnderIo) == 0) continue;
     for (const Row& row : Table()) {
       const Outcome outcome = row.step({refs, flags});
-      if (!outcome.after.has(BufferFlag::kDirty)) {
-        EXPECT_TRUE(may.contains(row.name)) << row.name;
-        // And not even for a moment is the buffer without protection while it is written.
-        EXPECT_TRUE(row.name != "BeginWriteback" || outcome.after.under_io());
-      }
+      if (outcome.after.under_io()) continue;
+      EXPECT_TRUE(GivingUp().contains(row.name) || row.name == "EndWriteback(written)")
+          << row.name << " in " << BufferState{refs, flags}.ToString();
     }
   }
 }
 
-TEST(Stale, OnlyASteadyHandClearsIt) {
+// The newest bytes are in memory, and readers get them: no read may begin, none be under way.
+TEST(Unwritten, IsUptodateAndNotRead) {
+  for (const auto& [refs, flags] : Reachable()) {
+    if ((flags & kNewerThanDisk) == 0) continue;
+    const BufferState s{refs, flags};
+    EXPECT_TRUE(s.has(BufferFlag::kUptodate)) << s.ToString();
+    EXPECT_FALSE(s.has(BufferFlag::kReading)) << s.ToString();
+    EXPECT_EQ(BeginRead(s).result, Result::kRefused) << s.ToString();
+  }
+}
+
+// And whatever UPTODATE says.
+TEST(Unwritten, IsNeverReadOver) {
+  for (uint32_t flags = 0; flags <= kAllFlags; ++flags) {
+    if ((flags & kNewerThanDisk) == 0) continue;
+    EXPECT_EQ(BeginRead({3, flags & ~kUptodate}).result, Result::kRefused);
+  }
+}
+
+// A failure is known until a write has succeeded, or the bytes are given up; and so long the buffer
+// can be written again, or is being.
+TEST(WriteErr, StaysUntilWrittenOrGivenUp) {
+  uint64_t failed = 0;
+  for (const auto& [refs, flags] : Reachable()) {
+    if ((flags & kWriteErr) == 0) continue;
+    ++failed;
+    const BufferState s{refs, flags};
+    EXPECT_TRUE(s.under_io()) << s.ToString();
+    for (const Row& row : Table()) {
+      if (GivingUp().contains(row.name) || row.name == "EndWriteback(written)") continue;
+      EXPECT_TRUE(row.step(s).after.has(BufferFlag::kWriteErr))
+          << row.name << " in " << s.ToString();
+    }
+    // With a reference of its own anybody may try again, unless somebody does.
+    const BufferState held = Get(s).after;
+    EXPECT_NE(BeginWriteback(held).result == Result::kChanged, s.has(BufferFlag::kWriteback))
+        << s.ToString();
+  }
+  EXPECT_GT(failed, 0u);
+}
+
+// A write that is under way ends before anything else is decided.
+TEST(Writeback, IsEndedByTheWriterOnly) {
+  for (const auto& [refs, flags] : Reachable()) {
+    if ((flags & kWriteback) == 0) continue;
+    for (const Row& row : Table()) {
+      if (row.name.starts_with("EndWriteback")) continue;
+      EXPECT_TRUE(row.step({refs, flags}).after.has(BufferFlag::kWriteback)) << row.name;
+    }
+  }
+}
+
+TEST(Stale, IsClearedByWhoWantsTheBlock) {
   for (const auto& [refs, flags] : Reachable()) {
     if ((flags & kStale) == 0) continue;
     for (const Row& row : Table()) {
-      if (row.name == "ReinitAsNewBlock") continue;
+      if (row.name == "ReinitAsNewBlock" || row.name == "BeginRead") continue;
       EXPECT_TRUE(row.step({refs, flags}).after.has(BufferFlag::kStale)) << row.name;
     }
   }

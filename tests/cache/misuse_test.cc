@@ -73,6 +73,15 @@ TEST_F(TwoCaches, ReinitOfAnothersBufferChangesNothing) {
   EXPECT_EQ(a_.stats().dirty_buffers, 1u);
 }
 
+TEST_F(TwoCaches, GivingUpAnothersBufferGivesNothingUp) {
+  ExtentBufferRef of_a = *a_.ReadBlock(kNode);
+  of_a.SetDirty();
+  EXPECT_EQ(b_.GiveUpWrite(of_a).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(b_.WriteError(of_a).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(of_a->dirty() && of_a->uptodate());
+  EXPECT_TRUE(*a_.GiveUpWrite(of_a));
+}
+
 // A put, and what else goes by the reference alone, is the buffer's own cache's business.
 TEST_F(TwoCaches, StepsOfAReferenceGoToItsOwnCache) {
   ExtentBufferRef of_a = *a_.ReadBlock(kNode);

@@ -58,16 +58,59 @@ static void a_write_that_fails(void) {
   source.write_error = -EACCES;
   source.words = "read-only";
   CHECK_FAILS(ebcache_writeback_all(cache), EACCES, "block 16384: read-only");
-  CHECK((ebcache_buffer_flags(buffer) & EBCACHE_BUFFER_WRITE_ERR) != 0);
-  CHECK_FAILS(ebcache_read_buffer(cache, buffer, NULL), EUCLEAN, "write");
-  /* It may be changed for another attempt, which makes it good again. */
+  const uint32_t failed =
+      EBCACHE_BUFFER_WRITE_ERR | EBCACHE_BUFFER_DIRTY | EBCACHE_BUFFER_UPTODATE;
+  CHECK_EQUAL(ebcache_buffer_flags(buffer) & failed, failed);
+  CHECK_FAILS(ebcache_write_error(cache, buffer), EACCES, "block 16384: read-only");
+  /* The bytes are there for who reads, and cannot go. */
+  CHECK_EQUAL(ebcache_read_buffer(cache, buffer, NULL), 0);
+  ebcache_put(buffer);
+  CHECK_EQUAL(ebcache_drop_caches(cache), 0);
+  CHECK_FAILS(ebcache_cache_destroy(cache), EBUSY, "16384, of which the last write failed: block");
+  /* It is told every time, and can be tried again, until it has succeeded. */
+  CHECK_FAILS(ebcache_writeback_all(cache), EACCES, "read-only");
+  buffer = ebcache_next_dirty(cache, 0);
+  CHECK_FAILS(ebcache_writeback(cache, buffer), EACCES, "read-only");
   CHECK_EQUAL(ebcache_set_dirty(buffer), 0);
   source.write_error = 0;
   CHECK_EQUAL(ebcache_writeback_all(cache), 0);
-  CHECK((ebcache_buffer_flags(buffer) & EBCACHE_BUFFER_WRITE_ERR) == 0);
-  CHECK((ebcache_buffer_flags(buffer) & EBCACHE_BUFFER_UPTODATE) != 0);
+  CHECK_EQUAL(ebcache_buffer_flags(buffer) & failed, EBCACHE_BUFFER_UPTODATE);
+  CHECK_EQUAL(ebcache_write_error(cache, buffer), 0);
   ebcache_put_stale(buffer);
   CHECK_EQUAL(ebcache_cache_destroy(cache), 0);
+}
+
+static void what_cannot_be_written_is_given_up_by_name(void) {
+  ebcache_cache* cache = make_cache();
+  ebcache_buffer *buffer, *other;
+  uint64_t was, is;
+  CHECK_EQUAL(ebcache_read(cache, NODE, NULL, &buffer), 0);
+  CHECK_EQUAL(ebcache_get_u64(buffer, 0, &was), 0);
+  CHECK_EQUAL(ebcache_set_u64(buffer, 0, was + 1), 0);
+  CHECK_EQUAL(ebcache_set_dirty(buffer), 0);
+  source.write_error = -EIO;
+  CHECK_EQUAL(ebcache_writeback(cache, buffer), -EIO);
+  CHECK_EQUAL(ebcache_give_up_write(cache, buffer), 1);
+  CHECK_EQUAL(ebcache_give_up_write(cache, buffer), 0);
+  CHECK_EQUAL(ebcache_buffer_flags(buffer) & EBCACHE_BUFFER_UPTODATE, 0);
+  CHECK_EQUAL(ebcache_set_dirty(buffer), -EINVAL);
+  CHECK_EQUAL(ebcache_writeback_all(cache), 0);
+  CHECK_EQUAL(ebcache_read_buffer(cache, buffer, NULL), 0);
+  CHECK_EQUAL(ebcache_get_u64(buffer, 0, &is), 0);
+  CHECK_EQUAL(is, was);
+  CHECK_EQUAL(ebcache_set_dirty(buffer), 0);
+  CHECK_EQUAL(ebcache_read(cache, 2 * NODE, NULL, &other), 0);
+  CHECK_EQUAL(ebcache_set_dirty(other), 0);
+  ebcache_put(buffer);
+  ebcache_put(other);
+  CHECK_FAILS(ebcache_writeback_all(cache), EIO, "block 16384");
+  CHECK_FAILS(ebcache_cache_destroy(cache), EBUSY, "2 of 2");
+  CHECK_EQUAL(ebcache_give_up_writes(cache), 2);
+  CHECK_EQUAL(ebcache_give_up_writes(NULL), 0);
+  CHECK_EQUAL(ebcache_give_up_write(cache, NULL), -EINVAL);
+  CHECK_EQUAL(ebcache_write_error(NULL, NULL), -EINVAL);
+  CHECK_EQUAL(ebcache_cache_destroy(cache), 0);
+  source.write_error = 0;
 }
 
 static void a_cache_without_a_source(void) {
@@ -81,6 +124,7 @@ static void a_cache_without_a_source(void) {
     CHECK_EQUAL(ebcache_set_uptodate(buffer), 0);
     CHECK_EQUAL(ebcache_set_dirty(buffer), 0);
     CHECK_FAILS(ebcache_writeback(cache, buffer), ENXIO, "source");
+    CHECK_EQUAL(ebcache_give_up_write(cache, buffer), 1);
     ebcache_put_stale(buffer);
     CHECK_EQUAL(ebcache_cache_destroy(cache), 0);
   }
@@ -247,6 +291,7 @@ static void words_and_versions(void) {
 int main(void) {
   RUN(what_the_source_returns_comes_out);
   RUN(a_write_that_fails);
+  RUN(what_cannot_be_written_is_given_up_by_name);
   RUN(a_cache_without_a_source);
   RUN(blocks_where_none_can_be);
   RUN(options_out_of_range);

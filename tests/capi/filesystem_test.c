@@ -121,6 +121,9 @@ static void an_image_file(void) {
   CHECK_EQUAL(ebcache_writeback(cache, block), -EACCES);
   CHECK_EQUAL(ebcache_close(filesystem), -EBUSY);
   ebcache_put_stale(block);
+  /* What was changed is not lost without a word. */
+  CHECK_FAILS(ebcache_close(filesystem), EBUSY, "the volume is open read-only");
+  CHECK_EQUAL(ebcache_give_up_writes(cache), 1);
   CHECK_EQUAL(ebcache_close(filesystem), 0);
 }
 

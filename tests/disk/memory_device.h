@@ -55,6 +55,12 @@ class MemoryDevice : public BlockDevice {
   // Every transfer that touches [offset, offset + length) fails, as bad sectors do.
   void FailReadsAt(uint64_t offset, uint64_t length) { AddBad(bad_reads_, offset, length); }
   void FailWritesAt(uint64_t offset, uint64_t length) { AddBad(bad_writes_, offset, length); }
+  // From now on no sector is bad.
+  void Heal() {
+    std::lock_guard lock(mutex_);
+    bad_reads_.clear();
+    bad_writes_.clear();
+  }
   void set_read_only(bool read_only) {
     std::lock_guard lock(mutex_);
     read_only_ = read_only;

@@ -319,6 +319,42 @@ TEST_P(MirrorReaderTest, ARepairMayFail) {
   EXPECT_THAT(t.damage(), ElementsAre(HasSubstr("; not repaired: bad sector (recovered)")));
 }
 
+// A reader with an old parent finds the old block in another copy. The newest is not overwritten.
+TEST_P(MirrorReaderTest, ANewerCopyIsNotRepairedByAnOlder) {
+  TestVolume t({.profile = RaidProfile::kDup, .writable = true});
+  t.StoreCopy(1, kLogical, BlockAt(kLogical, 7));
+  t.StoreCopy(2, kLogical, BlockAt(kLogical, 6));
+  const ParentCheck old{.generation = 6};
+  EXPECT_EQ(t.Read(*pool_.Make(kLogical), &old), absl::OkStatus());
+  EXPECT_EQ(t.LoadCopy(1, kLogical), BlockAt(kLogical, 7));
+  EXPECT_THAT(t.damage(), ElementsAre(HasSubstr("not repaired: it is newer than the good copy")));
+  // The other way round it is.
+  t.StoreCopy(1, kLogical, BlockAt(kLogical, 6));
+  t.StoreCopy(2, kLogical, BlockAt(kLogical, 7));
+  const ParentCheck current{.generation = 7};
+  EXPECT_EQ(t.Read(*pool_.Make(kLogical), &current), absl::OkStatus());
+  EXPECT_EQ(t.LoadCopy(1, kLogical), BlockAt(kLogical, 7));
+}
+
+// Damage is told from a sound block that is not what the reader expects: another may expect it.
+TEST_P(MirrorReaderTest, DamageIsToldFromWhatIsNotExpected) {
+  TestVolume t({.profile = RaidProfile::kDup});
+  const ParentCheck wrong{.generation = 5};
+  const auto read = [&] {
+    const ExtentBufferRef buffer = pool_.Make(kLogical);
+    BlockRead one{.buffer = buffer.get(), .check = &wrong, .status = absl::UnknownError("not set")};
+    t.volume().Read(absl::MakeSpan(&one, 1));
+    EXPECT_FALSE(one.status.ok());
+    return one.damaged;
+  };
+  t.Store(kLogical, BlockAt(kLogical));
+  EXPECT_FALSE(read());
+  t.Damage(1, kLogical);
+  EXPECT_FALSE(read());
+  t.Damage(2, kLogical);
+  EXPECT_TRUE(read());
+}
+
 TEST_P(MirrorReaderTest, NothingIsRepairedFromNothing) {
   TestVolume t({.profile = RaidProfile::kDup, .writable = true});
   EXPECT_FALSE(t.Read(*Buffer()).ok());

@@ -158,6 +158,14 @@ TEST(VolumeOpen, MirrorsOfSeedsAreNoChoiceForWhatWasGrown) {
                           "is used"));
 }
 
+TEST(VolumeOpen, OnlySuperblocksThatThereAreCanBeUsed) {
+  auto volume = OpenWith({}, DeviceWith(SoundSuperblock()));
+  ASSERT_TRUE(volume.ok()) << volume.status();
+  EXPECT_EQ((*volume)->UseSuperblock(0, absl::OkStatus()), absl::OkStatus());
+  EXPECT_DEATH((void)(*volume)->UseSuperblock(1, absl::OkStatus()),
+               "there is no superblock of that number");
+}
+
 TEST(VolumeOpen, ASeedAlone) {
   auto volume = OpenWith({}, DeviceWith(Seed(), kSeedDevice));
   ASSERT_TRUE(volume.ok()) << volume.status();

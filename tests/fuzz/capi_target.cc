@@ -102,7 +102,11 @@ class CacheProgram {
     for (const Slot& slot : slots_) held = held || slot.buffer != nullptr;
     if (held) EBCACHE_CHECK(ebcache_cache_destroy(cache_) == -EBUSY, "gone under its users");
     for (Slot& slot : slots_) Put(slot);
-    EBCACHE_CHECK(Known(ebcache_cache_destroy(cache_)) == 0, "a reference is left");
+    if (const int result = ebcache_cache_destroy(cache_); result != 0) {
+      EBCACHE_CHECK(result == -EBUSY, "a cache that cannot go");
+      EBCACHE_CHECK(ebcache_give_up_writes(cache_) != 0, "refused to go, and everything is written");
+      EBCACHE_CHECK(Known(ebcache_cache_destroy(cache_)) == 0, "a reference is left");
+    }
   }
 
   Slot& TakeSlot() { return slots_[input_.Take<uint8_t>() % kSlots]; }
@@ -348,9 +352,7 @@ class CacheProgram {
         return;
       case 1:
       case 2: {
-        // Not uptodate after a failed write either, but it may be changed for the next one.
-        const bool filled = (flags & (EBCACHE_BUFFER_UPTODATE | EBCACHE_BUFFER_WRITE_ERR)) != 0;
-        const bool may = filled && !slot.is_private;
+        const bool may = (flags & EBCACHE_BUFFER_UPTODATE) != 0 && !slot.is_private;
         EBCACHE_CHECK(ebcache_set_dirty(slot.buffer) == (may ? 0 : -EINVAL), "set_dirty");
         return;
       }

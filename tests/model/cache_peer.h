@@ -14,7 +14,8 @@ class BufferCachePeer {
   static const DescriptorSlab& slab(const BufferCache& cache) { return cache.impl_->slab_; }
   static const BufferIndex& index(const BufferCache& cache) { return cache.impl_->index_; }
   static const ReclaimList& reclaim(const BufferCache& cache) { return cache.impl_->reclaim_list_; }
-  static size_t failures(const BufferCache& cache) { return cache.impl_->failures_.size(); }
+  static size_t failures(const BufferCache& cache) { return cache.impl_->read_errors_.size(); }
+  static size_t write_errors(const BufferCache& cache) { return cache.impl_->write_errors_.size(); }
 
   // The descriptors on the free list: the first, and how many.
   static uint32_t FirstFree(const BufferCache& cache) { return cache.impl_->slab_.free_; }

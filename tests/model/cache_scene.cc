@@ -98,6 +98,10 @@ void CacheScene::CheckLive(uint32_t number, BufferState s) const {
                                      has(BufferFlag::kReading) || has(BufferFlag::kMigrating))) {
     FailRun("UNMAPPED, with what only mapped buffers have");
   }
+  if (s.under_io() && (!has(BufferFlag::kUptodate) || has(BufferFlag::kReading))) {
+    FailRun("bytes that are not on disk, and not UPTODATE");
+  }
+  if (has(BufferFlag::kWriteErr) && !s.under_io()) FailRun("WRITE_ERR, and nothing to be written");
   if (has(BufferFlag::kReading) && s.refs < own + 1)
     FailRun("READING without a reader's reference");
   if (has(BufferFlag::kWriteback) && s.refs < own + 1) {
@@ -123,6 +127,9 @@ void CacheScene::CheckDeath(uint32_t number, BufferState before) {
   if (before.under_io()) FailRun("a buffer died DIRTY or under WRITEBACK");
   if (before.has(BufferFlag::kReading)) FailRun("a buffer died while it was read");
   if (holders_[number] != 0) FailRun("a buffer died in use");
+  if (whole_ && !before.has(BufferFlag::kUnmapped) && Unwritten(descriptor(number)->start())) {
+    FailRun("a buffer died with bytes that are not on disk");
+  }
 }
 
 void CacheScene::Wrote(const void* object, uint64_t before_word, uint64_t after_word) {
@@ -144,6 +151,10 @@ void CacheScene::Wrote(const void* object, uint64_t before_word, uint64_t after_
   if (before.has(BufferFlag::kDirty) && !after.has(BufferFlag::kDirty) &&
       !after.has(BufferFlag::kWriteback) && cleaning_[number] == 0) {
     FailRun("DIRTY went, and no WRITEBACK came");
+  }
+  if (whole_ && before.has(BufferFlag::kWriteback) && !after.under_io() &&
+      Unwritten(descriptor(number)->start())) {
+    FailRun("a write ended, and the bytes are neither DIRTY nor on disk");
   }
 }
 
@@ -229,14 +240,17 @@ void CacheScene::CheckSteadyState() {
     if (!s.under_io()) ++idle;
   }
   if (cache_->DropCaches() != idle) FailRun("DropCaches does not find all idle buffers");
-  if (!cache_->WritebackAll().ok()) FailRun("writing what was left failed");
+  failing_writes = 0;
+  if (!WritebackAll()) FailRun("writing what was left failed");
   cache_->DropCaches();
   const CacheStats stats = cache_->stats();
   if (stats.dirty_buffers != 0) FailRun("the count of dirty buffers is off");
+  if (stats.write_err_buffers != 0) FailRun("the count of failed writes is off");
   if (stats.cached_buffers != 0 || stats.private_buffers != 0) FailRun("a buffer leaked");
   if (BufferCachePeer::FreeDescriptors(*cache_) != descriptors()) FailRun("a descriptor leaked");
   if (BufferCachePeer::reclaim(*cache_).size() != 0) FailRun("the reclaim list has the dead on it");
   if (BufferCachePeer::failures(*cache_) != 0) FailRun("the error of a failed read leaked");
+  if (BufferCachePeer::write_errors(*cache_) != 0) FailRun("the error of a failed write leaked");
 }
 
 // ---- For traces ---------------------------------------------------------------------------------

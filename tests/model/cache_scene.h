@@ -59,7 +59,14 @@ class CacheScene final : public Scene, public BlockSource {
   void Dirty(const ExtentBufferRef& ref);
   void Clean(const ExtentBufferRef& ref);
   bool Writeback(const ExtentBufferRef& ref);
+  // Where it says OK: what was promised when it began is on disk, or was given up.
   bool WritebackAll();
+  // Under the tree lock: gives up what is not written.
+  bool GiveUp(const ExtentBufferRef& ref);
+  // Reads the block, and looks whether it has the newest bytes; empty where the read failed.
+  ExtentBufferRef ReadNewest(uint64_t start);
+  // Reads the block as of version `expected`. False, and nothing is held, where it is not.
+  bool ReadExpecting(uint64_t start, uint64_t expected);
   // Waits for writeback first, with the tree lock held.
   void Reinit(const ExtentBufferRef& ref);
   void CheckBytes(const ExtentBufferRef& ref);
@@ -92,6 +99,9 @@ class CacheScene final : public Scene, public BlockSource {
   int failing_writes = 0;
   // Every buffer that is made is also read: one that is not UPTODATE must not be left.
   bool reads_everything = false;
+  // Some threads give bytes up, after which they are read again: who looks at bytes takes the tree
+  // lock, and looks whether they are there.
+  bool gives_up = false;
 
   void Expect(bool condition, const char* message) {
     if (!condition) FailRun(message);
@@ -99,9 +109,7 @@ class CacheScene final : public Scene, public BlockSource {
 
   // ---- BlockSource ----
   void Read(absl::Span<BlockRead> reads) override;
-  absl::Status CheckParent(const ExtentBuffer&, const ParentCheck&) override {
-    return absl::OkStatus();
-  }
+  absl::Status CheckParent(const ExtentBuffer& buffer, const ParentCheck& check) override;
   void Write(absl::Span<BlockWrite> writes) override;
 
   // ---- Scene ----
@@ -133,6 +141,12 @@ class CacheScene final : public Scene, public BlockSource {
   // The object that stands for the bytes of a folio in the scheduler's eyes.
   const void* Bytes(Folio folio) const;
   void MustBeGood(const ExtentBufferRef& ref);
+  size_t BlockOf(uint64_t start) const { return start / options_.node_bytes % kMaxBlocks; }
+  sync::Mutex& TreeLock(const ExtentBufferRef& ref) { return tree_locks_[BlockOf(ref->start())]; }
+  // Whether bytes of the block must not be lost: newer than the disk's, and not given up.
+  bool Unwritten(uint64_t start) const { return promised_[BlockOf(start)] > disk_[BlockOf(start)]; }
+  // From here on nothing is promised of the block, until it is written to again.
+  void Waive(uint64_t start);
   uint64_t LoadWord(const ExtentBuffer& buffer) const;
   void StoreWord(ExtentBuffer& buffer, uint64_t word) const;
   // A word that belongs to the block: whichever version, but of no other block and not half of one.
@@ -149,7 +163,11 @@ class CacheScene final : public Scene, public BlockSource {
   std::array<Folio, 4> folio_;
   Folio pinned_;
   std::array<sync::Mutex, kMaxBlocks> tree_locks_;
+  // Versions, of which each written by a program is higher than those before: on disk, and the
+  // newest that was marked DIRTY. 0: given up. What is promised changes under the tree lock.
   std::array<uint64_t, kMaxBlocks> disk_{};
+  std::array<uint64_t, kMaxBlocks> promised_{};
+  std::array<uint64_t, kMaxBlocks> waived_{};  // how often
   // By descriptor: references that programs hold; how many are taking DIRTY away just now.
   std::array<int, kMaxDescriptors> holders_{};
   std::array<uint32_t, kMaxFibers> giving_;  // by fiber: the descriptor that it puts just now

@@ -3,6 +3,7 @@
 #include <mutex>
 #include <utility>
 
+#include "ebcache/on_disk.h"
 #include "tests/model/cache_peer.h"
 #include "tests/model/cache_scene.h"
 
@@ -40,6 +41,8 @@ void CacheScene::StoreWord(ExtentBuffer& buffer, uint64_t word) const {
 }
 
 void CacheScene::CheckBytes(const ExtentBufferRef& ref) {
+  std::unique_lock lock(TreeLock(ref), std::defer_lock);
+  if (gives_up) lock.lock();
   if (ref->uptodate()) MustBeGood(ref);
 }
 
@@ -58,6 +61,7 @@ void CacheScene::Read(absl::Span<BlockRead> reads) {
       if (buffer.uptodate()) FailRun("a read of what is UPTODATE");
       if (!buffer.state().has(BufferFlag::kReading)) FailRun("a read without READING");
     });
+    if (Unwritten(buffer.start())) FailRun("a read of what is older than the bytes in memory");
     if (being_read_[number]++ != 0) FailRun("two reads of one buffer at a time");
     Reach(&disk_, Access::kUpdate);
     if (failing_reads > 0) {
@@ -65,18 +69,25 @@ void CacheScene::Read(absl::Span<BlockRead> reads) {
       StoreWord(buffer, 1);  // not a word of any block
       read.status = absl::DataLossError("the device failed, as asked for");
     } else {
-      const uint64_t block = buffer.start() / options_.node_bytes % kMaxBlocks;
       StoreWord(buffer, 1);
-      StoreWord(buffer, WordOf(buffer.start(), disk_[block]));
+      StoreWord(buffer, WordOf(buffer.start(), disk_[BlockOf(buffer.start())]));
       read.status = absl::OkStatus();
+      if (read.check != nullptr) read.status = CheckParent(buffer, *read.check);
     }
     --being_read_[number];
   }
 }
 
+absl::Status CacheScene::CheckParent(const ExtentBuffer& buffer, const ParentCheck& check) {
+  if (check.generation == 0) return absl::OkStatus();  // any
+  if ((LoadWord(buffer) & 0xfff) == check.generation) return absl::OkStatus();
+  return absl::DataLossError("not what the parent expects");
+}
+
 void CacheScene::Write(absl::Span<BlockWrite> writes) {
   for (BlockWrite& write : writes) {
     Scheduler::Get().Muted([&] {
+      if (!write.buffer->uptodate()) FailRun("a write of what is not UPTODATE");
       if (!write.buffer->state().has(BufferFlag::kWriteback)) FailRun("a write without WRITEBACK");
     });
     const uint64_t word = LoadWord(*write.buffer);
@@ -89,7 +100,7 @@ void CacheScene::Write(absl::Span<BlockWrite> writes) {
     if (word != 0 && !IsWordOf(write.buffer->start(), word)) {
       FailRun("bytes were written that are not the block's");
     }
-    disk_[write.buffer->start() / options_.node_bytes % kMaxBlocks] = word & 0xfff;
+    disk_[BlockOf(write.buffer->start())] = word & 0xfff;
     write.status = absl::OkStatus();
   }
 }
@@ -157,13 +168,20 @@ ExtentBufferRef CacheScene::ReadBlock(uint64_t start) {
     return {};
   }
   // Whatever else has happened: who was told that the block is there may look at it.
-  MustBeGood(ref);
+  if (gives_up) {
+    CheckBytes(ref);
+  } else {
+    MustBeGood(ref);
+  }
   return ref;
 }
 
 bool CacheScene::Read(const ExtentBufferRef& ref) { return cache_->Read(ref).ok(); }
 
 ExtentBufferRef CacheScene::Clone(const ExtentBufferRef& ref) {
+  std::unique_lock lock(TreeLock(ref), std::defer_lock);
+  if (gives_up) lock.lock();
+  if (gives_up && !ref->uptodate()) return {};
   Reach(Bytes(ref->folios()[0]), Access::kLoad);
   auto clone = cache_->Clone(*ref);
   return clone.ok() ? Took(*std::move(clone), ref->start(), /*is_private=*/true)
@@ -188,32 +206,98 @@ void CacheScene::PutStale(ExtentBufferRef& ref) {
 }
 
 void CacheScene::Dirty(const ExtentBufferRef& ref) {
-  std::lock_guard lock(tree_locks_[ref->start() / options_.node_bytes % kMaxBlocks]);
+  std::lock_guard lock(TreeLock(ref));
   if (ref->uptodate()) ref.SetDirty();
+}
+
+// Before the step that gives the bytes up: after it others may read the disk's at once.
+void CacheScene::Waive(uint64_t start) {
+  promised_[BlockOf(start)] = 0;
+  ++waived_[BlockOf(start)];
 }
 
 void CacheScene::Clean(const ExtentBufferRef& ref) {
   const uint32_t number = NumberOf(ExtentBufferPeer::word(*ref));
-  std::lock_guard lock(tree_locks_[ref->start() / options_.node_bytes % kMaxBlocks]);
+  std::lock_guard lock(TreeLock(ref));
+  Waive(ref->start());
   ++cleaning_[number];
   ref.ClearDirty();
   --cleaning_[number];
 }
 
-void CacheScene::WriteVersion(const ExtentBufferRef& ref, uint64_t version) {
-  std::lock_guard lock(tree_locks_[ref->start() / options_.node_bytes % kMaxBlocks]);
-  StoreWord(*ref, WordOf(ref->start(), version));
-  ref.SetDirty();
+bool CacheScene::GiveUp(const ExtentBufferRef& ref) {
+  const uint32_t number = NumberOf(ExtentBufferPeer::word(*ref));
+  std::lock_guard lock(TreeLock(ref));
+  const uint64_t promised = promised_[BlockOf(ref->start())];
+  Waive(ref->start());
+  ++cleaning_[number];
+  const bool given_up = *cache_->GiveUpWrite(ref);
+  --cleaning_[number];
+  // Nothing to give up: so it must be on disk.
+  if (!given_up) {
+    promised_[BlockOf(ref->start())] = promised;
+    --waived_[BlockOf(ref->start())];
+  }
+  Expect(!Unwritten(ref->start()), "nothing to give up, and the bytes are not on disk");
+  return given_up;
 }
 
-bool CacheScene::Writeback(const ExtentBufferRef& ref) { return cache_->Writeback(ref).ok(); }
-bool CacheScene::WritebackAll() { return cache_->WritebackAll().ok(); }
+void CacheScene::WriteVersion(const ExtentBufferRef& ref, uint64_t version) {
+  std::lock_guard lock(TreeLock(ref));
+  if (!ref->uptodate()) return;  // given up
+  StoreWord(*ref, WordOf(ref->start(), version));
+  ref.SetDirty();
+  promised_[BlockOf(ref->start())] = version;
+}
+
+ExtentBufferRef CacheScene::ReadNewest(uint64_t start) {
+  ExtentBufferRef ref = ReadBlock(start);
+  if (!ref) return ref;
+  std::lock_guard lock(TreeLock(ref));
+  if (!ref->uptodate()) return ref;  // given up since
+  const uint64_t promised = promised_[BlockOf(start)];
+  Expect(promised == 0 || VersionOf(ref) == promised, "a reader got older bytes than the newest");
+  return ref;
+}
+
+bool CacheScene::ReadExpecting(uint64_t start, uint64_t expected) {
+  ExtentBufferRef ref = Create(start);
+  if (!ref) return false;
+  ParentCheck check;
+  check.generation = expected;
+  const bool read = cache_->Read(ref, &check).ok();
+  Put(ref);
+  return read;
+}
+
+bool CacheScene::Writeback(const ExtentBufferRef& ref) {
+  const uint64_t start = ref->start();
+  const uint64_t promised = promised_[BlockOf(start)];
+  const uint64_t waived = waived_[BlockOf(start)];
+  if (!cache_->Writeback(ref).ok()) return false;
+  Expect(disk_[BlockOf(start)] >= promised || waived != waived_[BlockOf(start)],
+         "a write said OK, and what it was for is not on disk");
+  return true;
+}
+
+bool CacheScene::WritebackAll() {
+  const auto promised = promised_;
+  const auto waived = waived_;
+  if (!cache_->WritebackAll().ok()) return false;
+  for (size_t block = 0; block < kMaxBlocks; ++block) {
+    Expect(disk_[block] >= promised[block] || waived[block] != waived_[block],
+           "a flush said OK, and what was DIRTY when it began is not on disk");
+  }
+  return true;
+}
 
 void CacheScene::Reinit(const ExtentBufferRef& ref) {
   const uint32_t number = NumberOf(ExtentBufferPeer::word(*ref));
-  std::lock_guard lock(tree_locks_[ref->start() / options_.node_bytes % kMaxBlocks]);
-  (void)cache_->Writeback(ref);
+  std::lock_guard lock(TreeLock(ref));
+  Waive(ref->start());
   ++cleaning_[number];
+  // Until no write is under way, nor can begin: what could not be written others would try again.
+  if (!cache_->Writeback(ref).ok()) (void)cache_->GiveUpWrite(ref);
   (void)cache_->ReinitAsNewBlock(ref, 0);
   --cleaning_[number];
 }

@@ -21,6 +21,15 @@ absl::Span<const Canary> Canaries() {
       {"unpark-forgotten", "passed over by reclaim, then idle"},
       {"unpark-restores-nothing", "over the budget, then idle"},
       {"thaw-restores-nothing", "over the budget by what is on the move"},
+      // Writes that fail, and what others make of them.
+      {"failed-write-is-read-over", "retry: beside a reader"},
+      {"failed-write-looks-clean", "write: fails once, read and reclaimed"},
+      {"failed-write-uncounted", "retry: by flush, beside a reader"},
+      {"flush-passes-over-others", "flush: beside a writer"},
+      {"flush-drops-others-errors", "write: fails once, flush and writer"},
+      {"given-up-while-written", "give up: beside a flush and a dirtier"},
+      {"error-forgotten-late", "clean: beside the next failure"},
+      {"waiter-gets-anothers-expectation", "expect: one is wrong"},
       // Wake-ups that are lost.
       {"read-end-without-wake", "read+read (not cached)"},
       {"write-end-without-wake", "writeback+writeback"},

@@ -18,8 +18,8 @@ struct Kind {
   std::function<void(CacheScene&, size_t me)> body;
 };
 
-const std::array<Kind, 13>& Kinds() {
-  static const std::array<Kind, 13> kinds = {{
+const std::array<Kind, 15>& Kinds() {
+  static const std::array<Kind, 15> kinds = {{
       {"find", false,
        [](CacheScene& s, size_t) {
          ExtentBufferRef ref = s.Find(0);
@@ -50,6 +50,15 @@ const std::array<Kind, 13>& Kinds() {
          s.Expect(s.Writeback(s.held[me]), "the device does not fail, and the write did");
          s.Put(s.held[me]);
        }},
+      {"flush", false,
+       [](CacheScene& s, size_t) {
+         s.Expect(s.WritebackAll(), "the device does not fail, and the flush did");
+       }},
+      {"give-up", true,
+       [](CacheScene& s, size_t me) {
+         (void)s.GiveUp(s.held[me]);
+         s.Put(s.held[me]);
+       }},
       {"release", false, [](CacheScene& s, size_t) { s.Release(); }},
       {"migrate", false, [](CacheScene& s, size_t) { s.Move(); }},
       {"reclaim", false, [](CacheScene& s, size_t) { s.cache().Shrink(s.node()); }},
@@ -73,21 +82,25 @@ const std::array<Kind, 13>& Kinds() {
 Program Combine(const std::vector<size_t>& chosen, bool cached) {
   Program program;
   bool writes = false;
+  bool gives_up = false;
   for (const size_t kind : chosen) {
     if (!program.name.empty()) program.name += '+';
     program.name += Kinds()[kind].name;
-    writes = writes || Kinds()[kind].name == std::string("writeback");
+    const std::string name = Kinds()[kind].name;
+    writes = writes || name == "writeback" || name == "flush" || name == "give-up";
+    gives_up = gives_up || name == "give-up";
   }
   if (!cached) program.name += " (not cached)";
-  program.make = [chosen, cached, writes]() -> std::unique_ptr<Scene> {
+  program.make = [chosen, cached, writes, gives_up]() -> std::unique_ptr<Scene> {
     auto scene = std::make_unique<CacheScene>(CacheSceneOptions{});
+    scene->gives_up = gives_up;
     if (!cached) return scene;
     ExtentBufferRef ref = scene->ReadBlock(0);
     scene->NoteFolio(ref);
     for (size_t me = 0; me < chosen.size(); ++me) {
       if (Kinds()[chosen[me]].holds) scene->held[me] = scene->Find(0);
     }
-    if (writes) scene->Dirty(ref);
+    if (writes) scene->WriteVersion(ref, 2);
     scene->Put(ref);
     return scene;
   };

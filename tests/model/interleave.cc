@@ -20,6 +20,7 @@ namespace ebcache::model {
 std::vector<Program> AllPrograms() {
   std::vector<Program> programs;
   AddScenarios(programs);
+  AddWritePrograms(programs);
   AddOwnScenarios(programs);
   AddAllocatorPrograms(programs);
   AddRegionPrograms(programs);

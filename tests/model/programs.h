@@ -13,6 +13,8 @@ namespace ebcache::model {
 void AddCombinations(std::vector<Program>& programs);
 // One for each race of the kernel's that could exist here, by the numbers of docs/races.md.
 void AddScenarios(std::vector<Program>& programs);
+// Writes that fail, are tried again, or meet each other.
+void AddWritePrograms(std::vector<Program>& programs);
 // Those of our own.
 void AddOwnScenarios(std::vector<Program>& programs);
 // The page allocators' concurrent parts.

@@ -16,13 +16,12 @@ namespace ebcache::operations {
 namespace {
 
 constexpr const char* kNames[] = {
-    "kFind",         "kCreate",       "kRead",       "kReadBlock",
-    "kReadBlocks",   "kPut",          "kPutStale",   "kShare",
-    "kWrite",        "kSetDirty",     "kClearDirty", "kWriteback",
-    "kWritebackAll", "kReinit",       "kClone",      "kCreateDummy",
-    "kPutPrivate",   "kDropCaches",   "kShrink",     "kFirstAtOrAfter",
-    "kNextDirty",    "kReleaseFolio", "kCompact",    "kTrim",
-    "kAdvanceClock", "kFailReads",    "kFailWrites", "kFailNextAllocation",
+    "kFind",       "kCreate",         "kRead",         "kReadBlock",    "kReadBlocks",
+    "kPut",        "kPutStale",       "kShare",        "kWrite",        "kSetDirty",
+    "kClearDirty", "kWriteback",      "kWritebackAll", "kGiveUpWrite",  "kGiveUpWrites",
+    "kReinit",     "kClone",          "kCreateDummy",  "kPutPrivate",   "kDropCaches",
+    "kShrink",     "kFirstAtOrAfter", "kNextDirty",    "kReleaseFolio", "kCompact",
+    "kTrim",       "kAdvanceClock",   "kFailReads",    "kFailWrites",   "kFailNextAllocation",
     "kReenter"};
 static_assert(std::size(kNames) == Operation::kKinds);
 

@@ -32,6 +32,8 @@ struct Operation {
     kClearDirty,
     kWriteback,
     kWritebackAll,
+    kGiveUpWrite,
+    kGiveUpWrites,
     kReinit,
     kClone,
     kCreateDummy,

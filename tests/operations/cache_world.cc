@@ -65,23 +65,39 @@ void World::ModelPut(uint64_t start) {
 bool World::ModelRead(uint64_t start) {
   ModelBuffer& buffer = model_.at(start);
   if (buffer.uptodate) return true;
-  if (buffer.write_error) return false;
   if (fail_reads_) {
     buffer.stale = true;
     return false;
   }
+  buffer.stale = false;  // the reader wants it
   buffer.uptodate = true;
   buffer.word = OnDisk(start);
   return true;
 }
 
+bool World::WriteFails(uint64_t start) const {
+  return fail_writes_ == 1 || (fail_writes_ == 2 && start / node_ % 2 == 1);
+}
+
+// A write of what is dirty, after the device has been asked: the bytes are on disk now, or the
+// newest are here and nowhere else.
 void World::ModelWriteback(uint64_t start) {
   ModelBuffer& buffer = model_.at(start);
-  buffer.dirty = false;
-  buffer.write_error = fail_writes_;
+  const bool failed = WriteFails(start);
 #ifndef EBCACHE_PLANTED_BUG
-  buffer.uptodate = !fail_writes_;
+  buffer.dirty = failed;
+#else
+  buffer.dirty = false;
 #endif
+  buffer.write_error = failed;
+  if (!failed && buffer.word) EBCACHE_SAME(OnDisk(start) == *buffer.word);
+  if (!failed && buffer.refs == 0 && buffer.stale) model_.erase(start);
+}
+
+void World::ModelClean(uint64_t start) {
+  ModelBuffer& buffer = model_.at(start);
+  buffer.dirty = false;
+  buffer.write_error = false;
   if (buffer.refs == 0 && buffer.stale) model_.erase(start);
 }
 
@@ -140,7 +156,7 @@ void World::Write(absl::Span<BlockWrite> writes) {
   for (const BlockWrite& write : writes) in_io_.insert(write.buffer->start());
   Reenter();
   for (BlockWrite& write : writes) {
-    if (fail_writes_) {
+    if (WriteFails(write.buffer->start())) {
       write.status = absl::DataLossError("EIO");
     } else {
       disk_[write.buffer->start()] = *write.buffer->Get<uint64_t>(0);
@@ -159,6 +175,9 @@ void World::Compare() {
   uint64_t dirty = 0;
   for (const auto& [start, buffer] : model_) dirty += buffer.dirty;
   EBCACHE_SAME(stats.dirty_buffers == dirty);
+  uint64_t failed = 0;
+  for (const auto& [start, buffer] : model_) failed += buffer.write_error;
+  EBCACHE_SAME(stats.write_err_buffers == failed);
   if (!setup_.background_defragmenter) {
     EBCACHE_SAME(cache_->ExplainPins()[0].second == CountIdle());
     if (!shares_pages()) {
@@ -185,9 +204,13 @@ void World::Compare() {
 void World::Finish() {
   held_.clear();
   private_.clear();
-  fail_writes_ = false;
+  fail_writes_ = 0;
   reenter_ = 0;
-  (void)cache_->WritebackAll();
+  EBCACHE_SAME(cache_->WritebackAll().ok());
+  // What was not given up is on disk.
+  for (const auto& [start, buffer] : model_) {
+    if (buffer.dirty && buffer.word) EBCACHE_SAME(OnDisk(start) == *buffer.word);
+  }
   // A buffer may be moving just now, which DropCaches leaves alone.
   if (region_ != nullptr) region_->StopDefragmenter();
   cache_->DropCaches();

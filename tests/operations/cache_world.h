@@ -48,7 +48,9 @@ struct ModelBuffer {
   bool dirty = false;
   bool stale = false;
   bool write_error = false;
-  std::optional<uint64_t> word;  // the first 8 bytes, where known
+  // The first 8 bytes, where known. Of a dirty buffer they are the newest there are: what a reader
+  // gets, and what the disk has after a flush that was OK.
+  std::optional<uint64_t> word;
 };
 
 class World final : public BlockSource {
@@ -85,6 +87,8 @@ class World final : public BlockSource {
   // A read of a buffer, as the model has it. False: it fails.
   bool ModelRead(uint64_t start);
   void ModelWriteback(uint64_t start);
+  // Given up, for the disk's bytes or for whatever else: the buffer may have waited for this to go.
+  void ModelClean(uint64_t start);
   // Takes those idle buffers out of the model that the cache let go.
   void ForgetReclaimed();
   // An allocation may have failed, and others were let go for it. `ok`: it came to a good end.
@@ -96,6 +100,9 @@ class World final : public BlockSource {
   void ReadBlocks(uint64_t start);
   void Find(uint64_t start);
   void WritebackAll();
+  void GiveUpWrites();
+  // Whether every write of the device fails; of those that do not all do, whether this one does.
+  bool WriteFails(uint64_t start) const;
   void DropCaches();
   void Shrink(uint64_t buffers);
   void MakePrivate(uint64_t start, bool clone, unsigned which);
@@ -113,7 +120,8 @@ class World final : public BlockSource {
   uint32_t node_ = 4096;
 
   bool fail_reads_ = false;
-  bool fail_writes_ = false;
+  // The device fails to write: nothing; everything; the blocks with an odd number.
+  unsigned fail_writes_ = 0;
   unsigned reenter_ = 0;
   bool inside_io_ = false;
   uint64_t failures_seen_ = 0;  // of allocations

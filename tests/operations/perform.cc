@@ -66,11 +66,25 @@ void World::ReadBlocks(uint64_t start) {
 
 void World::WritebackAll() {
   std::vector<uint64_t> dirty;
+  bool fails = false;
   for (const auto& [start, buffer] : model_) {
-    if (buffer.dirty) dirty.push_back(start);
+    if (!buffer.dirty) continue;
+    dirty.push_back(start);
+    fails = fails || WriteFails(start);
   }
-  EBCACHE_SAME(cache_->WritebackAll().ok() == (dirty.empty() || !fail_writes_));
+  EBCACHE_SAME(cache_->WritebackAll().ok() == !fails);
   for (const uint64_t start : dirty) ModelWriteback(start);
+}
+
+void World::GiveUpWrites() {
+  std::vector<uint64_t> dirty;
+  for (auto& [start, buffer] : model_) {
+    if (!buffer.dirty) continue;
+    dirty.push_back(start);
+    buffer.uptodate = false;
+  }
+  EBCACHE_SAME(cache_->GiveUpWrites() == dirty.size());
+  for (const uint64_t start : dirty) ModelClean(start);
 }
 
 void World::DropCaches() {
@@ -166,27 +180,32 @@ void World::PerformOnHeld(const Operation& operation) {
       buffer.dirty = true;
       break;
     case Operation::kSetDirty:
-      if ((!buffer.uptodate && !buffer.write_error) || !buffer.word) break;
+      if (!buffer.uptodate || !buffer.word) break;
       ref.SetDirty();
       buffer.dirty = true;
       break;
     case Operation::kClearDirty:
       ref.ClearDirty();
-      buffer.dirty = false;
+      ModelClean(start);
       break;
     case Operation::kWriteback: {
       const bool was_dirty = buffer.dirty;
-      const bool expected = was_dirty ? !fail_writes_ : !buffer.write_error;
       ExtentBufferRef mine = ref.Share();
-      EBCACHE_SAME(cache_->Writeback(mine).ok() == expected);
+      EBCACHE_SAME(cache_->Writeback(mine).ok() == !(was_dirty && WriteFails(start)));
+      EBCACHE_SAME(cache_->WriteError(mine).ok() == !(was_dirty && WriteFails(start)));
       mine.Put();
       if (was_dirty) ModelWriteback(start);
       break;
     }
+    case Operation::kGiveUpWrite:
+      EBCACHE_SAME(*cache_->GiveUpWrite(ref) == buffer.dirty);
+      if (buffer.dirty) buffer.uptodate = false;
+      ModelClean(start);
+      break;
     case Operation::kReinit:
       EBCACHE_SAME(cache_->ReinitAsNewBlock(ref, 101).ok());
       buffer.stale = false;
-      buffer.dirty = false;
+      ModelClean(start);
       buffer.uptodate = true;
       buffer.word = 0;
       break;
@@ -208,6 +227,8 @@ void World::Perform(const Operation& operation) {
       return ReadBlocks(start);
     case Operation::kWritebackAll:
       return WritebackAll();
+    case Operation::kGiveUpWrites:
+      return GiveUpWrites();
     case Operation::kClone:
     case Operation::kCreateDummy:
       return MakePrivate(start, operation.kind == Operation::kClone, operation.which);
@@ -235,7 +256,7 @@ void World::Perform(const Operation& operation) {
       fail_reads_ = !fail_reads_;
       return;
     case Operation::kFailWrites:
-      fail_writes_ = !fail_writes_;
+      fail_writes_ = operation.which % 3;
       return;
     case Operation::kFailNextAllocation:
       allocator_->fail_next = true;

@@ -1,0 +1,85 @@
+// KeptErrors: the errors of reads or of writes that failed, by descriptor, for those who ask later.
+//
+// Keeping one needs memory, and must not fail because there is none: what cannot be kept is
+// forgotten, and whoever asks is told so. That something failed is in the state word in any case.
+
+#ifndef EBCACHE_LIB_CACHE_KEPT_ERRORS_H_
+#define EBCACHE_LIB_CACHE_KEPT_ERRORS_H_
+
+#include <absl/status/status.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "ebcache/extent_buffer.h"
+#include "ebcache/on_disk.h"
+#include "ebcache/sync.h"
+
+namespace ebcache {
+
+// Thread safety: any thread.
+class KeptErrors {
+ public:
+  struct Kept {
+    absl::Status status;
+    std::optional<ParentCheck> expected;  // see Keep
+  };
+
+  // In place of what was kept for the buffer. `expected`: the error is the answer for those who
+  // expect the same; null: for everybody.
+  void Keep(const ExtentBuffer* buffer, const absl::Status& status,
+            const ParentCheck* expected = nullptr) noexcept;
+
+  // Nothing when none is kept.
+  std::optional<Kept> Of(const ExtentBuffer* buffer) {
+    return OfWhile(buffer, [] { return true; });
+  }
+  // The same, while `holds` says so. Between the two nothing is forgotten, nor kept.
+  template <typename Holds>
+  std::optional<Kept> OfWhile(const ExtentBuffer* buffer, Holds holds) {
+    std::lock_guard lock(mutex_);
+    if (!holds()) return std::nullopt;
+    return Find(buffer);
+  }
+
+  void Forget(const ExtentBuffer* buffer) {
+    // Relaxed: the state word makes an entry visible to a holder who needs it, and the count with
+    // it; everybody else only saves a lock.
+    if (count_.load(std::memory_order_relaxed) == 0) return;
+    ForgetIf(buffer, [] { return true; });
+  }
+  // Forgets if `step` says so. Between the two nothing is kept: not the error of a write that could
+  // begin only after the step.
+  template <typename Step>
+  void ForgetIf(const ExtentBuffer* buffer, Step step) {
+    std::lock_guard lock(mutex_);
+    if (step()) Erase(buffer);
+  }
+
+  size_t size() const { return count_.load(std::memory_order_relaxed); }
+
+ private:
+  // Code and text rather than a Status: copies of one share a count inside Abseil, which is not
+  // built for the thread sanitizer.
+  struct Error {
+    absl::StatusCode code;
+    std::string message;
+    std::optional<ParentCheck> expected;
+  };
+
+  std::optional<Kept> Find(const ExtentBuffer* buffer) const;
+  void Erase(const ExtentBuffer* buffer);
+
+  sync::Mutex mutex_;
+  // A tree, because it stays whole when there is no memory for one more: Abseil's tables do not.
+  std::map<const ExtentBuffer*, Error> errors_;  // guarded by mutex_
+  sync::Atomic<uint32_t> count_{0};              // its size
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_LIB_CACHE_KEPT_ERRORS_H_

@@ -1,0 +1,39 @@
+#include "lib/cache/source_call.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <utility>
+
+namespace ebcache {
+
+namespace {
+
+// What an error without words means, and what does not come without any.
+const char* Meaning(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kUnknown:
+      return "the source said nothing of how it went";
+    case absl::StatusCode::kResourceExhausted:
+      return "out of memory";
+    case absl::StatusCode::kInternal:
+      return "the source threw an exception";
+    case absl::StatusCode::kFailedPrecondition:
+      return "the cache has no source";
+    default:
+      return "for a reason that was not kept";
+  }
+}
+
+}  // namespace
+
+absl::Status Worded(absl::Status status, uint64_t start, const char* what) noexcept {
+  if (status.ok() || !status.message().empty()) return status;
+  try {
+    return absl::Status(status.code(), absl::StrCat("block ", start, ": the ", what,
+                                                    " failed: ", Meaning(status.code())));
+  } catch (const std::bad_alloc&) {
+    return status;
+  }
+}
+
+}  // namespace ebcache
