@@ -197,7 +197,7 @@ class PageAllocator {
   // Stops asking `owner` to release or migrate, and returns when no call of it is under way. What
   // an owner does first when it goes: from here on nobody but itself touches its folios.
   virtual void QuiesceOwner(OwnerId owner) = 0;
-  // REQUIRES: the owner holds no folios any more.
+  // REQUIRES: the owner holds no folios any more. Nothing to do for kNoOwner.
   virtual void UnregisterOwner(OwnerId owner) = 0;
 
   // Fills every empty slot with a folio of 2^order pages; slots already filled stay as they are.

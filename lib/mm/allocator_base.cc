@@ -59,6 +59,7 @@ void AllocatorBase::AfterFork(bool in_child) {
 }
 
 void AllocatorBase::UnregisterOwner(OwnerId owner) {
+  if (owner == kNoOwner) return;  // there was no number for it
   EBCACHE_CHECK(owners_.Find(owner) != nullptr, "unregistering nobody");
   EBCACHE_CHECK(!AnyOwnedBy(owner), "folio owner unregistered while it holds folios");
   owners_.Unregister(owner);

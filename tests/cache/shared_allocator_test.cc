@@ -105,5 +105,24 @@ TEST_P(SharedAllocatorTest, TwoThatTakeFromEachOther) {
   thread.join();
 }
 
+// An allocator knows 255 owners. A cache beyond them ends no process: it gets no movable memory,
+// says so, and can go.
+TEST_P(SharedAllocatorTest, TheTwoHundredAndFiftySixth) {
+  std::vector<std::unique_ptr<BufferCache>> caches;
+  for (int i = 0; i < 255; ++i) {
+    caches.push_back(std::make_unique<BufferCache>(Options(), &source_));
+  }
+  {
+    BufferCache one_more(Options(), &source_);
+    EXPECT_FALSE(one_more.ReadBlock(0).ok());
+    EXPECT_FALSE(one_more.Find(0));
+    EXPECT_EQ(one_more.stats().cached_buffers, 0u);
+  }
+  EXPECT_TRUE(caches.front()->ReadBlock(0).ok());
+  caches.pop_back();
+  BufferCache another(Options(), &source_);
+  EXPECT_TRUE(another.ReadBlock(0).ok());
+}
+
 }  // namespace
 }  // namespace ebcache

@@ -277,6 +277,8 @@ TEST_P(AllocatorConformanceTest, KnowsTwoHundredAndFiftyFiveOwners) {
   for (int i = 0; i < 255; ++i) ids.push_back(allocator_->RegisterOwner(&owners[i]));
   EXPECT_EQ(std::set<OwnerId>(ids.begin(), ids.end()).size(), 255u);
   EXPECT_EQ(allocator_->RegisterOwner(&owners[255]), kNoOwner);
+  allocator_->QuiesceOwner(kNoOwner);
+  allocator_->UnregisterOwner(kNoOwner);
   allocator_->UnregisterOwner(ids[7]);
   EXPECT_EQ(allocator_->RegisterOwner(&owners[255]), ids[7]);
   for (const OwnerId id : ids) allocator_->UnregisterOwner(id);
