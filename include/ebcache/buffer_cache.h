@@ -47,7 +47,12 @@ struct BlockWrite {
 };
 
 // The only way in and out of a cache. Called from any thread, several at a time, never with a lock
-// held; must not call back into the cache for the same blocks. A status that is not set is an
+// held. May use the cache, and others. A wait for a block that a call of a source has under IO,
+// where that call waits for this one (it is this one, or one further out on this thread; or another
+// thread's, which waits in turn), would be for ever: it is refused with FailedPrecondition
+// (WouldWaitForEver), by Read and its like, Writeback, WritebackAll and GiveUpWrite; GiveUpWrites
+// passes over such a block. Not seen, and so for the source to avoid: waits for threads of its own
+// that use the cache, and blocks that such threads read for it. A status that is not set is an
 // error, and an exception out of Read or Write is the error of every block that the call was about.
 class BlockSource {
  public:
@@ -61,9 +66,12 @@ class BlockSource {
   virtual absl::Status CheckParent(const ExtentBuffer& buffer, const ParentCheck& check) = 0;
 
   // Writes each buffer to all copies of its block and sets each status. After an error the same
-  // bytes, or newer ones, come again. Must not wait for the cache's other writes (WritebackAll).
+  // bytes, or newer ones, come again.
   virtual void Write(absl::Span<BlockWrite> writes) = 0;
 };
+
+// Whether the error is that of a wait which would have been for ever: see BlockSource.
+bool WouldWaitForEver(const absl::Status& status);
 
 // What a cache is like; the defaults suit a tool that reads a filesystem.
 struct BufferCacheOptions {

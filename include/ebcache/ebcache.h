@@ -36,11 +36,12 @@
  *   -ENXIO       the cache has no source to read from or to write to
  *   -EOPNOTSUPP  a feature of the filesystem that this library cannot read
  *   -EAGAIN      the system gives no thread
- * Input from disks never ends the process, whatever it is. A reference that is put twice is a bug of
- * the caller's. Where nobody else holds the buffer, the second put aborts with a message on stderr.
- * Where others do, or where the buffer has become another block's, nothing can tell whose reference
- * it was: it takes theirs, and their buffer may go while they use it. Otherwise the library prints
- * nothing. No C++ exception leaves it; none may enter it from a callback.
+ *   -EDEADLK     a callback asks for a block that cannot be had before the callback returns
+ * Input from disks never ends the process, whatever it is. A reference that is put twice is a bug
+ * of the caller's. Where nobody else holds the buffer, the second put aborts with a message on
+ * stderr. Where others do, or where the buffer has become another block's, nothing can tell whose
+ * reference it was: it takes theirs, and their buffer may go while they use it. Otherwise the
+ * library prints nothing. No C++ exception leaves it; none may enter it from a callback.
  *
  * STRUCTS that a caller fills begin with their size, so that later versions can add members:
  *   struct ebcache_cache_options options = {.size = sizeof options};
@@ -221,8 +222,10 @@ struct ebcache_check {
  */
 
 /* Where the blocks of a cache come from and go to. Called from any thread, several at a time, but
- * for one block only once at a time; must not ask the cache for the same block. An error is one of
- * the list at the top (others become -EIO), and may come with words by ebcache_set_error. */
+ * for one block only once at a time. May use the cache, and others; a call that would have to wait
+ * for a block whose own callback waits for this one, be it on this thread or on another, fails with
+ * -EDEADLK. That is not seen where a callback waits for other threads. An error is one of the list
+ * at the top (others, and -EDEADLK, become -EIO), and may come with words by ebcache_set_error. */
 struct ebcache_source {
   size_t size;
   /* Fills the buffer with the bytes of its block: by ebcache_copy_in, ebcache_mutable_data or

@@ -37,7 +37,8 @@ namespace ebcache {
 struct FilesystemOptions {
   // node_bytes is taken from the superblock; budget, allocator and flags are used as they are.
   BufferCacheOptions cache;
-  // Told of every copy of a block that could not be used, also where another one was good.
+  // Told of every copy of a block that could not be used, also where another one was good, while it
+  // is being read: that block cannot be asked for yet (BlockSource).
   std::function<void(const MirrorDamage&)> on_damage;
   // How Open reads image files and block devices.
   FileDeviceOptions device;

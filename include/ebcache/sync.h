@@ -35,6 +35,13 @@ inline void Add(std::atomic<T>& counter, std::type_identity_t<T> n) {
   counter.fetch_add(n, std::memory_order_relaxed);
 }
 
+// A variable of each thread's own, which begins as T(). `Tag` tells one from another.
+template <typename Tag, typename T>
+inline T& OfThisThread() {
+  static thread_local T value{};
+  return value;
+}
+
 // What is smaller in the model build, where a cache is made anew for each order that is tried.
 template <typename T>
 constexpr T ModelOr(T /*in_the_model*/, T otherwise) {

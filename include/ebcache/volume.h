@@ -67,7 +67,9 @@ struct VolumeOptions {
   // when another one was good, as the kernel does.
   bool writable = false;
   // Told of every copy that could not be used, or not be written, from any thread, while the read
-  // or write is going on. A missing device is told of only where no other copy was good.
+  // or write is going on: it may use a cache over this volume, but that block nobody has yet, and
+  // to ask for it is refused (BlockSource). A missing device is told of only where no other copy
+  // was good.
   std::function<void(const MirrorDamage&)> on_damage;
 };
 

@@ -85,7 +85,7 @@ class BufferCacheImpl final : public FolioOwner {
   absl::Status WritebackAll();
   // The error of the last write of it that ended, when that failed.
   absl::Status WriteError(const ExtentBuffer* buffer);
-  bool GiveUpWrite(ExtentBuffer* buffer);
+  absl::StatusOr<bool> GiveUpWrite(ExtentBuffer* buffer);
   uint64_t GiveUpWrites();
   absl::Status ReinitAsNewBlock(ExtentBuffer* buffer, uint32_t header_bytes);
 

@@ -68,7 +68,9 @@ absl::Status BufferCacheImpl::ReadBegun(ExtentBuffer* buffer, const ParentCheck*
 std::optional<absl::Status> BufferCacheImpl::WaitForRead(ExtentBuffer* buffer,
                                                          const ParentCheck* check) {
   Count(counters_.read_waits);
-  state::WaitWhile(buffer->state_, BufferFlag::kReading);
+  if (!WaitUnlessForEver(buffer, buffer->state_, BufferFlag::kReading)) {
+    return WaitForEverRefused(buffer->start());
+  }
   if (buffer->uptodate()) return absl::OkStatus();
   std::optional<KeptErrors::Kept> kept = read_errors_.Of(buffer);
   if (!kept.has_value() || !IsAnswerFor(*kept, check)) return std::nullopt;

@@ -1,8 +1,11 @@
 #include "lib/cache/source_call.h"
 
+#include <absl/strings/cord.h>
 #include <absl/strings/str_cat.h>
 
 #include <utility>
+
+#include "ebcache/buffer_cache.h"
 
 namespace ebcache {
 
@@ -24,7 +27,23 @@ const char* Meaning(absl::StatusCode code) {
   }
 }
 
+// Of statuses that have it WouldWaitForEver is true.
+constexpr char kWaitForEver[] = "ebcache/would-wait-for-ever";
+
 }  // namespace
+
+bool WouldWaitForEver(const absl::Status& status) {
+  return status.GetPayload(kWaitForEver).has_value();
+}
+
+absl::Status WaitForEverRefused(uint64_t start) {
+  absl::Status status = absl::FailedPreconditionError(absl::StrCat(
+      "block ", start,
+      ": under IO by a call of the source that cannot end before this one: it would be "
+      "waited for for ever"));
+  status.SetPayload(kWaitForEver, absl::Cord());
+  return status;
+}
 
 absl::Status Worded(absl::Status status, uint64_t start, const char* what) noexcept {
   if (status.ok() || !status.message().empty()) return status;

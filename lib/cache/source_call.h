@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <new>
 
+#include "lib/cache/calls_under_way.h"
+
 namespace ebcache {
 
 // Errors of the cache's own, which have no words yet: those need memory, and come by Worded.
@@ -22,6 +24,7 @@ inline absl::Status NoSource() { return WithoutWords(absl::StatusCode::kFailedPr
 // done before, nobody can tell.
 template <typename BlockIo, typename Call>
 void CallSource(absl::Span<BlockIo> blocks, Call call) noexcept {
+  const CallUnderWay under_way(blocks);
   absl::StatusCode thrown = absl::StatusCode::kInternal;
   try {
     return call();
@@ -34,6 +37,9 @@ void CallSource(absl::Span<BlockIo> blocks, Call call) noexcept {
 
 // The same error in words; without them where there is no memory. `what`: "read" or "write".
 absl::Status Worded(absl::Status status, uint64_t start, const char* what) noexcept;
+
+// What is said to a source that would wait for ever for the block at `start`. Has WouldWaitForEver.
+absl::Status WaitForEverRefused(uint64_t start);
 
 }  // namespace ebcache
 

@@ -113,7 +113,9 @@ absl::Status BufferCacheImpl::WriteBegun(absl::Span<BlockWrite> writes) {
 
 absl::Status BufferCacheImpl::AwaitOthersWrite(ExtentBuffer* buffer, bool has_all) {
   for (;;) {
-    state::WaitWhile(buffer->state_, BufferFlag::kWriteback);
+    if (!WaitUnlessForEver(buffer, buffer->state_, BufferFlag::kWriteback)) {
+      return WaitForEverRefused(buffer->start());
+    }
     if (has_all) return WriteError(buffer);
     const auto begun = state::Apply(buffer->state_, state::BeginWriteback);
     if (begun.result == state::Result::kChanged) {
@@ -182,12 +184,14 @@ absl::Status BufferCacheImpl::UnwrittenStatus() const {
 
 // ---- Giving up ----------------------------------------------------------------------------------
 
-bool BufferCacheImpl::GiveUpWrite(ExtentBuffer* buffer) {
+absl::StatusOr<bool> BufferCacheImpl::GiveUpWrite(ExtentBuffer* buffer) {
   for (;;) {
     const state::Outcome outcome = Clean(buffer, state::GiveUpWrite);
     if (outcome.result == state::Result::kChanged) return true;
     if (!outcome.after.has(BufferFlag::kWriteback)) return false;
-    state::WaitWhile(buffer->state_, BufferFlag::kWriteback);
+    if (!WaitUnlessForEver(buffer, buffer->state_, BufferFlag::kWriteback)) {
+      return WaitForEverRefused(buffer->start());
+    }
   }
 }
 
@@ -196,7 +200,7 @@ uint64_t BufferCacheImpl::GiveUpWrites() {
   uint64_t next = 0;
   while (ExtentBufferRef buffer = Wrap(NextReferenced(next, Wanted::kUnwritten))) {
     next = buffer->start() + 1;
-    given_up += GiveUpWrite(buffer.get());
+    if (GiveUpWrite(buffer.get()).value_or(false)) ++given_up;
   }
   return given_up;
 }

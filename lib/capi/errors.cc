@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "ebcache/buffer_cache.h"
 #include "ebcache/ebcache.h"
 
 namespace ebcache::capi {
@@ -51,6 +52,7 @@ constexpr Pair kPairs[] = {
 }  // namespace
 
 int ErrnoOf(const absl::Status& status, int precondition) {
+  if (WouldWaitForEver(status)) return EDEADLK;
   if (absl::IsFailedPrecondition(status)) return precondition;
   for (const Pair& pair : kPairs) {
     if (pair.code == status.code()) return pair.number;

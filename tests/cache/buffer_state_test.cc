@@ -69,6 +69,11 @@ const std::vector<Row>& Table() {
        [](uint32_t r, uint32_t f) {
          return BufferState{r + 1, f | kAccessed};
        }},
+      {"GetForLookup", GetForLookup,
+       [](uint32_t r, uint32_t f) { return r > 0 && !(f & kMigrating); },
+       [](uint32_t r, uint32_t f) {
+         return BufferState{r + 1, f | kAccessed};
+       }},
       {"Share", Share, Holder,
        [](uint32_t r, uint32_t f) {
          return BufferState{r + 1, f};
@@ -198,13 +203,13 @@ TEST_P(EveryState, GivesTheOutcomeOfTheTable) {
   EXPECT_GT(allowed, 0u) << row.name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Steps, EveryState, testing::Range<size_t>(0, 22), [](const auto& info) {
+INSTANTIATE_TEST_SUITE_P(Steps, EveryState, testing::Range<size_t>(0, 23), [](const auto& info) {
   std::string name = Table()[info.param].name;
   std::erase_if(name, [](char c) { return c == '(' || c == ')'; });
   return name;
 });
 
-TEST(EveryStep, IsInTheTable) { EXPECT_EQ(Table().size(), 22u); }
+TEST(EveryStep, IsInTheTable) { EXPECT_EQ(Table().size(), 23u); }
 
 // ---- What holds along every path ----------------------------------------------------------------
 
@@ -439,6 +444,12 @@ TEST(PutPlainly, IsPutWhereThereIsNoMoreToIt) {
 TEST(Get, RefusesRatherThanOverflow) {
   EXPECT_EQ(Get({kMaxRefs, kTreeRef}).result, Result::kRefused);
   EXPECT_EQ(Get({kMaxRefs - 1, kTreeRef}).result, Result::kChanged);
+  // Lookups go on for longer, and end as well.
+  EXPECT_EQ(GetForLookup({kMaxRefs, kTreeRef}).result, Result::kChanged);
+  EXPECT_EQ(GetForLookup({state::kMostRefs - 1, kTreeRef}).result, Result::kChanged);
+  EXPECT_EQ(GetForLookup({state::kMostRefs, kTreeRef}).result, Result::kRefused);
+  EXPECT_EQ(GetForLookup({~uint32_t{0}, kTreeRef}).result, Result::kRefused);
+  EXPECT_EQ(Share({kMaxRefs, kTreeRef}).result, Result::kRefused);
 }
 
 TEST(BufferState, PrintsItself) {

@@ -30,11 +30,14 @@ TestVolume::TestVolume(const Shape& shape)
     if (shape.wrap) wrapped = shape.wrap(std::move(wrapped));
     (missing ? missing_ : present).push_back(std::move(wrapped));
   }
-  auto on_damage = [this](const MirrorDamage& damage) {
-    std::lock_guard lock(mutex_);
-    damage_.push_back(absl::StrCat(damage.logical, ": ", damage.ToString(), " (",
-                                   damage.recovered ? "recovered" : "lost",
-                                   damage.repaired ? ", repaired" : "", ")"));
+  auto on_damage = [this, tell = shape.on_damage](const MirrorDamage& damage) {
+    {
+      std::lock_guard lock(mutex_);
+      damage_.push_back(absl::StrCat(damage.logical, ": ", damage.ToString(), " (",
+                                     damage.recovered ? "recovered" : "lost",
+                                     damage.repaired ? ", repaired" : "", ")"));
+    }
+    if (tell) tell(damage);
   };
   auto volume =
       Volume::Open(std::move(present), {.writable = shape.writable, .on_damage = on_damage});

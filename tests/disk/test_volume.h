@@ -30,6 +30,8 @@ class TestVolume {
     size_t stripes = 0;  // the smallest number that does
     bool writable = false;
     std::vector<uint64_t> missing;  // ids of devices not to give to the volume
+    // Told of damage, besides damage().
+    std::function<void(const MirrorDamage&)> on_damage;
     // Puts something around a device before the volume gets it.
     std::function<std::unique_ptr<BlockDevice>(std::unique_ptr<BlockDevice>)> wrap;
   };

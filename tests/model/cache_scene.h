@@ -97,6 +97,8 @@ class CacheScene final : public Scene, public BlockSource {
   // The next so many reads or writes of the device fail.
   int failing_reads = 0;
   int failing_writes = 0;
+  // What the source does besides, while a block is being read or written.
+  std::function<void(uint64_t start)> on_read, on_write;
   // Every buffer that is made is also read: one that is not UPTODATE must not be left.
   bool reads_everything = false;
   // Some threads give bytes up, after which they are read again: who looks at bytes takes the tree

@@ -74,6 +74,7 @@ void CacheScene::Read(absl::Span<BlockRead> reads) {
       read.status = absl::OkStatus();
       if (read.check != nullptr) read.status = CheckParent(buffer, *read.check);
     }
+    if (on_read) on_read(buffer.start());
     --being_read_[number];
   }
 }
@@ -102,6 +103,7 @@ void CacheScene::Write(absl::Span<BlockWrite> writes) {
     }
     disk_[BlockOf(write.buffer->start())] = word & 0xfff;
     write.status = absl::OkStatus();
+    if (on_write) on_write(write.buffer->start());
   }
 }
 

@@ -30,6 +30,9 @@ absl::Span<const Canary> Canaries() {
       {"given-up-while-written", "give up: beside a flush and a dirtier"},
       {"error-forgotten-late", "clean: beside the next failure"},
       {"waiter-gets-anothers-expectation", "expect: one is wrong"},
+      // Sources that wait for each other.
+      {"circle-of-calls-closed", "source: two want each other's blocks"},
+      {"circle-looked-for-before-joining", "source: two want each other's blocks"},
       // Wake-ups that are lost.
       {"read-end-without-wake", "read+read (not cached)"},
       {"write-end-without-wake", "writeback+writeback"},

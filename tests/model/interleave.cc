@@ -21,6 +21,7 @@ std::vector<Program> AllPrograms() {
   std::vector<Program> programs;
   AddScenarios(programs);
   AddWritePrograms(programs);
+  AddSourcePrograms(programs);
   AddOwnScenarios(programs);
   AddAllocatorPrograms(programs);
   AddRegionPrograms(programs);

@@ -60,6 +60,9 @@ void Join(uint32_t fiber);
 // The number of the fiber that runs, from 0; that of the last one outside of a run.
 uint32_t ThisFiber();
 
+// Of fibers, by ThisFiber.
+inline constexpr uint32_t kMostThreads = 5;
+
 // The planted bug that is switched on, as a hash of its name; 0: none.
 extern uint64_t planted_bug;
 constexpr uint64_t HashOf(const char* name) {
@@ -216,6 +219,14 @@ class Thread {
 template <typename T>
 void Add(Atomic<T>& counter, std::type_identity_t<T> n) {
   counter.AddQuietly(n);
+}
+
+// Threads are fibers, of which each has one in a run; between runs it is as at the beginning,
+// because whoever has set it has set it back.
+template <typename Tag, typename T>
+T& OfThisThread() {
+  static T values[model::kMostThreads]{};
+  return values[model::ThisFiber()];
 }
 
 template <typename T>

@@ -29,6 +29,10 @@ REPLACEMENTS = (
     (r"sync::ConditionVariable\b", "std::condition_variable"),
     (r"sync::Thread\b", "std::thread"),
     (r"sync::Add\((\w+), ([^;]+)\);", r"\1.fetch_add(\2, std::memory_order_relaxed);"),
+    (
+        r"sync::OfThisThread<\w+, ([^>]*)>\(\)",
+        r"*[] { static thread_local \1 value{}; return &value; }()",
+    ),
     (r"sync::ModelOr<[^>]*>\([^,]*, ([^()]*)\)", r"(\1)"),
 )
 WITHOUT_BUGS = (r'sync::Planted\("[^"]*"\)', "false")

@@ -20,7 +20,7 @@
 
 namespace ebcache::model {
 
-inline constexpr int kMaxFibers = 5;
+inline constexpr int kMaxFibers = kMostThreads;
 // A set of fibers.
 using FiberMask = uint8_t;
 

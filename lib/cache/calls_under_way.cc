@@ -1,0 +1,97 @@
+#include "lib/cache/calls_under_way.h"
+
+#include <mutex>
+
+#include "lib/cache/state_word.h"
+
+namespace ebcache {
+namespace {
+
+// A thread that waits inside of a call. On its stack.
+struct Waiter {
+  const CallUnderWay* call;
+  const ExtentBuffer* buffer;  // what it waits for
+  Waiter* next;
+};
+
+// All of them. The list has no circle: see Join.
+class Waiters {
+ public:
+  // Adds `waiter` unless it would close a circle; then false. From a block to the thread that has
+  // it, from there to the block that this one waits for, and so on.
+  bool Join(Waiter& waiter) {
+    std::unique_lock lock(mutex_);
+    if (!sync::Planted("circle-of-calls-closed")) {
+      for (const ExtentBuffer* block = waiter.buffer; block != nullptr;
+           block = WaitedForBy(block)) {
+        if (waiter.call->IsAbout(block)) return false;
+      }
+    }
+    if (sync::Planted("circle-looked-for-before-joining")) {
+      lock.unlock();
+      lock.lock();
+    }
+    waiter.next = first_;
+    first_ = &waiter;
+    return true;
+  }
+
+  void Leave(const Waiter& waiter) {
+    std::lock_guard lock(mutex_);
+    Waiter** link = &first_;
+    while (*link != &waiter) link = &(*link)->next;
+    *link = waiter.next;
+  }
+
+ private:
+  // What the thread waits for whose calls have `block`; null when it does not wait.
+  const ExtentBuffer* WaitedForBy(const ExtentBuffer* block) const {
+    for (const Waiter* waiter = first_; waiter != nullptr; waiter = waiter->next) {
+      if (waiter->call->IsAbout(block)) return waiter->buffer;
+    }
+    return nullptr;
+  }
+
+  sync::Mutex mutex_;
+  Waiter* first_ = nullptr;  // guarded by mutex_
+};
+
+constinit Waiters waiters;
+
+const CallUnderWay*& ThisThreadsCall() {
+  return sync::OfThisThread<CallUnderWay, const CallUnderWay*>();
+}
+
+}  // namespace
+
+CallUnderWay::CallUnderWay(const void* blocks, size_t count, Has has)
+    : blocks_(blocks), count_(count), has_(has), outer_(ThisThreadsCall()) {
+  ThisThreadsCall() = this;
+}
+
+CallUnderWay::~CallUnderWay() { ThisThreadsCall() = outer_; }
+
+const CallUnderWay* CallUnderWay::Innermost() { return ThisThreadsCall(); }
+
+bool CallUnderWay::IsAbout(const ExtentBuffer* buffer) const {
+  for (const CallUnderWay* call = this; call != nullptr; call = call->outer_) {
+    if (call->has_(call->blocks_, call->count_, buffer)) return true;
+  }
+  return false;
+}
+
+bool WaitUnlessForEver(const ExtentBuffer* buffer, const sync::Atomic<uint64_t>& word,
+                       BufferFlag flag) {
+  const CallUnderWay* const call = CallUnderWay::Innermost();
+  if (call == nullptr) {
+    state::WaitWhile(word, flag);
+    return true;
+  }
+  Waiter waiter{.call = call, .buffer = buffer, .next = nullptr};
+  if (!waiters.Join(waiter)) return false;
+  state::WaitWhile(word, flag);
+  waiters.Leave(waiter);
+  return true;
+}
+
+}  // namespace ebcache
