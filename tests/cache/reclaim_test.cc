@@ -212,6 +212,22 @@ TEST(Reclaim, RestoringTheBudgetIsNotAWalk) {
   EXPECT_LE(cache.stats().reclaim_scanned, 6 * kHeld);
 }
 
+// A batch counts each of its blocks that went over the budget, and no other.
+TEST(Reclaim, ABatchCountsWhatIsOverTheBudget) {
+  MemorySource source;
+  BufferCache cache(WithBudget(160), &source);
+  std::vector<ExtentBufferRef> pinned;
+  for (uint64_t i = 0; i < 158; ++i) pinned.push_back(*cache.Create(i * kNode));
+  std::vector<uint64_t> starts;
+  for (uint64_t i = 0; i < 16; ++i) starts.push_back((1000 + i) * kNode);
+  std::vector<absl::StatusOr<ExtentBufferRef>> results(starts.size());
+  cache.ReadBlocks(starts, {}, absl::MakeSpan(results));
+  EXPECT_EQ(cache.stats().over_budget_creates, 14u);
+  EXPECT_EQ(cache.stats().cached_buffers, 174u);
+  results.clear();
+  EXPECT_EQ(cache.stats().cached_buffers, 160u);
+}
+
 TEST(Reclaim, ShrinkFreesWhatIsAskedFor) {
   MemorySource source;
   BufferCache cache(WithBudget(0), &source);
