@@ -26,13 +26,14 @@ namespace ebcache {
 struct DeviceRead {
   uint64_t offset = 0;
   ExtentBuffer::MutableSegments segments;
-  absl::Status status;
+  // An error until the device has said how it went: what was not answered is no success.
+  absl::Status status = absl::Status(absl::StatusCode::kUnknown, "");
 };
 // The same for a write.
 struct DeviceWrite {
   uint64_t offset = 0;
   ExtentBuffer::Segments segments;
-  absl::Status status;
+  absl::Status status = absl::Status(absl::StatusCode::kUnknown, "");  // as in DeviceRead
 };
 
 class BlockDevice {

@@ -34,7 +34,8 @@ struct ParentCheck;
 struct BlockRead {
   ExtentBuffer* buffer = nullptr;
   const ParentCheck* check = nullptr;  // null: expect nothing in particular
-  absl::Status status;
+  // An error until the source has said how it went: what was not answered is no success.
+  absl::Status status = absl::Status(absl::StatusCode::kUnknown, "");
   // Out, with an error: whatever `check` says, there is no good copy, so that those who wait for
   // this read and expect something else need not try for themselves. Means nothing without a check.
   bool damaged = false;
@@ -43,7 +44,7 @@ struct BlockRead {
 // One block to write.
 struct BlockWrite {
   const ExtentBuffer* buffer = nullptr;
-  absl::Status status;
+  absl::Status status = absl::Status(absl::StatusCode::kUnknown, "");  // as in BlockRead
 };
 
 // The only way in and out of a cache. Called from any thread, several at a time, never with a lock
@@ -169,8 +170,8 @@ class BufferCache {
   // As Find, or a new buffer, not UPTODATE, with undefined bytes. Threads that ask for the same
   // block at the same time get the same buffer. The kernel's alloc_extent_buffer.
   // Errors: InvalidArgument (start not a multiple of 4096, or the block would leave the address
-  // space), FailedPrecondition (would overlap another cached block that begins in the same multiple
-  // of the node size; others are not noticed), ResourceExhausted (no memory; or the buffer has 2^30
+  // space), AlreadyExists (would overlap another cached block that begins in the same multiple of
+  // the node size; others are not noticed), ResourceExhausted (no memory; or the buffer has 2^30
   // references, which only a leak explains).
   absl::StatusOr<ExtentBufferRef> Create(uint64_t start);
 
@@ -237,6 +238,9 @@ class BufferCache {
   // is set. REQUIRES: nobody else uses the bytes (in the kernel: the write lock is held), not under
   // writeback.
   absl::Status ReinitAsNewBlock(const ExtentBufferRef& buffer, uint32_t header_bytes);
+  // The same in one step with the question whether it may be: InvalidArgument, and nothing has
+  // changed, where ReinitAsNewBlock would be a CHECK.
+  absl::Status TryReinitAsNewBlock(const ExtentBufferRef& buffer, uint32_t header_bytes);
 
   // ---- In the order of addresses ------------------------------------------------------------
 
@@ -264,6 +268,10 @@ class BufferCache {
   // Calls visit with the state of every cached or private buffer, in no order, without taking
   // references: what it is told may be out of date. For reports.
   void ForEachState(absl::FunctionRef<void(BufferState state)> visit) const;
+
+  // Calls visit with address and state of every buffer, dummies and clones too, to which there are
+  // references other than the cache's own; in no order. Others may put theirs meanwhile.
+  void ForEachHeld(absl::FunctionRef<void(uint64_t start, BufferState state)> visit) const;
 
   // What the page allocator calls (and kernel engineers may): give up, or move, the buffer behind a
   // folio. `private_bits` as the allocator has them. See FolioOwner.

@@ -21,10 +21,13 @@
  * they are until then. All must be put before their cache goes.
  *
  * ERRORS: a function that returns int returns 0 (or what it says), or a negative errno, and then
- * ebcache_last_error() says in words what was wrong: with which block, copy, device and place.
- *   -EINVAL      an argument: NULL, out of range, a struct without its size; nothing was done
+ * ebcache_last_error() says in words what was wrong: with which argument, block, copy, device and
+ * place. Each may return -EINVAL and -ENOMEM; what else it may return is said with it.
+ *   -EINVAL      an argument: NULL, out of range, of another cache, a struct without its size; or
+ *                the buffer is in no state for it. Nothing was done
  *   -E2BIG       a struct of a later version, with members set that this one does not know
- *   -ENOMEM      no memory, for pages or for anything else
+ *   -ENOMEM      no memory, for pages or for anything else. What was asked for has not been done;
+ *                the handle is as good as before, and the same call may succeed later
  *   -ENOENT      no such tree, item, chunk or file
  *   -EEXIST      the block would overlap a cached one that begins in the same multiple of the node
  *                size
@@ -37,11 +40,15 @@
  *   -EOPNOTSUPP  a feature of the filesystem that this library cannot read
  *   -EAGAIN      the system gives no thread
  *   -EDEADLK     a callback asks for a block that cannot be had before the callback returns
- * Input from disks never ends the process, whatever it is. A reference that is put twice is a bug
- * of the caller's. Where nobody else holds the buffer, the second put aborts with a message on
- * stderr. Where others do, or where the buffer has become another block's, nothing can tell whose
- * reference it was: it takes theirs, and their buffer may go while they use it. Otherwise the
- * library prints nothing. No C++ exception leaves it; none may enter it from a callback.
+ * What a callback of the caller's returns below 0 comes out of the function that called it as it
+ * is, whether in this list or not; with the words that the callback left by ebcache_set_error,
+ * whatever it asked the library for after that, and from however deep a call.
+ * Input from disks never ends the process, whatever it is. Neither does memory that is out. A
+ * reference that is put twice is a bug of the caller's. Where nobody else holds the buffer, the
+ * second put aborts with a message on stderr. Where others do, or where the buffer has become
+ * another block's, nothing can tell whose reference it was: it takes theirs, and their buffer may
+ * go while they use it. Otherwise the library prints nothing. No C++ exception leaves it; none may
+ * enter it from a callback.
  *
  * STRUCTS that a caller fills begin with their size, so that later versions can add members:
  *   struct ebcache_cache_options options = {.size = sizeof options};
@@ -49,9 +56,9 @@
  * size as well, and gets as much as fits.
  *
  * THREADS: everything may be called from any thread at any time, but: paths and block sets belong
- * to one thread at a time, and nobody may use a handle while, or after, it is given back. The bytes
- * of a buffer may be read by all its holders; who writes sees to it that nobody else reads or
- * writes them meanwhile. Callbacks are called with no lock held. */
+ * to one thread at a time, and no thread may use a handle while, or after, it is given back. The
+ * bytes of a buffer may be read by all its holders; a holder who writes sees to it that no other
+ * reads or writes them meanwhile. Callbacks are called with no lock held. */
 
 #ifndef EBCACHE_EBCACHE_H_
 #define EBCACHE_EBCACHE_H_
@@ -93,7 +100,9 @@ typedef struct ebcache_block_set ebcache_block_set;   /* blocks that walks have 
 /* What the last call of this thread that failed had to say; "" before the first. Valid until the
  * next one of this thread fails. */
 EBCACHE_API const char* ebcache_last_error(void);
-/* For callbacks of the caller's that are about to return an error: the words that go with it. */
+/* For callbacks of the caller's that are about to return an error: the words that go with it, up to
+ * 1023 bytes. They stay with this call of the callback: errors of what it asks the library for, and
+ * callbacks of those, change nothing about them. */
 EBCACHE_API void ebcache_set_error(const char* message);
 
 /* How bad it is. */
@@ -133,7 +142,7 @@ struct ebcache_allocator_options {
 
 /* An allocator that several caches may share. `options` may be NULL: a heap.
  * ebcache_allocator_release gives it back, also while caches use it: it goes with the last of them.
- * Errors: -EINVAL, -ENOMEM, -EAGAIN. */
+ * Errors: -EAGAIN, -E2BIG. */
 EBCACHE_API int ebcache_allocator_create(const struct ebcache_allocator_options* options,
                                          ebcache_allocator** allocator);
 EBCACHE_API void ebcache_allocator_release(ebcache_allocator* allocator);
@@ -157,17 +166,17 @@ struct ebcache_allocator_ops {
   void (*free)(void* context, void* address, size_t bytes);
   /* May be NULL: gives free memory back to the system; returns how many bytes. */
   size_t (*trim)(void* context);
-  /* May be NULL: called once, after the last free, when nobody uses the allocator any more. */
+  /* May be NULL: called once, after the last free, when no cache uses the allocator any more. */
   void (*destroy)(void* context);
 };
 /* As ebcache_allocator_create. Of `options` (NULL: the defaults) page_bytes and max_bytes count,
- * and kind must be 0. On an error `destroy` is not called. */
+ * and kind must be 0. On an error `destroy` is not called. Errors: -E2BIG. */
 EBCACHE_API int ebcache_allocator_create_custom(const struct ebcache_allocator_ops* ops,
                                                 void* context,
                                                 const struct ebcache_allocator_options* options,
                                                 ebcache_allocator** allocator);
 
-/* Gives free memory back to the system. Returns the bytes; may be slow. */
+/* Gives free memory back to the system. Returns the bytes; may be slow. 0 for NULL. */
 EBCACHE_API uint64_t ebcache_allocator_trim(ebcache_allocator* allocator);
 
 /* What an allocator has handed out. */
@@ -184,10 +193,10 @@ struct ebcache_allocator_stats {
   uint64_t lucky_blocks;      /* of these: pages that happened to be neighbours, */
   uint64_t large_blocks;      /*   one large folio, */
   uint64_t mapped_blocks;     /*   pages mapped side by side */
-  uint64_t arena_bytes;       /* the most that an arena can have: 0 before the first allocation, then
-                                 what the system gave, which may be less than was asked for */
+  uint64_t arena_bytes; /* the most that an arena can have: 0 before the first allocation, then
+                           what the system gave, which may be less than was asked for */
 };
-/* Exact only while nobody allocates or frees. Errors: -EINVAL. */
+/* Exact only while no thread allocates or frees. */
 EBCACHE_API int ebcache_allocator_stats(const ebcache_allocator* allocator,
                                         struct ebcache_allocator_stats* stats);
 
@@ -224,8 +233,8 @@ struct ebcache_check {
 /* Where the blocks of a cache come from and go to. Called from any thread, several at a time, but
  * for one block only once at a time. May use the cache, and others; a call that would have to wait
  * for a block whose own callback waits for this one, be it on this thread or on another, fails with
- * -EDEADLK. That is not seen where a callback waits for other threads. An error is one of the list
- * at the top (others, and -EDEADLK, become -EIO), and may come with words by ebcache_set_error. */
+ * -EDEADLK. That is not seen where a callback waits for other threads. An error is a negative errno
+ * (what is none becomes -EIO), and may come with words by ebcache_set_error. */
 struct ebcache_source {
   size_t size;
   /* Fills the buffer with the bytes of its block: by ebcache_copy_in, ebcache_mutable_data or
@@ -253,14 +262,16 @@ struct ebcache_cache_options {
 
 /* A cache. `options` may be NULL; so may `source`, for a cache that never reads or writes, and is
  * copied otherwise. `context` goes to every call of the source, and must outlive the cache.
- * ebcache_cache_destroy gives it back. Errors: -EINVAL, -E2BIG, -ENOMEM, -EAGAIN. */
+ * ebcache_cache_destroy gives it back. Errors: -E2BIG, -EAGAIN. */
 EBCACHE_API int ebcache_cache_create(const struct ebcache_cache_options* options,
                                      const struct ebcache_source* source, void* context,
                                      ebcache_cache** cache);
-/* Frees the cache and its buffers. -EBUSY, and the cache stays, when references are left, or blocks
- * that are dirty: what is not on disk is written first (ebcache_writeback_all), or given up by name
- * (ebcache_give_up_writes). -EINVAL for the cache of a filesystem. */
+/* Frees the cache and its buffers. -EBUSY, and the cache stays, when references are left (the words
+ * say to how many buffers, and name the first few), or blocks that are dirty: what is not on disk
+ * is written first (ebcache_writeback_all), or given up by name (ebcache_give_up_writes). -EINVAL
+ * for the cache of a filesystem. */
 EBCACHE_API int ebcache_cache_destroy(ebcache_cache* cache);
+/* 0 for NULL. */
 EBCACHE_API uint32_t ebcache_cache_node_bytes(const ebcache_cache* cache);
 
 /* ---- Finding and making -----------------------------------------------------------------------
@@ -270,28 +281,31 @@ EBCACHE_API uint32_t ebcache_cache_node_bytes(const ebcache_cache* cache);
  * NULL): no error. Takes no lock, allocates nothing. */
 EBCACHE_API ebcache_buffer* ebcache_find(ebcache_cache* cache, uint64_t start);
 /* The same, or a new buffer, not uptodate, with undefined bytes. All who ask get the same buffer.
- * Errors: -EINVAL (start not a multiple of 4096, or at the end of the address space), -EEXIST,
- * -ENOMEM. */
+ * Errors: -EINVAL (start not a multiple of 4096, or at the end of the address space), -EEXIST. */
 EBCACHE_API int ebcache_get_or_create(ebcache_cache* cache, uint64_t start,
                                       ebcache_buffer** buffer);
 /* The same, read and validated; one of those who ask reads, the others wait, and all get the same
  * error. `check` may be NULL. A buffer whose read fails does not stay in the cache.
- * Errors: those above, of the source, -EUCLEAN, -EIO, -ENXIO. */
+ * Errors: those above, -ENXIO, and what the source returned: that of a filesystem -EUCLEAN, -EIO,
+ * -EOPNOTSUPP, and -ENOENT (the block is in no chunk). */
 EBCACHE_API int ebcache_read(ebcache_cache* cache, uint64_t start,
                              const struct ebcache_check* check, ebcache_buffer** buffer);
-/* Makes a buffer that the caller holds uptodate. Errors as ebcache_read; after one it is stale. */
+/* Makes a buffer that the caller holds uptodate. Errors as ebcache_read but -EEXIST, and -EINVAL
+ * for a buffer of another cache; after one from the source the buffer is stale. */
 EBCACHE_API int ebcache_read_buffer(ebcache_cache* cache, ebcache_buffer* buffer,
                                     const struct ebcache_check* check);
 /* ebcache_read for `count` blocks, none of them twice, as one batch. buffers[i] is NULL where that
- * failed and errors[i], unless `errors` is NULL, says how; 0, or the first error. */
+ * failed and errors[i], unless `errors` is NULL, says how, as ebcache_read would; 0, or the first
+ * error. */
 EBCACHE_API int ebcache_read_many(ebcache_cache* cache, const uint64_t* starts, size_t count,
                                   ebcache_buffer** buffers, int* errors);
 /* The first cached buffer, or the first dirty one, at or after `start`; NULL when there is none. */
 EBCACHE_API ebcache_buffer* ebcache_first_at_or_after(ebcache_cache* cache, uint64_t start);
 EBCACHE_API ebcache_buffer* ebcache_next_dirty(ebcache_cache* cache, uint64_t start);
 
-/* A buffer that nobody can find: uptodate, zeroed; or a copy of `buffer`. It goes with its last
- * reference, is never dirty, and `start` need not be free. Errors: -EINVAL, -ENOMEM. */
+/* A buffer that cannot be found: uptodate, zeroed; or a copy of `buffer`, which must be as long as
+ * blocks of this cache (-EINVAL). It goes with its last reference, is never dirty, and `start` may
+ * be any address. */
 EBCACHE_API int ebcache_dummy(ebcache_cache* cache, uint64_t start, ebcache_buffer** dummy);
 EBCACHE_API int ebcache_clone(ebcache_cache* cache, const ebcache_buffer* buffer,
                               ebcache_buffer** clone);
@@ -301,8 +315,8 @@ EBCACHE_API int ebcache_clone(ebcache_cache* cache, const ebcache_buffer* buffer
 EBCACHE_API ebcache_buffer* ebcache_ref(ebcache_buffer* buffer);
 /* Puts a reference. The buffer stays in the cache, until its room is wanted. */
 EBCACHE_API void ebcache_put(ebcache_buffer* buffer);
-/* Puts a reference to a block that nobody will want again: it goes at once, or with its last user,
- * or when it was written. */
+/* Puts a reference to a block that will not be wanted again: it goes at once, or with its last
+ * user, or when it was written. */
 EBCACHE_API void ebcache_put_stale(ebcache_buffer* buffer);
 
 /* ---- A buffer ---------------------------------------------------------------------------------
@@ -327,9 +341,9 @@ EBCACHE_API uint32_t ebcache_buffer_length(const ebcache_buffer* buffer);
 EBCACHE_API uint32_t ebcache_buffer_flags(const ebcache_buffer* buffer);
 EBCACHE_API uint32_t ebcache_buffer_refs(const ebcache_buffer* buffer);
 /* The copy, from 1, that it was read from; 0: not read. Sources that have copies set it in `read`.
- */
+ * -EINVAL for what is not from 0 to 255. */
 EBCACHE_API int ebcache_buffer_mirror(const ebcache_buffer* buffer);
-EBCACHE_API void ebcache_buffer_set_mirror(ebcache_buffer* buffer, int mirror);
+EBCACHE_API int ebcache_buffer_set_mirror(ebcache_buffer* buffer, int mirror);
 
 /* All bytes of the block in one piece; NULL when they are not, and for NULL. */
 EBCACHE_API const void* ebcache_data(const ebcache_buffer* buffer);
@@ -365,8 +379,9 @@ EBCACHE_API int ebcache_set_u64(ebcache_buffer* buffer, size_t offset, uint64_t 
 /* ---- Writing ----------------------------------------------------------------------------------
  */
 
-/* Says that all bytes are in place, as who fills a new block does. -EINVAL while it is being read.
- */
+/* Says that all bytes are in place, as the caller does that filled a new block. -EINVAL while it is
+ * being read. This and the next are each one step: what may not be is refused, whatever other
+ * threads do at the time. */
 EBCACHE_API int ebcache_set_uptodate(ebcache_buffer* buffer);
 /* The block must be written: it stays until it was, or is given up. -EINVAL for one that is not
  * uptodate, and for dummies and clones. */
@@ -394,7 +409,7 @@ EBCACHE_API uint64_t ebcache_give_up_writes(ebcache_cache* cache);
 /* For a block that was freed and is allocated again at the same address: stale, dirty and the error
  * of an earlier write go, the
  * first `header_bytes` are zeroed, and it is uptodate. Errors: -EINVAL while it is being read or
- * written, -ERANGE. */
+ * written, and for a buffer of another cache; -ERANGE. */
 EBCACHE_API int ebcache_reinit(ebcache_cache* cache, ebcache_buffer* buffer, uint32_t header_bytes);
 
 /* ---- Memory -----------------------------------------------------------------------------------
@@ -428,7 +443,7 @@ struct ebcache_cache_stats {
   uint64_t over_budget_creates; /* when nothing could go */
   uint64_t write_err_buffers;   /* now, of the dirty ones: the last write failed */
 };
-/* Exact only while nobody works. Errors: -EINVAL. */
+/* Exact only while no thread works. */
 EBCACHE_API int ebcache_cache_stats(const ebcache_cache* cache, struct ebcache_cache_stats* stats);
 
 /* Why buffers can, or cannot, be let go. */
@@ -466,8 +481,9 @@ struct ebcache_mirror_damage {
   uint64_t physical;
   const char* device;
   const char* reason;
-  uint32_t mirror;    /* from 1 */
-  uint32_t recovered; /* not 0: another copy was good */
+  uint32_t mirror;         /* from 1 */
+  uint32_t recovered;      /* not 0: another copy was good */
+  uint32_t device_missing; /* not 0: no damage: nothing can be told of this copy */
 };
 
 /* The cache under a filesystem, and who is told what. */
@@ -484,8 +500,8 @@ struct ebcache_filesystem_options {
 
 /* Opens image files or block devices, all of one filesystem, for reading. A missing device is no
  * error as long as each block that is read has a copy elsewhere. `options` may be NULL.
- * ebcache_close gives it back. Errors: -EINVAL, -E2BIG, -ENOENT, -EACCES, -EUCLEAN, -EIO,
- * -EOPNOTSUPP, -ENOMEM. */
+ * ebcache_close gives it back. Errors: -E2BIG, -ENOENT, -EACCES, -EUCLEAN, -EIO, -EOPNOTSUPP,
+ * -EAGAIN. */
 EBCACHE_API int ebcache_open(const char* const* paths, size_t count,
                              const struct ebcache_filesystem_options* options,
                              ebcache_filesystem** filesystem);
@@ -504,7 +520,9 @@ struct ebcache_device {
   uint64_t bytes;
   void* context;
   /* Fills all of `to` with what is at `offset`; called from any thread, inside of `bytes`. Errors
-   * as in ebcache_source. */
+   * as in ebcache_source. What comes out of a read: the number, when no copy of the block could be
+   * had and all failed with the same; -EIO when they did not; -EUCLEAN when one was there, and bad.
+   */
   int (*read)(void* context, uint64_t offset, void* to, size_t length);
   /* May be NULL: called once, when the filesystem is closed. */
   void (*close)(void* context);
@@ -514,8 +532,8 @@ struct ebcache_device {
 EBCACHE_API int ebcache_open_devices(const struct ebcache_device* const* devices, size_t count,
                                      const struct ebcache_filesystem_options* options,
                                      ebcache_filesystem** filesystem);
-/* -EBUSY, and it stays open, when references to its blocks are left, or blocks that are dirty: see
- * ebcache_cache_destroy. */
+/* -EBUSY, and it stays open, when references to its blocks are left (of paths, too), or blocks that
+ * are dirty: see ebcache_cache_destroy. */
 EBCACHE_API int ebcache_close(ebcache_filesystem* filesystem);
 
 /* Its cache: borrowed, until it is closed. NULL for NULL. */
@@ -535,7 +553,6 @@ struct ebcache_filesystem_info {
   uint32_t damaged;       /* not 0: parts of the chunk tree could not be read */
   char label[256];
 };
-/* Errors: -EINVAL. */
 EBCACHE_API int ebcache_filesystem_info(const ebcache_filesystem* filesystem,
                                         struct ebcache_filesystem_info* info);
 
@@ -548,7 +565,8 @@ struct ebcache_place {
   uint32_t copies;  /* how many the block has */
 };
 /* Copy `mirror`, from 1, of the block at `logical`. Errors: -ENOENT (no such copy, no chunk there),
- * -EUCLEAN (the block would cross the end of one), -EOPNOTSUPP (raid5/6). */
+ * -EIO (what would tell its chunk is on a missing device), -EUCLEAN (the block would cross the end
+ * of one), -EOPNOTSUPP (raid5/6). */
 EBCACHE_API int ebcache_place(const ebcache_filesystem* filesystem, uint64_t logical,
                               uint32_t mirror, struct ebcache_place* place);
 /* Reads and validates just that copy, past the cache, into a buffer like that of ebcache_dummy.
@@ -571,7 +589,6 @@ struct ebcache_header {
   uint32_t item_count;
   uint32_t level; /* 0: a leaf */
 };
-/* Errors: -EINVAL. */
 EBCACHE_API int ebcache_header(const ebcache_buffer* buffer, struct ebcache_header* header);
 
 /* A slot of a leaf: the item's key, and where in the block its data is. */
@@ -610,20 +627,28 @@ struct ebcache_root {
   uint32_t drop_level;
   struct ebcache_key drop_progress;
   char name[48]; /* "FS_TREE", "256", "TREE_LOG 5" */
+  /* Not 0: a subvolume that users have deleted. Some or all of its blocks are still there until the
+   * kernel has freed them, but what is in them is no part of the filesystem any more. */
+  uint32_t deleted;
 };
 /* Calls `tell` for every tree there is. What `tell` returns, other than 0, ends that and is
  * returned; after telling of those that could be found -EUCLEAN when some could not, or -EIO when
  * that is only because devices are missing or give errors. */
+/* Calls `tell` for every tree there is, deleted ones too. What `tell` returns, other than 0, ends
+ * that and is returned. After telling of those that could be found, when some could not: -EUCLEAN
+ * for damage, -EIO and -ENOMEM when only devices or memory were missing. */
 EBCACHE_API int ebcache_for_each_tree(ebcache_filesystem* filesystem,
                                       int (*tell)(void* context, const struct ebcache_root* root),
                                       void* context);
 
 /* A tree of a filesystem by id, or one whose root is known. ebcache_tree_close gives it back,
- * before the filesystem or cache goes. Errors: -ENOENT, those of ebcache_read. */
+ * before the filesystem or cache goes. Errors of the first: -ENOENT (no such tree), those of
+ * ebcache_read; of the second: -E2BIG. */
 EBCACHE_API int ebcache_tree_open(ebcache_filesystem* filesystem, uint64_t id, ebcache_tree** tree);
 EBCACHE_API int ebcache_tree_open_root(ebcache_cache* cache, const struct ebcache_root* root,
                                        ebcache_tree** tree);
 EBCACHE_API void ebcache_tree_close(ebcache_tree* tree);
+/* Where it is, as it was opened. */
 EBCACHE_API int ebcache_tree_root(const ebcache_tree* tree, struct ebcache_root* root);
 
 /* Which item a search ends at. */
@@ -639,7 +664,8 @@ EBCACHE_API int ebcache_search(const ebcache_tree* tree, const struct ebcache_ke
                                ebcache_path** path);
 EBCACHE_API void ebcache_path_close(ebcache_path* path);
 /* To the next, or previous, item. -ENOENT where there is none: then the path has not moved. After
- * any other error it is lost: only ebcache_path_close is left. */
+ * any other error, which is as those of ebcache_search, it is lost: only ebcache_path_close is
+ * left, and the others answer -EINVAL. */
 EBCACHE_API int ebcache_path_next(ebcache_path* path);
 EBCACHE_API int ebcache_path_previous(ebcache_path* path);
 
@@ -650,7 +676,7 @@ struct ebcache_item {
   const void* data; /* in one piece; valid until the path moves or is closed */
   size_t data_bytes;
 };
-/* The item that the path stands on. Errors: -EINVAL, -ENOMEM. */
+/* The item that the path stands on. -EUCLEAN: it does not lie in its block. */
 EBCACHE_API int ebcache_path_item(ebcache_path* path, struct ebcache_item* item);
 /* The block at `level` (0: the leaf), borrowed until the path moves; NULL above the root. The slot
  * in it. */
@@ -658,11 +684,39 @@ EBCACHE_API ebcache_buffer* ebcache_path_buffer(const ebcache_path* path, int le
 EBCACHE_API uint32_t ebcache_path_slot(const ebcache_path* path, int level);
 
 /* Calls `visit` for every item from `from` to `to`, both included (NULL: the first, the last). What
- * it returns, other than 0, ends that and is returned. Errors: those of ebcache_read. */
+ * it returns, other than 0, ends that and is returned. Ends at the first block that cannot be had.
+ * Errors: those of ebcache_search, but -ENOENT. */
 EBCACHE_API int ebcache_iterate(const ebcache_tree* tree, const struct ebcache_key* from,
                                 const struct ebcache_key* to,
                                 int (*visit)(void* context, const struct ebcache_item* item),
                                 void* context);
+
+/* A part of a tree that iteration has left out: a block that cannot be had, and all below it. */
+struct ebcache_gap {
+  size_t size;
+  struct ebcache_key from; /* items with these keys may be missing, */
+  struct ebcache_key to;   /*   the last included */
+  uint64_t tree;
+  uint64_t logical;
+  uint32_t level;      /* of the block, as its parent has it */
+  int32_t error;       /* as ebcache_read would return it */
+  const char* message; /* names mirrors, devices and reasons; valid during the call */
+};
+/* What is told of items, and of those that are missing. */
+struct ebcache_item_visitor {
+  size_t size;
+  int (*item)(void* context, const struct ebcache_item* item); /* as `visit` of ebcache_iterate */
+  /* May be NULL. In key order with the items. */
+  void (*gap)(void* context, const struct ebcache_gap* gap);
+};
+/* As ebcache_iterate, but goes on behind blocks that cannot be had, as ebcache_walk does. 0: every
+ * item of the range. When `gap` was told of some: -EUCLEAN for damage, -EIO and -ENOMEM when only
+ * devices or memory were missing. Errors: also -E2BIG. */
+EBCACHE_API int ebcache_iterate_past_damage(const ebcache_tree* tree,
+                                            const struct ebcache_key* from,
+                                            const struct ebcache_key* to,
+                                            const struct ebcache_item_visitor* visitor,
+                                            void* context);
 
 /* A subtree that a walk could not enter. */
 struct ebcache_walk_damage {
@@ -691,16 +745,19 @@ struct ebcache_walk_options {
   uint32_t batch; /* children read at a time, at most (default 64) */
 };
 /* Visits every block of a tree, depth first; bounded by what there is, however knotted the tree.
- * Calls come from the thread that walks. `options` may be NULL. 0: the whole tree; -EUCLEAN: all
- * but what `damage` was told of. */
+ * Calls come from the thread that walks. `options` may be NULL. 0: the whole tree. All but what
+ * `damage` was told of: -EUCLEAN for damage, -EIO and -ENOMEM when only devices or memory were
+ * missing. Errors: also -E2BIG. A walk that ends early, by `block` or for want of memory, has left
+ * in `visited` what it had come to. */
 EBCACHE_API int ebcache_walk(ebcache_cache* cache, const struct ebcache_root* root,
                              const struct ebcache_visitor* visitor, void* context,
                              const struct ebcache_walk_options* options);
 
-/* ebcache_block_set_free gives it back, after the walks that use it. */
+/* For blocks of `node_bytes`, as a cache has them. ebcache_block_set_free gives it back, after the
+ * walks that use it. */
 EBCACHE_API int ebcache_block_set_create(uint32_t node_bytes, ebcache_block_set** set);
 EBCACHE_API void ebcache_block_set_free(ebcache_block_set* set);
-/* How many blocks are in it. */
+/* How many blocks are in it; 0 for NULL. */
 EBCACHE_API uint64_t ebcache_block_set_size(const ebcache_block_set* set);
 
 #ifdef __cplusplus

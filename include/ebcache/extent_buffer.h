@@ -291,13 +291,19 @@ class [[nodiscard]] ExtentBufferRef {
   // being written: what was changed since that write began is written by the next.
   // REQUIRES: not empty; an uptodate buffer, no dummy or clone.
   void SetDirty() const;
+  // The same in one step with the question whether it may be: false, and nothing has changed, where
+  // SetDirty would be a CHECK. REQUIRES: not empty.
+  [[nodiscard]] bool TrySetDirty() const;
   // Takes DIRTY away, and with it WRITE_ERR: the changes need not be written, as those of a block
   // that COW has replaced. The bytes stay UPTODATE until the buffer goes; for the disk's, see
   // BufferCache::GiveUpWrite. A write that is under way goes on, and if it fails the buffer is
   // DIRTY.
   void ClearDirty() const;
   // Says that all bytes of the block are in place, as who fills a new block does.
+  // REQUIRES: not empty; not being read.
   void SetUptodate() const;
+  // The same in one step with the question: false, and nothing has changed, while it is being read.
+  [[nodiscard]] bool TrySetUptodate() const;
 
  private:
   friend class BufferCacheImpl;

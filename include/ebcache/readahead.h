@@ -60,8 +60,9 @@ class Readahead {
   void Flush();
 
   // Reads one batch of what waits on the caller's thread: for who has to wait for a read anyway,
-  // and would rather be of use. False, at once, when nothing waits.
-  bool ReadSome();
+  // and would rather be of use. False, at once, when nothing waits; and when memory is out, after
+  // which nothing waits.
+  bool ReadSome() noexcept;
 
   // Blocks read by its threads and by ReadSome: those that were not in the cache when their turn
   // came. A statistic.

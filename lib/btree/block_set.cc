@@ -18,9 +18,11 @@ bool BlockSet::Insert(uint64_t bytenr) {
     return inserted;
   }
   const uint64_t index = bytenr / node_bytes_;
-  std::unique_ptr<Page>& page = pages_[index / kBitsPerPage];
-  if (page == nullptr) page = std::make_unique<Page>();
-  uint64_t& word = (*page)[index % kBitsPerPage / 64];
+  auto page = pages_.find(index / kBitsPerPage);
+  if (page == pages_.end()) {
+    page = pages_.emplace(index / kBitsPerPage, std::make_unique<Page>()).first;
+  }
+  uint64_t& word = (*page->second)[index % kBitsPerPage / 64];
   const uint64_t bit = uint64_t{1} << (index % 64);
   const bool inserted = (word & bit) == 0;
   word |= bit;

@@ -26,6 +26,7 @@
 #include "ebcache/volume.h"
 #include "lib/btree/leaf_items.h"
 #include "lib/btree/tree_roots.h"
+#include "lib/cache/status_number.h"
 
 namespace ebcache {
 namespace {
@@ -119,6 +120,13 @@ absl::StatusOr<std::unique_ptr<Filesystem>> Filesystem::OpenDevices(
   std::unique_ptr<Filesystem> filesystem(new Filesystem());
   filesystem->volume_ = *std::move(volume);
   if (absl::Status status = filesystem->OpenRoots(options.cache); !status.ok()) return status;
+  // Memory that is out is no damage: what was not read for want of it would be missed for as long
+  // as the filesystem is open.
+  for (const WalkDamage& damage : filesystem->open_damage_) {
+    if (absl::IsResourceExhausted(damage.status)) {
+      return Reworded(damage.status, damage.ToString());
+    }
+  }
   if (absl::Status status = CheckMetadataProfiles(*filesystem->volume_); !status.ok()) {
     return status;
   }

@@ -1,5 +1,6 @@
 // Going sideways from where a path stands, and reading what is there.
 
+#include <absl/cleanup/cleanup.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/strings/str_cat.h>
@@ -61,6 +62,7 @@ absl::Status BTree::NextLeaf(Path& path) const {
     return absl::OkStatus();
   }
   const Key last = LeafKey(*path.leaf(), items - 1);  // a leaf with a parent is never empty
+  absl::Cleanup lost = [&] { path = Path(); };        // also when memory is out on the way
   ++path.slots_[level];
   absl::Status status = Descend(path, level, Edge::kFirst);
   if (status.ok() && path.key() <= last) {
@@ -68,7 +70,7 @@ absl::Status BTree::NextLeaf(Path& path) const {
                        absl::StrCat("starts with ", path.key().ToString(),
                                     ", but the leaf before it ends with ", last.ToString()));
   }
-  if (!status.ok()) path = Path();
+  if (status.ok()) std::move(lost).Cancel();
   return status;
 }
 
@@ -95,6 +97,7 @@ absl::Status BTree::Previous(Path& path) const {
     return absl::NotFoundError(absl::StrCat("tree ", root_.name, " has no item before this one"));
   }
   const Key first = LeafKey(*path.leaf(), 0);
+  absl::Cleanup lost = [&] { path = Path(); };
   --path.slots_[level];
   absl::Status status = Descend(path, level, Edge::kLast);
   if (status.ok() && path.key() >= first) {
@@ -102,7 +105,7 @@ absl::Status BTree::Previous(Path& path) const {
                        absl::StrCat("ends with ", path.key().ToString(),
                                     ", but the leaf after it starts with ", first.ToString()));
   }
-  if (!status.ok()) path = Path();
+  if (status.ok()) std::move(lost).Cancel();
   return status;
 }
 

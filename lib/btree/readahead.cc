@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <new>
 #include <utility>
 
 #include "ebcache/check.h"
@@ -71,7 +72,7 @@ std::vector<Readahead::Request> Readahead::TakeBatch() {
   return batch;
 }
 
-bool Readahead::ReadSome() {
+bool Readahead::ReadSome() noexcept try {
   std::vector<Request> batch;
   {
     std::lock_guard lock(mutex_);
@@ -79,6 +80,11 @@ bool Readahead::ReadSome() {
   }
   ReadBatch(batch);
   return !batch.empty();
+} catch (const std::bad_alloc&) {
+  // Only an advance is lost: whoever comes for the blocks reads them.
+  std::lock_guard lock(mutex_);
+  waiting_.clear();
+  return false;
 }
 
 void Readahead::Run() {

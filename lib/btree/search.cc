@@ -1,5 +1,6 @@
 // Going down a tree from its root: searches, and the reads they make.
 
+#include <absl/cleanup/cleanup.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/strings/str_cat.h>
@@ -53,6 +54,7 @@ absl::StatusOr<ExtentBufferRef> BTree::ReadChild(const Path& path, int level) co
 }
 
 absl::Status BTree::GoTo(const Key& key, Path& path) const {
+  absl::Cleanup lost = [&] { path = Path(); };  // also when memory is out on the way
   if (path.root_level_ < 0) {
     absl::StatusOr<ExtentBufferRef> root = ReadRoot();
     if (!root.ok()) return InTree(root_, root_.level, root_.bytenr, root.status());
@@ -68,13 +70,11 @@ absl::Status BTree::GoTo(const Key& key, Path& path) const {
     if (shared) continue;
     path.slots_[level] = slot;
     absl::StatusOr<ExtentBufferRef> child = ReadChild(path, level);
-    if (!child.ok()) {
-      path = Path();
-      return child.status();
-    }
+    if (!child.ok()) return child.status();
     path.nodes_[level - 1] = *std::move(child);
   }
   path.slots_[0] = CountLeafKeysBelow(*path.nodes_[0], key);
+  std::move(lost).Cancel();
   return absl::OkStatus();
 }
 

@@ -11,6 +11,7 @@
 
 #include "ebcache/btree.h"
 #include "ebcache/on_disk.h"
+#include "lib/cache/status_number.h"
 
 namespace ebcache {
 namespace {
@@ -44,7 +45,7 @@ std::string WalkDamage::ToString() const {
 }
 
 absl::Status InTree(const TreeRoot& tree, int level, uint64_t logical, const absl::Status& status) {
-  return absl::Status(status.code(), Describe(tree.name, level, logical, status));
+  return Reworded(status, Describe(tree.name, level, logical, status));
 }
 
 absl::Status TreeError(const TreeRoot& tree, int level, uint64_t logical, std::string_view reason) {

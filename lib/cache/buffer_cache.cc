@@ -52,11 +52,11 @@ BufferCacheImpl::BufferCacheImpl(BufferCacheOptions options, BlockSource* source
       source_(source),
       page_shift_(static_cast<uint32_t>(std::countr_zero(options_.allocator->page_bytes()))),
       row_slots_(PagesPerBlock(options_)),
-      owner_(options_.allocator->RegisterOwner(this)),
+      owner_(options_.allocator.get(), this),
       slab_(this, row_slots_, OsCalls::Real()),
       index_(options_.node_bytes, OsCalls::Real(), RandomMultiplier()),
       reclaim_list_(&slab_),
-      subpages_(options_.allocator.get(), owner_, BlocksPerPage(options_)),
+      subpages_(options_.allocator.get(), owner_.id(), BlocksPerPage(options_)),
       budget_bytes_(0) {
   UseBudget(options_.budget_bytes);
   if (options_.background_reclaim) {
@@ -66,7 +66,7 @@ BufferCacheImpl::BufferCacheImpl(BufferCacheOptions options, BlockSource* source
 
 BufferCacheImpl::~BufferCacheImpl() {
   background_.reset();
-  if (!sync::Planted("goes-without-quiescing")) allocator().QuiesceOwner(owner_);
+  if (!sync::Planted("goes-without-quiescing")) allocator().QuiesceOwner(owner_.id());
   uint64_t unwritten = 0;
   for (uint32_t i = 0; i < slab_.size(); ++i) {
     ExtentBuffer* buffer = slab_.At(i);
@@ -82,7 +82,7 @@ BufferCacheImpl::~BufferCacheImpl() {
     std::fprintf(stderr, "ebcache: a cache was destroyed with %llu blocks that were not written\n",
                  static_cast<unsigned long long>(unwritten));
   }
-  allocator().UnregisterOwner(owner_);
+  owner_.End();
 }
 
 void BufferCacheImpl::TellOfUnwritten(const ExtentBuffer* buffer, uint64_t& count) {
@@ -245,7 +245,17 @@ uint64_t BufferCache::GiveUpWrites() { return impl_->GiveUpWrites(); }
 absl::Status BufferCache::ReinitAsNewBlock(const ExtentBufferRef& buffer, uint32_t header_bytes) {
   EBCACHE_CHECK(buffer, "ReinitAsNewBlock of an empty reference");
   if (auto status = impl_->CheckOurs(*buffer); !status.ok()) return status;
-  return impl_->ReinitAsNewBlock(buffer.get(), header_bytes);
+  const absl::Status status = impl_->TryReinitAsNewBlock(buffer.get(), header_bytes);
+  EBCACHE_CHECK(!absl::IsInvalidArgument(status),
+                "ReinitAsNewBlock needs a reference, and no read or write under way");
+  return status;
+}
+
+absl::Status BufferCache::TryReinitAsNewBlock(const ExtentBufferRef& buffer,
+                                              uint32_t header_bytes) {
+  EBCACHE_CHECK(buffer, "TryReinitAsNewBlock of an empty reference");
+  if (auto status = impl_->CheckOurs(*buffer); !status.ok()) return status;
+  return impl_->TryReinitAsNewBlock(buffer.get(), header_bytes);
 }
 
 ExtentBufferRef BufferCache::FirstAtOrAfter(uint64_t start) {

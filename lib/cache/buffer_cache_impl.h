@@ -2,6 +2,10 @@
 // what they are about: buffer_cache.cc (finding, making, burying), find_many.cc, reading.cc,
 // writing.cc, reclaim.cc, migrate.cc.
 //
+// Memory that is out shows as an error of what asked for it, never as a buffer that is half made or
+// half gone: whatever may throw std::bad_alloc does so before the first step that would have to be
+// taken back. Burying, putting, reclaiming and moving need no memory at all.
+//
 // Lock order: none. No lock of this room is held while another is taken, nor while the allocator or
 // the source is called. The locks inside: index, reclaim list, slab, subpages, failed reads,
 // failed writes, background reclaim.
@@ -26,6 +30,7 @@
 #include "lib/cache/buffer_index.h"
 #include "lib/cache/descriptor_slab.h"
 #include "lib/cache/kept_errors.h"
+#include "lib/cache/owner_registration.h"
 #include "lib/cache/reclaim_list.h"
 #include "lib/cache/state_word.h"
 #include "lib/cache/subpage_frames.h"
@@ -72,7 +77,7 @@ class BufferCacheImpl final : public FolioOwner {
   // ---- Steps on behalf of references (references.cc) ----
   void Put(ExtentBuffer* buffer);
   void PutStale(ExtentBuffer* buffer);
-  void SetDirty(ExtentBuffer* buffer);
+  bool TrySetDirty(ExtentBuffer* buffer);
   void ClearDirty(ExtentBuffer* buffer);
 
   // ---- reading.cc ----
@@ -87,7 +92,7 @@ class BufferCacheImpl final : public FolioOwner {
   absl::Status WriteError(const ExtentBuffer* buffer);
   absl::StatusOr<bool> GiveUpWrite(ExtentBuffer* buffer);
   uint64_t GiveUpWrites();
-  absl::Status ReinitAsNewBlock(ExtentBuffer* buffer, uint32_t header_bytes);
+  absl::Status TryReinitAsNewBlock(ExtentBuffer* buffer, uint32_t header_bytes);
 
   // ---- reclaim.cc ----
   uint64_t DropCaches();
@@ -111,6 +116,7 @@ class BufferCacheImpl final : public FolioOwner {
   void MigrateTogether(absl::Span<FolioMove> moves, uint32_t private_bits) override;
 
   // ---- Reports ----
+  void ForEachHeld(absl::FunctionRef<void(uint64_t start, BufferState state)> visit);
   void ForEachLive(absl::FunctionRef<void(const ExtentBuffer&, BufferState)> visit) const;
   CacheStats stats() const;
 
@@ -164,8 +170,9 @@ class BufferCacheImpl final : public FolioOwner {
   absl::StatusOr<ExtentBuffer*> UnlessTooMany(ExtentBuffer* found);
   // A dead descriptor with memory behind it, for the block at `start`.
   absl::StatusOr<ExtentBuffer*> MakeBuffer(uint64_t start, AllocFlags flags);
-  absl::Status Furnish(ExtentBuffer* buffer, uint64_t start, AllocFlags flags);
-  absl::Status AllocateFrames(ExtentBuffer* buffer, AllocFlags flags);
+  // Neither throws: the descriptor would be lost.
+  absl::Status Furnish(ExtentBuffer* buffer, uint64_t start, AllocFlags flags) noexcept;
+  absl::Status AllocateFrames(ExtentBuffer* buffer, AllocFlags flags) noexcept;
   void FreeFrames(ExtentBuffer* buffer);
   // Notes where the block begins: `direct` when all of it is there, null when it is a page array.
   void PlaceFront(ExtentBuffer* buffer, std::byte* direct);
@@ -214,7 +221,8 @@ class BufferCacheImpl final : public FolioOwner {
   bool ReclaimInBackground();
 
   // migrate.cc
-  using Members = absl::InlinedVector<ExtentBuffer*, 1>;
+  // As many as can share a folio: no memory is needed for it.
+  using Members = absl::InlinedVector<ExtentBuffer*, SubpageFrames::kMaxBlocks>;
   bool Freeze(absl::Span<const FolioMove> moves, uint32_t private_bits, Members& frozen);
   void Thaw(absl::Span<ExtentBuffer* const> frozen);
   void KillFrozen(absl::Span<ExtentBuffer* const> frozen);
@@ -237,7 +245,7 @@ class BufferCacheImpl final : public FolioOwner {
   // Relaxed: constant once it is not null, and whoever has a folio has seen it made.
   mutable sync::Atomic<const std::byte*> arena_{nullptr};
   const uint32_t row_slots_;  // pages of a block; 1 when pages are larger than blocks
-  const OwnerId owner_;
+  OwnerRegistration owner_;
   DescriptorSlab slab_;
   BufferIndex index_;
   ReclaimList reclaim_list_;

@@ -17,6 +17,11 @@ BufferIndex::~BufferIndex() {
 }
 
 bool BufferIndex::AddLeafChunk() {
+  try {
+    leaf_chunks_.reserve(leaf_chunks_.size() + 1);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
   void* chunk = os_->Map(kLeafChunkBytes, 4096);
   if (chunk == nullptr) return false;
   leaf_chunks_.push_back(chunk);
@@ -75,8 +80,8 @@ void BufferIndex::GrowTable() {
   const uint64_t capacity = (old.mask + 1) * 2;
   auto bigger = std::make_unique<Table>(capacity, multiplier_);
   for (const auto& [key, leaf] : leaves_) StoreEntry(*bigger, key, leaf);
-  table_.store(bigger.get(), std::memory_order_release);
   tables_.push_back(std::move(bigger));
+  table_.store(tables_.back().get(), std::memory_order_release);
   bytes_.fetch_add(capacity * sizeof(Entry), std::memory_order_relaxed);
 }
 
@@ -85,11 +90,24 @@ BufferIndex::Leaf* BufferIndex::AddLeaf(uint64_t key) {
   if (leaf == nullptr) return nullptr;
   leaf->key = key;
   leaf->occupied = 0;
+  if (!EnterLeaf(key, leaf)) {
+    leaf->next_free = free_leaves_;
+    free_leaves_ = leaf;
+    return nullptr;
+  }
   ++empty_leaves_;
-  if ((leaves_.size() + 1) * 2 > tables_.back()->mask + 1) GrowTable();
-  StoreEntry(*tables_.back(), key, leaf);
-  leaves_[key] = leaf;
   return leaf;
+}
+
+// In the table and in the order of keys, or in neither: what look-ups find and what a flush finds
+// is the same.
+bool BufferIndex::EnterLeaf(uint64_t key, Leaf* leaf) noexcept try {
+  if ((leaves_.size() + 1) * 2 > tables_.back()->mask + 1) GrowTable();
+  leaves_.emplace(key, leaf);
+  StoreEntry(*tables_.back(), key, leaf);
+  return true;
+} catch (const std::bad_alloc&) {
+  return false;
 }
 
 // Takes away all leaves without buffers. Done when there are many, so that a block that comes and

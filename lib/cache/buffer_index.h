@@ -27,7 +27,6 @@
 #ifndef EBCACHE_LIB_CACHE_BUFFER_INDEX_H_
 #define EBCACHE_LIB_CACHE_BUFFER_INDEX_H_
 
-#include <absl/container/btree_map.h>
 #include <absl/functional/function_ref.h>
 #include <absl/types/span.h>
 
@@ -35,6 +34,7 @@
 #include <atomic>
 #include <bit>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -155,7 +155,8 @@ class BufferIndex {
   Leaf* FindLeaf(uint64_t key) const;  // lock-free
   bool AddLeafChunk();                 // false when memory is out
   Leaf* TakeLeaf();                    // null when memory is out
-  Leaf* AddLeaf(uint64_t key);         // null when memory is out
+  Leaf* AddLeaf(uint64_t key);         // null when memory is out, and then nothing has changed
+  bool EnterLeaf(uint64_t key, Leaf* leaf) noexcept;  // false when memory is out
   static void StoreEntry(Table& table, uint64_t key, Leaf* leaf);
   Insertion InsertLocked(Newcomer& newcomer, uint64_t birth,
                          absl::FunctionRef<Grab(ExtentBuffer*, uint64_t)> grab);
@@ -176,7 +177,8 @@ class BufferIndex {
 
   mutable BriefMutex mutex_;
   // All below are guarded by mutex_.
-  absl::btree_map<uint64_t, Leaf*> leaves_;
+  // A tree that stays whole when there is no memory for one more, which Abseil's may not.
+  std::map<uint64_t, Leaf*> leaves_;
   std::vector<std::unique_ptr<Table>> tables_;  // the last is the one in use
   std::vector<void*> leaf_chunks_;
   Leaf* unused_leaves_ = nullptr;  // of the last chunk, those that never were leaves

@@ -1,5 +1,7 @@
 #include "lib/cache/ghost_table.h"
 
+#include <new>
+
 namespace ebcache {
 
 namespace {
@@ -20,7 +22,11 @@ uint64_t Hash(uint64_t start) {
 
 }  // namespace
 
-void GhostTable::Reset(uint64_t ghosts) { lines_ = std::vector<Line>(ghosts / kGhostsPerLine + 1); }
+void GhostTable::Reset(uint64_t ghosts) noexcept try {
+  lines_ = std::vector<Line>(ghosts / kGhostsPerLine + 1);
+} catch (const std::bad_alloc&) {
+  // Reclaim, which asks for it, is what gives memory back. It does without.
+}
 
 GhostTable::Place GhostTable::PlaceOf(uint64_t start) {
   const uint64_t hash = Hash(start);

@@ -27,8 +27,9 @@ struct Ghost {
 
 class GhostTable {
  public:
-  // Forgets everything, and makes room for about `ghosts`.
-  void Reset(uint64_t ghosts);
+  // Forgets everything, and makes room for about `ghosts`. Where there is no memory for that,
+  // nothing changes.
+  void Reset(uint64_t ghosts) noexcept;
   uint64_t capacity() const { return lines_.size() * kGhostsPerLine; }
   uint64_t bytes() const { return lines_.size() * sizeof(Line); }
 

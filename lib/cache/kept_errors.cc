@@ -3,12 +3,14 @@
 #include <new>
 #include <utility>
 
+#include "lib/cache/status_number.h"
+
 namespace ebcache {
 
 void KeptErrors::Keep(const ExtentBuffer* buffer, const absl::Status& status,
                       const ParentCheck* expected) noexcept {
   try {
-    Error error{status.code(), std::string(status.message()), std::nullopt};
+    Error error{status.code(), NumberOf(status), std::string(status.message()), std::nullopt};
     if (expected != nullptr) error.expected = *expected;
     std::lock_guard lock(mutex_);
     if (errors_.insert_or_assign(buffer, std::move(error)).second) sync::Add(count_, 1);
@@ -21,7 +23,7 @@ std::optional<KeptErrors::Kept> KeptErrors::Find(const ExtentBuffer* buffer) con
   const auto it = errors_.find(buffer);
   if (it == errors_.end()) return std::nullopt;
   const Error& error = it->second;
-  return Kept{absl::Status(error.code, error.message), error.expected};
+  return Kept{WithNumber(absl::Status(error.code, error.message), error.number), error.expected};
 }
 
 void KeptErrors::Erase(const ExtentBuffer* buffer) {

@@ -63,10 +63,11 @@ class KeptErrors {
   size_t size() const { return count_.load(std::memory_order_relaxed); }
 
  private:
-  // Code and text rather than a Status: copies of one share a count inside Abseil, which is not
-  // built for the thread sanitizer.
+  // Code, number (status_number.h) and text rather than a Status: copies of one share a count
+  // inside Abseil, which is not built for the thread sanitizer.
   struct Error {
     absl::StatusCode code;
+    int number;
     std::string message;
     std::optional<ParentCheck> expected;
   };

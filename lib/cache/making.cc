@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -25,13 +26,17 @@ constexpr uint64_t kStartAlignment = 4096;
 // Buffers made together. The index's lock is held for as long as it takes to enter so many.
 constexpr size_t kMadeTogether = 16;
 
-absl::Status NoMemoryFor(uint64_t start, absl::string_view what) {
-  return absl::ResourceExhaustedError(absl::StrCat("block ", start, ": no memory for ", what));
+// An error about a block; without words where there is no memory for them.
+absl::Status ErrorOf(absl::StatusCode code, uint64_t start, absl::string_view what) noexcept {
+  try {
+    return absl::Status(code, absl::StrCat("block ", start, ": ", what));
+  } catch (const std::bad_alloc&) {
+    return absl::Status(code, "");
+  }
 }
 
-absl::Status OverlapError(uint64_t start) {
-  return absl::FailedPreconditionError(
-      absl::StrCat("block ", start, ": overlaps another block in the cache"));
+absl::Status NoMemoryFor(uint64_t start, const char* what) noexcept {
+  return ErrorOf(absl::StatusCode::kResourceExhausted, start, what);
 }
 
 }  // namespace
@@ -40,17 +45,15 @@ absl::Status OverlapError(uint64_t start) {
 
 absl::Status BufferCacheImpl::CheckStart(uint64_t start) const {
   if (start % kStartAlignment != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("block ", start, ": not a multiple of ", kStartAlignment));
+    return ErrorOf(absl::StatusCode::kInvalidArgument, start, "not a multiple of 4096");
   }
   if (start > ~uint64_t{0} - options_.node_bytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("block ", start, ": ends beyond the address space"));
+    return ErrorOf(absl::StatusCode::kInvalidArgument, start, "ends beyond the address space");
   }
   return absl::OkStatus();
 }
 
-absl::Status BufferCacheImpl::AllocateFrames(ExtentBuffer* buffer, AllocFlags flags) {
+absl::Status BufferCacheImpl::AllocateFrames(ExtentBuffer* buffer, AllocFlags flags) noexcept try {
   buffer->subpage_ = 0;
   buffer->order_ = 0;
   if (subpage()) {
@@ -64,11 +67,13 @@ absl::Status BufferCacheImpl::AllocateFrames(ExtentBuffer* buffer, AllocFlags fl
   }
   FolioBlock block{.slots = absl::MakeSpan(buffer->folios_, row_slots_),
                    .naturally_aligned = buffer->start_ % options_.node_bytes == 0};
-  const FolioRequest request{.flags = flags, .owner = owner_, .private_bits = buffer->index_};
+  const FolioRequest request{.flags = flags, .owner = owner_.id(), .private_bits = buffer->index_};
   if (auto status = allocator().AllocateBlock(request, block); !status.ok()) return status;
   buffer->order_ = static_cast<uint8_t>(block.order);
   PlaceFront(buffer, block.direct);
   return absl::OkStatus();
+} catch (const std::bad_alloc&) {
+  return absl::Status(absl::StatusCode::kResourceExhausted, "");
 }
 
 void BufferCacheImpl::PlaceFront(ExtentBuffer* buffer, std::byte* direct) {
@@ -95,7 +100,8 @@ void BufferCacheImpl::FreeFrames(ExtentBuffer* buffer) {
 }
 
 // Gives a dead descriptor what a block at `start` needs.
-absl::Status BufferCacheImpl::Furnish(ExtentBuffer* buffer, uint64_t start, AllocFlags flags) {
+absl::Status BufferCacheImpl::Furnish(ExtentBuffer* buffer, uint64_t start,
+                                      AllocFlags flags) noexcept {
   buffer->start_ = start;
   buffer->length_shift_ = static_cast<uint8_t>(std::countr_zero(options_.node_bytes));
   buffer->mirror_ = 0;
@@ -110,13 +116,13 @@ absl::Status BufferCacheImpl::Furnish(ExtentBuffer* buffer, uint64_t start, Allo
     status = AllocateFrames(buffer, flags);
   }
   if (status.ok()) return status;
-  return absl::Status(status.code(),
-                      absl::StrCat("block ", start, ": ", absl::string_view(status.message())));
+  return ErrorOf(status.code(), start,
+                 status.message().empty() ? "out of memory" : status.message());
 }
 
 absl::StatusOr<ExtentBuffer*> BufferCacheImpl::MakeBuffer(uint64_t start, AllocFlags flags) {
   ExtentBuffer* buffer = nullptr;
-  if (slab_.Allocate({&buffer, 1}) == 0) return NoMemoryFor(start, "a descriptor");
+  if (slab_.Allocate({&buffer, 1}) == 0) return NoMemoryFor(start, "no memory for a descriptor");
   absl::Status status = Furnish(buffer, start, flags);
   if (status.ok()) return buffer;
   slab_.Free({&buffer, 1});
@@ -201,8 +207,10 @@ absl::StatusOr<ExtentBuffer*> BufferCacheImpl::Outcome(const BufferIndex::Newcom
     return newcomer.existing;
   }
   UnmakeBuffer(newcomer.buffer);
-  if (newcomer.outcome == BufferIndex::Insertion::kNoMemory) return NoMemoryFor(start, "the index");
-  return OverlapError(start);
+  if (newcomer.outcome == BufferIndex::Insertion::kNoMemory) {
+    return NoMemoryFor(start, "no memory for the index");
+  }
+  return ErrorOf(absl::StatusCode::kAlreadyExists, start, "overlaps another block in the cache");
 }
 
 void BufferCacheImpl::CreateMany(absl::Span<const uint64_t> starts,
@@ -227,15 +235,16 @@ void BufferCacheImpl::CreateMany(absl::Span<const uint64_t> starts,
   }
 }
 
-// Makes the blocks `which` of `starts`, kMadeTogether at the most, of which none was there when
-// somebody looked.
+// Makes the blocks `which` of `starts`, kMadeTogether at the most, of which none was there at the
+// last look. Nothing here throws: each block has an answer of its own.
 void BufferCacheImpl::CreateAbsent(absl::Span<const size_t> which,
                                    absl::Span<const uint64_t> starts,
                                    absl::Span<absl::StatusOr<ExtentBufferRef>> results) {
   MakeRoom(which.size());
   std::array<ExtentBuffer*, kMadeTogether> buffers;
   const size_t count = slab_.Allocate({buffers.data(), which.size()});
-  for (const size_t i : which.subspan(count)) results[i] = NoMemoryFor(starts[i], "a descriptor");
+  for (const size_t i : which.subspan(count))
+    results[i] = NoMemoryFor(starts[i], "no memory for a descriptor");
   std::array<BufferIndex::Newcomer, kMadeTogether> newcomers;
   std::array<size_t, kMadeTogether> places;  // of the newcomers in `results`
   size_t furnished = 0;

@@ -44,7 +44,7 @@ void BufferCacheImpl::KillFrozen(absl::Span<ExtentBuffer* const> frozen) {
 // Freezes every buffer that has bytes in one of the folios, or none.
 bool BufferCacheImpl::Freeze(absl::Span<const FolioMove> moves, uint32_t private_bits,
                              Members& frozen) {
-  absl::InlinedVector<uint32_t, 1> numbers;
+  absl::InlinedVector<uint32_t, SubpageFrames::kMaxBlocks> numbers;
   if (subpage()) {
     // Blocks that share a page: the private bits are the group's, which has one folio.
     numbers = subpages_.Close(moves.front().source, private_bits);
@@ -90,6 +90,11 @@ bool BufferCacheImpl::Migrate(Folio destination, Folio source, uint32_t private_
 }
 
 void BufferCacheImpl::MigrateTogether(absl::Span<FolioMove> moves, uint32_t private_bits) {
+  if (subpage()) {
+    for (const FolioMove& move : moves) {
+      if (!subpages_.PrepareMove(move.destination)) return;
+    }
+  }
   Members frozen;
   if (!Freeze(moves, private_bits, frozen)) return;
   for (FolioMove& move : moves) move.moved = HaveFolio(frozen, move.source);

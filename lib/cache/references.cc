@@ -47,7 +47,7 @@ void BufferCacheImpl::PutStale(ExtentBuffer* buffer) {
   Bury({&buffer, 1}, /*listed=*/true);
 }
 
-void BufferCacheImpl::SetDirty(ExtentBuffer* buffer) {
+bool BufferCacheImpl::TrySetDirty(ExtentBuffer* buffer) {
   // Counted before it is, and uncounted after: where the count is 0, nothing is dirty. The other
   // way round a writer who is quick would uncount what has not been counted, and hide another.
   bool counts_late = sync::Planted("dirty-counted-late");
@@ -57,10 +57,10 @@ void BufferCacheImpl::SetDirty(ExtentBuffer* buffer) {
     was_unwritten = s.under_io();
     return state::SetDirty(s);
   });
-  EBCACHE_CHECK(outcome.result != state::Result::kRefused,
-                "SetDirty needs a reference to a buffer that is uptodate and no dummy or clone");
-  if (was_unwritten && !counts_late) Uncount(counters_.unwritten);
-  if (!was_unwritten && counts_late) Count(counters_.unwritten);
+  const bool refused = outcome.result == state::Result::kRefused;
+  if ((was_unwritten || refused) && !counts_late) Uncount(counters_.unwritten);
+  if (!was_unwritten && !refused && counts_late) Count(counters_.unwritten);
+  return !refused;
 }
 
 void BufferCacheImpl::ClearDirty(ExtentBuffer* buffer) {
@@ -94,7 +94,13 @@ void ExtentBufferRef::ForgetAccess() const {
 
 void ExtentBufferRef::SetDirty() const {
   EBCACHE_CHECK(buffer_ != nullptr, "SetDirty of an empty reference");
-  buffer_->cache_->SetDirty(buffer_);
+  EBCACHE_CHECK(buffer_->cache_->TrySetDirty(buffer_),
+                "SetDirty needs a reference to a buffer that is uptodate and no dummy or clone");
+}
+
+bool ExtentBufferRef::TrySetDirty() const {
+  EBCACHE_CHECK(buffer_ != nullptr, "TrySetDirty of an empty reference");
+  return buffer_->cache_->TrySetDirty(buffer_);
 }
 
 void ExtentBufferRef::ClearDirty() const {
@@ -103,10 +109,12 @@ void ExtentBufferRef::ClearDirty() const {
 }
 
 void ExtentBufferRef::SetUptodate() const {
+  EBCACHE_CHECK(TrySetUptodate(), "SetUptodate without a reference, or during a read");
+}
+
+bool ExtentBufferRef::TrySetUptodate() const {
   EBCACHE_CHECK(buffer_ != nullptr, "SetUptodate of an empty reference");
-  const auto outcome = state::Apply(buffer_->state_, state::SetUptodate);
-  EBCACHE_CHECK(outcome.result != state::Result::kRefused,
-                "SetUptodate without a reference, or during a read");
+  return state::Apply(buffer_->state_, state::SetUptodate).result != state::Result::kRefused;
 }
 
 }  // namespace ebcache

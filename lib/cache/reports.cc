@@ -3,6 +3,7 @@
 #include "ebcache/buffer_cache.h"
 #include "ebcache/sync.h"
 #include "lib/cache/buffer_cache_impl.h"
+#include "lib/cache/state_word.h"
 
 namespace ebcache {
 
@@ -13,6 +14,20 @@ void BufferCacheImpl::ForEachLive(
     const ExtentBuffer* buffer = slab_.At(i);
     const BufferState s = buffer->state();
     if (s.refs != 0) visit(*buffer, s);
+  }
+}
+
+// With a reference for the length of the call: it says that the buffer has holders, and keeps it
+// what it is.
+void BufferCacheImpl::ForEachHeld(
+    absl::FunctionRef<void(uint64_t start, BufferState state)> visit) {
+  const uint32_t made = slab_.size();
+  for (uint32_t i = 0; i < made; ++i) {
+    ExtentBuffer* buffer = slab_.At(i);
+    const auto shared = state::Apply(buffer->state_, state::Share);
+    if (shared.result != state::Result::kChanged) continue;
+    visit(buffer->start_, {.refs = shared.after.refs - 1, .flags = shared.after.flags});
+    Put(buffer);
   }
 }
 
@@ -63,6 +78,11 @@ std::array<std::pair<ReleaseVerdict, uint64_t>, kReleaseVerdicts> BufferCache::E
 
 void BufferCache::ForEachState(absl::FunctionRef<void(BufferState state)> visit) const {
   impl_->ForEachLive([&](const ExtentBuffer&, BufferState s) { visit(s); });
+}
+
+void BufferCache::ForEachHeld(
+    absl::FunctionRef<void(uint64_t start, BufferState state)> visit) const {
+  impl_->ForEachHeld(visit);
 }
 
 }  // namespace ebcache

@@ -1,6 +1,8 @@
 #include "lib/cache/subpage_frames.h"
 
+#include <algorithm>
 #include <bit>
+#include <new>
 
 #include "ebcache/check.h"
 
@@ -8,6 +10,12 @@ namespace ebcache {
 
 namespace {
 constexpr uint32_t kNone = ~uint32_t{0};
+
+// Room for `count` entries, by doubling.
+template <typename T>
+void ReserveFor(std::vector<T>& list, size_t count) {
+  if (list.capacity() < count) list.reserve(std::max(count, 2 * list.capacity()));
+}
 }  // namespace
 
 SubpageFrames::SubpageFrames(PageAllocator* allocator, OwnerId owner, int blocks_per_page)
@@ -20,8 +28,30 @@ uint32_t SubpageFrames::GroupOf(Folio folio) const {
 }
 
 void SubpageFrames::SetGroupOf(Folio folio, uint32_t number) {
-  if (group_of_pfn_.size() <= folio.pfn()) group_of_pfn_.resize(folio.pfn() + 1, kNone);
   group_of_pfn_[folio.pfn()] = number;
+}
+
+void SubpageFrames::PrepareFrame(Folio folio) {
+  if (group_of_pfn_.size() <= folio.pfn()) group_of_pfn_.resize(folio.pfn() + 1, kNone);
+}
+
+bool SubpageFrames::PrepareGroup(Folio folio, AllocFlags flags) noexcept try {
+  const size_t groups = groups_.size() + 1;
+  ReserveFor(groups_, groups);
+  ReserveFor(free_groups_, groups);
+  ReserveFor(open_[static_cast<uint32_t>(flags)], groups);
+  PrepareFrame(folio);
+  return true;
+} catch (const std::bad_alloc&) {
+  return false;
+}
+
+bool SubpageFrames::PrepareMove(Folio destination) noexcept try {
+  std::lock_guard lock(mutex_);
+  PrepareFrame(destination);
+  return true;
+} catch (const std::bad_alloc&) {
+  return false;
 }
 
 void SubpageFrames::ListAsOpen(uint32_t number) {
@@ -77,8 +107,12 @@ absl::StatusOr<SubpageFrames::Place> SubpageFrames::Allocate(AllocFlags flags, u
   if (auto status = allocator_->AllocateBulk(request, 0, absl::MakeSpan(&folio, 1)); !status.ok()) {
     return status;
   }
-  std::lock_guard lock(mutex_);
-  return Take(AddGroup(folio, flags), member);
+  {
+    std::lock_guard lock(mutex_);
+    if (PrepareGroup(folio, flags)) return Take(AddGroup(folio, flags), member);
+  }
+  allocator_->FreeBulk(0, absl::MakeSpan(&folio, 1));
+  return absl::Status(absl::StatusCode::kResourceExhausted, "");
 }
 
 bool SubpageFrames::Free(Folio folio, uint16_t slot, bool folio_goes_elsewhere) {
@@ -100,8 +134,9 @@ bool SubpageFrames::Free(Folio folio, uint16_t slot, bool folio_goes_elsewhere) 
   return true;
 }
 
-absl::InlinedVector<uint32_t, 1> SubpageFrames::Close(Folio folio, uint32_t number) {
-  absl::InlinedVector<uint32_t, 1> members;
+absl::InlinedVector<uint32_t, SubpageFrames::kMaxBlocks> SubpageFrames::Close(Folio folio,
+                                                                              uint32_t number) {
+  absl::InlinedVector<uint32_t, kMaxBlocks> members;
   std::lock_guard lock(mutex_);
   if (number >= groups_.size() || !(groups_[number].folio == folio)) return members;
   Group& group = groups_[number];

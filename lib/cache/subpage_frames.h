@@ -11,7 +11,6 @@
 #ifndef EBCACHE_LIB_CACHE_SUBPAGE_FRAMES_H_
 #define EBCACHE_LIB_CACHE_SUBPAGE_FRAMES_H_
 
-#include <absl/container/flat_hash_map.h>
 #include <absl/container/inlined_vector.h>
 #include <absl/status/statusor.h>
 
@@ -45,10 +44,13 @@ class SubpageFrames {
 
   // Closes a folio to new blocks, and gives the descriptor numbers of those in it. Empty, and
   // nothing closed, when the group is of another folio by now, or closed already.
-  absl::InlinedVector<uint32_t, 1> Close(Folio folio, uint32_t group);
+  absl::InlinedVector<uint32_t, kMaxBlocks> Close(Folio folio, uint32_t group);
   // Opens it again, if it is still there.
   void Reopen(Folio folio, uint32_t group);
+  // Makes sure that Moved needs no memory for this destination; false when there is none.
+  bool PrepareMove(Folio destination) noexcept;
   // The contents of a closed folio are in `destination` now, which carries the same private bits.
+  // REQUIRES: PrepareMove.
   void Moved(Folio destination, Folio source);
 
  private:
@@ -60,7 +62,15 @@ class SubpageFrames {
     uint32_t open_at = ~0u;  // place in open_[flags]; ~0: not there
     std::array<uint32_t, kMaxBlocks> members{};
   };
+  // What requests can carry: each set of flags has a list of its own.
+  static constexpr size_t kFlagSets = 32;
+  static_assert(static_cast<size_t>(AllocFlags::kNoReclaim) * 2 == kFlagSets);
+
   // All REQUIRE: mutex_ held.
+  // Memory for one more group, wherever it will be listed: from then on nothing that happens to it
+  // needs any. False when there is none.
+  bool PrepareGroup(Folio folio, AllocFlags flags) noexcept;
+  void PrepareFrame(Folio folio);
   Place Take(uint32_t number, uint32_t member);
   uint32_t AddGroup(Folio folio, AllocFlags flags);
   uint32_t GroupOf(Folio folio) const;
@@ -77,7 +87,7 @@ class SubpageFrames {
   std::vector<Group> groups_;
   std::vector<uint32_t> free_groups_;
   // By flags, the groups that have room and are not closed.
-  absl::flat_hash_map<uint32_t, std::vector<uint32_t>> open_;
+  std::array<std::vector<uint32_t>, kFlagSets> open_;
   std::vector<uint32_t> group_of_pfn_;  // by frame number; ~0: none
 };
 

@@ -205,11 +205,13 @@ uint64_t BufferCacheImpl::GiveUpWrites() {
   return given_up;
 }
 
-absl::Status BufferCacheImpl::ReinitAsNewBlock(ExtentBuffer* buffer, uint32_t header_bytes) {
+absl::Status BufferCacheImpl::TryReinitAsNewBlock(ExtentBuffer* buffer, uint32_t header_bytes) {
   if (header_bytes > buffer->length()) return buffer->Zero(0, header_bytes);  // says OutOfRange
   const state::Outcome outcome = Clean(buffer, state::ReinitAsNewBlock);
-  EBCACHE_CHECK(outcome.result != state::Result::kRefused,
-                "ReinitAsNewBlock needs a reference, and no read or write under way");
+  if (outcome.result == state::Result::kRefused) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("block ", buffer->start(), ": it is being read or written"));
+  }
   return buffer->Zero(0, header_bytes);
 }
 

@@ -1,7 +1,5 @@
 // The library's allocators by their options, and one made of the caller's functions.
 
-#include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <memory>
 #include <string_view>
@@ -60,7 +58,7 @@ class CallbackMemory final : public HeapMemory {
 
 // Fills in the defaults. 0 or a negative errno.
 int Complete(const ebcache_allocator_options* given, ebcache_allocator_options& options) {
-  if (const int error = CopyIn(given, options); error != 0) return error;
+  if (const int error = CopyIn(given, options, "options"); error != 0) return error;
   if (options.page_bytes == 0) options.page_bytes = 4096;
   if (options.page_bytes != 4096 && options.page_bytes != 16384 && options.page_bytes != 65536) {
     return Fail(EINVAL, "page_bytes must be 4096, 16384 or 65536");
@@ -116,7 +114,7 @@ using namespace ebcache::capi;  // NOLINT
 
 int ebcache_allocator_create(const ebcache_allocator_options* options,
                              ebcache_allocator** allocator) {
-  if (allocator == nullptr) return NullArgument();
+  if (allocator == nullptr) return NullArgument("allocator");
   *allocator = nullptr;
   return Guard([&] {
     ebcache_allocator_options full;
@@ -130,15 +128,16 @@ int ebcache_allocator_create(const ebcache_allocator_options* options,
 int ebcache_allocator_create_custom(const ebcache_allocator_ops* ops, void* context,
                                     const ebcache_allocator_options* options,
                                     ebcache_allocator** allocator) {
-  if (allocator == nullptr) return NullArgument();
+  if (allocator == nullptr) return NullArgument("allocator");
   *allocator = nullptr;
-  if (ops == nullptr) return NullArgument();
+  if (ops == nullptr) return NullArgument("ops");
   return Guard([&] {
     ebcache_allocator_ops functions;
     ebcache_allocator_options full;
-    if (const int error = CopyIn(ops, functions); error != 0) return error;
+    if (const int error = CopyIn(ops, functions, "ops"); error != 0) return error;
     if (const int error = Complete(options, full); error != 0) return error;
-    if (functions.allocate == nullptr || functions.free == nullptr) return NullArgument();
+    if (functions.allocate == nullptr) return NullArgument("ops->allocate");
+    if (functions.free == nullptr) return NullArgument("ops->free");
     if (full.kind != 0) return Fail(EINVAL, "kind must be 0 where the caller gives the memory");
     auto memory = std::make_shared<CallbackMemory>(functions, context);
     HandOutAllocator(
@@ -153,25 +152,28 @@ int ebcache_allocator_create_custom(const ebcache_allocator_ops* ops, void* cont
 void ebcache_allocator_release(ebcache_allocator* allocator) { delete allocator; }
 
 uint64_t ebcache_allocator_trim(ebcache_allocator* allocator) {
-  return allocator != nullptr ? allocator->pages->Trim() : 0;
+  if (allocator == nullptr) return 0;
+  return Guard([&]() -> uint64_t { return allocator->pages->Trim(); });
 }
 
 int ebcache_allocator_stats(const ebcache_allocator* allocator,
                             struct ebcache_allocator_stats* stats) {
-  if (allocator == nullptr) return NullArgument();
-  const AllocatorStats now = allocator->pages->stats();
-  return CopyOut({.size = sizeof(*stats),
-                  .page_bytes = now.page_bytes,
-                  .in_use_bytes = now.in_use_bytes,
-                  .from_os_bytes = now.from_os_bytes,
-                  .allocated_folios = now.allocated_folios,
-                  .freed_folios = now.freed_folios,
-                  .failed_allocations = now.failed_allocations,
-                  .allocated_blocks = now.allocated_blocks,
-                  .contiguous_blocks = now.contiguous_blocks,
-                  .lucky_blocks = now.lucky_blocks,
-                  .large_blocks = now.large_blocks,
-                  .mapped_blocks = now.mapped_blocks,
-                  .arena_bytes = now.arena_bytes},
-                 stats);
+  if (allocator == nullptr) return NullArgument("allocator");
+  return Guard([&] {
+    const AllocatorStats now = allocator->pages->stats();
+    return CopyOut({.size = sizeof(*stats),
+                    .page_bytes = now.page_bytes,
+                    .in_use_bytes = now.in_use_bytes,
+                    .from_os_bytes = now.from_os_bytes,
+                    .allocated_folios = now.allocated_folios,
+                    .freed_folios = now.freed_folios,
+                    .failed_allocations = now.failed_allocations,
+                    .allocated_blocks = now.allocated_blocks,
+                    .contiguous_blocks = now.contiguous_blocks,
+                    .lucky_blocks = now.lucky_blocks,
+                    .large_blocks = now.large_blocks,
+                    .mapped_blocks = now.mapped_blocks,
+                    .arena_bytes = now.arena_bytes},
+                   stats, "stats");
+  });
 }

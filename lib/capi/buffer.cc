@@ -35,18 +35,18 @@ auto PieceAt(const Segments& segments, size_t offset) {
 template <typename T>
 int Get(const ebcache_buffer* buffer, size_t offset, T* value) {
   if (buffer == nullptr || value == nullptr) [[unlikely]] {
-    return NullArgument();
+    return NullArgument(buffer == nullptr ? "buffer" : "value");
   }
   if (Inside(buffer)->Load(offset, *value)) [[likely]] {
     return 0;
   }
-  return Fail(Inside(buffer)->Get<T>(offset).status());
+  return Guard([&] { return Fail(Inside(buffer)->Get<T>(offset).status()); });
 }
 
 template <typename T>
 int Set(ebcache_buffer* buffer, size_t offset, T value) {
-  if (buffer == nullptr) return NullArgument();
-  return Result(Inside(buffer)->Set<T>(offset, value));
+  if (buffer == nullptr) return NullArgument("buffer");
+  return Guard([&] { return Result(Inside(buffer)->Set<T>(offset, value)); });
 }
 
 }  // namespace
@@ -62,8 +62,13 @@ uint32_t ebcache_buffer_flags(const ebcache_buffer* buffer) {
 }
 uint32_t ebcache_buffer_refs(const ebcache_buffer* buffer) { return Inside(buffer)->state().refs; }
 int ebcache_buffer_mirror(const ebcache_buffer* buffer) { return Inside(buffer)->mirror(); }
-void ebcache_buffer_set_mirror(ebcache_buffer* buffer, int mirror) {
+int ebcache_buffer_set_mirror(ebcache_buffer* buffer, int mirror) {
+  if (buffer == nullptr) return NullArgument("buffer");
+  if (mirror < 0 || mirror > ExtentBuffer::kMostMirrors) {
+    return Fail(EINVAL, "mirror must be from 0 to 255");
+  }
   Inside(buffer)->set_mirror(mirror);
+  return 0;
 }
 
 const void* ebcache_data(const ebcache_buffer* buffer) {
@@ -79,53 +84,69 @@ size_t ebcache_piece(const ebcache_buffer* buffer, size_t offset, const void** p
   if (piece == nullptr) return 0;
   *piece = nullptr;
   if (buffer == nullptr) return 0;
-  const auto found = PieceAt(Inside(buffer)->segments(), offset);
-  if (!found.empty()) *piece = found.data();
-  return found.size();
+  return Guard([&] {
+    const auto found = PieceAt(Inside(buffer)->segments(), offset);
+    if (!found.empty()) *piece = found.data();
+    return found.size();
+  });
 }
 
 size_t ebcache_mutable_piece(ebcache_buffer* buffer, size_t offset, void** piece) {
   if (piece == nullptr) return 0;
   *piece = nullptr;
   if (buffer == nullptr) return 0;
-  const auto found = PieceAt(Inside(buffer)->mutable_segments(), offset);
-  if (!found.empty()) *piece = found.data();
-  return found.size();
+  return Guard([&] {
+    const auto found = PieceAt(Inside(buffer)->mutable_segments(), offset);
+    if (!found.empty()) *piece = found.data();
+    return found.size();
+  });
 }
 
 int ebcache_copy_out(const ebcache_buffer* buffer, size_t offset, void* to, size_t length) {
-  if (buffer == nullptr || (to == nullptr && length != 0)) return NullArgument();
-  return Result(Inside(buffer)->Read(offset, absl::MakeSpan(static_cast<std::byte*>(to), length)));
+  if (buffer == nullptr) return NullArgument("buffer");
+  if (to == nullptr && length != 0) return NullArgument("to");
+  return Guard([&] {
+    return Result(
+        Inside(buffer)->Read(offset, absl::MakeSpan(static_cast<std::byte*>(to), length)));
+  });
 }
 
 int ebcache_copy_in(ebcache_buffer* buffer, size_t offset, const void* from, size_t length) {
-  if (buffer == nullptr || (from == nullptr && length != 0)) return NullArgument();
-  return Result(
-      Inside(buffer)->Write(offset, absl::MakeSpan(static_cast<const std::byte*>(from), length)));
+  if (buffer == nullptr) return NullArgument("buffer");
+  if (from == nullptr && length != 0) return NullArgument("from");
+  return Guard([&] {
+    return Result(
+        Inside(buffer)->Write(offset, absl::MakeSpan(static_cast<const std::byte*>(from), length)));
+  });
 }
 
 int ebcache_copy(ebcache_buffer* to, size_t to_offset, const ebcache_buffer* from,
                  size_t from_offset, size_t length) {
-  if (to == nullptr || from == nullptr) return NullArgument();
-  if (to == from) return Result(Inside(to)->Move(to_offset, from_offset, length));
-  return Result(Inside(to)->CopyFrom(*Inside(from), from_offset, to_offset, length));
+  if (to == nullptr) return NullArgument("to");
+  if (from == nullptr) return NullArgument("from");
+  return Guard([&] {
+    if (to == from) return Result(Inside(to)->Move(to_offset, from_offset, length));
+    return Result(Inside(to)->CopyFrom(*Inside(from), from_offset, to_offset, length));
+  });
 }
 
 int ebcache_zero(ebcache_buffer* buffer, size_t offset, size_t length) {
-  if (buffer == nullptr) return NullArgument();
-  return Result(Inside(buffer)->Zero(offset, length));
+  if (buffer == nullptr) return NullArgument("buffer");
+  return Guard([&] { return Result(Inside(buffer)->Zero(offset, length)); });
 }
 
 int ebcache_compare(const ebcache_buffer* buffer, size_t offset, const void* other, size_t length,
                     int* result) {
-  if (buffer == nullptr || result == nullptr || (other == nullptr && length != 0)) {
-    return NullArgument();
-  }
-  const absl::StatusOr<int> order =
-      Inside(buffer)->Compare(offset, absl::MakeSpan(static_cast<const std::byte*>(other), length));
-  if (!order.ok()) return Fail(order.status());
-  *result = *order;
-  return 0;
+  if (buffer == nullptr) return NullArgument("buffer");
+  if (other == nullptr && length != 0) return NullArgument("other");
+  if (result == nullptr) return NullArgument("result");
+  return Guard([&] {
+    const absl::StatusOr<int> order = Inside(buffer)->Compare(
+        offset, absl::MakeSpan(static_cast<const std::byte*>(other), length));
+    if (!order.ok()) return Fail(order.status());
+    *result = *order;
+    return 0;
+  });
 }
 
 int ebcache_get_u8(const ebcache_buffer* buffer, size_t offset, uint8_t* value) {

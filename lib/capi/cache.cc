@@ -3,7 +3,11 @@
 #include <absl/strings/str_cat.h>
 #include <absl/types/span.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cinttypes>
+#include <cstdio>
 #include <memory>
 #include <vector>
 
@@ -14,11 +18,39 @@
 
 namespace ebcache::capi {
 
-bool AnyReferences(const BufferCache& cache) {
-  bool any = false;
-  cache.ForEachState(
-      [&](BufferState state) { any |= state.refs > (state.has(BufferFlag::kTreeRef) ? 1u : 0u); });
-  return any;
+int FailIfHeld(const BufferCache& cache) {
+  // How many are named: those with the lowest addresses. No memory is needed for it.
+  constexpr size_t kNamed = 4;
+  struct Held {
+    uint64_t start;
+    uint32_t users;
+    bool is_private;
+  };
+  std::array<Held, kNamed + 1> first;
+  size_t kept = 0;
+  uint64_t count = 0;
+  cache.ForEachHeld([&](uint64_t start, BufferState state) {
+    const uint32_t users = state.refs - (state.has(BufferFlag::kTreeRef) ? 1 : 0);
+    first[kept] = {start, users, state.has(BufferFlag::kUnmapped)};
+    ++count;
+    kept = std::min(kept + 1, kNamed);
+    std::sort(first.begin(), first.begin() + kept + (count > kNamed ? 1 : 0),
+              [](const Held& a, const Held& b) { return a.start < b.start; });
+  });
+  if (count == 0) return 0;
+  std::array<char, 512> text;
+  size_t used = 0;
+  const auto say = [&](const char* format, auto... values) {
+    const int wrote = std::snprintf(text.data() + used, text.size() - used, format, values...);
+    used = std::min(used + static_cast<size_t>(std::max(wrote, 0)), text.size() - 1);
+  };
+  say("references to %" PRIu64 " buffer%s are left:", count, count == 1 ? "" : "s");
+  for (size_t i = 0; i < kept; ++i) {
+    say("%s %sblock %" PRIu64 " (%" PRIu32 ")", i == 0 ? "" : ",",
+        first[i].is_private ? "a dummy or clone of " : "", first[i].start, first[i].users);
+  }
+  if (count > kept) say(", and %" PRIu64 " more", count - kept);
+  return Fail(EBUSY, text.data());
 }
 
 int RefuseUnwritten(BufferCache& cache) {
@@ -35,11 +67,10 @@ int RefuseUnwritten(BufferCache& cache) {
 
 namespace {
 
-// What makes a buffer may find that the block is in another's way.
-int FailToMake(const absl::Status& status) { return Fail(status, EEXIST); }
+int Result(const absl::Status& status) { return status.ok() ? 0 : Fail(status); }
 
 int HandOutMade(absl::StatusOr<ExtentBufferRef> made, ebcache_buffer** buffer) {
-  if (!made.ok()) return FailToMake(made.status());
+  if (!made.ok()) return Fail(made.status());
   *buffer = HandOut(*std::move(made));
   return 0;
 }
@@ -54,13 +85,13 @@ using namespace ebcache::capi;  // NOLINT
 
 int ebcache_cache_create(const ebcache_cache_options* options, const ebcache_source* source,
                          void* context, ebcache_cache** cache) {
-  if (cache == nullptr) return NullArgument();
+  if (cache == nullptr) return NullArgument("cache");
   *cache = nullptr;
   return Guard([&] {
     BufferCacheOptions inside;
     if (const int error = Inside(options, inside); error != 0) return error;
     ebcache_source functions;
-    if (const int error = CopyIn(source, functions); error != 0) return error;
+    if (const int error = CopyIn(source, functions, "source"); error != 0) return error;
     auto made = std::make_unique<ebcache_cache>();
     if (source != nullptr) made->source = std::make_unique<CallbackSource>(functions, context);
     made->owned = std::make_unique<BufferCache>(std::move(inside), made->source.get());
@@ -74,7 +105,7 @@ int ebcache_cache_destroy(ebcache_cache* cache) {
   if (cache == nullptr) return 0;
   return Guard([&] {
     if (cache->owned == nullptr) return Fail(EINVAL, "the cache belongs to a filesystem");
-    if (AnyReferences(*cache->owned)) return Fail(EBUSY, "references to buffers are left");
+    if (const int error = FailIfHeld(*cache->owned); error != 0) return error;
     if (const int error = RefuseUnwritten(*cache->owned); error != 0) return error;
     delete cache;
     return 0;
@@ -95,48 +126,45 @@ ebcache_buffer* ebcache_find(ebcache_cache* cache, uint64_t start) {
 }
 
 int ebcache_get_or_create(ebcache_cache* cache, uint64_t start, ebcache_buffer** buffer) {
-  if (buffer == nullptr) return NullArgument();
+  if (buffer == nullptr) return NullArgument("buffer");
   *buffer = nullptr;
-  if (cache == nullptr) return NullArgument();
+  if (cache == nullptr) return NullArgument("cache");
   return Guard([&] { return HandOutMade(cache->cache->Create(start), buffer); });
 }
 
 int ebcache_read(ebcache_cache* cache, uint64_t start, const ebcache_check* check,
                  ebcache_buffer** buffer) {
-  if (buffer == nullptr) return NullArgument();
+  if (buffer == nullptr) return NullArgument("buffer");
   *buffer = nullptr;
-  if (cache == nullptr) return NullArgument();
+  if (cache == nullptr) return NullArgument("cache");
   return Guard([&] {
     ParentCheck inside;
     const ParentCheck* use;
     if (const int error = Inside(check, inside, &use); error != 0) return error;
-    // In two steps: the same code means another thing in each.
-    absl::StatusOr<ExtentBufferRef> made = cache->cache->Create(start);
-    if (!made.ok()) return FailToMake(made.status());
-    const absl::Status status = cache->cache->Read(*made, use);
-    if (!status.ok()) return Fail(status);
-    *buffer = HandOut(*std::move(made));
-    return 0;
+    return HandOutMade(cache->cache->ReadBlock(start, use), buffer);
   });
 }
 
 int ebcache_read_buffer(ebcache_cache* cache, ebcache_buffer* buffer, const ebcache_check* check) {
-  if (cache == nullptr || buffer == nullptr) return NullArgument();
+  if (cache == nullptr) return NullArgument("cache");
+  if (buffer == nullptr) return NullArgument("buffer");
   return Guard([&] {
     ParentCheck inside;
     const ParentCheck* use;
     if (const int error = Inside(check, inside, &use); error != 0) return error;
-    const absl::Status status = cache->cache->Read(*Borrowed(buffer), use);
-    return status.ok() ? 0 : Fail(status);
+    return Result(cache->cache->Read(*Borrowed(buffer), use));
   });
 }
 
 int ebcache_read_many(ebcache_cache* cache, const uint64_t* starts, size_t count,
                       ebcache_buffer** buffers, int* errors) {
   if (count == 0) return 0;
-  if (cache == nullptr || starts == nullptr || buffers == nullptr) return NullArgument();
-  for (size_t i = 0; i < count; ++i) buffers[i] = nullptr;
-  return Guard([&] {
+  if (buffers == nullptr) return NullArgument("buffers");
+  std::fill_n(buffers, count, nullptr);
+  if (cache == nullptr) return NullArgument("cache");
+  if (starts == nullptr) return NullArgument("starts");
+  if (errors != nullptr) std::fill_n(errors, count, 0);
+  const int error = Guard([&] {
     std::vector<absl::StatusOr<ExtentBufferRef>> results(count);
     cache->cache->ReadBlocks({starts, count}, {}, absl::MakeSpan(results));
     int first = 0;
@@ -149,27 +177,37 @@ int ebcache_read_many(ebcache_cache* cache, const uint64_t* starts, size_t count
     }
     return first;
   });
+  // Where not even the list of results found memory, no block says how it went.
+  if (error != 0 && errors != nullptr) {
+    for (size_t i = 0; i < count; ++i) {
+      if (buffers[i] == nullptr && errors[i] == 0) errors[i] = error;
+    }
+  }
+  return error;
 }
 
 ebcache_buffer* ebcache_first_at_or_after(ebcache_cache* cache, uint64_t start) {
-  return cache != nullptr ? HandOut(cache->cache->FirstAtOrAfter(start)) : nullptr;
+  if (cache == nullptr) return nullptr;
+  return Guard([&] { return HandOut(cache->cache->FirstAtOrAfter(start)); });
 }
 
 ebcache_buffer* ebcache_next_dirty(ebcache_cache* cache, uint64_t start) {
-  return cache != nullptr ? HandOut(cache->cache->NextDirty(start)) : nullptr;
+  if (cache == nullptr) return nullptr;
+  return Guard([&] { return HandOut(cache->cache->NextDirty(start)); });
 }
 
 int ebcache_dummy(ebcache_cache* cache, uint64_t start, ebcache_buffer** dummy) {
-  if (dummy == nullptr) return NullArgument();
+  if (dummy == nullptr) return NullArgument("dummy");
   *dummy = nullptr;
-  if (cache == nullptr) return NullArgument();
+  if (cache == nullptr) return NullArgument("cache");
   return Guard([&] { return HandOutMade(cache->cache->CreateDummy(start), dummy); });
 }
 
 int ebcache_clone(ebcache_cache* cache, const ebcache_buffer* buffer, ebcache_buffer** clone) {
-  if (clone == nullptr) return NullArgument();
+  if (clone == nullptr) return NullArgument("clone");
   *clone = nullptr;
-  if (cache == nullptr || buffer == nullptr) return NullArgument();
+  if (cache == nullptr) return NullArgument("cache");
+  if (buffer == nullptr) return NullArgument("buffer");
   if (Inside(buffer)->length() != cache->cache->node_bytes()) {
     return Fail(EINVAL, "the buffer is not of this cache's size");
   }
@@ -192,56 +230,49 @@ void ebcache_put_stale(ebcache_buffer* buffer) {
 // ---- Writing ------------------------------------------------------------------------------------
 
 int ebcache_set_uptodate(ebcache_buffer* buffer) {
-  if (buffer == nullptr) return NullArgument();
-  if (Inside(buffer)->state().has(BufferFlag::kReading)) {
+  if (buffer == nullptr) return NullArgument("buffer");
+  return Guard([&] {
+    if (Borrowed(buffer)->TrySetUptodate()) return 0;
     return Fail(EINVAL, "the buffer is being read");
-  }
-  Borrowed(buffer)->SetUptodate();
-  return 0;
+  });
 }
 
 int ebcache_set_dirty(ebcache_buffer* buffer) {
-  if (buffer == nullptr) return NullArgument();
-  const BufferState state = Inside(buffer)->state();
-  if (!state.has(BufferFlag::kUptodate) || state.has(BufferFlag::kUnmapped)) {
+  if (buffer == nullptr) return NullArgument("buffer");
+  return Guard([&] {
+    if (Borrowed(buffer)->TrySetDirty()) return 0;
     return Fail(EINVAL, "only an uptodate buffer that is no dummy or clone can be dirty");
-  }
-  Borrowed(buffer)->SetDirty();
-  return 0;
+  });
 }
 
 int ebcache_clear_dirty(ebcache_buffer* buffer) {
-  if (buffer == nullptr) return NullArgument();
-  Borrowed(buffer)->ClearDirty();
-  return 0;
+  if (buffer == nullptr) return NullArgument("buffer");
+  return Guard([&] {
+    Borrowed(buffer)->ClearDirty();
+    return 0;
+  });
 }
 
 int ebcache_writeback(ebcache_cache* cache, ebcache_buffer* buffer) {
-  if (cache == nullptr || buffer == nullptr) return NullArgument();
-  return Guard([&] {
-    const absl::Status status = cache->cache->Writeback(*Borrowed(buffer));
-    return status.ok() ? 0 : Fail(status);
-  });
+  if (cache == nullptr) return NullArgument("cache");
+  if (buffer == nullptr) return NullArgument("buffer");
+  return Guard([&] { return Result(cache->cache->Writeback(*Borrowed(buffer))); });
 }
 
 int ebcache_writeback_all(ebcache_cache* cache) {
-  if (cache == nullptr) return NullArgument();
-  return Guard([&] {
-    const absl::Status status = cache->cache->WritebackAll();
-    return status.ok() ? 0 : Fail(status);
-  });
+  if (cache == nullptr) return NullArgument("cache");
+  return Guard([&] { return Result(cache->cache->WritebackAll()); });
 }
 
 int ebcache_write_error(ebcache_cache* cache, ebcache_buffer* buffer) {
-  if (cache == nullptr || buffer == nullptr) return NullArgument();
-  return Guard([&] {
-    const absl::Status status = cache->cache->WriteError(*Borrowed(buffer));
-    return status.ok() ? 0 : Fail(status);
-  });
+  if (cache == nullptr) return NullArgument("cache");
+  if (buffer == nullptr) return NullArgument("buffer");
+  return Guard([&] { return Result(cache->cache->WriteError(*Borrowed(buffer))); });
 }
 
 int ebcache_give_up_write(ebcache_cache* cache, ebcache_buffer* buffer) {
-  if (cache == nullptr || buffer == nullptr) return NullArgument();
+  if (cache == nullptr) return NullArgument("cache");
+  if (buffer == nullptr) return NullArgument("buffer");
   return Guard([&] {
     const absl::StatusOr<bool> given_up = cache->cache->GiveUpWrite(*Borrowed(buffer));
     if (!given_up.ok()) return Fail(given_up.status());
@@ -250,17 +281,13 @@ int ebcache_give_up_write(ebcache_cache* cache, ebcache_buffer* buffer) {
 }
 
 uint64_t ebcache_give_up_writes(ebcache_cache* cache) {
-  return cache != nullptr ? cache->cache->GiveUpWrites() : 0;
+  if (cache == nullptr) return 0;
+  return Guard([&] { return cache->cache->GiveUpWrites(); });
 }
 
 int ebcache_reinit(ebcache_cache* cache, ebcache_buffer* buffer, uint32_t header_bytes) {
-  if (cache == nullptr || buffer == nullptr) return NullArgument();
-  const BufferState state = Inside(buffer)->state();
-  if (state.has(BufferFlag::kReading) || state.has(BufferFlag::kWriteback)) {
-    return Fail(EINVAL, "the buffer is being read or written");
-  }
-  return Guard([&] {
-    const absl::Status status = cache->cache->ReinitAsNewBlock(*Borrowed(buffer), header_bytes);
-    return status.ok() ? 0 : Fail(status);
-  });
+  if (cache == nullptr) return NullArgument("cache");
+  if (buffer == nullptr) return NullArgument("buffer");
+  return Guard(
+      [&] { return Result(cache->cache->TryReinitAsNewBlock(*Borrowed(buffer), header_bytes)); });
 }

@@ -19,9 +19,9 @@ absl::Status CallbackDevice::ReadOne(DeviceRead& read) {
     if (offset > device_.bytes || segment.size() > device_.bytes - offset) {
       return absl::OutOfRangeError(absl::StrCat("beyond the end of the device at ", offset));
     }
-    ForgetWords();
+    const CallbackWords words;
     const int result = device_.read(device_.context, offset, segment.data(), segment.size());
-    if (absl::Status status = StatusOfCallback(result, "read"); !status.ok()) return status;
+    if (absl::Status status = words.StatusOf(result, "read"); !status.ok()) return status;
     offset += segment.size();
   }
   return absl::OkStatus();

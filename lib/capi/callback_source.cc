@@ -2,18 +2,20 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "lib/cache/status_number.h"
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
 
 namespace ebcache::capi {
 namespace {
 
-// The callback's error, with the block it is about.
-absl::Status OfBlock(const ExtentBuffer& buffer, int result, std::string_view what) {
-  const absl::Status status = StatusOfCallback(result, what);
+// What a call of the callback `what` gave, with the block it is about.
+template <typename Callback>
+absl::Status Call(const ExtentBuffer& buffer, std::string_view what, Callback callback) {
+  const CallbackWords words;
+  const absl::Status status = words.StatusOf(callback(), what);
   if (status.ok()) return status;
-  return absl::Status(status.code(),
-                      absl::StrCat("block ", buffer.start(), ": ", status.message()));
+  return Reworded(status, absl::StrCat("block ", buffer.start(), ": ", status.message()));
 }
 
 }  // namespace
@@ -22,11 +24,9 @@ absl::Status CallbackSource::Validate(const ExtentBuffer& buffer, const ParentCh
   if (functions_.validate == nullptr) return absl::OkStatus();
   ebcache_check outside;
   if (check != nullptr) outside = Outside(*check);
-  ForgetWords();
-  return OfBlock(
-      buffer,
-      functions_.validate(context_, Outside(&buffer), check != nullptr ? &outside : nullptr),
-      "validate");
+  return Call(buffer, "validate", [&] {
+    return functions_.validate(context_, Outside(&buffer), check != nullptr ? &outside : nullptr);
+  });
 }
 
 void CallbackSource::Read(absl::Span<BlockRead> reads) {
@@ -36,8 +36,8 @@ void CallbackSource::Read(absl::Span<BlockRead> reads) {
           absl::StrCat("block ", read.buffer->start(), ": the cache's source cannot read"));
       continue;
     }
-    ForgetWords();
-    read.status = OfBlock(*read.buffer, functions_.read(context_, Outside(read.buffer)), "read");
+    read.status =
+        Call(*read.buffer, "read", [&] { return functions_.read(context_, Outside(read.buffer)); });
     read.damaged = !read.status.ok();  // whatever the reader expects
     if (read.status.ok()) read.status = Validate(*read.buffer, read.check);
   }
@@ -54,9 +54,8 @@ void CallbackSource::Write(absl::Span<BlockWrite> writes) {
           absl::StrCat("block ", write.buffer->start(), ": the cache's source cannot write"));
       continue;
     }
-    ForgetWords();
-    write.status =
-        OfBlock(*write.buffer, functions_.write(context_, Outside(write.buffer)), "write");
+    write.status = Call(*write.buffer, "write",
+                        [&] { return functions_.write(context_, Outside(write.buffer)); });
   }
 }
 

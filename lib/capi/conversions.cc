@@ -21,7 +21,7 @@ int Inside(const ebcache_check* given, ParentCheck& check, const ParentCheck** u
   *use = nullptr;
   if (given == nullptr) return 0;
   ebcache_check full;
-  if (const int error = CopyIn(given, full); error != 0) return error;
+  if (const int error = CopyIn(given, full, "check"); error != 0) return error;
   if ((full.bits & ~kAllCheckBits) != 0) return Fail(EINVAL, "ebcache_check: an unknown bit");
   if ((full.bits & EBCACHE_CHECK_LEVEL) != 0) {
     if (full.level >= kMaxLevels) return Fail(EINVAL, "ebcache_check: no such level");
@@ -60,7 +60,17 @@ TreeRoot Inside(const ebcache_root& root) {
           .level = static_cast<uint8_t>(root.level),
           .name = std::string(root.name, name_bytes),
           .drop_progress = Inside(root.drop_progress),
-          .drop_level = static_cast<uint8_t>(root.drop_level)};
+          .drop_level = static_cast<uint8_t>(root.drop_level),
+          .refs = root.deleted != 0 ? 0u : 1u};
+}
+
+int CopyInRoot(const ebcache_root* given, ebcache_root& full) {
+  if (given == nullptr) return NullArgument("root");
+  if (const int error = CopyIn(given, full, "root"); error != 0) return error;
+  if (full.level >= kMaxLevels || full.drop_level >= kMaxLevels) {
+    return Fail(EINVAL, "root: no tree has blocks on this level");
+  }
+  return 0;
 }
 
 ebcache_root Outside(const TreeRoot& root) {
@@ -72,7 +82,8 @@ ebcache_root Outside(const TreeRoot& root) {
                     .level = root.level,
                     .drop_level = root.drop_level,
                     .drop_progress = Outside(root.drop_progress),
-                    .name = {}};
+                    .name = {},
+                    .deleted = root.deleted() ? 1u : 0u};
   const size_t bytes = std::min(root.name.size(), sizeof(full.name) - 1);
   std::memcpy(full.name, root.name.data(), bytes);
   return full;
@@ -80,7 +91,7 @@ ebcache_root Outside(const TreeRoot& root) {
 
 int Inside(const ebcache_cache_options* given, BufferCacheOptions& options) {
   ebcache_cache_options full;
-  if (const int error = CopyIn(given, full); error != 0) return error;
+  if (const int error = CopyIn(given, full, "options"); error != 0) return error;
   if (full.node_bytes != 0) {
     if (!std::has_single_bit(full.node_bytes) || full.node_bytes < 4096 ||
         full.node_bytes > 65536) {

@@ -5,7 +5,9 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "ebcache/device_use.h"
+#include "lib/cache/status_number.h"
 #include "lib/capi/callback_device.h"
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
@@ -38,7 +41,8 @@ void TellOfMirror(const ebcache_filesystem& handle, const MirrorDamage& damage) 
                                       .device = damage.device.c_str(),
                                       .reason = damage.reason.c_str(),
                                       .mirror = static_cast<uint32_t>(damage.mirror),
-                                      .recovered = damage.recovered ? 1u : 0u};
+                                      .recovered = damage.recovered ? 1u : 0u,
+                                      .device_missing = damage.device_missing ? 1u : 0u};
   handle.options.damage(handle.options.context, &outside);
 }
 
@@ -60,7 +64,7 @@ void TellOfOpening(const ebcache_filesystem& handle) {
 template <typename Open>
 int OpenBy(const ebcache_filesystem_options* options, ebcache_filesystem** filesystem, Open open) {
   auto handle = std::make_unique<ebcache_filesystem>();
-  if (const int error = CopyIn(options, handle->options); error != 0) return error;
+  if (const int error = CopyIn(options, handle->options, "options"); error != 0) return error;
   FilesystemOptions inside;
   if (handle->options.cache != nullptr) {
     if (const int error = Inside(handle->options.cache, inside.cache); error != 0) return error;
@@ -101,16 +105,28 @@ absl::Status ReadCopy(const PhysicalExtent& copy, uint32_t mirror, ExtentBuffer&
   if (copy.device == nullptr) {
     return absl::UnavailableError(absl::StrCat("device ", copy.device_id, " is missing"));
   }
-  DeviceRead read{
-      .offset = copy.physical, .segments = buffer.mutable_segments(), .status = absl::OkStatus()};
+  DeviceRead read{.offset = copy.physical, .segments = buffer.mutable_segments()};
   copy.device->Read(absl::MakeSpan(&read, 1));
   buffer.set_mirror(static_cast<int>(mirror));
   return read.status;
 }
 
 absl::Status Prefixed(uint64_t logical, uint32_t mirror, const absl::Status& status) {
-  return absl::Status(status.code(),
-                      absl::StrCat("block ", logical, ", mirror ", mirror, ": ", status.message()));
+  return Reworded(status,
+                  absl::StrCat("block ", logical, ", mirror ", mirror, ": ", status.message()));
+}
+
+// 0 when there are `count` things, and none of them is NULL.
+template <typename T>
+int CheckList(const T* const* list, size_t count, const char* name) {
+  if (list == nullptr) return NullArgument(name);
+  for (size_t i = 0; i < count; ++i) {
+    if (list[i] != nullptr) continue;
+    std::array<char, 64> entry;
+    std::snprintf(entry.data(), entry.size(), "%s[%zu]", name, i);
+    return NullArgument(entry.data());
+  }
+  return 0;
 }
 
 }  // namespace
@@ -121,11 +137,9 @@ using namespace ebcache::capi;  // NOLINT
 
 int ebcache_open(const char* const* paths, size_t count, const ebcache_filesystem_options* options,
                  ebcache_filesystem** filesystem) {
-  if (filesystem == nullptr) return NullArgument();
+  if (filesystem == nullptr) return NullArgument("filesystem");
   *filesystem = nullptr;
-  if (paths == nullptr || std::find(paths, paths + count, nullptr) != paths + count) {
-    return NullArgument();
-  }
+  if (const int error = CheckList(paths, count, "paths"); error != 0) return error;
   return Guard([&] {
     return OpenBy(options, filesystem, [&](FilesystemOptions inside) {
       return Filesystem::Open(std::vector<std::string>(paths, paths + count), std::move(inside));
@@ -134,7 +148,7 @@ int ebcache_open(const char* const* paths, size_t count, const ebcache_filesyste
 }
 
 int ebcache_device_use(const char* path) {
-  if (path == nullptr) return NullArgument();
+  if (path == nullptr) return NullArgument("path");
   return Guard([&] {
     const std::optional<std::string> use = FindDeviceUse(path);
     return use ? Fail(EBUSY, absl::StrCat(path, " ", *use)) : 0;
@@ -144,18 +158,17 @@ int ebcache_device_use(const char* path) {
 int ebcache_open_devices(const ebcache_device* const* devices, size_t count,
                          const ebcache_filesystem_options* options,
                          ebcache_filesystem** filesystem) {
-  if (filesystem == nullptr) return NullArgument();
+  if (filesystem == nullptr) return NullArgument("filesystem");
   *filesystem = nullptr;
-  if (devices == nullptr || std::find(devices, devices + count, nullptr) != devices + count) {
-    return NullArgument();
-  }
+  if (const int error = CheckList(devices, count, "devices"); error != 0) return error;
   return Guard([&] {
     std::vector<std::unique_ptr<BlockDevice>> inside;
     std::vector<CallbackDevice*> to_arm;
     for (size_t i = 0; i < count; ++i) {
       ebcache_device full;
-      if (const int error = CopyIn(devices[i], full); error != 0) return error;
-      if (full.read == nullptr) return NullArgument();
+      const std::string name = absl::StrCat("devices[", i, "]");
+      if (const int error = CopyIn(devices[i], full, name.c_str()); error != 0) return error;
+      if (full.read == nullptr) return NullArgument(name + "->read");
       auto device = std::make_unique<CallbackDevice>(full);
       to_arm.push_back(device.get());
       inside.push_back(std::move(device));
@@ -173,9 +186,7 @@ int ebcache_open_devices(const ebcache_device* const* devices, size_t count,
 int ebcache_close(ebcache_filesystem* filesystem) {
   if (filesystem == nullptr) return 0;
   return Guard([&] {
-    if (AnyReferences(*filesystem->cache.cache)) {
-      return Fail(EBUSY, "references to blocks of the filesystem are left");
-    }
+    if (const int error = FailIfHeld(*filesystem->cache.cache); error != 0) return error;
     if (const int error = RefuseUnwritten(*filesystem->cache.cache); error != 0) return error;
     delete filesystem;
     return 0;
@@ -188,7 +199,7 @@ ebcache_cache* ebcache_filesystem_cache(ebcache_filesystem* filesystem) {
 
 int ebcache_filesystem_info(const ebcache_filesystem* filesystem,
                             struct ebcache_filesystem_info* info) {
-  if (filesystem == nullptr) return NullArgument();
+  if (filesystem == nullptr) return NullArgument("filesystem");
   return Guard([&] {
     const Superblock& super = filesystem->filesystem->superblock();
     struct ebcache_filesystem_info full {
@@ -202,13 +213,13 @@ int ebcache_filesystem_info(const ebcache_filesystem* filesystem,
     std::memcpy(full.fsid, super.fsid.data(), sizeof(full.fsid));
     std::memcpy(full.label, super.label.data(),
                 std::min(super.label.size(), sizeof(full.label) - 1));
-    return CopyOut(full, info);
+    return CopyOut(full, info, "info");
   });
 }
 
 int ebcache_place(const ebcache_filesystem* filesystem, uint64_t logical, uint32_t mirror,
                   struct ebcache_place* place) {
-  if (filesystem == nullptr) return NullArgument();
+  if (filesystem == nullptr) return NullArgument("filesystem");
   return Guard([&] {
     const auto copies = Copies(*filesystem, logical, mirror);
     if (!copies.ok()) return Fail(copies.status());
@@ -217,15 +228,15 @@ int ebcache_place(const ebcache_filesystem* filesystem, uint64_t logical, uint32
       .size = sizeof(full), .device_id = copy.device_id, .physical = copy.physical,
       .missing = copy.device == nullptr ? 1u : 0u, .copies = static_cast<uint32_t>(copies->size())
     };
-    return CopyOut(full, place);
+    return CopyOut(full, place, "place");
   });
 }
 
 int ebcache_read_mirror(ebcache_filesystem* filesystem, uint64_t logical, uint32_t mirror,
                         const ebcache_check* check, ebcache_buffer** buffer) {
-  if (buffer == nullptr) return NullArgument();
+  if (buffer == nullptr) return NullArgument("buffer");
   *buffer = nullptr;
-  if (filesystem == nullptr) return NullArgument();
+  if (filesystem == nullptr) return NullArgument("filesystem");
   return Guard([&] {
     ParentCheck inside;
     const ParentCheck* use;

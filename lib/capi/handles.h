@@ -1,7 +1,7 @@
 // What is behind the handles of ebcache.h, and what its plain structs are inside.
 //
-// An ebcache_buffer is an ExtentBuffer, and the pointer a reference that somebody keeps by hand. So
-// nothing is allocated for one, and finding a buffer costs what it costs in C++.
+// An ebcache_buffer is an ExtentBuffer, and the pointer a reference that the caller keeps by hand.
+// So nothing is allocated for one, and finding a buffer costs what it costs in C++.
 
 #ifndef EBCACHE_LIB_CAPI_HANDLES_H_
 #define EBCACHE_LIB_CAPI_HANDLES_H_
@@ -87,14 +87,17 @@ inline ebcache_key Outside(const Key& key) {
 int Inside(const ebcache_check* given, ParentCheck& check, const ParentCheck** use);
 ebcache_check Outside(const ParentCheck& check);
 
+// What the caller gave, of whatever version: 0 or a negative errno.
+int CopyInRoot(const ebcache_root* given, ebcache_root& full);
 TreeRoot Inside(const ebcache_root& root);
 ebcache_root Outside(const TreeRoot& root);
 
 // The options of a cache as C++ has them; 0 or a negative errno.
 int Inside(const ebcache_cache_options* given, BufferCacheOptions& options);
 
-// Whether somebody holds references to buffers of this cache.
-bool AnyReferences(const BufferCache& cache);
+// 0 when no references to buffers of this cache are left but its own; else -EBUSY, and words that
+// say how many buffers, and which.
+int FailIfHeld(const BufferCache& cache);
 // 0, or -EBUSY in words where a block is DIRTY, and would be lost with the cache.
 int RefuseUnwritten(BufferCache& cache);
 

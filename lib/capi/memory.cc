@@ -15,22 +15,26 @@ static_assert(EBCACHE_VERDICT_DIRTY == static_cast<int>(ReleaseVerdict::kDirty))
 static_assert(EBCACHE_VERDICT_UNMAPPED == static_cast<int>(ReleaseVerdict::kUnmapped));
 
 uint64_t ebcache_drop_caches(ebcache_cache* cache) {
-  return cache != nullptr ? cache->cache->DropCaches() : 0;
+  if (cache == nullptr) return 0;
+  return Guard([&] { return cache->cache->DropCaches(); });
 }
 
 uint64_t ebcache_shrink(ebcache_cache* cache, uint64_t bytes) {
-  return cache != nullptr ? cache->cache->Shrink(bytes) : 0;
+  if (cache == nullptr) return 0;
+  return Guard([&] { return cache->cache->Shrink(bytes); });
 }
 
 int ebcache_set_budget(ebcache_cache* cache, uint64_t budget_bytes) {
-  if (cache == nullptr) return NullArgument();
+  if (cache == nullptr) return NullArgument("cache");
   if (budget_bytes == 0) return Fail(EINVAL, "a budget of 0; EBCACHE_UNLIMITED is none");
-  cache->cache->SetBudget(budget_bytes == EBCACHE_UNLIMITED ? 0 : budget_bytes);
-  return 0;
+  return Guard([&] {
+    cache->cache->SetBudget(budget_bytes == EBCACHE_UNLIMITED ? 0 : budget_bytes);
+    return 0;
+  });
 }
 
 int ebcache_cache_stats(const ebcache_cache* cache, struct ebcache_cache_stats* stats) {
-  if (cache == nullptr) return NullArgument();
+  if (cache == nullptr) return NullArgument("cache");
   const CacheStats now = cache->cache->stats();
   return CopyOut({.size = sizeof(*stats),
                   .cached_buffers = now.cached_buffers,
@@ -50,16 +54,16 @@ int ebcache_cache_stats(const ebcache_cache* cache, struct ebcache_cache_stats* 
                   .migrations = now.migrations,
                   .over_budget_creates = now.over_budget_creates,
                   .write_err_buffers = now.write_err_buffers},
-                 stats);
+                 stats, "stats");
 }
 
 int ebcache_pins(const ebcache_cache* cache, struct ebcache_pins* pins) {
-  if (cache == nullptr) return NullArgument();
+  if (cache == nullptr) return NullArgument("cache");
   struct ebcache_pins now {};
   for (const auto& [verdict, buffers] : cache->cache->ExplainPins()) {
     now.buffers[static_cast<size_t>(verdict)] = buffers;
   }
-  return CopyOut(now, pins);
+  return CopyOut(now, pins, "pins");
 }
 
 const char* ebcache_verdict_name(uint32_t verdict) {

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "ebcache/btree.h"
+#include "lib/capi/damage_tally.h"
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
 #include "lib/capi/structs.h"
@@ -18,7 +20,7 @@ namespace {
 // 0 when `buffer` is a block of this kind that has such a slot. The slot must lie in the block,
 // whatever the header says: the block may not have been checked.
 int CheckSlot(const ebcache_buffer* buffer, uint32_t slot, bool leaf) {
-  if (buffer == nullptr) return NullArgument();
+  if (buffer == nullptr) return NullArgument(leaf ? "leaf" : "node");
   const Header header(*Inside(buffer));
   if ((header.level() == 0) != leaf) {
     return Fail(EINVAL, leaf ? "the block is not a leaf" : "the block is a leaf");
@@ -31,11 +33,37 @@ int CheckSlot(const ebcache_buffer* buffer, uint32_t slot, bool leaf) {
   return 0;
 }
 
+// A step that failed. That there is no item is one thing, that the next block is nowhere another:
+// by that the path is lost.
+int FailToStep(const Path& path, const absl::Status& status) {
+  if (!absl::IsNotFound(status) || path.leaf()) return Fail(status);
+  return Fail(EUCLEAN, {status.message().data(), status.message().size()});
+}
+
 ebcache_item Outside(const Item& item) {
   return {.size = sizeof(ebcache_item),
           .key = capi::Outside(item.key()),
           .data = item.data().data(),
           .data_bytes = item.data().size()};
+}
+
+KeyRange RangeOf(const ebcache_key* from, const ebcache_key* to) {
+  return {.from = from != nullptr ? Inside(*from) : kMinKey,
+          .to = to != nullptr ? Inside(*to) : kMaxKey};
+}
+
+void TellOf(const ItemGap& gap, void (*tell)(void* context, const ebcache_gap* gap),
+            void* context) {
+  const std::string message = gap.damage.ToString();
+  const ebcache_gap outside{.size = sizeof(outside),
+                            .from = capi::Outside(gap.keys.from),
+                            .to = capi::Outside(gap.keys.to),
+                            .tree = gap.damage.tree,
+                            .logical = gap.damage.logical,
+                            .level = gap.damage.level,
+                            .error = -ErrnoOf(gap.damage.status),
+                            .message = message.c_str()};
+  tell(context, &outside);
 }
 
 absl::StatusOr<Path> Search(const BTree& tree, const ebcache_key* key, int mode) {
@@ -58,7 +86,7 @@ using namespace ebcache::capi;  // NOLINT
 // ---- Blocks -------------------------------------------------------------------------------------
 
 int ebcache_header(const ebcache_buffer* buffer, struct ebcache_header* header) {
-  if (buffer == nullptr) return NullArgument();
+  if (buffer == nullptr) return NullArgument("buffer");
   const Header inside(*Inside(buffer));
   return CopyOut({.size = sizeof(*header),
                   .bytenr = inside.bytenr(),
@@ -67,7 +95,7 @@ int ebcache_header(const ebcache_buffer* buffer, struct ebcache_header* header) 
                   .owner = inside.owner(),
                   .item_count = inside.item_count(),
                   .level = inside.level()},
-                 header);
+                 header, "header");
 }
 
 int ebcache_leaf_slot(const ebcache_buffer* leaf, uint32_t slot, struct ebcache_leaf_slot* item) {
@@ -77,7 +105,7 @@ int ebcache_leaf_slot(const ebcache_buffer* leaf, uint32_t slot, struct ebcache_
                   .key = capi::Outside(head.key),
                   .data_offset = head.offset,
                   .data_bytes = head.size},
-                 item);
+                 item, "item");
 }
 
 int ebcache_node_slot(const ebcache_buffer* node, uint32_t slot, struct ebcache_node_slot* child) {
@@ -87,33 +115,33 @@ int ebcache_node_slot(const ebcache_buffer* node, uint32_t slot, struct ebcache_
                   .key = capi::Outside(pointer.key),
                   .bytenr = pointer.bytenr,
                   .generation = pointer.generation},
-                 child);
+                 child, "child");
 }
 
 // ---- Trees --------------------------------------------------------------------------------------
 
 int ebcache_for_each_tree(ebcache_filesystem* filesystem,
                           int (*tell)(void* context, const ebcache_root* root), void* context) {
-  if (filesystem == nullptr || tell == nullptr) return NullArgument();
+  if (filesystem == nullptr) return NullArgument("filesystem");
+  if (tell == nullptr) return NullArgument("tell");
   return Guard([&] {
     std::vector<WalkDamage> damage;
     for (const TreeRoot& root : filesystem->filesystem->Trees(&damage)) {
       const ebcache_root outside = capi::Outside(root);
-      if (const int result = tell(context, &outside); result != 0) return result;
+      const CallbackWords words;
+      if (const int result = tell(context, &outside); result != 0)
+        return words.Pass(result, "tell");
     }
-    if (damage.empty()) return 0;
-    // Where a device is missing, or gave errors, nothing is known to be damaged.
-    const bool unread = std::all_of(damage.begin(), damage.end(), [](const WalkDamage& one) {
-      return absl::IsUnavailable(one.status);
-    });
-    return Fail(unread ? EIO : EUCLEAN, damage[0].ToString());
+    DamageTally tally;
+    for (const WalkDamage& met : damage) tally.Add(met);
+    return tally.Result();
   });
 }
 
 int ebcache_tree_open(ebcache_filesystem* filesystem, uint64_t id, ebcache_tree** tree) {
-  if (tree == nullptr) return NullArgument();
+  if (tree == nullptr) return NullArgument("tree");
   *tree = nullptr;
-  if (filesystem == nullptr) return NullArgument();
+  if (filesystem == nullptr) return NullArgument("filesystem");
   return Guard([&] {
     absl::StatusOr<BTree> found = filesystem->filesystem->Tree(id);
     if (!found.ok()) return Fail(found.status());
@@ -123,13 +151,12 @@ int ebcache_tree_open(ebcache_filesystem* filesystem, uint64_t id, ebcache_tree*
 }
 
 int ebcache_tree_open_root(ebcache_cache* cache, const ebcache_root* root, ebcache_tree** tree) {
-  if (tree == nullptr) return NullArgument();
+  if (tree == nullptr) return NullArgument("tree");
   *tree = nullptr;
-  if (cache == nullptr || root == nullptr) return NullArgument();
+  if (cache == nullptr) return NullArgument("cache");
   return Guard([&] {
     ebcache_root full;
-    if (const int error = CopyIn(root, full); error != 0) return error;
-    if (full.level >= kMaxLevels) return Fail(EINVAL, "no tree has a root on this level");
+    if (const int error = CopyInRoot(root, full); error != 0) return error;
     *tree = new ebcache_tree{BTree(cache->cache, Inside(full))};
     return 0;
   });
@@ -138,21 +165,21 @@ int ebcache_tree_open_root(ebcache_cache* cache, const ebcache_root* root, ebcac
 void ebcache_tree_close(ebcache_tree* tree) { delete tree; }
 
 int ebcache_tree_root(const ebcache_tree* tree, ebcache_root* root) {
-  if (tree == nullptr) return NullArgument();
-  return CopyOut(capi::Outside(tree->tree.root()), root);
+  if (tree == nullptr) return NullArgument("tree");
+  return Guard([&] { return CopyOut(capi::Outside(tree->tree.root()), root, "root"); });
 }
 
 // ---- Paths --------------------------------------------------------------------------------------
 
 int ebcache_search(const ebcache_tree* tree, const ebcache_key* key, int mode,
                    ebcache_path** path) {
-  if (path == nullptr) return NullArgument();
+  if (path == nullptr) return NullArgument("path");
   *path = nullptr;
-  if (tree == nullptr) return NullArgument();
+  if (tree == nullptr) return NullArgument("tree");
   if (mode < EBCACHE_SEARCH_EXACT || mode > EBCACHE_SEARCH_AT_OR_BEFORE) {
     return Fail(EINVAL, "no such way to search");
   }
-  if (key == nullptr && mode == EBCACHE_SEARCH_EXACT) return NullArgument();
+  if (key == nullptr && mode == EBCACHE_SEARCH_EXACT) return NullArgument("key");
   return Guard([&] {
     absl::StatusOr<Path> found = Search(tree->tree, key, mode);
     if (!found.ok()) return Fail(found.status());
@@ -165,11 +192,11 @@ int ebcache_search(const ebcache_tree* tree, const ebcache_key* key, int mode,
 void ebcache_path_close(ebcache_path* path) { delete path; }
 
 int ebcache_path_next(ebcache_path* path) {
-  if (path == nullptr) return NullArgument();
+  if (path == nullptr) return NullArgument("path");
   if (!path->path.leaf()) return Fail(EINVAL, "the path was lost by an error");
   return Guard([&] {
     const absl::Status status = path->tree.Next(path->path);
-    if (!status.ok()) return Fail(status);
+    if (!status.ok()) return FailToStep(path->path, status);
     if (path->path.valid()) return 0;
     // Behind the last item, where only the way back leads.
     const absl::Status back = path->tree.Previous(path->path);
@@ -178,20 +205,20 @@ int ebcache_path_next(ebcache_path* path) {
 }
 
 int ebcache_path_previous(ebcache_path* path) {
-  if (path == nullptr) return NullArgument();
+  if (path == nullptr) return NullArgument("path");
   if (!path->path.leaf()) return Fail(EINVAL, "the path was lost by an error");
   return Guard([&] {
     const absl::Status status = path->tree.Previous(path->path);
-    return status.ok() ? 0 : Fail(status);
+    return status.ok() ? 0 : FailToStep(path->path, status);
   });
 }
 
 int ebcache_path_item(ebcache_path* path, ebcache_item* item) {
-  if (path == nullptr) return NullArgument();
+  if (path == nullptr) return NullArgument("path");
   if (!path->path.valid()) return Fail(EINVAL, "the path was lost by an error");
   return Guard([&] {
     const absl::Status status = path->path.Load(path->item);
-    return status.ok() ? CopyOut(Outside(path->item), item) : Fail(status);
+    return status.ok() ? CopyOut(Outside(path->item), item, "item") : Fail(status);
   });
 }
 
@@ -207,14 +234,44 @@ uint32_t ebcache_path_slot(const ebcache_path* path, int level) {
 
 int ebcache_iterate(const ebcache_tree* tree, const ebcache_key* from, const ebcache_key* to,
                     int (*visit)(void* context, const ebcache_item* item), void* context) {
-  if (tree == nullptr || visit == nullptr) return NullArgument();
+  if (tree == nullptr) return NullArgument("tree");
+  if (visit == nullptr) return NullArgument("visit");
   return Guard([&] {
-    ItemRange items = tree->tree.Items({.from = from != nullptr ? Inside(*from) : kMinKey,
-                                        .to = to != nullptr ? Inside(*to) : kMaxKey});
+    ItemRange items = tree->tree.Items(RangeOf(from, to));
     for (const Item& item : items) {
       const ebcache_item outside = Outside(item);
-      if (const int result = visit(context, &outside); result != 0) return result;
+      const CallbackWords words;
+      if (const int result = visit(context, &outside); result != 0) {
+        return words.Pass(result, "visit");
+      }
     }
     return items.status().ok() ? 0 : Fail(items.status());
+  });
+}
+
+int ebcache_iterate_past_damage(const ebcache_tree* tree, const ebcache_key* from,
+                                const ebcache_key* to, const ebcache_item_visitor* visitor,
+                                void* context) {
+  if (tree == nullptr) return NullArgument("tree");
+  if (visitor == nullptr) return NullArgument("visitor");
+  return Guard([&] {
+    ebcache_item_visitor functions;
+    if (const int error = CopyIn(visitor, functions, "visitor"); error != 0) return error;
+    if (functions.item == nullptr) return NullArgument("visitor->item");
+    DamageTally damages;
+    ItemRange items = tree->tree.Items(RangeOf(from, to), {.on_gap = [&](const ItemGap& gap) {
+                                         damages.Add(gap.damage);
+                                         if (functions.gap != nullptr) {
+                                           TellOf(gap, functions.gap, context);
+                                         }
+                                       }});
+    for (const Item& item : items) {
+      const ebcache_item outside = Outside(item);
+      const CallbackWords words;
+      if (const int result = functions.item(context, &outside); result != 0) {
+        return words.Pass(result, "item");
+      }
+    }
+    return damages.Result();
   });
 }

@@ -1,11 +1,11 @@
 // Walks over whole trees, told to the caller's functions.
 
-#include <absl/strings/str_cat.h>
-
 #include <bit>
 #include <cerrno>
+#include <string>
 
 #include "ebcache/btree.h"
+#include "lib/capi/damage_tally.h"
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
 #include "lib/capi/structs.h"
@@ -19,32 +19,35 @@ class CallbackVisitor final : public TreeVisitor {
       : functions_(functions), context_(context), root_(root) {}
 
   bool VisitBlock(const TreeRoot&, const ExtentBuffer& block) override {
+    const CallbackWords words;
     const int result = functions_.block(context_, &root_, Outside(&block));
-    if (result < 0) result_ = result;
+    if (result < 0) {
+      result_ = words.Pass(result, "block");
+      words_ = ebcache_last_error();
+    }
     return result == 0;
   }
 
   bool Stopped() override { return result_ < 0; }
 
   void VisitDamage(const WalkDamage& damage) override {
-    const std::string message = damage.ToString();
-    if (damages_++ == 0) first_damage_ = message;
+    damages_.Add(damage);
     if (functions_.damage == nullptr) return;
+    const std::string message = damage.ToString();
     const ebcache_walk_damage outside{.size = sizeof(outside),
                                       .tree = damage.tree,
                                       .logical = damage.logical,
                                       .level = damage.level,
-                                      .error = -ErrnoOf(damage.status, ENXIO),
+                                      .error = -ErrnoOf(damage.status),
                                       .message = message.c_str()};
     functions_.damage(context_, &outside);
   }
 
   int Result() const {
-    if (result_ < 0) return result_;
-    if (damages_ == 0) return 0;
-    return Fail(EUCLEAN, damages_ == 1
-                             ? first_damage_
-                             : absl::StrCat(first_damage_, "; and ", damages_ - 1, " more"));
+    if (result_ == 0) return damages_.Result();
+    // Others may have failed since: those are not what ended the walk.
+    Fail(0, words_);
+    return result_;
   }
 
  private:
@@ -52,8 +55,8 @@ class CallbackVisitor final : public TreeVisitor {
   void* const context_;
   const ebcache_root root_;
   int result_ = 0;
-  uint64_t damages_ = 0;
-  std::string first_damage_;
+  std::string words_;
+  DamageTally damages_;
 };
 
 }  // namespace
@@ -64,18 +67,17 @@ using namespace ebcache::capi;  // NOLINT
 
 int ebcache_walk(ebcache_cache* cache, const ebcache_root* root, const ebcache_visitor* visitor,
                  void* context, const ebcache_walk_options* options) {
-  if (cache == nullptr || root == nullptr || visitor == nullptr) return NullArgument();
+  if (cache == nullptr) return NullArgument("cache");
+  if (root == nullptr) return NullArgument("root");
+  if (visitor == nullptr) return NullArgument("visitor");
   return Guard([&] {
     ebcache_root where;
     ebcache_visitor functions;
     ebcache_walk_options how;
-    if (const int error = CopyIn(root, where); error != 0) return error;
-    if (const int error = CopyIn(visitor, functions); error != 0) return error;
-    if (const int error = CopyIn(options, how); error != 0) return error;
-    if (functions.block == nullptr) return NullArgument();
-    if (where.level >= kMaxLevels || where.drop_level >= kMaxLevels) {
-      return Fail(EINVAL, "no tree has a root on this level");
-    }
+    if (const int error = CopyInRoot(root, where); error != 0) return error;
+    if (const int error = CopyIn(visitor, functions, "visitor"); error != 0) return error;
+    if (const int error = CopyIn(options, how, "options"); error != 0) return error;
+    if (functions.block == nullptr) return NullArgument("visitor->block");
     if (how.batch > 65536) return Fail(EINVAL, "batch must be 65536 at the most");
     WalkOptions inside;
     if (how.visited != nullptr) inside.visited = &how.visited->blocks;
@@ -87,7 +89,7 @@ int ebcache_walk(ebcache_cache* cache, const ebcache_root* root, const ebcache_v
 }
 
 int ebcache_block_set_create(uint32_t node_bytes, ebcache_block_set** set) {
-  if (set == nullptr) return NullArgument();
+  if (set == nullptr) return NullArgument("set");
   *set = nullptr;
   if (!std::has_single_bit(node_bytes) || node_bytes < 4096 || node_bytes > 65536) {
     return Fail(EINVAL, "node_bytes must be a power of two from 4096 to 65536");

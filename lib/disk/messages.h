@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "lib/cache/status_number.h"
+
 namespace ebcache {
 
 // The distribution's absl::string_view is a type of its own.
@@ -18,7 +20,7 @@ inline absl::string_view AbslView(std::string_view text) { return {text.data(), 
 // The same error, with where it happened in front of what happened.
 inline absl::Status Prefixed(const std::string& where, const absl::Status& status) {
   if (status.ok()) return status;
-  return absl::Status(status.code(), absl::StrCat(where, ": ", status.message()));
+  return Reworded(status, absl::StrCat(where, ": ", status.message()));
 }
 
 }  // namespace ebcache

@@ -8,11 +8,22 @@
 #include <vector>
 
 #include "ebcache/check.h"
+#include "lib/cache/status_number.h"
 #include "lib/disk/device_batch.h"
 #include "lib/disk/messages.h"
 #include "lib/disk/mirror_damage.h"
 
 namespace ebcache {
+namespace {
+
+// Neither a device that fails, by whatever number of its callback, nor memory that is out does.
+bool SaysSomethingOfTheBytes(const absl::Status& reason) {
+  if (absl::IsDataLoss(reason)) return true;
+  return NumberOf(reason) == 0 && !absl::IsUnavailable(reason) &&
+         !absl::IsResourceExhausted(reason);
+}
+
+}  // namespace
 
 // How far the read of one block has come.
 struct MirrorReader::Attempt {
@@ -24,13 +35,15 @@ struct MirrorReader::Attempt {
   bool rejected = false;                 // a copy was there and was no good
   // Of copies that are sound, but not what the reader expects: number and generation.
   absl::InlinedVector<std::pair<size_t, uint64_t>, 2> unexpected;
+  int number = 0;  // of the device's callback, if all failed with the same
   std::vector<MirrorDamage> failures;
 
   size_t current_copy() const { return order[next]; }
   const PhysicalExtent& current() const { return copies[current_copy()]; }
 
   void Fail(const absl::Status& reason) {
-    if (!absl::IsUnavailable(reason)) rejected = true;
+    if (SaysSomethingOfTheBytes(reason)) rejected = true;
+    number = failures.empty() || number == NumberOf(reason) ? NumberOf(reason) : 0;
     failures.push_back(MakeDamage(read->buffer->start(), current_copy(), current(), reason));
     ++next;
   }
@@ -109,6 +122,7 @@ void MirrorReader::Finish(Attempt& attempt) const {
         "no good copy", read.buffer->start(), attempt.failures);
     // A reader who expects something else may find it.
     read.damaged = attempt.unexpected.empty();
+    if (!attempt.rejected) read.status = WithNumber(std::move(read.status), attempt.number);
   }
   for (MirrorDamage& failure : attempt.failures) failure.recovered = read.status.ok();
   if (read.status.ok() && options_.writable) Repair(attempt);

@@ -3,7 +3,9 @@
 #include <liburing.h>
 
 #include <cerrno>
+#include <exception>
 #include <mutex>
+#include <new>
 #include <utility>
 
 namespace ebcache {
@@ -25,8 +27,26 @@ class RingPool::Ring {
     return io_uring_register_files(&ring_, &fd, 1) == 0;
   }
 
-  // False when the ring broke, and must not be used again; all the same each run is told of.
-  bool Read(const ReadRuns& runs, size_t first, absl::FunctionRef<void(size_t, int)> done) {
+  // False when the ring broke, and must not be used again; all the same each run is told of. What
+  // `done` throws comes out when nothing is under way any more: the kernel writes to the memory of
+  // reads that it has, whatever became of those who wanted them. Later runs are not told of then.
+  bool Read(const ReadRuns& runs, size_t first, absl::FunctionRef<void(size_t, int)> tell) {
+    std::exception_ptr thrown;
+    const auto done = [&](size_t number, int result) {
+      if (thrown != nullptr) return;
+      try {
+        tell(number, result);
+      } catch (...) {
+        thrown = std::current_exception();
+      }
+    };
+    const bool whole = ReadAll(runs, first, done);
+    if (thrown != nullptr) std::rethrow_exception(thrown);
+    return whole;
+  }
+
+ private:
+  bool ReadAll(const ReadRuns& runs, size_t first, absl::FunctionRef<void(size_t, int)> done) {
     size_t next = first;  // the first run that was not queued
     size_t flying = 0;    // queued and not done
     int broken = 0;
@@ -47,7 +67,6 @@ class RingPool::Ring {
     return false;
   }
 
- private:
   bool Queue(const ReadRuns& runs, size_t number) {
     io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
     if (sqe == nullptr) return false;
@@ -98,7 +117,8 @@ std::unique_ptr<RingPool::Ring> RingPool::Take() {
       return ring;
     }
   }
-  auto ring = std::make_unique<Ring>();
+  std::unique_ptr<Ring> ring(new (std::nothrow) Ring);
+  if (ring == nullptr) return nullptr;  // the next batch may have more luck
   if (ring->Init(fd_, depth_)) return ring;
   unavailable_.store(true, std::memory_order_relaxed);
   return nullptr;
@@ -106,7 +126,11 @@ std::unique_ptr<RingPool::Ring> RingPool::Take() {
 
 void RingPool::GiveBack(std::unique_ptr<Ring> ring) {
   std::lock_guard lock(mutex_);
-  idle_.push_back(std::move(ring));
+  try {
+    idle_.push_back(std::move(ring));
+  } catch (const std::bad_alloc&) {
+    // There is no memory to remember it by: the next batch makes one.
+  }
 }
 
 bool RingPool::Read(const ReadRuns& runs, size_t first, absl::FunctionRef<void(size_t, int)> done) {

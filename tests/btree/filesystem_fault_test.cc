@@ -128,7 +128,9 @@ TEST_P(FilesystemFaultTest, EveryAllocationInTurn) {
     allocator->FailOnce(n);
     const Outcome outcome = OpenAndWalk(*device_, allocator);
     ExpectNothingLeaked(n);
-    if (outcome.reports == 0) {
+    if (!outcome.opened) {
+      EXPECT_TRUE(absl::IsResourceExhausted(outcome.error)) << outcome.error;
+    } else if (outcome.reports == 0) {
       EXPECT_EQ(outcome.items, whole_.items) << "allocation " << n << " failed silently";
       EXPECT_EQ(outcome.blocks, whole_.blocks) << "allocation " << n << " failed silently";
     }

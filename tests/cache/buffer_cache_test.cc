@@ -77,7 +77,7 @@ TEST_F(BufferCacheTest, HasBlocksThatAreAlignedToSectorsOnly) {
   EXPECT_EQ(cache_.Find(4096).get(), block.get());
   // Another block over the same bytes is damage, and says so, whoever comes second.
   EXPECT_FALSE(cache_.Find(0));
-  EXPECT_EQ(cache_.Create(0).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(cache_.Create(0).status().code(), absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(block->state().refs, 2u);
   block.PutStale();
   EXPECT_TRUE(cache_.Create(0).ok());

@@ -235,22 +235,26 @@ static void memory_is_given_back(void) {
 }
 
 static void the_options_count(void) {
-  ebcache_cache* cache;
-  const struct ebcache_cache_options options = {.size = sizeof options,
-                                                .node_bytes = 4096,
-                                                .budget_bytes = 16 * 4096,
-                                                .background_reclaim = 1,
-                                                .unmovable = 1};
-  CHECK_EQUAL(ebcache_cache_create(&options, NULL, NULL, &cache), 0);
-  for (uint64_t block = 0; block < 100; ++block) {
-    ebcache_buffer* buffer;
-    CHECK_EQUAL(ebcache_get_or_create(cache, block * 4096, &buffer), 0);
-    CHECK_EQUAL(ebcache_buffer_length(buffer), 4096);
-    ebcache_put(buffer);
+  for (uint32_t background = 0; background < 2; ++background) {
+    ebcache_cache* cache;
+    const struct ebcache_cache_options options = {.size = sizeof options,
+                                                  .node_bytes = 4096,
+                                                  .budget_bytes = 16 * 4096,
+                                                  .background_reclaim = background,
+                                                  .unmovable = 1};
+    CHECK_EQUAL(ebcache_cache_create(&options, NULL, NULL, &cache), 0);
+    for (uint64_t block = 0; block < 100; ++block) {
+      ebcache_buffer* buffer;
+      CHECK_EQUAL(ebcache_get_or_create(cache, block * 4096, &buffer), 0);
+      CHECK_EQUAL(ebcache_buffer_length(buffer), 4096);
+      ebcache_put(buffer);
+    }
+    CHECK(stats_of(cache).cached_buffers <= 16);
+    /* With a thread of the cache's own this count may be late: a buffer is gone before it is one of
+     * those that went. */
+    if (background == 0) CHECK_EQUAL(stats_of(cache).reclaimed, 84);
+    CHECK_EQUAL(ebcache_cache_destroy(cache), 0);
   }
-  CHECK(stats_of(cache).cached_buffers <= 16);
-  CHECK(stats_of(cache).reclaimed >= 84);
-  CHECK_EQUAL(ebcache_cache_destroy(cache), 0);
 }
 
 int main(void) {

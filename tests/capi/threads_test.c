@@ -104,7 +104,7 @@ static void* read_what_fails(void* argument) {
     pthread_barrier_wait(&barrier);
     CHECK(strcmp(ebcache_last_error(), mine) == 0);
     ebcache_buffer* buffer;
-    CHECK_FAILS(ebcache_read(cache, NODE, NULL, &buffer), EUCLEAN, "block 16384: torn");
+    CHECK_FAILS(ebcache_read(cache, NODE, NULL, &buffer), EXDEV, "block 16384: torn");
     atomic_fetch_add(&failed, 1);
     pthread_barrier_wait(&barrier);
   }
@@ -113,7 +113,7 @@ static void* read_what_fails(void* argument) {
 
 static void an_error_is_everybodys_who_waited(void) {
   memory_source_init(&source);
-  source.read_error = -EUCLEAN;
+  source.read_error = -EXDEV;
   source.words = "torn";
   CHECK_EQUAL(ebcache_cache_create(NULL, &memory_source_functions, &source, &cache), 0);
   pthread_barrier_init(&barrier, NULL, THREADS);
@@ -153,9 +153,64 @@ static void writers(void) {
   }
 }
 
+static ebcache_buffer* shared;
+static atomic_int done;
+
+static void* write_again_and_again(void* argument) {
+  (void)argument;
+  while (!atomic_load(&done)) {
+    CHECK_EQUAL(ebcache_set_dirty(shared), 0);
+    CHECK_EQUAL(ebcache_writeback(cache, shared), 0);
+  }
+  return NULL;
+}
+
+static void* read_new_blocks(void* argument) {
+  (void)argument;
+  for (uint64_t round = 0; !atomic_load(&done); ++round) {
+    ebcache_buffer* buffer;
+    CHECK_EQUAL(ebcache_read(cache, round % MEMORY_BLOCKS * NODE, NULL, &buffer), 0);
+    ebcache_put_stale(buffer);
+  }
+  return NULL;
+}
+
+/* What may not be while others read or write is refused, in the same step in which it is looked at:
+ * a look before the step would let some through, which abort. */
+static void steps_that_may_not_be(void) {
+  memory_source_init(&source);
+  CHECK_EQUAL(ebcache_cache_create(NULL, &memory_source_functions, &source, &cache), 0);
+  CHECK_EQUAL(ebcache_read(cache, NODE, NULL, &shared), 0);
+  atomic_store(&done, 0);
+  pthread_t writer, reader;
+  CHECK_EQUAL(pthread_create(&writer, NULL, write_again_and_again, NULL), 0);
+  for (int round = 0; round < 100000; ++round) {
+    const int error = ebcache_reinit(cache, shared, 0);
+    CHECK(error == 0 || error == -EINVAL);
+  }
+  atomic_store(&done, 1);
+  CHECK_EQUAL(pthread_join(writer, NULL), 0);
+  ebcache_put_stale(shared);
+
+  atomic_store(&done, 0);
+  CHECK_EQUAL(pthread_create(&reader, NULL, read_new_blocks, NULL), 0);
+  for (uint64_t round = 0; round < 30000; ++round) {
+    ebcache_buffer* buffer;
+    CHECK_EQUAL(ebcache_get_or_create(cache, round % MEMORY_BLOCKS * NODE, &buffer), 0);
+    const int error = ebcache_set_uptodate(buffer);
+    CHECK(error == 0 || error == -EINVAL);
+    ebcache_put_stale(buffer);
+  }
+  atomic_store(&done, 1);
+  CHECK_EQUAL(pthread_join(reader, NULL), 0);
+  CHECK_EQUAL(ebcache_writeback_all(cache), 0);
+  CHECK_EQUAL(ebcache_cache_destroy(cache), 0);
+}
+
 int main(void) {
   RUN(readers_on_a_source_and_an_allocator_in_c);
   RUN(an_error_is_everybodys_who_waited);
   RUN(writers);
+  RUN(steps_that_may_not_be);
   return 0;
 }

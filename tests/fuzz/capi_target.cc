@@ -2,8 +2,8 @@
 // through devices of the caller's.
 //
 // The first byte says which. What a program knows of a block's bytes it keeps beside it, and holds
-// the library to; errors have to be those of ebcache.h's list, and whoever makes a mistake that can
-// be told cheaply must be told.
+// the library to; errors have to be those of ebcache.h's list or the source's own, and whoever
+// makes a mistake that can be told cheaply must be told.
 
 #include <algorithm>
 #include <array>
@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "ebcache/check.h"
@@ -72,8 +73,12 @@ class CacheProgram {
   int TakeFailure() {
     const int failure = failure_;
     failure_ = 0;
+    given_.insert(failure);
     return failure;
   }
+
+  // An error of the list, or a number that the source has returned: those come out as they are.
+  int Known(int result) const { return given_.contains(result) ? result : fuzz::Known(result); }
 
   void Open() {
     ebcache_allocator_options pages{};
@@ -104,7 +109,8 @@ class CacheProgram {
     for (Slot& slot : slots_) Put(slot);
     if (const int result = ebcache_cache_destroy(cache_); result != 0) {
       EBCACHE_CHECK(result == -EBUSY, "a cache that cannot go");
-      EBCACHE_CHECK(ebcache_give_up_writes(cache_) != 0, "refused to go, and everything is written");
+      EBCACHE_CHECK(ebcache_give_up_writes(cache_) != 0,
+                    "refused to go, and everything is written");
       EBCACHE_CHECK(Known(ebcache_cache_destroy(cache_)) == 0, "a reference is left");
     }
   }
@@ -429,6 +435,7 @@ class CacheProgram {
   std::array<Slot, kSlots> slots_;
   std::map<const ebcache_buffer*, Shadow> shadows_;
   int failure_ = 0;
+  std::set<int> given_;  // all that the source has returned
 };
 
 }  // namespace

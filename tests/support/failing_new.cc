@@ -50,7 +50,7 @@ std::size_t Bytes(std::align_val_t alignment) { return static_cast<std::size_t>(
 
 }  // namespace
 
-// Those of arrays call these.
+// All of them: those that are left out would be mimalloc's, which the library links.
 void* operator new(std::size_t bytes) { return GetOrThrow(bytes, 1); }
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
   return GetOrThrow(bytes, Bytes(alignment));
@@ -59,7 +59,28 @@ void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return G
 void* operator new(std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
   return Get(bytes, Bytes(alignment));
 }
+void* operator new[](std::size_t bytes) { return GetOrThrow(bytes, 1); }
+void* operator new[](std::size_t bytes, std::align_val_t alignment) {
+  return GetOrThrow(bytes, Bytes(alignment));
+}
+void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept { return Get(bytes, 1); }
+void* operator new[](std::size_t bytes, std::align_val_t alignment,
+                     const std::nothrow_t&) noexcept {
+  return Get(bytes, Bytes(alignment));
+}
 void operator delete(void* memory) noexcept { GiveBack(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { GiveBack(memory); }
+void operator delete(void* memory, std::align_val_t, const std::nothrow_t&) noexcept {
+  GiveBack(memory);
+}
+void operator delete[](void* memory) noexcept { GiveBack(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { GiveBack(memory); }
+void operator delete[](void* memory, std::align_val_t) noexcept { GiveBack(memory); }
+void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { GiveBack(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { GiveBack(memory); }
+void operator delete[](void* memory, std::align_val_t, const std::nothrow_t&) noexcept {
+  GiveBack(memory);
+}
 void operator delete(void* memory, std::size_t) noexcept { GiveBack(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { GiveBack(memory); }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { GiveBack(memory); }

@@ -1,0 +1,210 @@
+// A call of every function that has to do with filesystems and trees.
+
+#include <cerrno>
+#include <cstring>
+
+#include "tests/capi/stages.h"
+
+extern "C" {
+#include "tests/capi/sample_image.h"
+}
+
+namespace ebcache {
+namespace {
+
+// A device of the caller's: the image in memory.
+int ReadBytes(void* context, uint64_t offset, void* to, size_t length) {
+  std::memcpy(to, static_cast<const unsigned char*>(context) + offset, length);
+  return 0;
+}
+
+int closed = 0;
+void NoteClosed(void*) { ++closed; }
+
+int Close(int error, ebcache_filesystem* filesystem) {
+  if ((filesystem != nullptr) != (error == 0)) return -EPROTO;
+  const int result = ebcache_close(filesystem);
+  return result != 0 ? result : error;
+}
+
+int Open() {
+  const char* const paths[] = {sample_image()};
+  ebcache_filesystem* filesystem;
+  const int error = ebcache_open(paths, 1, nullptr, &filesystem);
+  return Close(error, filesystem);
+}
+
+int OpenDevices() {
+  ebcache_device device{};
+  unsigned long bytes = 0;
+  device.size = sizeof device;
+  device.name = "a tape";
+  device.context = sample_image_bytes(&bytes);
+  device.bytes = bytes;
+  device.read = ReadBytes;
+  device.close = NoteClosed;
+  const ebcache_device* const devices[] = {&device};
+  closed = 0;
+  ebcache_filesystem* filesystem;
+  const int opened = ebcache_open_devices(devices, 1, nullptr, &filesystem);
+  const int error = Close(opened, filesystem);
+  return closed == (opened == 0 ? 1 : 0) ? error : -EPROTO;
+}
+
+int PutHanded(int error, ebcache_buffer* buffer) {
+  if ((buffer != nullptr) != (error == 0)) return -EPROTO;
+  ebcache_put(buffer);
+  return error;
+}
+
+int Search(FilesystemStage& s, const ebcache_key* key, int mode) {
+  ebcache_path* path;
+  const int error = ebcache_search(s.tree, key, mode, &path);
+  if ((path != nullptr) != (error == 0)) return -EPROTO;
+  ebcache_path_close(path);
+  return error;
+}
+
+// Goes on as long as it works. -ENOENT: to the end.
+int ToTheEnd(FilesystemStage& s, int (*step)(ebcache_path*)) {
+  int error;
+  while ((error = step(s.path)) == 0) {
+  }
+  if (error != -ENOENT && step(s.path) != -EINVAL) return -EPROTO;  // it is lost, and says so
+  return error;
+}
+
+int SeeTree(void*, const ebcache_root*) { return 0; }
+int SeeItem(void*, const ebcache_item*) { return 0; }
+int SeeBlock(void*, const ebcache_root*, const ebcache_buffer*) { return 0; }
+
+template <typename T>
+T Sized() {
+  T value{};
+  value.size = sizeof value;
+  return value;
+}
+
+int Walk(FilesystemStage& s) {
+  auto visitor = Sized<ebcache_visitor>();
+  visitor.block = SeeBlock;
+  auto options = Sized<ebcache_walk_options>();
+  options.visited = s.set;
+  options.batch = 4;
+  return ebcache_walk(s.cache, &s.root, &visitor, nullptr, &options);
+}
+
+int IteratePastDamage(FilesystemStage& s) {
+  auto visitor = Sized<ebcache_item_visitor>();
+  visitor.item = SeeItem;
+  return ebcache_iterate_past_damage(s.tree, nullptr, nullptr, &visitor, nullptr);
+}
+
+using S = FilesystemStage;
+
+}  // namespace
+
+std::vector<Call<FilesystemStage>> FilesystemCalls() {
+  return {
+      {"ebcache_open", [](S&) { return Open(); }},
+      {"ebcache_open_devices", [](S&) { return OpenDevices(); }},
+      {"ebcache_close", [](S& s) { return ebcache_close(s.filesystem); }, -EBUSY},
+      {"ebcache_filesystem_cache",
+       [](S& s) { return ebcache_filesystem_cache(s.filesystem) == s.cache ? 0 : -EPROTO; }},
+      {"ebcache_filesystem_info",
+       [](S& s) {
+         auto info = Sized<struct ebcache_filesystem_info>();
+         return ebcache_filesystem_info(s.filesystem, &info);
+       }},
+      {"ebcache_place",
+       [](S& s) {
+         auto place = Sized<struct ebcache_place>();
+         return ebcache_place(s.filesystem, s.root.bytenr, 2, &place);
+       }},
+      {"ebcache_read_mirror",
+       [](S& s) {
+         ebcache_buffer* buffer;
+         const int error = ebcache_read_mirror(s.filesystem, s.root.bytenr, 2, nullptr, &buffer);
+         return PutHanded(error, buffer);
+       }},
+      {"ebcache_header",
+       [](S& s) {
+         auto header = Sized<struct ebcache_header>();
+         return ebcache_header(s.leaf, &header);
+       }},
+      {"ebcache_leaf_slot",
+       [](S& s) {
+         auto item = Sized<struct ebcache_leaf_slot>();
+         return ebcache_leaf_slot(s.leaf, 0, &item);
+       }},
+      {"ebcache_node_slot",
+       [](S& s) {
+         auto child = Sized<struct ebcache_node_slot>();
+         return ebcache_node_slot(s.node, 0, &child);
+       }},
+      {"ebcache_for_each_tree",
+       [](S& s) { return ebcache_for_each_tree(s.filesystem, SeeTree, nullptr); }},
+      {"ebcache_tree_open",
+       [](S& s) {
+         ebcache_tree* tree;
+         const int error = ebcache_tree_open(s.filesystem, 2, &tree);
+         if ((tree != nullptr) != (error == 0)) return -EPROTO;
+         ebcache_tree_close(tree);
+         return error;
+       }},
+      {"ebcache_tree_open_root",
+       [](S& s) {
+         ebcache_tree* tree;
+         const int error = ebcache_tree_open_root(s.cache, &s.root, &tree);
+         if ((tree != nullptr) != (error == 0)) return -EPROTO;
+         ebcache_tree_close(tree);
+         return error;
+       }},
+      {"ebcache_tree_close", [](S&) { return ebcache_tree_close(nullptr), 0; }},
+      {"ebcache_tree_root",
+       [](S& s) {
+         auto root = Sized<ebcache_root>();
+         return ebcache_tree_root(s.tree, &root);
+       }},
+      {"ebcache_search", [](S& s) { return Search(s, nullptr, EBCACHE_SEARCH_AT_OR_BEFORE); }},
+      {"ebcache_search",
+       [](S& s) {
+         const ebcache_key key{.objectid = 1, .offset = 1, .type = 1};
+         return Search(s, &key, EBCACHE_SEARCH_EXACT);
+       },
+       -ENOENT},
+      {"ebcache_path_close",
+       [](S& s) {
+         ebcache_path_close(s.path);
+         s.path = nullptr;
+         return 0;
+       }},
+      {"ebcache_path_next", [](S& s) { return ToTheEnd(s, ebcache_path_next); }, -ENOENT},
+      {"ebcache_path_previous", [](S& s) { return ToTheEnd(s, ebcache_path_previous); }, -ENOENT},
+      {"ebcache_path_item",
+       [](S& s) {
+         auto item = Sized<ebcache_item>();
+         return ebcache_path_item(s.path, &item);
+       }},
+      {"ebcache_path_buffer",
+       [](S& s) { return ebcache_path_buffer(s.path, 0) == s.leaf ? 0 : -EPROTO; }},
+      {"ebcache_path_slot", [](S& s) { return static_cast<int>(ebcache_path_slot(s.path, 0)); }},
+      {"ebcache_iterate",
+       [](S& s) { return ebcache_iterate(s.tree, nullptr, nullptr, SeeItem, nullptr); }},
+      {"ebcache_iterate_past_damage", [](S& s) { return IteratePastDamage(s); }},
+      {"ebcache_walk", [](S& s) { return Walk(s); }},
+      {"ebcache_block_set_create",
+       [](S&) {
+         ebcache_block_set* set;
+         const int error = ebcache_block_set_create(4096, &set);
+         if ((set != nullptr) != (error == 0)) return -EPROTO;
+         ebcache_block_set_free(set);
+         return error;
+       }},
+      {"ebcache_block_set_free", [](S&) { return ebcache_block_set_free(nullptr), 0; }},
+      {"ebcache_block_set_size",
+       [](S& s) { return static_cast<int>(ebcache_block_set_size(s.set)); }},
+  };
+}
+
+}  // namespace ebcache
