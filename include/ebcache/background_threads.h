@@ -6,15 +6,17 @@
 //
 // Exceptions: one that a piece of work lets out ends that piece and not the process. It is counted.
 //
-// Forks: fork() waits until no piece of work is under way, for one second at the most. In the child
-// the threads are not there: there is nothing to join, and none is begun by itself. A child that
-// was forked when a second was not enough has what was worked on as it was in the middle of that.
+// Forks: fork() waits until no piece of work is under way, for one second at the most where the
+// owner does not say otherwise. In the child the threads are not there: there is nothing to join,
+// and none is begun by itself. A child that was forked when that was not enough has what was worked
+// on as it was in the middle of that.
 //
 // Thread safety: all methods, from any thread.
 
 #ifndef EBCACHE_BACKGROUND_THREADS_H_
 #define EBCACHE_BACKGROUND_THREADS_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -29,7 +31,9 @@ namespace ebcache {
 class BackgroundThreads {
  public:
   // What the bodies sleep on. A child of a fork finds both as new. They must outlive this.
-  BackgroundThreads(sync::Mutex* mutex, sync::ConditionVariable* changed);
+  // `most_rest`: the longest that a fork waits for pieces of work.
+  BackgroundThreads(sync::Mutex* mutex, sync::ConditionVariable* changed,
+                    std::chrono::milliseconds most_rest = std::chrono::seconds(1));
   // REQUIRES: no thread is left.
   ~BackgroundThreads();
   BackgroundThreads(const BackgroundThreads&) = delete;
@@ -85,6 +89,7 @@ class BackgroundThreads {
   std::vector<sync::Thread> threads_;   // guarded by control_mutex_
   sync::Atomic<uint64_t> failures_{0};  // relaxed: a statistic
 #if !defined(EBCACHE_MODEL)
+  const std::chrono::milliseconds most_rest_;
   std::mutex rest_mutex_;  // guards all below
   std::condition_variable rested_;
   uint32_t pieces_ = 0;  // under way

@@ -553,6 +553,7 @@ struct ebcache_filesystem_info {
   uint32_t damaged;       /* not 0: parts of the chunk tree could not be read */
   char label[256];
 };
+/* Fills in all of it that the caller's struct has room for. Errors: -EINVAL. */
 EBCACHE_API int ebcache_filesystem_info(const ebcache_filesystem* filesystem,
                                         struct ebcache_filesystem_info* info);
 

@@ -11,9 +11,6 @@ namespace ebcache {
 namespace {
 
 #if !defined(EBCACHE_MODEL)
-// The longest that a fork waits for pieces of work.
-constexpr auto kMostRest = std::chrono::seconds(1);
-
 // Begins the life of an object anew, as if it had never been used. What another thread of the
 // parent's did with it when that forked is not to be waited for: a condition variable's destructor
 // would, and a thread's would end the process.
@@ -25,12 +22,17 @@ void Renew(T& object) {
 
 }  // namespace
 
-BackgroundThreads::BackgroundThreads(sync::Mutex* mutex, sync::ConditionVariable* changed)
+BackgroundThreads::BackgroundThreads(sync::Mutex* mutex, sync::ConditionVariable* changed,
+                                     [[maybe_unused]] std::chrono::milliseconds most_rest)
     : mutex_(*mutex),
       changed_(*changed),
+#if !defined(EBCACHE_MODEL)
+      most_rest_(most_rest),
+#endif
       at_fork_(
           ForkHandler::Phase::kThreads, [this] { BeforeFork(); },
-          [this](bool in_child) { AfterFork(in_child); }) {}
+          [this](bool in_child) { AfterFork(in_child); }) {
+}
 
 BackgroundThreads::~BackgroundThreads() {
   EBCACHE_CHECK(threads_.empty(), "background threads that were not ended");
@@ -92,7 +94,7 @@ void BackgroundThreads::BeforeFork() {
   {
     std::unique_lock lock(rest_mutex_);
     forking_ = true;
-    rested_.wait_for(lock, kMostRest, [this] { return pieces_ == 0; });
+    rested_.wait_for(lock, most_rest_, [this] { return pieces_ == 0; });
   }
   mutex_.lock();
   rest_mutex_.lock();
