@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <new>
 #include <system_error>
 
@@ -15,9 +17,8 @@ namespace {
 // Of the first write that failed; the next attempt may have nothing left to write.
 int first_error = 0;
 
-// What operator new calls when there is no memory, on whichever thread: mimalloc's would abort
-// where nothing was set. Says so without asking for any, and ends the program.
-void EndWithoutMemory() {
+// Says so without asking for any memory, on whichever thread, and ends the program.
+[[noreturn]] void EndWithoutMemory() {
   constexpr char kWords[] = ": out of memory: ";
   for (const absl::string_view part :
        {absl::string_view(program_invocation_short_name), absl::string_view(kWords),
@@ -27,9 +28,14 @@ void EndWithoutMemory() {
   _exit(kCannotTell);
 }
 
-// Before any object of the program is made, which may take memory.
-__attribute__((constructor(101))) void SetMemoryHandler() {
-  std::set_new_handler(EndWithoutMemory);
+void* Have(void* memory) {
+  if (memory == nullptr) EndWithoutMemory();
+  return memory;
+}
+
+void* Aligned(size_t bytes, std::align_val_t alignment) {
+  void* memory = nullptr;
+  return posix_memalign(&memory, static_cast<size_t>(alignment), bytes) == 0 ? memory : nullptr;
 }
 
 int RunCatching(const CommandLine& line, absl::FunctionRef<int()> run) {
@@ -63,3 +69,38 @@ int RunProgram(const CommandLine& line, absl::FunctionRef<int()> run) {
 }
 
 }  // namespace ebcache::examples
+
+// The programs' own operator new. mimalloc's, which would stand here otherwise, aborts where there
+// is no memory: it is built as C, and finds no handler that std::set_new_handler has set.
+void* operator new(size_t bytes) { return ebcache::examples::Have(std::malloc(bytes)); }
+void* operator new[](size_t bytes) { return operator new(bytes); }
+void* operator new(size_t bytes, const std::nothrow_t&) noexcept { return std::malloc(bytes); }
+void* operator new[](size_t bytes, const std::nothrow_t&) noexcept { return std::malloc(bytes); }
+void* operator new(size_t bytes, std::align_val_t alignment) {
+  return ebcache::examples::Have(ebcache::examples::Aligned(bytes, alignment));
+}
+void* operator new[](size_t bytes, std::align_val_t alignment) {
+  return operator new(bytes, alignment);
+}
+void* operator new(size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return ebcache::examples::Aligned(bytes, alignment);
+}
+void* operator new[](size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return ebcache::examples::Aligned(bytes, alignment);
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t, const std::nothrow_t&) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::align_val_t, const std::nothrow_t&) noexcept {
+  std::free(memory);
+}

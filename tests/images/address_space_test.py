@@ -62,8 +62,7 @@ class AddressSpaceTest(image_test.ImageTest):
                 self.check_sane(run)
 
     def test_any_limit(self):
-        # Below about 64 MiB mimalloc ends a program with SIGABRT before it can say a word.
-        for mib in (96, 128, 192, 256, 384, 512, 1024):
+        for mib in (24, 48, 96, 128, 192, 256, 384, 512, 1024):
             for allocator in image_test.ALLOCATORS:
                 with self.subTest(mib=mib, allocator=allocator):
                     run = self.run_within(
@@ -75,7 +74,7 @@ class AddressSpaceTest(image_test.ImageTest):
                     self.check_loaded(run)
 
     def test_any_limit_for_the_others(self):
-        for mib in (96, 128, 256, 512):
+        for mib in (32, 96, 128, 256, 512):
             for program, *flags in self.programs():
                 with self.subTest(program=program, mib=mib):
                     self.check_loaded(self.run_within(mib * MIB, program, *flags, self.image))
