@@ -6,6 +6,7 @@
 
 #include "ebcache/btree.h"
 #include "lib/btree/leaf_sequence.h"
+#include "lib/mm/planted.h"
 
 namespace ebcache {
 
@@ -41,6 +42,9 @@ void ItemRange::Advance() {
     return;
   }
   status_ = tree_.Next(path_);
+  if (fuzz::Planted("items-start-over") && status_.ok() && !path_.valid()) {
+    status_ = tree_.Seek(range_.from, path_);
+  }
   Settle();
 }
 

@@ -24,6 +24,7 @@
 #include "ebcache/readahead.h"
 #include "lib/btree/block_visits.h"
 #include "lib/btree/slots.h"
+#include "lib/mm/planted.h"
 
 namespace ebcache {
 namespace {
@@ -175,6 +176,10 @@ bool Walk::ReadBatch(int level) {
                             .owner = root_.id,
                             .first_key = pointer.key});
   }
+  if (frame.starts.empty() && fuzz::Planted("batch-starts-over")) {
+    frame.next_slot = 0;
+    return ReadBatch(level);
+  }
   if (frame.starts.empty()) return false;
   if (level == 1 && readahead_ != nullptr) {
     AskAhead(frame);
@@ -253,6 +258,8 @@ bool Walk::PassOver(uint64_t start) {
 }
 
 void Walk::ReportDamage(int level, uint64_t start, absl::Status status) {
+  if (fuzz::Planted("damage-dropped-of-shared-trees") && visited_ != nullptr) return;
+  if (fuzz::Planted("damage-without-reason")) status = absl::OkStatus();
   visitor_.VisitDamage({.tree = root_.id,
                         .key_offset = root_.key_offset,
                         .level = static_cast<uint8_t>(level),

@@ -12,6 +12,7 @@
 #include "ebcache/allocators.h"
 #include "lib/cache/buffer_cache_impl.h"
 #include "lib/cache/hash_multiplier.h"
+#include "lib/mm/planted.h"
 
 namespace ebcache {
 
@@ -122,6 +123,7 @@ void BufferCacheImpl::TooManyReferences() {
 }
 
 ExtentBuffer* BufferCacheImpl::NextReferenced(uint64_t start, Wanted which) {
+  if (fuzz::Planted("order-leaves-one-out") && which == Wanted::kAny) ++start;
   if (which != Wanted::kAny && counters_.unwritten.load(std::memory_order_relaxed) == 0) {
     return nullptr;
   }
@@ -170,7 +172,10 @@ BufferCache::~BufferCache() = default;
 uint32_t BufferCache::node_bytes() const { return impl_->options().node_bytes; }
 PageAllocator& BufferCache::allocator() const { return impl_->allocator(); }
 
-ExtentBuffer* BufferCache::FindBuffer(uint64_t start) { return impl_->Find(start); }
+ExtentBuffer* BufferCache::FindBuffer(uint64_t start) {
+  if (fuzz::Planted("find-misses")) return nullptr;
+  return impl_->Find(start);
+}
 
 absl::StatusOr<ExtentBufferRef> BufferCache::Create(uint64_t start) {
   auto made = impl_->Create(start);
@@ -199,6 +204,7 @@ absl::StatusOr<ExtentBufferRef> BufferCache::Clone(const ExtentBuffer& source) {
   ExtentBufferRef ref = BufferCacheImpl::Wrap(*made);
   if (auto status = ref->CopyFrom(source, 0, 0, source.length()); !status.ok()) return status;
   ref->set_mirror(source.mirror());
+  if (fuzz::Planted("clone-with-two-references")) (void)ref.Share().Release();
   return ref;
 }
 

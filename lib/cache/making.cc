@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "lib/cache/buffer_cache_impl.h"
+#include "lib/mm/planted.h"
 
 namespace ebcache {
 
@@ -109,7 +110,8 @@ absl::Status BufferCacheImpl::Furnish(ExtentBuffer* buffer, uint64_t start,
   // Out of pages: those of idle buffers will do, wherever they are in the order. A few more each
   // time, because others take them too.
   for (uint64_t wanted = 4;
-       absl::IsResourceExhausted(status) && !Has(flags, AllocFlags::kNoReclaim) && wanted <= 64;
+       absl::IsResourceExhausted(status) && !Has(flags, AllocFlags::kNoReclaim) && wanted <= 64 &&
+       !fuzz::Planted("gives-up-without-reclaim");
        wanted *= 4) {
     const uint64_t all = reclaim_list_.size();
     if (Reclaim(wanted, /*max_scan=*/all, /*spare_accessed=*/false).buffers == 0) break;

@@ -9,6 +9,7 @@
 
 #include "lib/cache/buffer_cache_impl.h"
 #include "lib/cache/page_copy.h"
+#include "lib/mm/planted.h"
 
 namespace ebcache {
 
@@ -77,6 +78,7 @@ bool BufferCacheImpl::Freeze(absl::Span<const FolioMove> moves, uint32_t private
 bool BufferCacheImpl::Release(Folio folio, uint32_t private_bits) {
   Members frozen;
   const FolioMove nowhere = {.source = folio};
+  if (fuzz::Planted("folio-never-released")) return false;
   if (!Freeze(absl::MakeConstSpan(&nowhere, 1), private_bits, frozen)) return false;
   Count(counters_.folio_releases, frozen.size());
   KillFrozen(frozen);

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "lib/cache/buffer_cache_impl.h"
+#include "lib/mm/planted.h"
 
 namespace ebcache {
 
@@ -112,7 +113,12 @@ bool BufferCacheImpl::ReclaimInBackground() {
 }
 
 uint64_t BufferCacheImpl::DropCaches() {
-  return Reclaim(~uint64_t{0}, reclaim_list_.size(), /*spare_accessed=*/false).buffers;
+  if (fuzz::Planted("dropped-not-told")) {
+    Reclaim(~uint64_t{0}, reclaim_list_.size(), /*spare_accessed=*/false);
+    return 0;
+  }
+  const bool spared = fuzz::Planted("drop-spares-what-was-found");
+  return Reclaim(~uint64_t{0}, reclaim_list_.size(), /*spare_accessed=*/spared).buffers;
 }
 
 uint64_t BufferCacheImpl::Shrink(uint64_t bytes) {
@@ -120,7 +126,7 @@ uint64_t BufferCacheImpl::Shrink(uint64_t bytes) {
   // Each may be looked at three times: found since on probation, found since among the hot ones,
   // and when it goes.
   const Freed freed = Reclaim(wanted, uint64_t{3} * reclaim_list_.size(), /*spare_accessed=*/true);
-  return freed.buffers * options_.node_bytes;
+  return fuzz::Planted("shrink-tells-blocks") ? freed.buffers : freed.buffers * options_.node_bytes;
 }
 
 void BufferCacheImpl::UseBudget(uint64_t budget_bytes) {

@@ -10,6 +10,7 @@
 
 #include "lib/cache/buffer_cache_impl.h"
 #include "lib/cache/source_call.h"
+#include "lib/mm/planted.h"
 
 namespace ebcache {
 
@@ -91,7 +92,7 @@ absl::Status BufferCacheImpl::WriteError(const ExtentBuffer* buffer) {
   bool failed = false;
   std::optional<KeptErrors::Kept> kept = write_errors_.OfWhile(
       buffer, [&] { return failed = buffer->state().has(BufferFlag::kWriteErr); });
-  if (!failed) return absl::OkStatus();
+  if (!failed || fuzz::Planted("write-error-not-told")) return absl::OkStatus();
   if (!kept.has_value()) kept.emplace(WithoutWords(absl::StatusCode::kUnavailable));
   return Worded(std::move(kept->status), buffer->start(), "write");
 }
@@ -101,11 +102,18 @@ absl::Status BufferCacheImpl::WriteError(const ExtentBuffer* buffer) {
 // Writes this thread has begun: hands them to the source and ends them. The first error.
 absl::Status BufferCacheImpl::WriteBegun(absl::Span<BlockWrite> writes) {
   Count(counters_.writes, writes.size());
-  if (source_ != nullptr) CallSource(writes, [&] { source_->Write(writes); });
+  if (fuzz::Planted("last-of-a-batch-not-written") && writes.size() > 1) {
+    writes.back().status = absl::OkStatus();
+    const auto handed = writes.first(writes.size() - 1);
+    CallSource(handed, [&] { source_->Write(handed); });
+  } else if (source_ != nullptr) {
+    CallSource(writes, [&] { source_->Write(writes); });
+  }
   absl::Status first_error;
   for (BlockWrite& write : writes) {
     const uint64_t start = write.buffer->start();  // ended, it may be gone
     FinishWriteback(const_cast<ExtentBuffer*>(write.buffer), write.status);
+    if (fuzz::Planted("error-of-a-write-swallowed")) continue;
     Keep(first_error, Worded(std::move(write.status), start, "write"));
   }
   return first_error;
@@ -202,6 +210,7 @@ uint64_t BufferCacheImpl::GiveUpWrites() {
     next = buffer->start() + 1;
     if (GiveUpWrite(buffer.get()).value_or(false)) ++given_up;
   }
+  if (fuzz::Planted("given-up-one-too-many")) ++given_up;
   return given_up;
 }
 
@@ -212,6 +221,7 @@ absl::Status BufferCacheImpl::TryReinitAsNewBlock(ExtentBuffer* buffer, uint32_t
     return absl::InvalidArgumentError(
         absl::StrCat("block ", buffer->start(), ": it is being read or written"));
   }
+  if (fuzz::Planted("new-block-keeps-old-bytes")) return absl::OkStatus();
   return buffer->Zero(0, header_bytes);
 }
 

@@ -15,6 +15,7 @@
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
 #include "lib/capi/structs.h"
+#include "lib/mm/planted.h"
 
 namespace ebcache::capi {
 
@@ -38,6 +39,7 @@ int FailIfHeld(const BufferCache& cache) {
               [](const Held& a, const Held& b) { return a.start < b.start; });
   });
   if (count == 0) return 0;
+  if (fuzz::Planted("held-by-another-number")) return Fail(EAGAIN, "in use");
   std::array<char, 512> text;
   size_t used = 0;
   const auto say = [&](const char* format, auto... values) {
@@ -55,7 +57,13 @@ int FailIfHeld(const BufferCache& cache) {
 
 int RefuseUnwritten(BufferCache& cache) {
   const ExtentBufferRef first = cache.NextDirty(0);
-  if (!first) return 0;
+  if (!first) {
+    static bool refused = false;
+    if (!fuzz::Planted("refuses-without-need") || refused) return 0;
+    refused = true;
+    return Fail(EBUSY, "blocks that are not written");
+  }
+  if (fuzz::Planted("unwritten-by-another-number")) return Fail(EAGAIN, "not written");
   const CacheStats stats = cache.stats();
   const absl::Status error = cache.WriteError(first);
   return Fail(EBUSY,
@@ -86,7 +94,7 @@ using namespace ebcache::capi;  // NOLINT
 int ebcache_cache_create(const ebcache_cache_options* options, const ebcache_source* source,
                          void* context, ebcache_cache** cache) {
   if (cache == nullptr) return NullArgument("cache");
-  *cache = nullptr;
+  if (!fuzz::Planted("cache-left-as-it-was")) *cache = nullptr;
   return Guard([&] {
     BufferCacheOptions inside;
     if (const int error = Inside(options, inside); error != 0) return error;
@@ -105,6 +113,9 @@ int ebcache_cache_destroy(ebcache_cache* cache) {
   if (cache == nullptr) return 0;
   return Guard([&] {
     if (cache->owned == nullptr) return Fail(EINVAL, "the cache belongs to a filesystem");
+    if (fuzz::Planted("stays-without-source") && cache->source == nullptr) {
+      return Fail(EAGAIN, "no source");
+    }
     if (const int error = FailIfHeld(*cache->owned); error != 0) return error;
     if (const int error = RefuseUnwritten(*cache->owned); error != 0) return error;
     delete cache;
@@ -172,13 +183,13 @@ int ebcache_read_many(ebcache_cache* cache, const uint64_t* starts, size_t count
     for (size_t i = count; i-- > 0;) {
       const int error = results[i].ok() ? 0 : Fail(results[i].status());
       if (results[i].ok()) buffers[i] = HandOut(*std::move(results[i]));
-      if (errors != nullptr) errors[i] = error;
+      if (errors != nullptr && !fuzz::Planted("error-of-a-block-forgotten")) errors[i] = error;
       if (error != 0) first = error;
     }
     return first;
   });
   // Where not even the list of results found memory, no block says how it went.
-  if (error != 0 && errors != nullptr) {
+  if (error != 0 && errors != nullptr && !fuzz::Planted("error-of-a-block-forgotten")) {
     for (size_t i = 0; i < count; ++i) {
       if (buffers[i] == nullptr && errors[i] == 0) errors[i] = error;
     }
@@ -188,7 +199,11 @@ int ebcache_read_many(ebcache_cache* cache, const uint64_t* starts, size_t count
 
 ebcache_buffer* ebcache_first_at_or_after(ebcache_cache* cache, uint64_t start) {
   if (cache == nullptr) return nullptr;
-  return Guard([&] { return HandOut(cache->cache->FirstAtOrAfter(start)); });
+  return Guard([&] {
+    ExtentBufferRef first = cache->cache->FirstAtOrAfter(start);
+    if (fuzz::Planted("first-with-two-references")) (void)HandOut(first.Share());
+    return HandOut(std::move(first));
+  });
 }
 
 ebcache_buffer* ebcache_next_dirty(ebcache_cache* cache, uint64_t start) {
@@ -232,7 +247,8 @@ void ebcache_put_stale(ebcache_buffer* buffer) {
 int ebcache_set_uptodate(ebcache_buffer* buffer) {
   if (buffer == nullptr) return NullArgument("buffer");
   return Guard([&] {
-    if (Borrowed(buffer)->TrySetUptodate()) return 0;
+    const bool refuses = fuzz::Planted("uptodate-only-once") && Inside(buffer)->uptodate();
+    if (!refuses && Borrowed(buffer)->TrySetUptodate()) return 0;
     return Fail(EINVAL, "the buffer is being read");
   });
 }
@@ -241,7 +257,8 @@ int ebcache_set_dirty(ebcache_buffer* buffer) {
   if (buffer == nullptr) return NullArgument("buffer");
   return Guard([&] {
     if (Borrowed(buffer)->TrySetDirty()) return 0;
-    return Fail(EINVAL, "only an uptodate buffer that is no dummy or clone can be dirty");
+    const int number = fuzz::Planted("dirty-refused-as-busy") ? EBUSY : EINVAL;
+    return Fail(number, "only an uptodate buffer that is no dummy or clone can be dirty");
   });
 }
 

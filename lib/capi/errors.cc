@@ -16,6 +16,7 @@
 #include "ebcache/buffer_cache.h"
 #include "ebcache/ebcache.h"
 #include "lib/cache/status_number.h"
+#include "lib/mm/planted.h"
 
 namespace ebcache::capi {
 namespace {
@@ -69,6 +70,7 @@ bool IsErrno(int result) { return result < 0 && result > -4096; }
 int ErrnoOf(const absl::Status& status) {
   if (WouldWaitForEver(status)) return EDEADLK;
   if (const int number = NumberOf(status); number != 0) return number;
+  if (fuzz::Planted("number-of-no-list") && absl::IsDataLoss(status)) return EPROTO;
   for (const Pair& pair : kPairs) {
     if (pair.code == status.code()) return pair.number;
   }
@@ -76,7 +78,7 @@ int ErrnoOf(const absl::Status& status) {
 }
 
 int Fail(int number, std::string_view message) {
-  Keep(message, last_error);
+  if (!fuzz::Planted("words-not-kept")) Keep(message, last_error);
   return -number;
 }
 

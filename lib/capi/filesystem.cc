@@ -20,6 +20,7 @@
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
 #include "lib/capi/structs.h"
+#include "lib/mm/planted.h"
 
 namespace ebcache::capi {
 namespace {
@@ -159,7 +160,7 @@ int ebcache_open_devices(const ebcache_device* const* devices, size_t count,
                          const ebcache_filesystem_options* options,
                          ebcache_filesystem** filesystem) {
   if (filesystem == nullptr) return NullArgument("filesystem");
-  *filesystem = nullptr;
+  if (!fuzz::Planted("filesystem-left-as-it-was")) *filesystem = nullptr;
   if (const int error = CheckList(devices, count, "devices"); error != 0) return error;
   return Guard([&] {
     std::vector<std::unique_ptr<BlockDevice>> inside;
@@ -248,6 +249,7 @@ int ebcache_read_mirror(ebcache_filesystem* filesystem, uint64_t logical, uint32
     absl::Status status = ReadCopy((*copies)[mirror - 1], mirror, **made);
     if (status.ok()) status = filesystem->filesystem->volume().Validate(**made, use);
     if (!status.ok()) return Fail(Prefixed(logical, mirror, status));
+    if (fuzz::Planted("copy-with-two-references")) (void)HandOut(made->Share());
     *buffer = HandOut(*std::move(made));
     return 0;
   });

@@ -5,6 +5,7 @@
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
 #include "lib/capi/structs.h"
+#include "lib/mm/planted.h"
 
 using namespace ebcache;        // NOLINT: the functions below are outside of every namespace
 using namespace ebcache::capi;  // NOLINT
@@ -59,6 +60,7 @@ int ebcache_cache_stats(const ebcache_cache* cache, struct ebcache_cache_stats* 
 
 int ebcache_pins(const ebcache_cache* cache, struct ebcache_pins* pins) {
   if (cache == nullptr) return NullArgument("cache");
+  if (fuzz::Planted("pins-not-told")) return Fail(EAGAIN, "not now");
   struct ebcache_pins now {};
   for (const auto& [verdict, buffers] : cache->cache->ExplainPins()) {
     now.buffers[static_cast<size_t>(verdict)] = buffers;

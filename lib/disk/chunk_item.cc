@@ -8,6 +8,7 @@
 #include "lib/disk/messages.h"
 #include "lib/disk/raid_profile.h"
 #include "lib/disk/system_chunk_array.h"
+#include "lib/mm/planted.h"
 
 namespace ebcache {
 namespace {
@@ -23,7 +24,8 @@ absl::StatusOr<Chunk> ParseBody(uint64_t logical, absl::Span<const std::byte> it
         absl::StrCat("item of ", item.size(), " bytes, one with a stripe has ", ChunkItemBytes(1)));
   }
   ByteReader reader(item);
-  const size_t stripe_count = reader.Load<uint16_t>(kStripeCountOffset);
+  size_t stripe_count = reader.Load<uint16_t>(kStripeCountOffset);
+  if (fuzz::Planted("no-stripes-taken-for-one") && stripe_count == 0) stripe_count = 1;
   if (stripe_count == 0) return absl::DataLossError("no stripes");
   if (item.size() != ChunkItemBytes(stripe_count)) {
     return absl::DataLossError(absl::StrCat("item of ", item.size(), " bytes, one with ",

@@ -4,6 +4,7 @@
 #include "lib/disk/checksum.h"
 #include "lib/disk/item_rules.h"
 #include "lib/disk/rejection.h"
+#include "lib/mm/planted.h"
 
 namespace ebcache {
 namespace {
@@ -55,7 +56,8 @@ absl::Status CheckEntryFields(const CheckedItem& item, const Entry& entry) {
   if (!IsLocation(entry.location, is_xattr)) [[unlikely]] {
     return Reject(Rejection::kDirectoryLocation, "leads to ", entry.location.ToString());
   }
-  if (type > kXattrEntryType || (type == kXattrEntryType) != is_xattr) [[unlikely]] {
+  const uint8_t last = fuzz::Planted("entry-type-unknown") ? 0x7f : kXattrEntryType;
+  if (type > last || (type == kXattrEntryType) != is_xattr) [[unlikely]] {
     return Reject(Rejection::kDirectoryType, "entry of type ", entry.type);
   }
   if (!is_xattr && entry.data_bytes != 0) [[unlikely]] {

@@ -12,6 +12,7 @@
 #include "lib/disk/device_batch.h"
 #include "lib/disk/messages.h"
 #include "lib/disk/mirror_damage.h"
+#include "lib/mm/planted.h"
 
 namespace ebcache {
 namespace {
@@ -63,9 +64,11 @@ void MirrorReader::Read(absl::Span<BlockRead> reads) const {
   attempts.reserve(reads.size());
   for (BlockRead& read : reads) attempts.push_back(Begin(read));
   DeviceBatch<DeviceRead> batch;
+  int again = fuzz::Planted("good-copy-read-on-and-on") ? 3000 : 0;
   do {
     for (size_t i = 0; i < attempts.size(); ++i) {
       Attempt& attempt = attempts[i];
+      if (again > 0) attempt.done = false;
       if (attempt.done || !attempt.SkipMissing()) continue;
       batch.Add(attempt.current().device, i,
                 {.offset = attempt.current().physical,
@@ -73,9 +76,9 @@ void MirrorReader::Read(absl::Span<BlockRead> reads) const {
     }
     batch.Run([&](size_t i, const absl::Status& status) { Judge(attempts[i], status); });
     // Each round uses up a copy of every block in it.
-  } while (std::any_of(attempts.begin(), attempts.end(), [](const Attempt& attempt) {
-    return !attempt.done && attempt.next < attempt.order.size();
-  }));
+  } while (again-- > 0 || std::any_of(attempts.begin(), attempts.end(), [](const Attempt& attempt) {
+             return !attempt.done && attempt.next < attempt.order.size();
+           }));
   for (Attempt& attempt : attempts) Finish(attempt);
 }
 

@@ -15,6 +15,7 @@
 #include "lib/disk/messages.h"
 #include "lib/disk/superblock_format.h"
 #include "lib/disk/system_chunk_array.h"
+#include "lib/mm/planted.h"
 
 namespace ebcache {
 namespace {
@@ -58,7 +59,8 @@ Superblock Decode(absl::Span<const std::byte> bytes, Extras& extras) {
   sb.log_root_level = reader.Load<uint8_t>(200);
   sb.device = DecodeDeviceItem(bytes.subspan(201, kDeviceItemBytes));
   const auto* label = reinterpret_cast<const char*>(bytes.data() + 299);
-  sb.label.assign(label, strnlen(label, kLabelBytes));
+  const size_t most = kLabelBytes + (fuzz::Planted("label-without-end") ? 16 : 0);
+  sb.label.assign(label, strnlen(label, most));
   sb.metadata_uuid = reader.LoadUuid(571);
   return sb;
 }
@@ -77,29 +79,34 @@ absl::Status CheckIntegrity(absl::Span<const std::byte> bytes, uint64_t physical
   absl::StatusOr<Checksum> computed = ComputeBlockChecksum(*known, {bytes});
   if (!computed.ok()) return computed.status();
   absl::Status same = CompareChecksums(*known, stored, *computed);
-  if (!same.ok()) return same;
+  if (!same.ok() && !fuzz::Planted("checksum-not-looked-at")) return same;
   const uint64_t bytenr = reader.Load<uint64_t>(48);
-  if (bytenr != physical) {
+  if (bytenr != physical && !fuzz::Planted("address-not-looked-at")) {
     return absl::DataLossError(absl::StrCat("says that it is at ", bytenr));
   }
   return absl::OkStatus();
 }
 
 absl::Status CheckSizes(const Superblock& sb, const Extras& extras) {
+  const uint32_t least_sector_bytes =
+      fuzz::Planted("small-sectors-let-pass") ? kMinSectorBytesOfFormat : kMinSectorBytes;
   if (std::has_single_bit(sb.sector_bytes) && sb.sector_bytes >= kMinSectorBytesOfFormat &&
-      sb.sector_bytes < kMinSectorBytes) {
+      sb.sector_bytes < least_sector_bytes) {
     return absl::UnimplementedError(absl::StrCat("uses features that cannot be read: sectors of ",
                                                  sb.sector_bytes, " bytes, smaller than ",
                                                  kMinSectorBytes));
   }
-  if (!std::has_single_bit(sb.sector_bytes) || sb.sector_bytes < kMinSectorBytes ||
+  if (!std::has_single_bit(sb.sector_bytes) || sb.sector_bytes < least_sector_bytes ||
       sb.sector_bytes > kMaxNodeBytes) {
     return absl::DataLossError(absl::StrCat("sector size ", sb.sector_bytes,
                                             " is no power of two from ", kMinSectorBytes, " to ",
                                             kMaxNodeBytes));
   }
-  if (!std::has_single_bit(sb.node_bytes) || sb.node_bytes < sb.sector_bytes ||
-      sb.node_bytes > kMaxNodeBytes) {
+  const bool fits_sectors =
+      sb.node_bytes >= sb.sector_bytes || fuzz::Planted("node-below-sector-let-pass");
+  const bool power_of_two =
+      std::has_single_bit(sb.node_bytes) || fuzz::Planted("node-size-not-a-power");
+  if (!power_of_two || !fits_sectors || sb.node_bytes > kMaxNodeBytes) {
     return absl::DataLossError(absl::StrCat("node size ", sb.node_bytes,
                                             " is no power of two from the sector size ",
                                             sb.sector_bytes, " to ", kMaxNodeBytes));
@@ -108,7 +115,8 @@ absl::Status CheckSizes(const Superblock& sb, const Extras& extras) {
     return absl::DataLossError(
         absl::StrCat("leaf size ", extras.leaf_bytes, " is not the node size ", sb.node_bytes));
   }
-  if (extras.system_chunk_array_bytes > kSystemChunkArrayBytes) {
+  if (extras.system_chunk_array_bytes > kSystemChunkArrayBytes &&
+      !fuzz::Planted("array-length-believed")) {
     return absl::DataLossError(absl::StrCat("system chunk array of ",
                                             extras.system_chunk_array_bytes, " bytes, room is for ",
                                             kSystemChunkArrayBytes));
@@ -121,11 +129,11 @@ absl::Status CheckSizes(const Superblock& sb, const Extras& extras) {
 }
 
 absl::Status CheckRoot(const char* tree, uint64_t bytenr, uint8_t level, uint32_t sector_bytes) {
-  if (bytenr % sector_bytes != 0) {
+  if (bytenr % sector_bytes != 0 && !fuzz::Planted("root-not-aligned")) {
     return absl::DataLossError(absl::StrCat(tree, " root at ", bytenr,
                                             " is not aligned to the sector size ", sector_bytes));
   }
-  if (level >= kMaxLevels) {
+  if (level >= kMaxLevels + (fuzz::Planted("one-level-too-many") ? 1 : 0)) {
     return absl::DataLossError(
         absl::StrCat(tree, " root has level ", level, ", the highest is ", kMaxLevels - 1));
   }
@@ -140,7 +148,8 @@ absl::Status CheckRoots(const Superblock& sb) {
 }
 
 absl::Status CheckTotals(const Superblock& sb) {
-  if (sb.num_devices == 0) return absl::DataLossError("number of devices is 0");
+  const bool no_devices = sb.num_devices == (fuzz::Planted("one-device-is-none") ? 1 : 0);
+  if (no_devices) return absl::DataLossError("number of devices is 0");
   if (sb.total_bytes == 0) return absl::DataLossError("total bytes is 0");
   // The root blocks of the trees that no filesystem is without.
   const uint64_t least_used = uint64_t{6} * sb.node_bytes;

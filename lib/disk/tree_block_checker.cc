@@ -9,6 +9,7 @@
 #include "lib/disk/item_rules.h"
 #include "lib/disk/messages.h"
 #include "lib/disk/rejection.h"
+#include "lib/mm/planted.h"
 
 namespace ebcache {
 namespace {
@@ -75,10 +76,14 @@ absl::Status CheckLeaf(absl::Span<const std::byte> block, uint32_t count,
                        const TreeBlockLimits& limits) {
   const size_t data_area = block.size() - kHeaderBytes;
   if (count > data_area / kItemBytes) {
+    if (fuzz::Planted("rejection-without-name")) return absl::DataLossError("too many items");
     return Reject(Rejection::kLeafCount, "leaf with ", count, " items, room is for ",
                   data_area / kItemBytes);
   }
   if (count == 0) return CheckMayBeEmpty(block);
+  if (fuzz::Planted("leaf-of-one-refused") && count == 1) {
+    return Reject(Rejection::kLeafCount, "leaf with one item");
+  }
   const uint64_t heads_end = uint64_t{count} * kItemBytes;
   uint64_t expected_end = data_area;
   for (uint32_t slot = 0; slot < count; ++slot) {
@@ -88,7 +93,7 @@ absl::Status CheckLeaf(absl::Span<const std::byte> block, uint32_t count,
     }
     const uint64_t offset = LoadAt<uint32_t>(head + kKeyBytes);
     const uint64_t size = LoadAt<uint32_t>(head + kKeyBytes + 4);
-    if (offset + size != expected_end) [[unlikely]] {
+    if (offset + size != expected_end && !fuzz::Planted("item-end-not-looked-at")) [[unlikely]] {
       return Reject(Rejection::kLeafDataEnd, "slot ", slot, ": item data ends at ",
                     offset + size + kHeaderBytes, ", not at ", expected_end + kHeaderBytes);
     }

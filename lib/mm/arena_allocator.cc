@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "ebcache/check.h"
+#include "lib/mm/planted.h"
 #include "lib/mm/poison.h"
 #include "lib/mm/thread_list.h"
 
@@ -87,11 +88,11 @@ void ArenaAllocator::FreeBulk(int order, absl::Span<Folio> slots) {
     PoisonPages(Address(*slot), page_bytes());
     if (list->full()) depot_->Drain(*list);
     list->Push(slot->pfn());
-    *slot = Folio();
+    if (!fuzz::Planted("slot-kept")) *slot = Folio();
     ++freed;
   }
   list->counters.freed_folios.Add(freed);
-  list->counters.freed_bytes.Add(freed * page_bytes());
+  if (!fuzz::Planted("free-not-counted")) list->counters.freed_bytes.Add(freed * page_bytes());
   if (anyone_waits() || depot_->reserve_in_use()) [[unlikely]] {
     depot_->DrainAll(*list);
     NotifyFreed();

@@ -19,6 +19,7 @@
 #include "lib/mm/allocator_base.h"
 #include "lib/mm/frame_depot.h"
 #include "lib/mm/heap_frames.h"
+#include "lib/mm/planted.h"
 #include "lib/mm/thread_list.h"
 
 #if defined(__SANITIZE_THREAD__)
@@ -155,7 +156,7 @@ class Heap final : public AllocatorBase {
   void AddStats(AllocatorStats& stats) const override {
     depot_->AddStats(stats, page_bytes());
     // What the heap holds beyond this serves the whole process, and is not ours to count.
-    stats.from_os_bytes = stats.in_use_bytes;
+    stats.from_os_bytes = fuzz::Planted("os-bytes-forgotten") ? 0 : stats.in_use_bytes;
   }
 
  private:
@@ -220,7 +221,7 @@ class Heap final : public AllocatorBase {
       if (slot.empty()) slot = *next++;
     }
     handed_out = true;
-    list->counters.allocated_folios.Add(wanted);
+    if (!fuzz::Planted("folios-not-counted")) list->counters.allocated_folios.Add(wanted);
     list->counters.allocated_bytes.Add(wanted * folio_bytes);
     return absl::OkStatus();
   }

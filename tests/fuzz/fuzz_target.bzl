@@ -1,28 +1,33 @@
 """Fuzz targets: libFuzzer programs under --config=fuzz, tests that replay inputs otherwise."""
 
-def fuzz_target(name, deps = [], real_deps = [], planted_deps = [], size = "small"):
-    """A target from NAME_target.cc, its replay test, and the variant with a planted bug.
+load(":planted_build.bzl", "planted_program")
+
+def fuzz_target(name, oracle_sources, deps, size = "small"):
+    """A target from NAME_target.cc, its replay test, and the test of what it can find.
 
     NAME_fuzz is the program: libFuzzer's under --config=fuzz; else one that runs the files it is
-    given. NAME_replay_test runs it on corpus/NAME and regressions/NAME. NAME_planted_fuzz has a bug
-    in it, and NAME_planted_test holds it to dying of planted/NAME.
+    given. NAME_replay_test runs it on corpus/NAME and regressions/NAME.
+
+    NAME_planted_fuzz is the same program with the bugs in the library that are planted there
+    (lib/mm/planted.h). planted/NAME.txt has a bug for each oracle of the `oracle_sources`, and
+    planted/NAME/BUG is an input that shows it; NAME_planted_test is planted_test.sh.
     """
-    variants = (("", [], real_deps), ("_planted", ["EBCACHE_PLANTED_BUG"], planted_deps))
-    for suffix, defines, more_deps in variants:
-        native.cc_binary(
-            name = name + suffix + "_fuzz",
-            testonly = True,
-            srcs = [name + "_target.cc"] + select({
-                ":libfuzzer": [],
-                "//conditions:default": ["replay_main.cc"],
-            }),
-            local_defines = defines,
-            linkopts = select({
-                ":libfuzzer": ["-fsanitize=fuzzer"],
-                "//conditions:default": [],
-            }),
-            deps = deps + more_deps + [":fuzz_input"],
-        )
+    native.cc_binary(
+        name = name + "_fuzz",
+        testonly = True,
+        srcs = [name + "_target.cc"] + select({
+            ":libfuzzer": [],
+            "//conditions:default": ["replay_main.cc"],
+        }),
+        linkopts = select({
+            ":libfuzzer": ["-fsanitize=fuzzer"],
+            "//conditions:default": [],
+        }),
+        deps = deps + [
+            ":fuzz_input",
+            ":oracle",
+        ],
+    )
     inputs = native.glob([
         "corpus/" + name + "/*",
         "regressions/" + name + "/*",
@@ -34,19 +39,18 @@ def fuzz_target(name, deps = [], real_deps = [], planted_deps = [], size = "smal
         args = ["$(rootpath :" + name + "_fuzz)"] + ["$(rootpath %s)" % path for path in inputs],
         data = [":" + name + "_fuzz"] + inputs,
     )
+    programs = [":" + name + "_planted_fuzz", ":" + name + "_fuzz"]
     planted = "planted/" + name
+    planted_program(
+        name = name + "_planted_fuzz",
+        testonly = True,
+        program = ":" + name + "_fuzz",
+    )
+    files = programs + [planted + ".txt"] + oracle_sources
     native.sh_test(
         name = name + "_planted_test",
         size = size,
         srcs = ["planted_test.sh"],
-        args = [
-            "$(rootpath :%s_planted_fuzz)" % name,
-            "$(rootpath :%s_fuzz)" % name,
-            "$(rootpath %s)" % planted,
-        ],
-        data = [
-            planted,
-            ":" + name + "_fuzz",
-            ":" + name + "_planted_fuzz",
-        ],
+        args = ["$(rootpath %s)" % file for file in files],
+        data = files + native.glob([planted + "/*"]),
     )

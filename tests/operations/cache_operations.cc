@@ -2,7 +2,6 @@
 
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <iterator>
 #include <random>
 
@@ -58,11 +57,6 @@ Setup SetupFrom(unsigned bits) {
 }
 
 }  // namespace
-
-void Differ(const char* file, int line, const char* condition) {
-  std::fprintf(stderr, "%s:%d: the cache and the model differ: %s\n", file, line, condition);
-  std::abort();
-}
 
 std::string ToCpp(const Program& program) {
   std::string text =

@@ -19,12 +19,6 @@
 
 namespace ebcache::operations {
 
-// Ends the process: the cache and the model differ.
-[[noreturn]] void Differ(const char* file, int line, const char* condition);
-#define EBCACHE_SAME(condition)       \
-  ((condition) ? static_cast<void>(0) \
-               : ::ebcache::operations::Differ(__FILE__, __LINE__, #condition))
-
 // OS calls with a clock that stands still until it is moved.
 class StillClock final : public OsCalls {
  public:

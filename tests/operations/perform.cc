@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "tests/fuzz/oracle.h"
 #include "tests/operations/cache_world.h"
 
 namespace ebcache::operations {
 
 void World::Find(uint64_t start) {
   ExtentBufferRef ref = cache_->Find(start);
-  EBCACHE_SAME(static_cast<bool>(ref) == model_.contains(start));
+  EBCACHE_ORACLE("find", static_cast<bool>(ref) == model_.contains(start));
   if (!ref) return;
   ++model_[start].refs;
   Hold(std::move(ref), start);
@@ -32,13 +33,13 @@ void World::ReadBlock(uint64_t start) {
   auto ref = cache_->ReadBlock(start);
   const bool no_memory = absl::IsResourceExhausted(ref.status());
   if (no_memory) {
-    EBCACHE_SAME(is_new);
+    EBCACHE_ORACLE("allocation", is_new);
     model_.erase(start);
     AfterAllocation(armed, idle, false);
     return;
   }
   AfterAllocation(armed, idle, true);
-  EBCACHE_SAME(ref.ok() == ModelRead(start));
+  EBCACHE_ORACLE("read", ref.ok() == ModelRead(start));
   if (ref.ok()) {
     Hold(*std::move(ref), start);
   } else {
@@ -55,7 +56,7 @@ void World::ReadBlocks(uint64_t start) {
   absl::StatusOr<ExtentBufferRef> results[2];
   cache_->ReadBlocks(starts, {}, results);
   for (size_t i = 0; i < 2; ++i) {
-    EBCACHE_SAME(results[i].ok() == ModelRead(starts[i]));
+    EBCACHE_ORACLE("read", results[i].ok() == ModelRead(starts[i]));
     if (results[i].ok()) {
       Hold(*std::move(results[i]), starts[i]);
     } else {
@@ -72,7 +73,7 @@ void World::WritebackAll() {
     dirty.push_back(start);
     fails = fails || WriteFails(start);
   }
-  EBCACHE_SAME(cache_->WritebackAll().ok() == !fails);
+  EBCACHE_ORACLE("flush", cache_->WritebackAll().ok() == !fails);
   for (const uint64_t start : dirty) ModelWriteback(start);
 }
 
@@ -83,18 +84,18 @@ void World::GiveUpWrites() {
     dirty.push_back(start);
     buffer.uptodate = false;
   }
-  EBCACHE_SAME(cache_->GiveUpWrites() == dirty.size());
+  EBCACHE_ORACLE("give-up", cache_->GiveUpWrites() == dirty.size());
   for (const uint64_t start : dirty) ModelClean(start);
 }
 
 void World::DropCaches() {
   const auto gone = std::erase_if(model_, [](const auto& entry) { return Idle(entry.second); });
-  EBCACHE_SAME(cache_->DropCaches() == gone);
+  EBCACHE_ORACLE("drop", cache_->DropCaches() == gone);
 }
 
 void World::Shrink(uint64_t buffers) {
   const uint64_t idle = CountIdle();
-  EBCACHE_SAME(cache_->Shrink(buffers * node_) == std::min(idle, buffers) * node_);
+  EBCACHE_ORACLE("shrink", cache_->Shrink(buffers * node_) == std::min(idle, buffers) * node_);
   ForgetReclaimed();
 }
 
@@ -108,21 +109,21 @@ void World::MakePrivate(uint64_t start, bool clone, unsigned which) {
   auto ref = clone ? cache_->Clone(*held_[which % held_.size()].ref) : cache_->CreateDummy(start);
   AfterAllocation(armed, idle, ref.ok());
   if (!ref.ok()) return;
-  EBCACHE_SAME((*ref)->state().refs == 1);
-  EBCACHE_SAME((*ref)->state().has(BufferFlag::kUnmapped));
+  EBCACHE_ORACLE("references", (*ref)->state().refs == 1);
+  EBCACHE_ORACLE("flags", (*ref)->state().has(BufferFlag::kUnmapped));
   private_.push_back(*std::move(ref));
 }
 
 void World::ReleaseFolio(uint64_t start) {
   Folio folio;
   if (ExtentBufferRef ref = cache_->Find(start)) folio = ref->folios()[0];
-  EBCACHE_SAME(folio.empty() == !model_.contains(start));
+  EBCACHE_ORACLE("find", folio.empty() == !model_.contains(start));
   if (folio.empty() || !allocator_->private_bits.contains(folio.pfn())) return;
   const bool idle = Idle(model_.at(start));
   const bool released = cache_->ReleaseFolio(folio, allocator_->private_bits.at(folio.pfn()));
   // Others in the same page may be in use; of a folio that moved we do not know the private bits.
-  if (released) EBCACHE_SAME(idle);
-  if (!released && idle) EBCACHE_SAME(shares_pages() || region_ != nullptr);
+  if (released) EBCACHE_ORACLE("release", idle);
+  if (!released && idle) EBCACHE_ORACLE("release", shares_pages() || region_ != nullptr);
   if (!released) return;
   model_.erase(start);
   if (shares_pages()) ForgetReclaimed();
@@ -143,8 +144,8 @@ void World::Ordered(uint64_t start, bool dirty_only) {
   const auto it = std::find_if(model_.lower_bound(start), model_.end(), [&](const auto& entry) {
     return !dirty_only || entry.second.dirty;
   });
-  EBCACHE_SAME(static_cast<bool>(ref) == (it != model_.end()));
-  if (ref) EBCACHE_SAME(ref->start() == it->first);
+  EBCACHE_ORACLE("order", static_cast<bool>(ref) == (it != model_.end()));
+  if (ref && it != model_.end()) EBCACHE_ORACLE("order", ref->start() == it->first);
 }
 
 void World::PerformOnHeld(const Operation& operation) {
@@ -169,12 +170,13 @@ void World::PerformOnHeld(const Operation& operation) {
     case Operation::kRead: {
       // Its own, because the device may add to those that are held.
       ExtentBufferRef mine = ref.Share();
-      EBCACHE_SAME(cache_->Read(mine).ok() == ModelRead(start));
+      EBCACHE_ORACLE("read", cache_->Read(mine).ok() == ModelRead(start));
       break;
     }
     case Operation::kWrite:
       if (!buffer.uptodate) break;
-      EBCACHE_SAME(ref->Set<uint64_t>(0, operation.address * 256u + operation.which).ok());
+      EBCACHE_ORACLE("word",
+                     ref->Set<uint64_t>(0, operation.address * 256u + operation.which).ok());
       buffer.word = operation.address * 256u + operation.which;
       ref.SetDirty();
       buffer.dirty = true;
@@ -191,19 +193,20 @@ void World::PerformOnHeld(const Operation& operation) {
     case Operation::kWriteback: {
       const bool was_dirty = buffer.dirty;
       ExtentBufferRef mine = ref.Share();
-      EBCACHE_SAME(cache_->Writeback(mine).ok() == !(was_dirty && WriteFails(start)));
-      EBCACHE_SAME(cache_->WriteError(mine).ok() == !(was_dirty && WriteFails(start)));
+      EBCACHE_ORACLE("flush", cache_->Writeback(mine).ok() == !(was_dirty && WriteFails(start)));
+      EBCACHE_ORACLE("write-error",
+                     cache_->WriteError(mine).ok() == !(was_dirty && WriteFails(start)));
       mine.Put();
       if (was_dirty) ModelWriteback(start);
       break;
     }
     case Operation::kGiveUpWrite:
-      EBCACHE_SAME(*cache_->GiveUpWrite(ref) == buffer.dirty);
+      EBCACHE_ORACLE("give-up", *cache_->GiveUpWrite(ref) == buffer.dirty);
       if (buffer.dirty) buffer.uptodate = false;
       ModelClean(start);
       break;
     case Operation::kReinit:
-      EBCACHE_SAME(cache_->ReinitAsNewBlock(ref, 101).ok());
+      EBCACHE_ORACLE("word", cache_->ReinitAsNewBlock(ref, 101).ok());
       buffer.stale = false;
       ModelClean(start);
       buffer.uptodate = true;
