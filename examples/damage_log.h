@@ -4,13 +4,12 @@
 #ifndef EBCACHE_EXAMPLES_DAMAGE_LOG_H_
 #define EBCACHE_EXAMPLES_DAMAGE_LOG_H_
 
-#include <absl/container/flat_hash_map.h>
-#include <absl/container/flat_hash_set.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "ebcache/btree.h"
@@ -50,9 +49,9 @@ class DamageLog {
   std::mutex mutex_;
   // Guarded by mutex_. Emptied as the walk gets to the blocks, so never larger than what it reads
   // ahead.
-  absl::flat_hash_map<uint64_t, std::vector<MirrorDamage>> mirrors_;
+  std::unordered_map<uint64_t, std::vector<MirrorDamage>> mirrors_;
 
-  absl::flat_hash_set<uint64_t> recovered_blocks_;
+  std::unordered_set<uint64_t> recovered_blocks_;
   LostBlocks lost_;
   std::vector<BlockDamage> recovered_;
 };

@@ -3,11 +3,10 @@
 #ifndef EBCACHE_EXAMPLES_LOST_BLOCKS_H_
 #define EBCACHE_EXAMPLES_LOST_BLOCKS_H_
 
-#include <absl/container/flat_hash_map.h>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -79,7 +78,7 @@ class LostBlocks {
   const List& Of(Cause cause) const { return lists_[static_cast<size_t>(cause)]; }
 
   std::array<List, kCauses> lists_;
-  absl::flat_hash_map<Subject, Place> told_;
+  std::map<Subject, Place> told_;
 };
 
 }  // namespace ebcache::examples

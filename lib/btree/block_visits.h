@@ -3,12 +3,12 @@
 #ifndef EBCACHE_LIB_BTREE_BLOCK_VISITS_H_
 #define EBCACHE_LIB_BTREE_BLOCK_VISITS_H_
 
-#include <absl/container/flat_hash_map.h>
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <unordered_map>
 
 #include "ebcache/btree.h"
 
@@ -50,7 +50,9 @@ class BlockVisits {
   static constexpr size_t kMostRemembered = size_t{1} << 20;
 
   BlockSet entered_;
-  absl::flat_hash_map<uint64_t, int> failures_;  // pointers that led to no block, by address
+  // Pointers that led to no block, by address. Not one of Abseil's maps: they are in pieces after
+  // an allocation that failed, and their destructors then free what nobody allocated.
+  std::unordered_map<uint64_t, int> failures_;
 };
 
 }  // namespace ebcache

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <utility>
 
 #include "ebcache/btree.h"
@@ -18,6 +19,19 @@
 #include "lib/btree/tree_error.h"
 
 namespace ebcache {
+
+namespace {
+
+// Without words where there is no memory for them: an exception would say that the path is lost.
+absl::Status NoItemBefore(const TreeRoot& root) noexcept {
+  try {
+    return absl::NotFoundError(absl::StrCat("tree ", root.name, " has no item before this one"));
+  } catch (const std::bad_alloc&) {
+    return absl::NotFoundError("");
+  }
+}
+
+}  // namespace
 
 absl::Status Path::Load(Item& item) const {
   EBCACHE_CHECK(valid(), "Load needs a path that stands on an item");
@@ -94,7 +108,7 @@ absl::Status BTree::Previous(Path& path) const {
     ++level;
   }
   if (level > path.root_level_) {
-    return absl::NotFoundError(absl::StrCat("tree ", root_.name, " has no item before this one"));
+    return NoItemBefore(root_);
   }
   const Key first = LeafKey(*path.leaf(), 0);
   absl::Cleanup lost = [&] { path = Path(); };

@@ -4,7 +4,6 @@
 // to be visited. It ends because a block is entered at most once in a tree (visits_), and because
 // the level that counts is the walk's own, which falls with every step down.
 
-#include <absl/container/flat_hash_set.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/strings/str_cat.h>
@@ -14,6 +13,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -99,7 +99,7 @@ class Walk {
   BlockVisits visits_;                    // in this tree, whoever had a block before
   std::array<Frame, kMaxLevels> frames_;  // by level; that of level 0 stays unused
   // Leaves asked for and not come to yet: each is asked for once, however many pointers lead there.
-  absl::flat_hash_set<uint64_t> asked_;
+  std::unordered_set<uint64_t> asked_;
   // Of the node after the one the walk is in: how far its leaves were asked for already.
   uint64_t sibling_ = 0;
   uint32_t sibling_ahead_ = 0;

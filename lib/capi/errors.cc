@@ -60,7 +60,8 @@ constexpr Pair kPairs[] = {
 
 // For errors whose own words there was no memory for.
 std::string_view PlainWords(int number) {
-  return number == ENOMEM ? "out of memory" : "no more is known";
+  if (number == ENOMEM) return "out of memory";
+  return number == ENOENT ? "there is none" : "no more is known";
 }
 
 bool IsErrno(int result) { return result < 0 && result > -4096; }

@@ -100,6 +100,73 @@ int IteratePastDamage(FilesystemStage& s) {
   return ebcache_iterate_past_damage(s.tree, nullptr, nullptr, &visitor, nullptr);
 }
 
+// The image with some copies of a block damaged.
+struct DamagedImage {
+  const unsigned char* bytes;
+  uint64_t damaged[2];  // a byte of each copy, on the device; 0: of none
+};
+
+int ReadDamaged(void* context, uint64_t offset, void* to, size_t length) {
+  const auto& image = *static_cast<const DamagedImage*>(context);
+  std::memcpy(to, image.bytes + offset, length);
+  for (const uint64_t at : image.damaged) {
+    if (at != 0 && at >= offset && at - offset < length)
+      static_cast<unsigned char*>(to)[at - offset] ^= 1;
+  }
+  return 0;
+}
+
+void SeeMirror(void*, const ebcache_mirror_damage*) {}
+void SeeDamage(void*, const ebcache_walk_damage*) {}
+void SeeGap(void*, const ebcache_gap*) {}
+
+int WalkAll(ebcache_filesystem* filesystem, ebcache_tree* tree) {
+  auto visitor = Sized<ebcache_visitor>();
+  visitor.block = SeeBlock;
+  visitor.damage = SeeDamage;
+  auto root = Sized<ebcache_root>();
+  const int error = ebcache_tree_root(tree, &root);
+  if (error != 0) return error;
+  return ebcache_walk(ebcache_filesystem_cache(filesystem), &root, &visitor, nullptr, nullptr);
+}
+
+int IterateAll(ebcache_filesystem*, ebcache_tree* tree) {
+  auto visitor = Sized<ebcache_item_visitor>();
+  visitor.item = SeeItem;
+  visitor.gap = SeeGap;
+  return ebcache_iterate_past_damage(tree, nullptr, nullptr, &visitor, nullptr);
+}
+
+// Opens the image with so many copies of the stage's leaf damaged, and makes `use` of its tree.
+int WithDamage(FilesystemStage& s, uint32_t copies,
+               int (*use)(ebcache_filesystem*, ebcache_tree*)) {
+  unsigned long bytes = 0;
+  DamagedImage image{.bytes = sample_image_bytes(&bytes), .damaged = {}};
+  for (uint32_t mirror = 1; mirror <= copies; ++mirror) {
+    auto place = Sized<struct ebcache_place>();
+    const int error = ebcache_place(s.filesystem, ebcache_buffer_start(s.leaf), mirror, &place);
+    if (error != 0) return error;
+    image.damaged[mirror - 1] = place.physical + 5000;
+  }
+  auto device = Sized<ebcache_device>();
+  device.name = "a tape with holes";
+  device.context = &image;
+  device.bytes = bytes;
+  device.read = ReadDamaged;
+  const ebcache_device* const devices[] = {&device};
+  auto options = Sized<ebcache_filesystem_options>();
+  options.damage = SeeMirror;
+  ebcache_filesystem* filesystem;
+  int error = ebcache_open_devices(devices, 1, &options, &filesystem);
+  if (error != 0) return error;
+  ebcache_tree* tree;
+  error = ebcache_tree_open(filesystem, 5, &tree);
+  if (error == 0) error = use(filesystem, tree);
+  ebcache_tree_close(tree);
+  const int closed = ebcache_close(filesystem);
+  return closed != 0 ? closed : error;
+}
+
 using S = FilesystemStage;
 
 }  // namespace
@@ -192,7 +259,11 @@ std::vector<Call<FilesystemStage>> FilesystemCalls() {
       {"ebcache_iterate",
        [](S& s) { return ebcache_iterate(s.tree, nullptr, nullptr, SeeItem, nullptr); }},
       {"ebcache_iterate_past_damage", [](S& s) { return IteratePastDamage(s); }},
+      {"ebcache_iterate_past_damage", [](S& s) { return WithDamage(s, 1, IterateAll); }},
+      {"ebcache_iterate_past_damage", [](S& s) { return WithDamage(s, 2, IterateAll); }, -EUCLEAN},
       {"ebcache_walk", [](S& s) { return Walk(s); }},
+      {"ebcache_walk", [](S& s) { return WithDamage(s, 1, WalkAll); }},
+      {"ebcache_walk", [](S& s) { return WithDamage(s, 2, WalkAll); }, -EUCLEAN},
       {"ebcache_block_set_create",
        [](S&) {
          ebcache_block_set* set;
