@@ -54,7 +54,7 @@ struct BlockWrite {
 // (WouldWaitForEver), by Read and its like, Writeback, WritebackAll and GiveUpWrite; GiveUpWrites
 // passes over such a block. Not seen, and so for the source to avoid: waits for threads of its own
 // that use the cache, and blocks that such threads read for it. A status that is not set is an
-// error, and an exception out of Read or Write is the error of every block that the call was about.
+// error, and an exception out of a call is the error of every block that the call was about.
 class BlockSource {
  public:
   virtual ~BlockSource() = default;
@@ -150,6 +150,10 @@ class BufferCache {
   ~BufferCache();
   BufferCache(const BufferCache&) = delete;
   BufferCache& operator=(const BufferCache&) = delete;
+
+  // OK; or ResourceExhausted, for good, where the allocator knew 255 owners already when the cache
+  // was made: then it makes no buffers, and whatever would make one returns this.
+  absl::Status status() const;
 
   uint32_t node_bytes() const;
   PageAllocator& allocator() const;

@@ -60,16 +60,16 @@ class Readahead {
   void Flush();
 
   // Reads one batch of what waits on the caller's thread: for who has to wait for a read anyway,
-  // and would rather be of use. False, at once, when nothing waits; and when memory is out, after
-  // which nothing waits.
+  // and would rather be of use. False, at once, when nothing waits; and when an exception ended
+  // it (memory is out, for example), after which nothing waits.
   bool ReadSome() noexcept;
 
   // Blocks read by its threads and by ReadSome: those that were not in the cache when their turn
   // came. A statistic.
   uint64_t blocks_read() const { return blocks_read_.load(std::memory_order_relaxed); }
 
-  // Batches that an exception of the block source's ended, on the readahead's threads. They go on
-  // with the next.
+  // Batches that an exception ended, on the readahead's threads: memory was out, for example. What
+  // waited then is forgotten, and the threads go on with what is asked for next.
   uint64_t failures() const { return threads_.failures(); }
 
  private:
@@ -80,6 +80,8 @@ class Readahead {
   };
   void Run();
   std::vector<Request> TakeBatch();  // REQUIRES: mutex_ held
+  bool ReadNextBatch();              // false when nothing waits
+  void ForgetAll();
   void ReadBatch(const std::vector<Request>& batch);
 
   BufferCache* const cache_;

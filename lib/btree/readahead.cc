@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <mutex>
-#include <new>
 #include <utility>
 
 #include "ebcache/check.h"
@@ -72,7 +71,7 @@ std::vector<Readahead::Request> Readahead::TakeBatch() {
   return batch;
 }
 
-bool Readahead::ReadSome() noexcept try {
+bool Readahead::ReadNextBatch() {
   std::vector<Request> batch;
   {
     std::lock_guard lock(mutex_);
@@ -80,10 +79,16 @@ bool Readahead::ReadSome() noexcept try {
   }
   ReadBatch(batch);
   return !batch.empty();
-} catch (const std::bad_alloc&) {
-  // Only an advance is lost: whoever comes for the blocks reads them.
+}
+
+// Only an advance is lost: the readers that come for the blocks read them.
+void Readahead::ForgetAll() {
   std::lock_guard lock(mutex_);
   waiting_.clear();
+}
+
+bool Readahead::ReadSome() noexcept try { return ReadNextBatch(); } catch (...) {
+  ForgetAll();
   return false;
 }
 
@@ -93,7 +98,7 @@ void Readahead::Run() {
     changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
     if (stopping_) return;
     lock.unlock();
-    threads_.Work([this] { ReadSome(); });
+    if (!threads_.Work([this] { ReadNextBatch(); })) ForgetAll();
     lock.lock();
   }
 }

@@ -115,6 +115,9 @@ class BufferCacheImpl final : public FolioOwner {
   bool Migrate(Folio destination, Folio source, uint32_t private_bits) override;
   void MigrateTogether(absl::Span<FolioMove> moves, uint32_t private_bits) override;
 
+  // See BufferCache.
+  absl::Status status() const;
+
   // ---- Reports ----
   void ForEachHeld(absl::FunctionRef<void(uint64_t start, BufferState state)> visit);
   void ForEachLive(absl::FunctionRef<void(const ExtentBuffer&, BufferState)> visit) const;
@@ -186,6 +189,7 @@ class BufferCacheImpl final : public FolioOwner {
 
   // reading.cc
   absl::Status ReadBegun(ExtentBuffer* buffer, const ParentCheck* check);
+  absl::Status CheckParent(const ExtentBuffer& buffer, const ParentCheck& check) noexcept;
   void FinishRead(const BlockRead& read);
   std::optional<absl::Status> WaitForRead(ExtentBuffer* buffer, const ParentCheck* check);
 

@@ -4,6 +4,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <new>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -79,6 +80,19 @@ std::optional<absl::Status> BufferCacheImpl::WaitForRead(ExtentBuffer* buffer,
   return Worded(std::move(kept->status), buffer->start(), "read");
 }
 
+// What the source throws is the answer, as in its reads.
+absl::Status BufferCacheImpl::CheckParent(const ExtentBuffer& buffer,
+                                          const ParentCheck& check) noexcept {
+  absl::StatusCode thrown = absl::StatusCode::kInternal;
+  try {
+    return source_->CheckParent(buffer, check);
+  } catch (const std::bad_alloc&) {
+    thrown = absl::StatusCode::kResourceExhausted;
+  } catch (...) {
+  }
+  return Worded(WithoutWords(thrown), buffer.start(), "check");
+}
+
 absl::Status BufferCacheImpl::Read(ExtentBuffer* buffer, const ParentCheck* check) {
   // Goes round once for each read of others' that gave this reader no answer; reads once at most.
   for (;;) {
@@ -96,7 +110,7 @@ absl::Status BufferCacheImpl::Read(ExtentBuffer* buffer, const ParentCheck* chec
   }
   // UPTODATE, by whoever: but perhaps not what this parent expects.
   if (check == nullptr || source_ == nullptr) return absl::OkStatus();
-  return source_->CheckParent(*buffer, *check);
+  return CheckParent(*buffer, *check);
 }
 
 void BufferCacheImpl::ReadBlocks(absl::Span<const uint64_t> starts,

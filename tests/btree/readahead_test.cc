@@ -6,9 +6,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <latch>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -125,6 +127,59 @@ TEST_F(ReadaheadTest, AChildOfAForkReadsByItself) {
   for (size_t i = leaves.size() / 2; i < leaves.size(); ++i) readahead->Ask(leaves[i], {});
   readahead->Flush();
   WaitFor(*readahead, leaves.size());
+}
+
+// Throws, and no std::exception. A read of `held` waits for `go_on` first.
+class ThrowingDisk final : public BlockSource {
+ public:
+  ThrowingDisk(MemoryDisk* disk, uint64_t held) : disk_(disk), held_(held) {}
+  void Read(absl::Span<BlockRead> reads) override {
+    if (reads[0].buffer->start() == held_) {
+      reading.count_down();
+      go_on.wait();
+    }
+    if (throws_when_it_reads) throw 42;
+    disk_->Read(reads);
+  }
+  absl::Status CheckParent(const ExtentBuffer&, const ParentCheck&) override {
+    ++checks;
+    throw 42;
+  }
+  void Write(absl::Span<BlockWrite>) override {}
+
+  std::latch reading{1};
+  std::latch go_on{1};
+  std::atomic<bool> throws_when_it_reads = false;  // looked at by the readahead's thread, too
+  std::atomic<int> checks = 0;
+
+ private:
+  MemoryDisk* const disk_;
+  const uint64_t held_;
+};
+
+TEST_F(ReadaheadTest, SourcesThatThrowEndNoProcess) {
+  const std::vector<uint64_t> leaves = BuildTree(disk_, NumberedItems(300)).levels[0];
+  for (const bool throws_when_it_reads : {false, true}) {
+    ThrowingDisk source(&disk_, leaves.back());
+    source.throws_when_it_reads = throws_when_it_reads;
+    BufferCache cache({.node_bytes = 4096, .allocator = nullptr}, &source);
+    {
+      Readahead readahead(&cache, {.threads = 1, .batch = 4});
+      readahead.Ask(leaves.back(), {});
+      readahead.Flush();
+      source.reading.wait();
+      // The second of two in a batch finds that the block is there, or being read, and checks it.
+      for (size_t i = 0; i < 8; ++i) readahead.Ask(leaves[i / 2], {.level = uint8_t{0}});
+      EXPECT_TRUE(readahead.ReadSome());
+      EXPECT_TRUE(readahead.ReadSome());
+      EXPECT_FALSE(readahead.ReadSome());
+      EXPECT_EQ(source.checks, throws_when_it_reads ? 0 : 4);
+      source.go_on.count_down();
+    }
+    source.throws_when_it_reads = false;
+    for (size_t i = 0; i < 4; ++i) EXPECT_TRUE(cache.ReadBlock(leaves[i]).ok());
+    EXPECT_TRUE(cache.ReadBlock(leaves.back()).ok());
+  }
 }
 
 TEST_F(ReadaheadTest, LeavesAloneWhatIsThere) {

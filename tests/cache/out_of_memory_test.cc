@@ -203,5 +203,32 @@ TEST(OutOfMemory, SourcesThatThrowAndSourcesThatSayNothing) {
   EXPECT_EQ(cache.WritebackAll(), absl::OkStatus());
 }
 
+TEST(OutOfMemory, SourcesThatThrowWhenTheyCheck) {
+  MemorySource source;
+  BufferCache cache({}, &source);
+  const ParentCheck check{.level = uint8_t{0}};
+  auto buffer = cache.ReadBlock(0, &check);
+  ASSERT_TRUE(buffer.ok());
+  std::vector<absl::StatusOr<ExtentBufferRef>> results(2);
+  const auto read_both = [&] {
+    const std::array<uint64_t, 2> starts = {0, kNode};
+    const std::array<const ParentCheck*, 2> checks = {&check, &check};
+    cache.ReadBlocks(starts, checks, absl::MakeSpan(results));
+  };
+  source.on_check = [](const ExtentBuffer&) -> absl::Status { throw std::bad_alloc(); };
+  EXPECT_TRUE(absl::IsResourceExhausted(cache.Read(*buffer, &check)));
+  read_both();
+  EXPECT_TRUE(absl::IsResourceExhausted(results[0].status()));
+  EXPECT_TRUE(results[1].ok());
+  source.on_check = [](const ExtentBuffer&) -> absl::Status { throw 42; };
+  EXPECT_EQ(cache.Read(*buffer, &check).message(),
+            "block 0: the check failed: the source threw an exception");
+  cache.DropCaches();
+  read_both();
+  EXPECT_TRUE(absl::IsInternal(results[0].status()));
+  source.on_check = nullptr;
+  EXPECT_EQ(cache.Read(*buffer, &check), absl::OkStatus());
+}
+
 }  // namespace
 }  // namespace ebcache
