@@ -39,6 +39,7 @@
  *   -ENXIO       the cache has no source to read from or to write to
  *   -EOPNOTSUPP  a feature of the filesystem that this library cannot read
  *   -EAGAIN      the system gives no thread
+ *   -EUSERS      the allocator has 255 caches already: another one needs an allocator of its own
  *   -EDEADLK     a callback asks for a block that cannot be had before the callback returns
  * What a callback of the caller's returns below 0 comes out of the function that called it as it
  * is, whether in this list or not; with the words that the callback left by ebcache_set_error,
@@ -262,7 +263,7 @@ struct ebcache_cache_options {
 
 /* A cache. `options` may be NULL; so may `source`, for a cache that never reads or writes, and is
  * copied otherwise. `context` goes to every call of the source, and must outlive the cache.
- * ebcache_cache_destroy gives it back. Errors: -E2BIG, -EAGAIN. */
+ * ebcache_cache_destroy gives it back. Errors: -E2BIG, -EAGAIN, -EUSERS. */
 EBCACHE_API int ebcache_cache_create(const struct ebcache_cache_options* options,
                                      const struct ebcache_source* source, void* context,
                                      ebcache_cache** cache);
@@ -501,7 +502,7 @@ struct ebcache_filesystem_options {
 /* Opens image files or block devices, all of one filesystem, for reading. A missing device is no
  * error as long as each block that is read has a copy elsewhere. `options` may be NULL.
  * ebcache_close gives it back. Errors: -E2BIG, -ENOENT, -EACCES, -EUCLEAN, -EIO, -EOPNOTSUPP,
- * -EAGAIN. */
+ * -EAGAIN, -EUSERS. */
 EBCACHE_API int ebcache_open(const char* const* paths, size_t count,
                              const struct ebcache_filesystem_options* options,
                              ebcache_filesystem** filesystem);

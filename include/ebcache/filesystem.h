@@ -49,8 +49,9 @@ class Filesystem {
   // Opens image files or block devices, all of one filesystem and its seeds, and reads its chunk
   // tree. The filesystem is opened by its newest primary superblock; when the roots that this one
   // names cannot be read, by the next copy whose roots can: volume().superblock_copy() and a notice
-  // say which. Errors are those of Volume::Open, and Unimplemented where metadata is in chunks that
-  // cannot be mapped (raid5/6).
+  // say which. Errors are those of Volume::Open, Unimplemented where metadata is in chunks that
+  // cannot be mapped (raid5/6), and ResourceExhausted where memory is out or the cache's allocator
+  // has 255 owners already.
   // A missing device is no error while each block that is read has a copy elsewhere: which are
   // missing is told by volume().missing_devices(), and whether that is all there is to an error of
   // a block by volume().OnMissingDevices(logical).
@@ -87,7 +88,7 @@ class Filesystem {
   absl::Status OpenRoots(const BufferCacheOptions& options);
   absl::Status UseSuperblock(size_t candidate, const absl::Status& why,
                              const BufferCacheOptions& options);
-  void LoadAll(BufferCacheOptions options);
+  absl::Status LoadAll(BufferCacheOptions options);
   void LoadChunks();
   std::optional<WalkDamage> RootDamage();
   bool IsDamage(const WalkDamage& damage) const;

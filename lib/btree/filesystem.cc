@@ -147,7 +147,9 @@ absl::Status Filesystem::OpenRoots(const BufferCacheOptions& options) {
   std::vector<WalkDamage> first_damage;
   for (size_t candidate = 0; candidate < candidates; ++candidate) {
     if (candidate > 0 && !UseSuperblock(candidate, why, options).ok()) continue;
-    if (candidate == 0) LoadAll(options);
+    if (candidate == 0) {
+      if (absl::Status status = LoadAll(options); !status.ok()) return status;
+    }
     const std::optional<WalkDamage> damage = RootDamage();
     if (!damage) {
       open_damage_.insert(open_damage_.begin(), first_damage.begin(), first_damage.end());
@@ -165,15 +167,16 @@ absl::Status Filesystem::UseSuperblock(size_t candidate, const absl::Status& why
                                        const BufferCacheOptions& options) {
   cache_.reset();  // before the volume that it reads from forgets its chunks
   absl::Status status = volume_->UseSuperblock(candidate, why);
-  if (status.ok()) LoadAll(options);
-  return status;
+  return status.ok() ? LoadAll(options) : status;
 }
 
-void Filesystem::LoadAll(BufferCacheOptions options) {
+absl::Status Filesystem::LoadAll(BufferCacheOptions options) {
   options.node_bytes = superblock().node_bytes;
   cache_ = std::make_unique<BufferCache>(std::move(options), volume_.get());
   open_damage_.clear();
+  if (absl::Status status = cache_->status(); !status.ok()) return status;
   LoadChunks();
+  return absl::OkStatus();
 }
 
 // Whether a block may be better by another superblock: not for want of devices, memory or code.

@@ -169,6 +169,7 @@ BufferCache::BufferCache(BufferCacheOptions options, BlockSource* source)
     : impl_(std::make_unique<BufferCacheImpl>(std::move(options), source)) {}
 BufferCache::~BufferCache() = default;
 
+absl::Status BufferCache::status() const { return impl_->status(); }
 uint32_t BufferCache::node_bytes() const { return impl_->options().node_bytes; }
 PageAllocator& BufferCache::allocator() const { return impl_->allocator(); }
 

@@ -9,11 +9,13 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <new>
 #include <utility>
 #include <vector>
 
 #include "lib/cache/buffer_cache_impl.h"
+#include "lib/cache/status_number.h"
 #include "lib/mm/planted.h"
 
 namespace ebcache {
@@ -54,7 +56,16 @@ absl::Status BufferCacheImpl::CheckStart(uint64_t start) const {
   return absl::OkStatus();
 }
 
+absl::Status BufferCacheImpl::status() const {
+  if (owner_.id() != kNoOwner) return absl::OkStatus();
+  // By its own number: to give memory back would not help.
+  return WithNumber(absl::ResourceExhaustedError(
+                        "the allocator has 255 owners already: the cache needs another one"),
+                    EUSERS);
+}
+
 absl::Status BufferCacheImpl::AllocateFrames(ExtentBuffer* buffer, AllocFlags flags) noexcept try {
+  if (owner_.id() == kNoOwner) return status();
   buffer->subpage_ = 0;
   buffer->order_ = 0;
   if (subpage()) {

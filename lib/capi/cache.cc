@@ -103,6 +103,7 @@ int ebcache_cache_create(const ebcache_cache_options* options, const ebcache_sou
     auto made = std::make_unique<ebcache_cache>();
     if (source != nullptr) made->source = std::make_unique<CallbackSource>(functions, context);
     made->owned = std::make_unique<BufferCache>(std::move(inside), made->source.get());
+    if (const absl::Status status = made->owned->status(); !status.ok()) return Fail(status);
     made->cache = made->owned.get();
     *cache = made.release();
     return 0;

@@ -1,5 +1,9 @@
 // Several caches on one allocator: what one does not use, the other can have.
 
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
+#include <absl/types/span.h>
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -105,22 +109,32 @@ TEST_P(SharedAllocatorTest, TwoThatTakeFromEachOther) {
   thread.join();
 }
 
-// An allocator knows 255 owners. A cache beyond them ends no process: it gets no movable memory,
-// says so, and can go.
+// An allocator knows 255 owners. A cache beyond them says so, makes no buffers, and can go.
 TEST_P(SharedAllocatorTest, TheTwoHundredAndFiftySixth) {
   std::vector<std::unique_ptr<BufferCache>> caches;
   for (int i = 0; i < 255; ++i) {
     caches.push_back(std::make_unique<BufferCache>(Options(), &source_));
+    ASSERT_EQ(caches.back()->status(), absl::OkStatus()) << i;
   }
-  {
-    BufferCache one_more(Options(), &source_);
-    EXPECT_FALSE(one_more.ReadBlock(0).ok());
+  for (const AllocFlags flags : {AllocFlags::kMovable, AllocFlags::kNone}) {
+    BufferCacheOptions options = Options();
+    options.alloc_flags = flags;
+    BufferCache one_more(options, &source_);
+    std::vector<absl::StatusOr<ExtentBufferRef>> batch(2);
+    one_more.ReadBlocks(std::vector<uint64_t>{0, kNode}, {}, absl::MakeSpan(batch));
+    for (const absl::Status& status :
+         {one_more.status(), one_more.Create(0).status(), one_more.ReadBlock(0).status(),
+          one_more.CreateDummy(0).status(), batch[0].status(), batch[1].status()}) {
+      EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+      EXPECT_NE(status.message().find("255 owners"), absl::string_view::npos) << status;
+    }
     EXPECT_FALSE(one_more.Find(0));
     EXPECT_EQ(one_more.stats().cached_buffers, 0u);
   }
   EXPECT_TRUE(caches.front()->ReadBlock(0).ok());
   caches.pop_back();
   BufferCache another(Options(), &source_);
+  EXPECT_EQ(another.status(), absl::OkStatus());
   EXPECT_TRUE(another.ReadBlock(0).ok());
 }
 

@@ -5,6 +5,7 @@
 #include "tests/capi/check.h"
 #include "tests/capi/counting_allocator.h"
 #include "tests/capi/memory_source.h"
+#include "tests/capi/sample_image.h"
 
 #define NODE MEMORY_NODE_BYTES
 
@@ -177,6 +178,38 @@ static void functions_that_are_missing(void) {
   ebcache_allocator_release(allocator);
 }
 
+/* An allocator knows 255 caches at a time; that of a filesystem is one of them. */
+static void one_cache_too_many(void) {
+  enum { MOST = 255 };
+  ebcache_allocator* allocator;
+  CHECK_EQUAL(ebcache_allocator_create(NULL, &allocator), 0);
+  const struct ebcache_cache_options options = {.size = sizeof options, .allocator = allocator};
+  ebcache_cache* caches[MOST];
+  for (int i = 0; i < MOST; ++i) {
+    CHECK_EQUAL(ebcache_cache_create(&options, NULL, NULL, &caches[i]), 0);
+  }
+  ebcache_cache* one_more = caches[0];
+  CHECK_FAILS(ebcache_cache_create(&options, NULL, NULL, &one_more), EUSERS, "255");
+  CHECK(one_more == NULL);
+  const char* const paths[] = {sample_image()};
+  const struct ebcache_filesystem_options open_options = {.size = sizeof open_options,
+                                                          .cache = &options};
+  ebcache_filesystem* filesystem;
+  CHECK_FAILS(ebcache_open(paths, 1, &open_options, &filesystem), EUSERS, "255");
+  CHECK(filesystem == NULL);
+
+  CHECK_EQUAL(ebcache_cache_destroy(caches[7]), 0);
+  CHECK_EQUAL(ebcache_open(paths, 1, &open_options, &filesystem), 0);
+  CHECK_FAILS(ebcache_cache_create(&options, NULL, NULL, &one_more), EUSERS, "255");
+  CHECK_EQUAL(ebcache_close(filesystem), 0);
+  CHECK_EQUAL(ebcache_cache_create(&options, NULL, NULL, &caches[7]), 0);
+  ebcache_buffer* buffer;
+  CHECK_EQUAL(ebcache_get_or_create(caches[7], 0, &buffer), 0);
+  ebcache_put(buffer);
+  for (int i = 0; i < MOST; ++i) CHECK_EQUAL(ebcache_cache_destroy(caches[i]), 0);
+  ebcache_allocator_release(allocator);
+}
+
 int main(void) {
   RUN(every_kind_of_allocator);
   RUN(the_defaults_and_a_limit);
@@ -185,5 +218,6 @@ int main(void) {
   RUN(memory_of_the_callers_that_runs_out);
   RUN(memory_of_the_callers_that_is_not_aligned);
   RUN(functions_that_are_missing);
+  RUN(one_cache_too_many);
   return 0;
 }
