@@ -109,6 +109,7 @@ TEST_F(ReadaheadTest, ReadsWhatIsAskedFor) {
 // Its threads are not there, so nobody reads what a child asks for but the child; and the parent's
 // go on.
 TEST_F(ReadaheadTest, AChildOfAForkReadsByItself) {
+  if (!kChildrenHaveThreads) GTEST_SKIP() << kNoThreadsInChildren;
   const BuiltTree built = BuildTree(disk_, NumberedItems(300));
   const std::vector<uint64_t>& leaves = built.levels[0];
   auto readahead = std::make_unique<Readahead>(&cache_, ReadaheadOptions{.threads = 2, .batch = 4});

@@ -112,6 +112,7 @@ TEST_F(BackgroundThreadsTest, BegunAndEndedByTwo) {
 }
 
 TEST_F(BackgroundThreadsTest, AForkWaitsForThePieceOfWork) {
+  if (!kChildrenHaveThreads) GTEST_SKIP() << kNoThreadsInChildren;
   std::atomic<bool> begun{false};
   std::atomic<bool> forking{false};
   bool half = false;  // what a piece of work leaves as it found it

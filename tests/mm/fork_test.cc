@@ -192,6 +192,7 @@ TEST(Fork, CallsOfOwnersInOtherThreadsAreNotUnderWayInAChild) {
 }
 
 TEST(Fork, ADefragmenterIsNotThereInAChildAndMayBeStarted) {
+  if (!kChildrenHaveThreads) GTEST_SKIP() << kNoThreadsInChildren;
   auto region = MovableRegion::Create(Small(MovableRegionOptions::Policy::kSuperpageblock));
   ASSERT_TRUE(region->StartDefragmenter());
   EXPECT_EQ(InChild([&] {

@@ -16,6 +16,15 @@ namespace ebcache {
 // A child that hangs is killed by SIGALRM, and seen as that.
 inline constexpr unsigned kChildSeconds = 60;
 
+// Whether a child can begin threads where its parent has some: the thread sanitizer confuses them.
+#if defined(__SANITIZE_THREAD__)
+inline constexpr bool kChildrenHaveThreads = false;
+#else
+inline constexpr bool kChildrenHaveThreads = true;
+#endif
+inline constexpr const char* kNoThreadsInChildren =
+    "SKIPPED: the thread sanitizer has no threads in a child of a process that has some";
+
 // What became of a child that did `work`: "", or "exit code 1" where an expectation failed in it
 // (which says so on stderr itself), or the signal that killed it.
 inline std::string InChild(absl::FunctionRef<void()> work) {
