@@ -104,6 +104,7 @@ TEST_P(DeviceFork, RingsAreTheParentsAndAChildMakesItsOwn) {
 
 // While other threads read, whose rings and locks a child must not wait for.
 TEST_P(DeviceFork, BesideThreadsThatRead) {
+  if (!kForksBesideMalloc) GTEST_SKIP() << kNoForksBesideMalloc;
   auto device = OpenFileDevice(path_, {.direct = GetParam()});
   if (GetParam() && absl::IsInvalidArgument(device.status())) {
     GTEST_SKIP() << "SKIPPED: no direct reads where tests have their files";

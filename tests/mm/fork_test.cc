@@ -90,6 +90,7 @@ TEST_P(ForkTest, OwnersOfAParentAreOwnersInAChild) {
 
 // A thread that is in the middle of something at every fork. Locks that it has are not taken along.
 TEST_P(ForkTest, LocksThatAnotherThreadHadAreFreeInTheChild) {
+  if (!kForksBesideMalloc) GTEST_SKIP() << kNoForksBesideMalloc;
   std::shared_ptr<PageAllocator> allocator = GetParam().Make();
   Folio first;  // so that there is an arena
   ASSERT_TRUE(allocator->AllocateBulk({}, 0, {&first, 1}).ok());

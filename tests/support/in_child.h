@@ -25,6 +25,16 @@ inline constexpr bool kChildrenHaveThreads = true;
 inline constexpr const char* kNoThreadsInChildren =
     "SKIPPED: the thread sanitizer has no threads in a child of a process that has some";
 
+// Whether a process may fork while another thread of it is in malloc: the address sanitizer's leaves
+// its locks as they are in the child.
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool kForksBesideMalloc = false;
+#else
+inline constexpr bool kForksBesideMalloc = true;
+#endif
+inline constexpr const char* kNoForksBesideMalloc =
+    "SKIPPED: the address sanitizer's malloc has no forks beside threads that are in it";
+
 // What became of a child that did `work`: "", or "exit code 1" where an expectation failed in it
 // (which says so on stderr itself), or the signal that killed it.
 inline std::string InChild(absl::FunctionRef<void()> work) {
