@@ -190,6 +190,9 @@ TEST(AddressSpaceLimit, ArenasHaveWhatThereIs) {
 
 // However many are allowed: windows lie in addresses of their own.
 TEST(WindowSpace, LimitsThatNobodyCouldHave) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "SKIPPED: the address sanitizer keeps a shadow of all those addresses";
+#endif
   for (const size_t most : {~size_t{0} - 1, (size_t{1} << 51) + 1000, (size_t{1} << 62)}) {
     auto vmap = VmapAllocator(
         {.arena_bytes = 64 * kMiB, .max_mappings = most, .contiguous_by_luck = false});
