@@ -591,6 +591,7 @@ struct ebcache_header {
   uint32_t item_count;
   uint32_t level; /* 0: a leaf */
 };
+/* Reads the header of a block of a tree. */
 EBCACHE_API int ebcache_header(const ebcache_buffer* buffer, struct ebcache_header* header);
 
 /* A slot of a leaf: the item's key, and where in the block its data is. */
@@ -633,9 +634,6 @@ struct ebcache_root {
    * kernel has freed them, but what is in them is no part of the filesystem any more. */
   uint32_t deleted;
 };
-/* Calls `tell` for every tree there is. What `tell` returns, other than 0, ends that and is
- * returned; after telling of those that could be found -EUCLEAN when some could not, or -EIO when
- * that is only because devices are missing or give errors. */
 /* Calls `tell` for every tree there is, deleted ones too. What `tell` returns, other than 0, ends
  * that and is returned. After telling of those that could be found, when some could not: -EUCLEAN
  * for damage, -EIO and -ENOMEM when only devices or memory were missing. */

@@ -195,8 +195,8 @@ constexpr Outcome Park(BufferState s) {
 // again what has just been read. The reader's own reference keeps the buffer until EndRead.
 //
 // Never where the bytes in memory may be newer than the disk's, whatever UPTODATE says. A read of a
-// STALE buffer takes STALE away: the reader wants the block. (If the read fails, the reader's
-// PutStale brings it back.)
+// STALE buffer takes STALE away: the reader wants the block. (If the read fails, EndRead brings it
+// back.)
 constexpr Outcome BeginRead(BufferState s) {
   const bool newer =
       (s.under_io() || s.has(BufferFlag::kWriteErr)) && !sync::Planted("failed-write-is-read-over");
@@ -210,12 +210,16 @@ constexpr Outcome BeginRead(BufferState s) {
   return Became(before, s);
 }
 
-// By the reader, who then puts its reference and wakes those who wait.
+// By the reader, which then wakes those that wait and puts its reference. What could not be read is
+// STALE from this step on: whoever puts last takes it out of the cache. Another reader that begins
+// after this step takes STALE away again, and no later step of this reader brings it back.
 constexpr Outcome EndRead(BufferState s, bool valid) {
   if (!CanHaveHolder(s) || !s.has(BufferFlag::kReading)) return Refused(s);
   const BufferState before = s;
   s = Without(s, BufferFlag::kReading);
-  s = valid ? With(s, BufferFlag::kUptodate) : Without(s, BufferFlag::kUptodate);
+  if (valid) return Became(before, With(s, BufferFlag::kUptodate));
+  s = Without(s, BufferFlag::kUptodate);
+  if (!sync::Planted("failed-read-stays")) s = With(s, BufferFlag::kStale);
   return Became(before, s);
 }
 

@@ -30,7 +30,7 @@ bool IsAnswerFor(const KeptErrors::Kept& error, const ParentCheck* check) {
 }  // namespace
 
 // Ends a read that this thread began. On failure the error is in place before the waiters wake, and
-// the buffer is STALE before the reader's reference goes, so that it cannot stay in the cache.
+// EndRead makes the buffer STALE, so that it cannot stay in the cache.
 void BufferCacheImpl::FinishRead(const BlockRead& read) {
   ExtentBuffer* const buffer = read.buffer;
   const bool valid = read.status.ok();
@@ -44,11 +44,7 @@ void BufferCacheImpl::FinishRead(const BlockRead& read) {
       state::Apply(buffer->state_, [valid](BufferState s) { return state::EndRead(s, valid); });
   EBCACHE_CHECK(outcome.result == state::Result::kChanged, "a read ended that was not under way");
   if (!sync::Planted("read-end-without-wake")) buffer->state_.notify_all();
-  if (valid || sync::Planted("failed-read-stays")) {
-    Put(buffer);
-  } else {
-    PutStale(buffer);
-  }
+  Put(buffer);
 }
 
 // A read that this thread has begun.

@@ -110,10 +110,12 @@ const std::vector<Row>& Table() {
        [](uint32_t r, uint32_t f) {
          return BufferState{r, (f & ~kReading) | kUptodate};
        }},
+      // Does not stay in the cache: STALE, in the same step, so that a reader that comes after it
+      // and reads the block keeps it.
       {"EndRead(invalid)", [](BufferState s) { return EndRead(s, false); },
        [](uint32_t r, uint32_t f) { return Holder(r, f) && (f & kReading); },
        [](uint32_t r, uint32_t f) {
-         return BufferState{r, f & ~kReading & ~kUptodate};
+         return BufferState{r, (f & ~kReading & ~kUptodate) | kStale};
        }},
       {"SetUptodate", SetUptodate,
        [](uint32_t r, uint32_t f) { return Holder(r, f) && !(f & kReading); },

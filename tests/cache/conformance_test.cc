@@ -119,11 +119,15 @@ std::string Compare(const Step& step) {
     }
     const Outcome begun = BeginRead(*step.before);
     if (begun.result != Result::kChanged) return "DIFFERENT";
-    const bool valid = step.after->has(BufferFlag::kUptodate);
-    const Outcome put = Put(EndRead(begun.after, valid).after);
-    if (Bare(put.after) != *step.after) return "DIFFERENT";
-    // Some came back not UPTODATE: read ahead, so the call did not wait for the end.
-    return valid ? "same" : "readahead-not-waited-for";
+    if (step.after->has(BufferFlag::kUptodate)) {
+      return Bare(Put(EndRead(begun.after, true).after).after) == *step.after ? "same"
+                                                                              : "DIFFERENT";
+    }
+    // Some came back not UPTODATE: read ahead, so the call did not wait for the end. READING and
+    // the reader's reference were not recorded.
+    BufferState under_way = Without(begun.after, BufferFlag::kReading);
+    --under_way.refs;
+    return Bare(under_way) == *step.after ? "readahead-not-waited-for" : "DIFFERENT";
   }
   if (step.op == "btree_migrate_folio") {
     if (!step.before) return "no-buffer-attached";  // nothing of the lifecycle is asked
