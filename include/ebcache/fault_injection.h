@@ -13,6 +13,7 @@
 #include <memory>
 
 #include "ebcache/allocators.h"
+#include "ebcache/fork.h"
 #include "ebcache/page_allocator.h"
 #include "ebcache/sync.h"
 
@@ -53,6 +54,7 @@ class FaultInjector {
   uint64_t space_left_;
   uint64_t since_last_ = 0;  // eligible requests beyond the space
   uint64_t random_;
+  ForkHandler at_fork_;  // last: it uses the others
 };
 
 // Passes everything on to `allocator`, and lets some allocations fail with ResourceExhausted. An

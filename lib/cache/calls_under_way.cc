@@ -2,6 +2,7 @@
 
 #include <mutex>
 
+#include "ebcache/fork.h"
 #include "lib/cache/state_word.h"
 
 namespace ebcache {
@@ -43,6 +44,14 @@ class Waiters {
     *link = waiter.next;
   }
 
+  // A child finds the lock free and the list empty: those in it are threads that it does not have,
+  // and their stacks may be given to threads of its own.
+  void BeforeFork() { mutex_.lock(); }
+  void AfterFork(bool in_child) {
+    if (in_child) first_ = nullptr;
+    mutex_.unlock();
+  }
+
  private:
   // What the thread waits for whose calls have `block`; null when it does not wait.
   const ExtentBuffer* WaitedForBy(const ExtentBuffer* block) const {
@@ -57,6 +66,9 @@ class Waiters {
 };
 
 constinit Waiters waiters;
+const ForkHandler at_fork(
+    ForkHandler::Phase::kLocks, [] { waiters.BeforeFork(); },
+    [](bool in_child) { waiters.AfterFork(in_child); });
 
 const CallUnderWay*& ThisThreadsCall() {
   return sync::OfThisThread<CallUnderWay, const CallUnderWay*>();

@@ -93,7 +93,8 @@ absl::Status BufferCacheImpl::WriteError(const ExtentBuffer* buffer) {
   std::optional<KeptErrors::Kept> kept = write_errors_.OfWhile(
       buffer, [&] { return failed = buffer->state().has(BufferFlag::kWriteErr); });
   if (!failed || fuzz::Planted("write-error-not-told")) return absl::OkStatus();
-  if (!kept.has_value()) kept.emplace(WithoutWords(absl::StatusCode::kUnavailable));
+  if (!kept.has_value())
+    kept = KeptErrors::Kept{.status = WithoutWords(absl::StatusCode::kUnavailable)};
   return Worded(std::move(kept->status), buffer->start(), "write");
 }
 

@@ -17,7 +17,12 @@ uint64_t NextRandom(uint64_t& state) {
 }  // namespace
 
 FaultInjector::FaultInjector(const FaultOptions& options)
-    : options_(options), space_left_(options.space_bytes), random_(options.seed) {
+    : options_(options),
+      space_left_(options.space_bytes),
+      random_(options.seed),
+      at_fork_(
+          ForkHandler::Phase::kLocks, [this] { mutex_.lock(); },
+          [this](bool) { mutex_.unlock(); }) {
   EBCACHE_CHECK(options.probability >= 0 && options.probability <= 1,
                 "FaultOptions::probability must be from 0 to 1");
   EBCACHE_CHECK(options.interval >= 1, "FaultOptions::interval must be at least 1");

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <fstream>
 #include <functional>
@@ -12,6 +13,7 @@
 
 #include "ebcache/buffer_cache.h"
 #include "ebcache/pressure_monitor.h"
+#include "lib/cache/calls_under_way.h"
 #include "tests/support/in_child.h"
 #include "tests/support/memory_source.h"
 
@@ -47,6 +49,30 @@ TEST(CacheFork, AChildGoesOnWithWhatWasCached) {
             "");
   for (uint64_t i = 0; i < kBlocks; ++i) ExpectBlock(cache, source, i * kNode);
   EXPECT_EQ(source.reads(), reads);
+}
+
+// Sources that use caches, in a thread that is nowhere else: nearly every fork meets the lock of
+// the list of those that wait inside of such calls. A child can wait inside of a call too.
+TEST(CacheFork, CallsOfOtherThreadsLeaveNoLockInAChild) {
+  BufferCache cache({.node_bytes = kNode});
+  const auto here = cache.Create(0);
+  const auto there = cache.Create(kNode);
+  ASSERT_TRUE(here.ok() && there.ok());
+  const auto wait_in_call = [&] {
+    BlockRead read{.buffer = here->get(), .check = nullptr, .status = absl::OkStatus()};
+    const CallUnderWay call(absl::MakeSpan(&read, 1));
+    const sync::Atomic<uint64_t> over{0};
+    return WaitUnlessForEver(there->get(), over, BufferFlag::kReading);
+  };
+  std::atomic<bool> stop{false};
+  std::thread thread([&] {
+    while (!stop) EXPECT_TRUE(wait_in_call());
+  });
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_EQ(InChild([&] { EXPECT_TRUE(wait_in_call()); }), "") << i;
+  }
+  stop = true;
+  thread.join();
 }
 
 // Forked over and over while the thread works: the child has no thread, makes its own room, and its

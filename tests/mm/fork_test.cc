@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ebcache/background_threads.h"
+#include "ebcache/fault_injection.h"
 #include "tests/mm/allocator_cases.h"
 #include "tests/mm/region_owner.h"
 #include "tests/support/in_child.h"
@@ -124,6 +125,25 @@ TEST_P(ForkTest, LocksThatAnotherThreadHadAreFreeInTheChild) {
   stop = true;
   for (std::thread& thread : threads) thread.join();
   allocator->FreeBulk(0, {&first, 1});
+}
+
+// Nothing but the lock is ever in the way of this thread, so nearly every fork meets it.
+TEST(ForkLock, OfAFaultInjectorIsFreeInTheChild) {
+  FaultInjector injector({.probability = 0.5, .min_order = 0});
+  std::atomic<bool> stop{false};
+  std::thread thread([&] {
+    while (!stop) (void)injector.ShouldFail(0, 4096, AllocFlags::kNone);
+  });
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_EQ(InChild([&] {
+                (void)injector.ShouldFail(0, 4096, AllocFlags::kNone);
+                EXPECT_GT(injector.counts().eligible, 0u);
+              }),
+              "")
+        << i;
+  }
+  stop = true;
+  thread.join();
 }
 
 // An OS that holds up whoever asks it something, lock and all.

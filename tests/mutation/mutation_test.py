@@ -165,6 +165,9 @@ class MutationTest(unittest.TestCase):
         with self.assertRaisesRegex(BuildError, "no mutant is to blame"):
             self.builder(self.places()).build([self.program])
 
+    def test_the_tool_is_a_program(self):
+        self.assertTrue(os.access(f"{HERE}/run.py", os.X_OK))
+
     def test_explanations_survive_moved_lines_and_go_stale_with_the_code(self):
         place = find(self.places(), "comparison", "value > kLimit", "value >= kLimit")
         entry = {"file": FILE, "function": "Clamp", "operator": "comparison",

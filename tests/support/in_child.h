@@ -25,15 +25,23 @@ inline constexpr bool kChildrenHaveThreads = true;
 inline constexpr const char* kNoThreadsInChildren =
     "SKIPPED: the thread sanitizer has no threads in a child of a process that has some";
 
-// Whether a process may fork while another thread of it is in malloc: the address sanitizer's leaves
-// its locks as they are in the child.
-#if defined(__SANITIZE_ADDRESS__)
+// Whether a process may fork while another thread of it is in malloc: the address and the thread
+// sanitizer's leave their locks as they are in the child.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr bool kForksBesideMalloc = false;
 #else
 inline constexpr bool kForksBesideMalloc = true;
 #endif
 inline constexpr const char* kNoForksBesideMalloc =
-    "SKIPPED: the address sanitizer's malloc has no forks beside threads that are in it";
+    "SKIPPED: a sanitizer's malloc has no forks beside threads that are in it";
+
+#if defined(__SANITIZE_THREAD__)
+// A thread of the parent's that had ended and was not joined is no leak of the child's, which has
+// no way to join it.
+extern "C" __attribute__((used, weak)) const char* __tsan_default_options() {
+  return "report_thread_leaks=0";
+}
+#endif
 
 // What became of a child that did `work`: "", or "exit code 1" where an expectation failed in it
 // (which says so on stderr itself), or the signal that killed it.
