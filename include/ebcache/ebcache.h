@@ -267,10 +267,10 @@ struct ebcache_cache_options {
 EBCACHE_API int ebcache_cache_create(const struct ebcache_cache_options* options,
                                      const struct ebcache_source* source, void* context,
                                      ebcache_cache** cache);
-/* Frees the cache and its buffers. -EBUSY, and the cache stays, when references are left (the words
- * say to how many buffers, and name the first few), or blocks that are dirty: what is not on disk
- * is written first (ebcache_writeback_all), or given up by name (ebcache_give_up_writes). -EINVAL
- * for the cache of a filesystem. */
+/* Frees the cache and its buffers. -EBUSY, and the cache stays, when references are left, or blocks
+ * that are dirty: what is not on disk is written first (ebcache_writeback_all), or given up by name
+ * (ebcache_give_up_writes). The words say how many there are, name the first few, and have the
+ * first error of a write that failed. -EINVAL for the cache of a filesystem. */
 EBCACHE_API int ebcache_cache_destroy(ebcache_cache* cache);
 /* 0 for NULL. */
 EBCACHE_API uint32_t ebcache_cache_node_bytes(const ebcache_cache* cache);

@@ -9,6 +9,7 @@
 #include <cinttypes>
 #include <cstdio>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "lib/capi/callback_source.h"
@@ -19,9 +20,11 @@
 
 namespace ebcache::capi {
 
+// How many of the blocks that hold a cache back are named: those with the lowest addresses.
+constexpr size_t kNamed = 4;
+
+// No memory is needed for it.
 int FailIfHeld(const BufferCache& cache) {
-  // How many are named: those with the lowest addresses. No memory is needed for it.
-  constexpr size_t kNamed = 4;
   struct Held {
     uint64_t start;
     uint32_t users;
@@ -56,21 +59,31 @@ int FailIfHeld(const BufferCache& cache) {
 }
 
 int RefuseUnwritten(BufferCache& cache) {
-  const ExtentBufferRef first = cache.NextDirty(0);
-  if (!first) {
+  std::string named;
+  std::string failure;
+  size_t count = 0;
+  for (ExtentBufferRef next = cache.NextDirty(0); next && count < kNamed;
+       next = cache.NextDirty(next->start() + 1)) {
+    absl::StrAppend(&named, count == 0 ? "" : ", ", next->start());
+    const absl::Status error = cache.WriteError(next);
+    if (!error.ok() && failure.empty()) {
+      failure = absl::StrCat("; the last write of ", next->start(), " failed: ", error.message());
+    }
+    ++count;
+  }
+  if (count == 0) {
     static bool refused = false;
     if (!fuzz::Planted("refuses-without-need") || refused) return 0;
     refused = true;
     return Fail(EBUSY, "blocks that are not written");
   }
   if (fuzz::Planted("unwritten-by-another-number")) return Fail(EAGAIN, "not written");
-  const CacheStats stats = cache.stats();
-  const absl::Status error = cache.WriteError(first);
+  // Other threads may dirty and write meanwhile.
+  const uint64_t all = std::max<uint64_t>(cache.stats().dirty_buffers, count);
+  if (all > count) absl::StrAppend(&named, ", and ", all - count, " more");
   return Fail(EBUSY,
-              absl::StrCat("blocks that are not written: ", stats.dirty_buffers, " of ",
-                           stats.cached_buffers, ", the first is ", first->start(),
-                           error.ok() ? "" : ", of which the last write failed: ", error.message(),
-                           " (ebcache_writeback_all, or ebcache_give_up_writes)"));
+              absl::StrCat(all, all == 1 ? " block is" : " blocks are", " not written: ", named,
+                           failure, " (ebcache_writeback_all, or ebcache_give_up_writes)"));
 }
 
 namespace {

@@ -71,7 +71,8 @@ static void a_write_that_fails(void) {
   CHECK_EQUAL(ebcache_read_buffer(cache, buffer, NULL), 0);
   ebcache_put(buffer);
   CHECK_EQUAL(ebcache_drop_caches(cache), 0);
-  CHECK_FAILS(ebcache_cache_destroy(cache), EBUSY, "16384, of which the last write failed: block");
+  CHECK_FAILS(ebcache_cache_destroy(cache), EBUSY,
+              "1 block is not written: 16384; the last write of 16384 failed: block 16384");
   /* It is told every time, and can be tried again, until it has succeeded. */
   CHECK_FAILS(ebcache_writeback_all(cache), EACCES, "read-only");
   buffer = ebcache_next_dirty(cache, 0);
@@ -109,8 +110,17 @@ static void what_cannot_be_written_is_given_up_by_name(void) {
   ebcache_put(buffer);
   ebcache_put(other);
   CHECK_FAILS(ebcache_writeback_all(cache), EIO, "block 16384");
-  CHECK_FAILS(ebcache_cache_destroy(cache), EBUSY, "2 of 2");
-  CHECK_EQUAL(ebcache_give_up_writes(cache), 2);
+  CHECK_FAILS(ebcache_cache_destroy(cache), EBUSY,
+              "2 blocks are not written: 16384, 32768; the last write of 16384 failed: ");
+  for (uint64_t i = 9; i > 4; --i) {
+    CHECK_EQUAL(ebcache_read(cache, i * NODE, NULL, &other), 0);
+    CHECK_EQUAL(ebcache_set_dirty(other), 0);
+    ebcache_put(other);
+  }
+  CHECK_FAILS(ebcache_cache_destroy(cache), EBUSY,
+              "7 blocks are not written: 16384, 32768, 81920, 98304, and 3 more; "
+              "the last write of 16384 failed: ");
+  CHECK_EQUAL(ebcache_give_up_writes(cache), 7);
   CHECK_EQUAL(ebcache_give_up_writes(NULL), 0);
   CHECK_EQUAL(ebcache_give_up_write(cache, NULL), -EINVAL);
   CHECK_EQUAL(ebcache_write_error(NULL, NULL), -EINVAL);
