@@ -86,6 +86,8 @@ absl::Status BufferCacheImpl::AllocateFrames(ExtentBuffer* buffer, AllocFlags fl
   return absl::OkStatus();
 } catch (const std::bad_alloc&) {
   return absl::Status(absl::StatusCode::kResourceExhausted, "");
+} catch (...) {
+  return absl::Status(absl::StatusCode::kInternal, "");
 }
 
 void BufferCacheImpl::PlaceFront(ExtentBuffer* buffer, std::byte* direct) {
@@ -129,8 +131,9 @@ absl::Status BufferCacheImpl::Furnish(ExtentBuffer* buffer, uint64_t start,
     status = AllocateFrames(buffer, flags);
   }
   if (status.ok()) return status;
+  if (!status.message().empty()) return ErrorOf(status.code(), start, status.message());
   return ErrorOf(status.code(), start,
-                 status.message().empty() ? "out of memory" : status.message());
+                 absl::IsInternal(status) ? "the allocator threw an exception" : "out of memory");
 }
 
 absl::StatusOr<ExtentBuffer*> BufferCacheImpl::MakeBuffer(uint64_t start, AllocFlags flags) {

@@ -106,6 +106,14 @@ TEST_F(ReadaheadTest, ReadsWhatIsAskedFor) {
   EXPECT_EQ(disk_.reads().size(), built.levels[0].size());
 }
 
+// Each is a full batch, and needs no Flush. The number of threads is up to the library.
+TEST_F(ReadaheadTest, ByDefaultThereIsAThreadAndAFullBatchWakesIt) {
+  const BuiltTree built = BuildTree(disk_, NumberedItems(300));
+  Readahead readahead(&cache_, {.batch = 1});
+  for (uint64_t leaf : built.levels[0]) ASSERT_TRUE(readahead.Ask(leaf, {}));
+  WaitFor(readahead, built.levels[0].size());
+}
+
 // Its threads are not there, so nobody reads what a child asks for but the child; and the parent's
 // go on.
 TEST_F(ReadaheadTest, AChildOfAForkReadsByItself) {

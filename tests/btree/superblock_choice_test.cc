@@ -35,11 +35,18 @@ constexpr uint64_t kDeviceBytes = 128 * kMiB;
 class SuperblockChoiceTest : public ::testing::Test {
  protected:
   SuperblockChoiceTest() : device_(std::make_unique<MemoryDevice>("disk0.img", kDeviceBytes)) {
+    StoreBlocks();
+    superblock_ = *ParseSuperblock(device_->Load(kSuperblockOffsets[0], kSuperblockBytes), 65536);
+    superblock_.device.total_bytes = kDeviceBytes;
+    StoreSuperblocks();
+  }
+
+  void StoreBlocks() {
     for (const fuzz::ImageBlock& block : fuzz::SmallImage()) {
       for (uint64_t at : block.physical) device_->Store(at, block.bytes);
     }
-    superblock_ = *ParseSuperblock(device_->Load(kSuperblockOffsets[0], kSuperblockBytes), 65536);
-    superblock_.device.total_bytes = kDeviceBytes;
+  }
+  void StoreSuperblocks() {
     StoreSuperblock(kSuperblockOffsets[0], superblock_);
     StoreSuperblock(kMirror, superblock_);
   }
@@ -133,6 +140,29 @@ TEST_F(SuperblockChoiceTest, ANewerMirrorIsNoBetterThanThePrimary) {
   EXPECT_THAT((*filesystem)->volume().superblock_warnings(),
               ElementsAre("disk0.img: superblock at 67108864: generation 12, that at 65536 has 7 "
                           "and is used"));
+}
+
+// Whichever of them is wrong in the primary, a mirror of the same generation has it right.
+TEST_F(SuperblockChoiceTest, EachRootCounts) {
+  const auto with = [&](auto change) {
+    Superblock wrong = superblock_;
+    change(wrong);
+    return wrong;
+  };
+  for (const Superblock& wrong : {
+           with([](Superblock& s) { s.root += 64 * 4096; }),
+           with([](Superblock& s) { ++s.root_level; }),
+           with([](Superblock& s) { s.chunk_root += 64 * 4096; }),
+           with([](Superblock& s) { ++s.chunk_root_level; }),
+       }) {
+    StoreSuperblock(kSuperblockOffsets[0], wrong);
+    const auto filesystem = Open();
+    ASSERT_TRUE(filesystem.ok()) << filesystem.status();
+    EXPECT_EQ((*filesystem)->volume().superblock_copy().physical, kMirror);
+    device_ = std::make_unique<MemoryDevice>("disk0.img", kDeviceBytes);
+    StoreBlocks();
+    StoreSuperblocks();
+  }
 }
 
 TEST_F(SuperblockChoiceTest, TheFirstWhereNoCopyIsAnyBetter) {

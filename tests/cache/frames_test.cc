@@ -65,6 +65,27 @@ std::vector<std::shared_ptr<PageAllocator>> Allocators() {
           HighOrderAllocator({.arena_bytes = size_t{1} << 30})};
 }
 
+// An allocator of the caller's may throw anything. That is an error of the block.
+TEST(Frames, AnExceptionOfAnAllocatorIsAnError) {
+  class Throwing final : public ForwardingAllocator {
+   public:
+    using ForwardingAllocator::ForwardingAllocator;
+    absl::Status AllocateBlock(const FolioRequest& request, FolioBlock& block) override {
+      if (throws) throw 42;
+      return below().AllocateBlock(request, block);
+    }
+    bool throws = true;
+  };
+  const auto allocator = std::make_shared<Throwing>(HeapAllocator());
+  BufferCache cache({.node_bytes = kNode, .allocator = allocator});
+  const absl::Status status = cache.Create(kNode).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(status.message(), "block 16384: the allocator threw an exception");
+  EXPECT_EQ(cache.stats().cached_buffers, 0u);
+  allocator->throws = false;
+  EXPECT_TRUE(cache.Create(kNode).ok());
+}
+
 // Whichever way a buffer goes.
 TEST(Frames, WhatAnAllocatorGaveItGetsBack) {
   for (const auto& below : Allocators()) {

@@ -139,6 +139,13 @@ class MigrateTest : public testing::TestWithParam<size_t> {
   std::unique_ptr<BufferCache> cache_;
 };
 
+TEST_P(MigrateTest, EachMoveIsCountedOnce) {
+  ReadSome(3);
+  const int folios = allocator_->MoveAll();
+  // Of a block for each of its folios; of each block that shares one.
+  EXPECT_EQ(cache_->stats().migrations, GetParam() > kNode ? 3u : static_cast<uint64_t>(folios));
+}
+
 TEST_P(MigrateTest, MovesIdleBuffersAndKeepsTheirBytes) {
   ReadSome(32);
   const auto before = allocator_->book();

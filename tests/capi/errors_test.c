@@ -204,6 +204,7 @@ static void buffers_of_another_cache(void) {
   CHECK_FAILS(ebcache_buffer_set_mirror(dirty, 257), EINVAL, "mirror");
   CHECK_EQUAL(ebcache_buffer_set_mirror(dirty, -1), -EINVAL);
   CHECK_EQUAL(ebcache_buffer_mirror(dirty), 1);
+  CHECK_EQUAL(ebcache_buffer_set_mirror(dirty, 0), 0);
   CHECK_EQUAL(ebcache_buffer_set_mirror(dirty, 255), 0);
   CHECK_EQUAL(ebcache_buffer_mirror(dirty), 255);
   ebcache_put(dirty);
@@ -416,6 +417,12 @@ static void nothing_where_something_must_be(void) {
               "ops->allocate is NULL");
   CHECK_FAILS(ebcache_allocator_stats(NULL, NULL), EINVAL, "allocator is NULL");
   CHECK_FAILS(ebcache_buffer_set_mirror(NULL, 1), EINVAL, "buffer is NULL");
+  const void* piece = &piece;
+  void* mutable_piece = &mutable_piece;
+  CHECK_EQUAL(ebcache_piece(NULL, 0, &piece), 0);
+  CHECK(piece == NULL);
+  CHECK_EQUAL(ebcache_mutable_piece(NULL, 0, &mutable_piece), 0);
+  CHECK(mutable_piece == NULL);
   ebcache_put(buffer);
   ebcache_put(buffer);
   CHECK_EQUAL(ebcache_cache_destroy(cache), 0);

@@ -352,6 +352,10 @@ TEST(KernelRules, ExtentItems) {
   Refused(Rejection::kExtentKey, One({kMiB + 1, kMetadataItemType, 0}, Extent(1, kTreeBlock)));
   Refused(Rejection::kExtentLevel, One({kMiB, kMetadataItemType, 8}, Extent(1, kTreeBlock)));
   Refused(Rejection::kExtentLevel, One(block, Extent(1, kTreeBlock, TreeBlockInfo(8))));
+  // The level stands before the references, whatever those are.
+  Passes(One(block, Extent(1, kTreeBlock, Joined(TreeBlockInfo(7), TreeBlockRef(2056)))));
+  Refused(Rejection::kExtentLevel,
+          One(block, Extent(1, kTreeBlock, Joined(TreeBlockInfo(8), TreeBlockRef(5)))));
   Refused(Rejection::kExtentKey, One(data, Extent(1, kTreeBlock, TreeBlockInfo(0))));
   Passes(One(skinny, ExtentHeader(1, kTreeBlock).Put<uint64_t>(8, 8)));
   Refused(Rejection::kExtentGeneration,

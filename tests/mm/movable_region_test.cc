@@ -8,6 +8,7 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "tests/mm/fake_os_calls.h"
@@ -113,6 +114,25 @@ TEST(MovableRegionPageblocks, StealsPageBlocksAndSpreads) {
   for (uint32_t i = 0; i < 60; ++i) ASSERT_TRUE(owner.Allocate(100'000 + i, AllocFlags::kNone));
   EXPECT_GT(region->report().mixed_allocations, 0u);
   EXPECT_GT(Category(*region, SuperpageblockCategory::kTainted), 4u);
+}
+
+// Half a page block is free, in a piece that is worth it: the whole block changes its kind, rather
+// than be mixed.
+TEST(MovableRegionPageblocks, MovablePagesTakeOverPageBlocksThatAreMostlyFree) {
+  auto region = MovableRegion::Create(Small(Policy::kPageblock, 1));
+  Owner owner(region.get());
+  ASSERT_TRUE(owner.Allocate(0, AllocFlags::kNone));
+  const uint32_t block = owner.held.at(0).pfn() / kPageblockPages;
+  uint32_t key = 0;
+  // Until those of their own kind are full.
+  while (key < kSuperPages - kPageblockPages) ASSERT_TRUE(owner.Allocate(++key));
+  region->Trim();
+  EXPECT_EQ(region->CountPageblock(block).free, kPageblockPages - 1);
+  const uint64_t stolen = region->report().stolen_pageblocks;
+  ASSERT_TRUE(owner.Allocate(++key));
+  EXPECT_EQ(owner.held.at(key).pfn() / kPageblockPages, block);
+  EXPECT_EQ(region->report().stolen_pageblocks, stolen + 1);
+  EXPECT_EQ(region->report().mixed_allocations, 0u);
 }
 
 // ---- Owners -------------------------------------------------------------------------------------
@@ -258,6 +278,35 @@ TEST(MovableRegionMemory, PhantomFramesHaveNoBytes) {
 
 // ---- Reports ------------------------------------------------------------------------------------
 
+// By zone and by mobility they are the same blocks.
+TEST(MovableRegionReports, WhatIsFreeIsFreeOnceInEachTable) {
+  auto region = MovableRegion::Create(Small(Policy::kSuperpageblock, 3));
+  Owner owner(region.get());
+  for (uint32_t key = 0; key < 40; ++key) ASSERT_TRUE(owner.Allocate(key));
+  Folio unmovable;
+  ASSERT_TRUE(region->AllocateBulk({}, 2, {&unmovable, 1}).ok());
+  region->Trim();  // nothing waits in lists of threads
+  const auto buddy = nlohmann::json::parse(region->BuddyInfoJson());
+  const auto types = nlohmann::json::parse(region->PageTypeInfoJson());
+  std::vector<uint64_t> by_zone(kSuperOrder + 1);
+  for (const auto& zone : buddy.at("zones")) {
+    for (size_t order = 0; order < by_zone.size(); ++order) {
+      by_zone[order] += zone.at(order).get<uint64_t>();
+    }
+  }
+  std::vector<uint64_t> by_mobility(by_zone.size());
+  for (const auto& [name, blocks] : types.at("free_blocks").items()) {
+    for (size_t order = 0; order < by_zone.size(); ++order) {
+      by_mobility[order] += blocks.at(order).get<uint64_t>();
+    }
+  }
+  EXPECT_EQ(by_zone, by_mobility);
+  uint64_t pages = 0;
+  for (size_t order = 0; order < by_zone.size(); ++order) pages += by_zone[order] << order;
+  EXPECT_EQ(pages * kPage + region->stats().in_use_bytes, 3 * kSuperPages * kPage);
+  region->FreeBulk(2, {&unmovable, 1});
+}
+
 TEST(MovableRegionReports, InTheShapeOfProc) {
   auto region = MovableRegion::Create(Small(Policy::kSuperpageblock, 2));
   EXPECT_EQ(region->BuddyInfoText(), "");  // nothing is set up yet
@@ -285,7 +334,9 @@ TEST(MovableRegionOptionsDeathTest, OutOfRange) {
     return MovableRegion::Create(options);
   };
   EXPECT_DEATH(with([](Options& o) { o.page_bytes = 8192; }), "page size of an allocator");
-  EXPECT_DEATH(with([](Options& o) { o.page_bytes = 0; }), "page size of an allocator");
+  for (size_t bytes : {size_t{0}, size_t{2048}, size_t{4096 + 2048}, size_t{12288}}) {
+    EXPECT_DEATH(with([bytes](Options& o) { o.page_bytes = bytes; }), "page size of an allocator");
+  }
   EXPECT_DEATH(with([](Options& o) { o.arena_bytes = 0; }), "multiple of its superpageblocks");
   EXPECT_DEATH(with([](Options& o) { o.arena_bytes += 4096; }), "multiple of its superpageblocks");
   EXPECT_DEATH(with([](Options& o) { o.pageblock_bytes = 3 * 4096; }), "powers of two");

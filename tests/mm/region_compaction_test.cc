@@ -258,6 +258,50 @@ TEST(MovableRegionDefrag, PagesThatStayDoNotKeepItBusy) {
   EXPECT_EQ(region->DefragStep(), Progress::kEmptied);
 }
 
+// One page block in vain is no reason to give up those beside it.
+TEST(MovableRegionDefrag, APageBlockThatStaysDoesNotKeepOthers) {
+  auto region = MovableRegion::Create(Small(Policy::kSuperpageblock));
+  std::unique_ptr<Owner> owner = FullTainted(region.get());
+  const uint32_t first = owner->held.at(0).pfn() / kPageblockPages;
+  for (const auto& [key, folio] : owner->held) {
+    if (folio.pfn() / kPageblockPages == first + 1) owner->pinned.insert(key);
+  }
+  EXPECT_EQ(region->DefragStep(), Progress::kEmptied);
+  EXPECT_EQ(region->report().migrated_folios, kPageblockPages);
+  EXPECT_EQ(region->CountPageblock(first + 1).free, 0u);
+  EXPECT_EQ(region->CountPageblock(first + 2).free, kPageblockPages);
+}
+
+// The next 64 page blocks are looked at, not all there are: the lock is held meanwhile.
+TEST(MovableRegionDefrag, LooksNoFurtherThanItNeeds) {
+  constexpr uint32_t kBlocks = 128;
+  constexpr uint32_t kPages = kBlocks * 2;
+  auto region = MovableRegion::Create({.page_bytes = kPage,
+                                       .arena_bytes = 16 * kPages * kPage,
+                                       .pageblock_bytes = 2 * kPage,
+                                       .superpageblock_bytes = kPages * kPage,
+                                       .tainted_reserve = 1});
+  Owner owner(region.get());
+  ASSERT_TRUE(owner.Allocate(0, AllocFlags::kNone));
+  const uint32_t super = owner.held.at(0).pfn() / kPages;
+  uint32_t key = 0;
+  while (owner.Allocate(key + 1)) ++key;
+  uint32_t far = 0;
+  for (uint32_t k = 1; k <= key; ++k) {
+    const uint32_t page = owner.held.at(k).pfn();
+    if (page / kPages != super && page / kPages >= 8) owner.Free(k);
+    if (page == super * kPages + 200) far = k;
+  }
+  // One page less to move than in any other.
+  ASSERT_NE(far, 0u);
+  owner.Free(far);
+  region->Trim();
+  ASSERT_EQ(region->CountPageblock(super * kBlocks + 100).free, 1u);
+  EXPECT_EQ(region->DefragStep(), Progress::kEmptied);
+  EXPECT_EQ(region->report().migrated_folios, 2u);
+  EXPECT_EQ(region->CountPageblock(super * kBlocks + 100).free, 1u);
+}
+
 TEST(MovableRegionDefrag, BackgroundThreadMakesRoomAndStopsWhenTold) {
   auto region = MovableRegion::Create(Small(Policy::kSuperpageblock));
   std::unique_ptr<Owner> owner = FullTainted(region.get());

@@ -1,0 +1,28 @@
+// Which of the page lists a thread uses.
+
+#include "lib/mm/page_lists.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <thread>
+
+namespace ebcache {
+namespace {
+
+TEST(PageLists, EachThreadHasASetOfItsOwnAndKeepsIt) {
+  PageLists lists({.page_bytes = 4096, .frames = 1024, .superpageblock_order = 10});
+  std::set<const PageListSet*> sets = {&lists.Mine()};
+  EXPECT_EQ(&lists.Mine(), *sets.begin());
+  // More threads than there are sets share.
+  for (uint32_t i = 1; i < PageLists::kSets; ++i) {
+    std::thread([&] {
+      const PageListSet* const mine = &lists.Mine();
+      EXPECT_TRUE(sets.insert(mine).second) << "thread " << i;
+      EXPECT_EQ(&lists.Mine(), mine);
+    }).join();
+  }
+}
+
+}  // namespace
+}  // namespace ebcache
