@@ -18,6 +18,7 @@ import explained  # noqa: E402
 import places  # noqa: E402
 import report  # noqa: E402
 import rewrite  # noqa: E402
+import run  # noqa: E402
 from build import Builder, BuildError  # noqa: E402
 from campaign import Campaign  # noqa: E402
 from running import Runner  # noqa: E402
@@ -44,8 +45,21 @@ int Sum(const int* values, int count) {
 }
 
 int Never(int value) { return value * 3; }
+
+int Hinted(const int* values, int count) {
+  if (sync::Planted("none") && count > 1000) return count - 1000;
+  if (!sync::Planted("none") && count > 2000) count = 2000;
+  __builtin_prefetch(values + 77);
+  return std::min(count, values[0]) + std::max(count, 5);
+}
 """
-HEADER = "int Clamp(int value);\nint Sum(const int* values, int count);\nint Never(int value);\n"
+HEADER = """\
+#include <algorithm>
+namespace sync { inline bool Planted(const char*) { return false; } }
+int Clamp(int value);
+int Sum(const int* values, int count);
+int Never(int value);
+"""
 MAIN = """\
 #include "lib/sample/sample.h"
 int main() {
@@ -167,6 +181,27 @@ class MutationTest(unittest.TestCase):
 
     def test_the_tool_is_a_program(self):
         self.assertTrue(os.access(f"{HERE}/run.py", os.X_OK))
+
+    def test_what_no_run_can_tell_is_left_alone(self):
+        mutants = [m for m in self.places() if m.function == "Hinted"]
+        olds = {m.old for m in mutants}
+        self.assertIn("count > 2000", olds)
+        self.assertIn("2000", olds)
+        for old in olds:
+            self.assertFalse("1000" in old or "77" in old, old)
+        self.assertEqual([m for m in mutants if m.operator == "swap"], [])
+
+    def test_a_draw_depends_on_each_mutant_alone(self):
+        before = self.places()
+        drawn = run.draw(before, 5, 20)
+        text = SAMPLE.replace("int Never", "int Between(int a) { return a + 1; }\n\nint Never")
+        write(self.top, FILE, text)
+        after = self.places()
+        self.assertGreater(len(after), len(before))
+        keys = {m.key() for m in run.draw(after, 5, 20)}
+        new = {m.key() for m in after} - {m.key() for m in before}
+        self.assertEqual(keys - new - {m.key() for m in drawn}, set())
+        self.assertNotEqual([m.key() for m in run.draw(before, 6, 20)], [m.key() for m in drawn])
 
     def test_explanations_survive_moved_lines_and_go_stale_with_the_code(self):
         place = find(self.places(), "comparison", "value > kLimit", "value >= kLimit")

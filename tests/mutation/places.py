@@ -2,7 +2,8 @@
 
 Left alone is what no test can tell from the original, or what no run reaches: whatever the compiler
 evaluates (template arguments, constexpr variables, static_assert, case labels), arguments of macros
-and of sync::Planted, memory orders, calls that only make room (reserve) or yield.
+and of sync::Planted, what runs only where a bug is planted, memory orders, calls that only make room
+(reserve), prefetch or yield, and the order of the arguments of min and max.
 """
 
 import re
@@ -27,6 +28,10 @@ UNCHANGED = {K.STATIC_ASSERT, K.ENUM_CONSTANT_DECL, K.PARM_DECL, K.CXX_UNARY_EXP
 # Calls whose absence is not to be seen in what a program does.
 INVISIBLE = ("reserve(", "yield()", "Pause(", "__builtin_prefetch(", "shrink_to_fit(", "Prefetch")
 PLANTED = "Planted("
+# Where this is asked first, what follows runs only with a planted bug.
+ONLY_PLANTED = re.compile(r"(fuzz|sync)::Planted\(")
+PREFETCH = "__builtin_prefetch"
+COMMUTE = ("min", "max")
 CHECK = "EBCACHE_CHECK("
 MACRO = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]*\(")
 PARENTHESIS = re.compile(r'"(?:[^"\\]|\\.)*"|[()]')
@@ -83,6 +88,8 @@ class Finder:
         kind = cursor.kind
         if kind in UNCHANGED or (cursor.is_definition() and self._is_constexpr(cursor)):
             return
+        if self._only_planted(cursor) or cursor.spelling == PREFETCH:
+            return
         if kind in FUNCTIONS:
             owner = cursor.semantic_parent
             scope = owner.spelling + "::" if owner and owner.kind in (
@@ -94,6 +101,14 @@ class Finder:
             self._statements(cursor, children, function)
         for child in children:
             self._visit(child, cursor, function)
+
+    def _only_planted(self, cursor):
+        if cursor.kind == K.IF_STMT:
+            children = list(cursor.get_children())
+            return (len(children) == 2 and self._text(children[0]).count("||") == 0 and
+                    ONLY_PLANTED.match(self._text(children[0])) is not None)
+        return (cursor.kind == K.BINARY_OPERATOR and "||" not in self._text(cursor) and
+                ONLY_PLANTED.match(self._text(cursor)) is not None)
 
     def _is_constexpr(self, cursor):
         if cursor.kind != K.VAR_DECL:
@@ -173,7 +188,7 @@ class Finder:
 
     def _swap(self, cursor, function):
         """Two arguments next to each other, of one type."""
-        if cursor.spelling.startswith("Str"):  # words, put together
+        if cursor.spelling.startswith("Str") or cursor.spelling in COMMUTE:  # Str: words
             return
         given = [a for a in cursor.get_arguments() if a is not None]
         begin, end = self._span(cursor)
