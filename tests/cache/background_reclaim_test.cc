@@ -48,6 +48,19 @@ TEST(BackgroundReclaim, KeepsRoomUpToTheHighMark) {
   EXPECT_GE(stats.cached_buffers, kBudget - kHighRoom - 1);
 }
 
+// In one step from where it sleeps to where it has to work: nothing but that step wakes it.
+TEST(BackgroundReclaim, ABatchThatLeavesTooLittleRoomWakesIt) {
+  MemorySource source;
+  BufferCache cache(InBackground(), &source);
+  std::vector<uint64_t> starts(kBudget);
+  for (uint64_t i = 0; i < kBudget; ++i) starts[i] = i * kNode;
+  std::vector<absl::StatusOr<ExtentBufferRef>> results(starts.size());
+  cache.ReadBlocks(starts, {}, absl::MakeSpan(results));
+  results.clear();
+  AwaitTrue([&] { return cache.stats().cached_buffers <= kBudget - kHighRoom; });
+  EXPECT_GT(cache.stats().reclaimed_in_background, 0u);
+}
+
 TEST(BackgroundReclaim, AboveTheLowMarkItSleeps) {
   BufferCache cache(InBackground());
   for (uint64_t i = 0; i < kBudget / 2; ++i) (void)*cache.Create(i * kNode);

@@ -214,6 +214,15 @@ TEST_P(BytesTest, OutOfBoundsIsAnErrorThatTouchesNothing) {
   EXPECT_EQ(buffer_->Get<uint64_t>(size() - 7).status().message(),
             "block 1048576: read of 8 bytes at offset " + std::to_string(size() - 7) +
                 " leaves its " + std::to_string(size()) + " bytes");
+  const auto words = [&](const char* what, size_t at, size_t bytes) {
+    return "block 1048576: " + std::string(what) + " of " + std::to_string(bytes) +
+           " bytes at offset " + std::to_string(at) + " leaves its " + std::to_string(size()) +
+           " bytes";
+  };
+  EXPECT_EQ(buffer_->Compare(size() - 15, data).status().message(),
+            words("compare", size() - 15, 16));
+  EXPECT_EQ(buffer_->Write(size() - 15, data).message(), words("write", size() - 15, 16));
+  EXPECT_EQ(buffer_->Zero(size() - 3, 9).message(), words("zero", size() - 3, 9));
   ExpectSame("refused operations");
 }
 

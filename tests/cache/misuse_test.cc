@@ -230,6 +230,27 @@ TEST(Misuse, ASecondPutWhereNobodyHoldsTheBuffer) {
   EXPECT_DEATH(ExtentBufferRef::Adopt(dead).Put(), "put twice, or never taken");
 }
 
+// A step that is refused changes nothing, not even the header of what is on its way to the disk.
+TEST(Misuse, WhatIsBeingWrittenIsMadeNoNewBlock) {
+  MemorySource source;
+  BufferCache cache({.node_bytes = kNode}, &source);
+  const ExtentBufferRef block = *cache.ReadBlock(0);
+  const uint64_t ours = 0x1234'5678'9abc'def0;
+  ASSERT_TRUE(block->Set<uint64_t>(0, ours).ok());
+  block.SetDirty();
+  absl::Status refused;
+  source.on_write = [&](uint64_t) {
+    refused = cache.TryReinitAsNewBlock(block, 64);
+    EXPECT_EQ(*block->Get<uint64_t>(0), ours);
+    return absl::OkStatus();
+  };
+  ASSERT_TRUE(cache.Writeback(block).ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(refused)) << refused;
+  EXPECT_EQ(*block->Get<uint64_t>(0), ours);
+  EXPECT_TRUE(cache.TryReinitAsNewBlock(block, 64).ok());
+  EXPECT_EQ(*block->Get<uint64_t>(0), 0u);
+}
+
 // ---- Options ------------------------------------------------------------------------------------
 
 TEST(Misuse, OptionsOfACacheOutOfRange) {

@@ -106,6 +106,37 @@ static void see_damage(void* context, const struct ebcache_walk_damage* damage) 
 static const struct ebcache_visitor visitor = {
     .size = sizeof visitor, .block = see_block, .damage = see_damage};
 
+/* How many blocks had been read when the first leaf was visited. */
+static int count_reads(void* context, const struct ebcache_root* of, const ebcache_buffer* block) {
+  (void)of;
+  struct ebcache_header header = {.size = sizeof header};
+  CHECK_EQUAL(ebcache_header(block, &header), 0);
+  if (header.level != 0) return 0;
+  struct ebcache_cache_stats stats = {.size = sizeof stats};
+  CHECK_EQUAL(ebcache_cache_stats(ebcache_filesystem_cache(filesystem), &stats), 0);
+  *(uint64_t*)context = stats.reads;
+  return -1;
+}
+
+/* Leaves are read in batches, as large as the caller says. */
+static void leaves_come_in_batches(void) {
+  ebcache_cache* const cache = ebcache_filesystem_cache(filesystem);
+  const struct ebcache_visitor counter = {
+      .size = sizeof counter, .block = count_reads, .damage = see_damage};
+  uint64_t reads[3];
+  const uint32_t batches[3] = {1, 2, 0};
+  for (int i = 0; i < 3; ++i) {
+    struct ebcache_walk_options options = {.size = sizeof options, .batch = batches[i]};
+    ebcache_drop_caches(cache);
+    struct ebcache_cache_stats stats = {.size = sizeof stats};
+    CHECK_EQUAL(ebcache_cache_stats(cache, &stats), 0);
+    CHECK_EQUAL(ebcache_walk(cache, &root, &counter, &reads[i], &options), -1);
+    reads[i] -= stats.reads;
+  }
+  CHECK_EQUAL(reads[1], reads[0] + 1);
+  CHECK(reads[2] > reads[1]); /* by default there are many */
+}
+
 static void iterating_searching_and_walking_agree(void) {
   struct seen iterated = {0}, walked = {0}, stepped = {0};
   CHECK_EQUAL(ebcache_iterate(tree, NULL, NULL, see_item, &iterated), 0);
@@ -233,6 +264,7 @@ static void a_root_that_is_none(void) {
 int main(void) {
   open_all();
   RUN(all_trees);
+  RUN(leaves_come_in_batches);
   RUN(iterating_searching_and_walking_agree);
   RUN(three_ways_to_search);
   RUN(parts_of_a_tree);

@@ -299,6 +299,8 @@ TEST(KernelRules, DataChecksumsThatAreBeingChanged) {
             kCsumTreeId, changing);
   }
   Refused(Rejection::kChecksumKey, One({kNewChecksums, kExtentCsumType, kMiB}, "csum"));
+  Refused(Rejection::kChecksumKey, One({257, kExtentCsumType, kMiB}, "csum"), kCsumTreeId,
+          changing);
 }
 
 // ---- Roots --------------------------------------------------------------------------------------

@@ -90,6 +90,26 @@ TEST(MovableRegionSteering, MovablePagesAreMovedOutOfTheWayBeforeAnotherIsTainte
   owner.ExpectStamps();
 }
 
+// The same, by a caller whose request asks nobody: nothing is moved for it, and it gets its pages.
+TEST(MovableRegionSteering, WithoutReclaimNothingIsMovedOutOfTheWay) {
+  auto region = MovableRegion::Create(Small(Policy::kSuperpageblock));
+  Owner owner(region.get());
+  constexpr AllocFlags kAlone = AllocFlags::kNoReclaim;
+  ASSERT_TRUE(owner.Allocate(0, kAlone));
+  uint32_t key = 0;
+  while (owner.Allocate(key + 1)) ++key;
+  for (uint32_t k = 1; k <= key; ++k) {
+    if (owner.held.at(k).pfn() / kSuperPages >= 12) owner.Free(k);
+  }
+  for (uint32_t i = 0; i < 100; ++i) ASSERT_TRUE(owner.Allocate(100'000 + i, kAlone)) << i;
+  EXPECT_EQ(region->report().migrated_folios, 0u);
+  EXPECT_GT(Category(*region, SuperpageblockCategory::kTainted), 1u);
+  // Of several pages, too, where a clean superpageblock has to be tainted for it.
+  Folio folio;
+  EXPECT_TRUE(region->AllocateBulk({.flags = kAlone, .owner = owner.id()}, 3, {&folio, 1}).ok());
+  region->FreeBulk(3, {&folio, 1});
+}
+
 TEST(MovableRegionSteering, TaintedBecomesCleanWithItsLastUnmovablePage) {
   auto region = MovableRegion::Create(Small(Policy::kSuperpageblock));
   Owner owner(region.get());

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <cstring>
+#include <fstream>
 
 #include "ebcache/allocators.h"
 
@@ -19,6 +21,23 @@ TEST(RealOsCallsTest, MapsAlignedZeroes) {
     std::memset(memory, 1, 3 * 4096);
     os->Unmap(memory, 3 * 4096);
   }
+}
+
+// What is mapped to find an aligned place goes again, before and behind it.
+TEST(RealOsCallsTest, TakesNoMoreAddressesThanItGives) {
+  const auto mapped_bytes = [] {
+    uint64_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    return pages * 4096;
+  };
+  OsCalls* const os = OsCalls::Real();
+  const uint64_t before = mapped_bytes();
+  for (int i = 0; i < 200; ++i) {
+    void* const memory = os->Map(16 * 4096, 64 * kMiB);
+    ASSERT_NE(memory, nullptr);
+    os->Unmap(memory, 16 * 4096);
+  }
+  EXPECT_LT(mapped_bytes(), before + 64 * kMiB);
 }
 
 TEST(RealOsCallsTest, PurgedMemoryReadsAsZero) {

@@ -213,6 +213,29 @@ TEST(MovableRegionContiguous, LargeFoliosCompactWhatIsInTheirWay) {
   region->FreeBulk(3, {&folio, 1});
 }
 
+// Of page blocks with pages in use the one with the fewest is emptied.
+TEST(MovableRegionContiguous, TheRangeWithLeastToMoveIsEmptied) {
+  auto region = MovableRegion::Create(Small(Policy::kSuperpageblock, 2));
+  Owner owner(region.get());
+  uint32_t key = 0;
+  while (owner.Allocate(key)) ++key;
+  // One page of every block is free, of one all but one.
+  const uint32_t nearly_free = owner.held.at(key / 2).pfn() / kPageblockPages;
+  for (uint32_t k = 0; k < key; ++k) {
+    const uint32_t pfn = owner.held.at(k).pfn();
+    const bool first = pfn % kPageblockPages == 0;
+    if (first != (pfn / kPageblockPages == nearly_free)) owner.Free(k);
+  }
+  region->Trim();
+  const auto folio = region->AllocateContiguous({}, 4);
+  ASSERT_TRUE(folio.ok()) << folio.status();
+  EXPECT_EQ(folio->pfn() / kPageblockPages, nearly_free);
+  EXPECT_EQ(region->report().migrated_folios, 1u);
+  owner.ExpectStamps();
+  Folio gone = *folio;
+  region->FreeBulk(4, {&gone, 1});
+}
+
 // ---- Defragmentation ----------------------------------------------------------------------------
 
 // A tainted superpageblock full of movable pages, and room elsewhere.
@@ -300,6 +323,24 @@ TEST(MovableRegionDefrag, LooksNoFurtherThanItNeeds) {
   EXPECT_EQ(region->DefragStep(), Progress::kEmptied);
   EXPECT_EQ(region->report().migrated_folios, 2u);
   EXPECT_EQ(region->CountPageblock(super * kBlocks + 100).free, 1u);
+}
+
+// Pages that are free here and there are no room for a page block.
+TEST(MovableRegionDefrag, ScatteredPagesAreNoRoom) {
+  auto region = MovableRegion::Create(Small(Policy::kSuperpageblock));
+  std::unique_ptr<Owner> owner = FullTainted(region.get());
+  const uint32_t super = owner->held.at(0).pfn() / kSuperPages;
+  std::vector<uint32_t> here;
+  for (const auto& [key, folio] : owner->held) {
+    if (folio.pfn() / kSuperPages == super && folio.pfn() % 4 == 3) here.push_back(key);
+  }
+  for (uint32_t key : here) owner->Free(key);
+  region->Trim();
+  const FrameCounts counts = region->CountSuperpageblock(super);
+  ASSERT_GE(counts.free, 2 * kPageblockPages);
+  ASSERT_LT(counts.free, 3 * kPageblockPages);
+  EXPECT_EQ(region->DefragStep(), Progress::kEmptied);
+  EXPECT_EQ(region->report().defrag_pageblocks, 1u);
 }
 
 TEST(MovableRegionDefrag, BackgroundThreadMakesRoomAndStopsWhenTold) {

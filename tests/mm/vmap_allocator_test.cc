@@ -118,6 +118,31 @@ TEST_F(VmapTest, ABlockOfTheSamePagesFindsItsWindowAgain) {
   EXPECT_EQ(windows().found_again, 99u);
 }
 
+// Taken from between others that are retired, and those are still there to be taken.
+TEST_F(VmapTest, OneOfSeveralRetiredWindowsIsFoundAgain) {
+  Make({.max_windows = 3});
+  std::vector<Block> blocks = AllocateMany(3);
+  ASSERT_EQ(Mapped(blocks), 3u);
+  Free(blocks[0]);
+  Free(blocks[1]);
+  Free(blocks[2]);
+  // The pages that were freed last come first; the second block has those of the one in between.
+  std::vector<Block> again = AllocateMany(2);
+  EXPECT_EQ(windows().found_again, 2u);
+  Block other = Allocate();
+  EXPECT_EQ(Mapped(again), 2u);
+  EXPECT_NE(other.block.direct, nullptr);
+  EXPECT_EQ(windows().windows, 3u);
+  EXPECT_EQ(windows().retired, 0u);
+  Free(again[1]);
+  Free(again[0]);
+  Free(other);
+  EXPECT_EQ(windows().retired, 3u);
+  std::vector<Block> all = AllocateMany(3);
+  EXPECT_EQ(Mapped(all), 3u);
+  for (Block& b : all) Free(b);
+}
+
 TEST_F(VmapTest, RetiredWindowsAreUnmappedInBatches) {
   os_.set_max_mappings(10000);
   Make();
