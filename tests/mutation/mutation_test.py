@@ -203,6 +203,15 @@ class MutationTest(unittest.TestCase):
         self.assertEqual(keys - new - {m.key() for m in drawn}, set())
         self.assertNotEqual([m.key() for m in run.draw(before, 6, 20)], [m.key() for m in drawn])
 
+    def test_survivors_of_a_report_are_found_again(self):
+        places_now = self.places()
+        survivor = find(places_now, "arithmetic", "value * 3", "value + 3")
+        gone = dict(vars(survivor), function="Gone")
+        write(self.top, "report.json", json.dumps({"survivors": [vars(survivor), gone]}))
+        again = run.survivors(self.places(), self.top + "/report.json")
+        self.assertEqual([m.key() for m in again], [survivor.key()])
+        self.assertEqual(again[0].number, 0)
+
     def test_explanations_survive_moved_lines_and_go_stale_with_the_code(self):
         place = find(self.places(), "comparison", "value > kLimit", "value >= kLimit")
         entry = {"file": FILE, "function": "Clamp", "operator": "comparison",

@@ -63,6 +63,9 @@ def options():
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at a time (CPUs)")
     parser.add_argument("--nice", type=int, default=0, help="give way to others: 0 to 19 (0)")
     parser.add_argument("--limit", type=float, default=5.0, help="percent that may survive (5)")
+    parser.add_argument("--survivors-of", metavar="REPORT",
+                        help="in place of a draw: those that survived in this report (--json), "
+                        "where they are still in the sources")
     parser.add_argument("--json", help="also write the report to this file")
     parser.add_argument("--list", action="store_true", help="only print the mutants drawn")
     return parser.parse_args()
@@ -124,6 +127,17 @@ def draw(found, seed, count):
     return drawn
 
 
+def survivors(found, path):
+    """Those of `found` that survived in a report, numbered."""
+    with open(path, encoding="utf-8") as file:
+        keys = {(s["file"], s["function"], s["operator"], mutants_of.flat(s["old"]),
+                 mutants_of.flat(s["new"]), s["occurrence"]) for s in json.load(file)["survivors"]}
+    drawn = [mutant for mutant in found if mutant.key() in keys]
+    for number, mutant in enumerate(drawn):
+        mutant.number = number
+    return drawn
+
+
 def record(runner, path, jobs, progress):
     """What each test reaches; kept for a run that goes on."""
     known = {}
@@ -152,14 +166,19 @@ def run(given):
     progress = Progress()
     files = sources(TOP, given.dirs)
     found = all_places(TOP, files, f"{given.work}/places", given.jobs, progress)
-    drawn = draw(found, given.seed, int(given.count * SPARE) + 5)
+    if given.survivors_of:
+        drawn = survivors(found, given.survivors_of)
+        given.count = len(drawn)
+    else:
+        drawn = draw(found, given.seed, int(given.count * SPARE) + 5)
     if given.list:
         print("\n".join(m.describe() for m in drawn[:given.count]))
         return 0
     known = explained.load(given.explained) if os.path.exists(given.explained) else {}
     stale = explained.stale(known, found, set(files))
 
-    identity = hashlib.sha1(repr((given.seed, given.count, given.dirs)).encode()).hexdigest()[:12]
+    identity = hashlib.sha1(repr((given.seed, given.count, given.dirs, given.survivors_of)).encode()
+                            ).hexdigest()[:12]
     work = f"{given.work}/{identity}"
     print(f"work directory: {work}", file=sys.stderr)
     tree = f"{work}/tree"
