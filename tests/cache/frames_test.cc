@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "ebcache/allocators.h"
@@ -84,6 +86,28 @@ TEST(Frames, AnExceptionOfAnAllocatorIsAnError) {
   EXPECT_EQ(cache.stats().cached_buffers, 0u);
   allocator->throws = false;
   EXPECT_TRUE(cache.Create(kNode).ok());
+}
+
+// Another maker of the same block is quicker, while the first has no pages yet.
+TEST(Frames, WhoeverLosesARaceOfMakersGetsTheWinnersBuffer) {
+  class Interrupting final : public ForwardingAllocator {
+   public:
+    using ForwardingAllocator::ForwardingAllocator;
+    absl::Status AllocateBlock(const FolioRequest& request, FolioBlock& block) override {
+      if (auto run = std::exchange(meanwhile, nullptr)) run();
+      return below().AllocateBlock(request, block);
+    }
+    std::function<void()> meanwhile;
+  };
+  const auto allocator = std::make_shared<Interrupting>(HeapAllocator());
+  BufferCache cache({.node_bytes = kNode, .allocator = allocator});
+  ExtentBufferRef winner;
+  allocator->meanwhile = [&] { winner = *cache.Create(kNode); };
+  const ExtentBufferRef loser = *cache.Create(kNode);
+  EXPECT_EQ(loser.get(), winner.get());
+  EXPECT_EQ(cache.stats().create_races_lost, 1u);
+  EXPECT_EQ(cache.stats().cached_buffers, 1u);
+  EXPECT_EQ(allocator->stats().in_use_bytes, size_t{kNode});
 }
 
 // Whichever way a buffer goes.

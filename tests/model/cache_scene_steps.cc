@@ -300,7 +300,8 @@ void CacheScene::Reinit(const ExtentBufferRef& ref) {
   ++cleaning_[number];
   // Until no write is under way, nor can begin: what could not be written others would try again.
   if (!cache_->Writeback(ref).ok()) (void)cache_->GiveUpWrite(ref);
-  (void)cache_->ReinitAsNewBlock(ref, 0);
+  // Where another thread gave the bytes up, a third may be reading the block: that is waited for.
+  while (!cache_->TryReinitAsNewBlock(ref, 0).ok()) (void)cache_->Read(ref);
   --cleaning_[number];
 }
 
