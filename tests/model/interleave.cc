@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -44,16 +46,24 @@ constexpr const char* kHelp =
     "  --replay=NAME:0012 one order, and what happens in it\n"
     "  --seed=N           first seed of the random orders (1)\n"
     "  --unreduced        without the reduction: bounded and random orders only\n"
-    "  --processes=N      at a time (2)\n"
-    "  --effort=N         N times as many orders where programs are cut short (1)\n"
+    "  --processes=N      at a time: 1 to 1024 (2)\n"
+    "  --effort=N         N times as many orders where programs are cut short: 1 to 1000000 (1)\n"
     "  --help             print this and exit\n"
     "Exit code: 0 all is well, 1 something was found (or a canary survived), 2 asked for what is "
     "not\n"
-    "known.\n";
+    "known, or the result could not be written.\n";
+
+bool IsCanary(const std::string& bug) {
+  for (const Canary& canary : Canaries()) {
+    if (bug == canary.bug) return true;
+  }
+  return false;
+}
 
 struct Flags {
   bool all = false;
   bool canaries = false;
+  bool help = false;
   bool list = false;
   bool unreduced = false;
   std::string program;
@@ -61,8 +71,22 @@ struct Flags {
   std::string plant;
   uint64_t seed = 1;
   uint64_t effort = 1;
-  int processes = 2;
+  uint64_t processes = 2;
 };
+
+// A whole number of this range, or nothing, which is said.
+bool ParseNumber(std::string_view option, std::string_view text, uint64_t least, uint64_t most,
+                 uint64_t& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc() && end == text.data() + text.size() && number >= least &&
+      number <= most) {
+    return true;
+  }
+  std::fprintf(stderr, "interleave: %.*s wants a number from %llu to %llu\n",
+               static_cast<int>(option.size() - 1), option.data(),
+               static_cast<unsigned long long>(least), static_cast<unsigned long long>(most));
+  return false;
+}
 
 std::optional<Flags> Parse(int count, char** arguments) {
   Flags flags;
@@ -73,10 +97,8 @@ std::optional<Flags> Parse(int count, char** arguments) {
     };
     if (argument == "--quick") continue;
     if (argument == "--help") {
-      std::fputs(kHelp, stdout);
-      std::exit(0);
-    }
-    if (argument == "--all") {
+      flags.help = true;
+    } else if (argument == "--all") {
       flags.all = true;
     } else if (argument == "--canaries") {
       flags.canaries = true;
@@ -91,15 +113,31 @@ std::optional<Flags> Parse(int count, char** arguments) {
     } else if (const char* bug = value("--plant=")) {
       flags.plant = bug;
     } else if (const char* seed = value("--seed=")) {
-      flags.seed = std::strtoull(seed, nullptr, 10);
+      if (!ParseNumber("--seed=", seed, 0, ~uint64_t{0}, flags.seed)) return std::nullopt;
     } else if (const char* effort = value("--effort=")) {
-      flags.effort = std::strtoull(effort, nullptr, 10);
+      if (!ParseNumber("--effort=", effort, 1, 1'000'000, flags.effort)) return std::nullopt;
     } else if (const char* processes = value("--processes=")) {
-      flags.processes = std::max(1, std::atoi(processes));
+      if (!ParseNumber("--processes=", processes, 1, 1024, flags.processes)) return std::nullopt;
     } else {
       std::fprintf(stderr, "interleave: unknown argument %s; see --help\n", arguments[i]);
       return std::nullopt;
     }
+  }
+  const int ways =
+      flags.all + flags.canaries + flags.list + !flags.program.empty() + !flags.replay.empty();
+  if (ways > 1) {
+    std::fprintf(
+        stderr, "interleave: one of --all, --canaries, --list, --program and --replay at a time\n");
+    return std::nullopt;
+  }
+  if (flags.canaries && !flags.plant.empty()) {
+    std::fprintf(stderr, "interleave: --canaries plants each bug by itself\n");
+    return std::nullopt;
+  }
+  if (!flags.plant.empty() && !IsCanary(flags.plant)) {
+    std::fprintf(stderr, "interleave: no bug of the name \"%s\" to plant; see --list\n",
+                 flags.plant.c_str());
+    return std::nullopt;
   }
   return flags;
 }
@@ -112,11 +150,11 @@ const Program* Named(const std::vector<Program>& programs, const std::string& na
   return nullptr;
 }
 
-void PrintFailure(const Program& program, const Outcome& outcome) {
-  std::printf("%s: FAILED after %llu interleavings: %s\n%s  --replay='%s:%s'\n",
+void PrintFailure(const Program& program, const Outcome& outcome, const std::string& plant) {
+  std::printf("%s: FAILED after %llu interleavings: %s\n%s  --replay='%s:%s'%s%s\n",
               program.name.c_str(), static_cast<unsigned long long>(outcome.interleavings),
               outcome.message.c_str(), outcome.trace.c_str(), program.name.c_str(),
-              outcome.schedule.c_str());
+              outcome.schedule.c_str(), plant.empty() ? "" : " --plant=", plant.c_str());
 }
 
 void Progress(size_t done, size_t all, uint64_t interleavings) {
@@ -127,7 +165,7 @@ void Progress(size_t done, size_t all, uint64_t interleavings) {
 
 // The table of what was explored.
 int RunPrograms(const std::vector<const Program*>& programs, const Effort& effort,
-                const std::string& plant, int processes) {
+                const std::string& plant, uint64_t processes) {
   std::vector<Job> jobs;
   for (const Program* program : programs) {
     jobs.push_back({program, plant.empty() ? 0 : HashOf(plant.c_str()), effort});
@@ -139,7 +177,7 @@ int RunPrograms(const std::vector<const Program*>& programs, const Effort& effor
   double seconds = 0;
   std::printf("%-46s %7s %13s %8s  %-6s  %s\n", "program", "threads", "interleavings", "time_s",
               "result", "bound");
-  RunJobs(jobs, processes, [&](size_t job, const Outcome& outcome) {
+  RunJobs(jobs, static_cast<int>(processes), [&](size_t job, const Outcome& outcome) {
     const Program& program = *jobs[job].program;
     interleavings += outcome.interleavings;
     seconds += outcome.seconds;
@@ -148,7 +186,7 @@ int RunPrograms(const std::vector<const Program*>& programs, const Effort& effor
     std::printf("%-46s %7zu %13llu %8.2f  %-6s  %s\n", program.name.c_str(), program.threads.size(),
                 static_cast<unsigned long long>(outcome.interleavings), outcome.seconds,
                 outcome.failed ? "FAILED" : "ok", outcome.bound.c_str());
-    if (outcome.failed) PrintFailure(program, outcome);
+    if (outcome.failed) PrintFailure(program, outcome, plant);
     Progress(++done, jobs.size(), interleavings);
   });
   std::printf(
@@ -157,7 +195,7 @@ int RunPrograms(const std::vector<const Program*>& programs, const Effort& effor
   return failures == 0 ? 0 : 1;
 }
 
-int RunCanaries(const std::vector<Program>& programs, int processes) {
+int RunCanaries(const std::vector<Program>& programs, uint64_t processes) {
   std::vector<Job> jobs;
   std::vector<const Canary*> canaries;
   for (const Canary& canary : Canaries()) {
@@ -170,7 +208,7 @@ int RunCanaries(const std::vector<Program>& programs, int processes) {
   }
   size_t survivors = 0;
   std::printf("%-34s %-34s %13s  %s\n", "planted bug", "program", "interleavings", "caught by");
-  RunJobs(jobs, processes, [&](size_t job, const Outcome& outcome) {
+  RunJobs(jobs, static_cast<int>(processes), [&](size_t job, const Outcome& outcome) {
     const bool caught = outcome.ended && outcome.failed;
     survivors += !caught;
     // Runs that came to their end, and the one that did not.
@@ -204,6 +242,10 @@ int RunReplay(const std::vector<Program>& programs, const std::string& replay) {
 int Run(int count, char** arguments) {
   const std::optional<Flags> flags = Parse(count, arguments);
   if (!flags.has_value()) return 2;
+  if (flags->help) {
+    std::fputs(kHelp, stdout);
+    return 0;
+  }
   const std::vector<Program> programs = AllPrograms();
   if (flags->list) {
     for (const Program& program : programs) std::printf("%s\n", program.name.c_str());
@@ -242,4 +284,9 @@ int Run(int count, char** arguments) {
 }  // namespace
 }  // namespace ebcache::model
 
-int main(int count, char** arguments) { return ebcache::model::Run(count, arguments); }
+int main(int count, char** arguments) {
+  const int result = ebcache::model::Run(count, arguments);
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return result;
+  std::fprintf(stderr, "interleave: cannot write the result: %s\n", std::strerror(errno));
+  return 2;
+}

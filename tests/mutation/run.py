@@ -177,7 +177,8 @@ def run(given):
     known = explained.load(given.explained) if os.path.exists(given.explained) else {}
     stale = explained.stale(known, found, set(files))
 
-    identity = hashlib.sha1(repr((given.seed, given.count, given.dirs, given.survivors_of)).encode()
+    # Results are kept by number: another draw is another place.
+    identity = hashlib.sha1(repr([(m.number, m.key(), m.form) for m in drawn]).encode()
                             ).hexdigest()[:12]
     work = f"{given.work}/{identity}"
     print(f"work directory: {work}", file=sys.stderr)
