@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -27,6 +28,7 @@ int ReadEnvironment() {
     if (file < 0 || fstat(file, &status) != 0) std::abort();
     void* map = mmap(nullptr, status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (map == MAP_FAILED) std::abort();
+    close(file);  // a program may count those it has, or have none of its own where stdout was
     reached_bytes.store(status.st_size, std::memory_order_relaxed);
     reached.store(static_cast<unsigned char*>(map), std::memory_order_release);
   }
