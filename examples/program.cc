@@ -54,6 +54,11 @@ int RunCatching(const CommandLine& line, absl::FunctionRef<int()> run) {
 absl::Status FlushStdout() {
   errno = 0;
   const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
+  // Where a large piece went out in the middle of printing, its reason is gone: one more attempt
+  // has the same.
+  if (failed && first_error == 0 && errno == 0) {
+    if (std::fputc('\n', stdout) != EOF) std::fflush(stdout);
+  }
   if (failed && first_error == 0) first_error = errno != 0 ? errno : EIO;
   if (first_error == 0) return absl::OkStatus();
   return absl::UnavailableError(

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -22,6 +21,7 @@
 #include "bench/eviction/access_trace.h"
 #include "bench/eviction/eviction_policy.h"
 #include "examples/command_line.h"
+#include "examples/program.h"
 
 namespace ebcache::eviction {
 namespace {
@@ -162,33 +162,35 @@ int Main(int argc, char** argv) {
       "trace", "replay the recording FILE ($EBCACHE_SHARED/traces/metadata-access.gz)", &path);
   command_line.AddFlag("seed", "of the walk with lookups (1)", ~uint64_t{0}, &seed);
   command_line.AddFlag("json", "JSON instead of text", &json);
-  if (auto code = command_line.Parse(argc, argv)) return *code;
-  const auto sizes = ParseSizes(command_line.operands());
-  if (!sizes) return command_line.UsageError("BLOCKS are numbers from 16");
-  examples::EnterDirectoryOfCaller();
+  return examples::RunProgram(command_line, [&]() -> int {
+    if (auto code = command_line.Parse(argc, argv)) return *code;
+    const auto sizes = ParseSizes(command_line.operands());
+    if (!sizes) return command_line.UsageError("BLOCKS are numbers from 16");
+    examples::EnterDirectoryOfCaller();
 
-  std::vector<Comparison> comparisons;
-  const auto recording = path.empty() ? ReadKernelRecording() : ReadRecording(path);
-  if (recording.ok()) {
-    comparisons.push_back(Compare(*recording, Frees::kHonoured, *sizes));
-    comparisons.push_back(Compare(*recording, Frees::kIgnored, *sizes));
-  } else {
-    const bool left_out = path.empty() && absl::IsNotFound(recording.status());
-    command_line.Complain(absl::StrCat(left_out ? "left out, no kernel recording: " : "",
-                                       recording.status().message()));
-    if (!left_out) return 2;
-  }
-  const AccessTrace walk = WalkWithLookups(seed);
-  comparisons.push_back(Compare(walk, Frees::kHonoured, *sizes));
+    std::vector<Comparison> comparisons;
+    const auto recording = path.empty() ? ReadKernelRecording() : ReadRecording(path);
+    if (recording.ok()) {
+      comparisons.push_back(Compare(*recording, Frees::kHonoured, *sizes));
+      comparisons.push_back(Compare(*recording, Frees::kIgnored, *sizes));
+    } else {
+      const bool left_out = path.empty() && absl::IsNotFound(recording.status());
+      command_line.Complain(absl::StrCat(left_out ? "left out, no kernel recording: " : "",
+                                         recording.status().message()));
+      if (!left_out) return 2;
+    }
+    const AccessTrace walk = WalkWithLookups(seed);
+    comparisons.push_back(Compare(walk, Frees::kHonoured, *sizes));
 
-  if (json) {
-    Json all = Json::array();
-    for (const Comparison& comparison : comparisons) all.push_back(ToJson(comparison));
-    std::cout << Json{{"seed", seed}, {"comparisons", all}}.dump(2) << '\n';
-  } else {
-    for (const Comparison& comparison : comparisons) PrintText(comparison);
-  }
-  return 0;
+    if (json) {
+      Json all = Json::array();
+      for (const Comparison& comparison : comparisons) all.push_back(ToJson(comparison));
+      std::puts(Json{{"seed", seed}, {"comparisons", all}}.dump(2).c_str());
+    } else {
+      for (const Comparison& comparison : comparisons) PrintText(comparison);
+    }
+    return 0;
+  });
 }
 
 }  // namespace

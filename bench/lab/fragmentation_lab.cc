@@ -15,6 +15,7 @@
 #include "bench/lab/report.h"
 #include "examples/command_line.h"
 #include "examples/peak_memory.h"
+#include "examples/program.h"
 #include "examples/progress.h"
 
 namespace ebcache::lab {
@@ -84,33 +85,36 @@ int Main(int argc, char** argv) {
   command_line.AddFlag("seed", "of the random sequence (1)", ~uint64_t{0}, &lab.seed);
   command_line.AddFlag("json", "write the figures to FILE", &json_path);
   command_line.AddFlag("html", "write a page with maps of the memory to FILE", &html_path);
-  if (auto code = command_line.Parse(argc, argv)) return *code;
-  if (!command_line.operands().empty()) return command_line.UsageError("no operands are expected");
-  if (lab.memory_gib < 4 || lab.btree_gib < 1 || 2 * lab.btree_gib > lab.memory_gib) {
-    return command_line.UsageError(
-        "--memory-gib must be at least 4, and --btree-gib from 1 to half of it");
-  }
-  examples::EnterDirectoryOfCaller();
-
-  examples::Progress progress;
-  for (const Policy p : {Policy::kPageblock, Policy::kSuperpageblock}) {
-    if (policy == (p == Policy::kPageblock ? "superpageblock" : "pageblock")) continue;
-    for (const bool with_hint : {false, true}) {
-      if (hint == (with_hint ? "off" : "on")) continue;
-      lab.runs.push_back(LiveOnce({.memory_gib = lab.memory_gib,
-                                   .btree_gib = lab.btree_gib,
-                                   .hint = with_hint,
-                                   .policy = p,
-                                   .seed = lab.seed},
-                                  progress));
+  return examples::RunProgram(command_line, [&]() -> int {
+    if (auto code = command_line.Parse(argc, argv)) return *code;
+    if (!command_line.operands().empty())
+      return command_line.UsageError("no operands are expected");
+    if (lab.memory_gib < 4 || lab.btree_gib < 1 || 2 * lab.btree_gib > lab.memory_gib) {
+      return command_line.UsageError(
+          "--memory-gib must be at least 4, and --btree-gib from 1 to half of it");
     }
-  }
-  progress.Clear();
-  lab.peak_rss_bytes = examples::PeakRssBytes();
-  PrintTable(lab);
-  const bool json_written = WriteFile(command_line, json_path, ToJson(lab));
-  const bool html_written = WriteFile(command_line, html_path, ToHtml(lab));
-  return json_written && html_written ? 0 : 1;
+    examples::EnterDirectoryOfCaller();
+
+    examples::Progress progress;
+    for (const Policy p : {Policy::kPageblock, Policy::kSuperpageblock}) {
+      if (policy == (p == Policy::kPageblock ? "superpageblock" : "pageblock")) continue;
+      for (const bool with_hint : {false, true}) {
+        if (hint == (with_hint ? "off" : "on")) continue;
+        lab.runs.push_back(LiveOnce({.memory_gib = lab.memory_gib,
+                                     .btree_gib = lab.btree_gib,
+                                     .hint = with_hint,
+                                     .policy = p,
+                                     .seed = lab.seed},
+                                    progress));
+      }
+    }
+    progress.Clear();
+    lab.peak_rss_bytes = examples::PeakRssBytes();
+    PrintTable(lab);
+    const bool json_written = WriteFile(command_line, json_path, ToJson(lab));
+    const bool html_written = WriteFile(command_line, html_path, ToHtml(lab));
+    return json_written && html_written ? 0 : 1;
+  });
 }
 
 }  // namespace

@@ -34,6 +34,14 @@ class EvictionBenchTest(unittest.TestCase):
             self.assertLess(sizes[0]["hits"], sizes[1]["hits"], name)
         self.assertEqual(run("--json", "64", "300").stdout, done.stdout)
 
+    def test_a_full_device_is_told_of(self):
+        for words in (["16"], ["--json", "16"], ["--help"]):
+            with open("/dev/full", "w", encoding="ascii") as full:
+                done = subprocess.run([BENCH, *words], stdout=full, stderr=subprocess.PIPE,
+                                      encoding="utf-8", check=False)
+            self.assertEqual(done.returncode, 2, done)
+            self.assertIn("cannot write the result: No space left on device", done.stderr)
+
     def test_text_is_a_table(self):
         lines = run("64").stdout.splitlines()
         self.assertEqual(sum(line.startswith(("LRU ", "ebcache ", "optimum ")) for line in lines), 3)

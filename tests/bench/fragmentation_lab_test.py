@@ -38,6 +38,13 @@ def without_times(figures):
 
 
 class FragmentationLabTest(unittest.TestCase):
+    def test_a_full_device_is_told_of(self):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([LAB, "--help"], stdout=full, stderr=subprocess.PIPE,
+                                  encoding="utf-8", check=False)
+        self.assertEqual(done.returncode, 2, done)
+        self.assertIn("cannot write the result: No space left on device", done.stderr)
+
     @classmethod
     def setUpClass(cls):
         cls.figures, cls.text, cls.html, cls.messages = run_lab()

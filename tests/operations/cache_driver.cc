@@ -11,15 +11,28 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <string_view>
 
 #include "tests/operations/cache_operations.h"
 
 namespace ebcache::operations {
 namespace {
+
+constexpr char kHelp[] =
+    "Runs random programs of operations on a real cache, and compares with a model of it.\n"
+    "  --seconds=N   how long (10)\n"
+    "  --seed=N      of the first program (1)\n"
+    "  --length=N    operations of a program: 1 to 1000000 (400)\n"
+    "  --help        print this and exit\n"
+    "Exit code: 0 nothing found, 1 something was, 2 a wrong argument, or the result could not be "
+    "written.\n";
 
 struct Flags {
   double seconds = 10;
@@ -101,22 +114,43 @@ int Drive(const Flags& flags) {
   return 0;
 }
 
+// `result`, if all that was printed arrived.
+int Finish(int result) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return result;
+  std::fprintf(stderr, "cache_driver: cannot write the result: %s\n", std::strerror(errno));
+  return 2;
+}
+
 int Main(int count, char** arguments) {
   Flags flags;
   for (int i = 1; i < count; ++i) {
     const std::string_view argument = arguments[i];
-    const auto number = [&](std::string_view name, auto& value) {
+    bool good = true;
+    // A whole number, or a time in seconds; nothing else behind it.
+    const auto number = [&](std::string_view name, auto least, auto most, auto& value) {
       if (!argument.starts_with(name)) return false;
-      value = static_cast<std::decay_t<decltype(value)>>(std::atof(arguments[i] + name.size()));
+      const char* const end = argument.data() + argument.size();
+      const auto parsed = std::from_chars(argument.data() + name.size(), end, value);
+      good = parsed.ec == std::errc() && parsed.ptr == end && value >= least && value <= most;
       return true;
     };
-    if (!number("--seconds=", flags.seconds) && !number("--seed=", flags.seed) &&
-        !number("--length=", flags.length)) {
-      std::fprintf(stderr, "cache_driver: unknown argument %s\n", arguments[i]);
+    if (argument == "--help") {
+      std::fputs(kHelp, stdout);
+      return Finish(0);
+    }
+    if (!number("--seconds=", 0.001, 1e9, flags.seconds) &&
+        !number("--seed=", uint64_t{0}, ~uint64_t{0}, flags.seed) &&
+        !number("--length=", size_t{1}, size_t{1'000'000}, flags.length)) {
+      std::fprintf(stderr, "cache_driver: unknown argument %s; see --help\n", arguments[i]);
+      return 2;
+    }
+    if (!good) {
+      std::fprintf(stderr, "cache_driver: %s is no number that it takes; see --help\n",
+                   arguments[i]);
       return 2;
     }
   }
-  return Drive(flags);
+  return Finish(Drive(flags));
 }
 
 }  // namespace
