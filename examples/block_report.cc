@@ -105,10 +105,13 @@ BlockReport InvestigateBlock(Filesystem& filesystem, uint64_t logical, Progress&
 
 absl::StatusOr<uint64_t> LogicalAddress(const Volume& volume, uint64_t device_id,
                                         uint64_t physical) {
+  bool known = false;
   for (const Chunk* chunk : volume.chunks()) {
     for (size_t stripe = 0; stripe < chunk->stripes.size(); ++stripe) {
       const ChunkStripe& place = chunk->stripes[stripe];
-      if (place.device_id != device_id || physical < place.physical) continue;
+      if (place.device_id != device_id) continue;
+      known = true;
+      if (physical < place.physical) continue;
       const uint64_t offset = physical - place.physical;
       if (offset >= chunk->length / StripeGroups(*chunk)) continue;
       if (chunk->profile == RaidProfile::kRaid5 || chunk->profile == RaidProfile::kRaid6) {
@@ -116,6 +119,11 @@ absl::StatusOr<uint64_t> LogicalAddress(const Volume& volume, uint64_t device_id
       }
       return chunk->logical + OffsetInChunk(*chunk, stripe, offset);
     }
+  }
+  // That says nothing of any block: more likely the number is wrong.
+  if (!known) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("no chunk is on a device of the number ", device_id));
   }
   return absl::NotFoundError(
       absl::StrCat("offset ", physical, " of device ", device_id, " is in no chunk"));

@@ -41,8 +41,8 @@ const char* BlockVerdictName(BlockReport::Verdict verdict);
 // Finds out all of that. The filesystem must outlive the report.
 BlockReport InvestigateBlock(Filesystem& filesystem, uint64_t logical, Progress& progress);
 
-// The logical address of a byte of a device. Errors: NotFound (it is in no chunk), Unimplemented
-// (raid5/6).
+// The logical address of a byte of a device. Errors: NotFound (it is in no chunk),
+// InvalidArgument (no chunk is on that device), Unimplemented (raid5/6).
 absl::StatusOr<uint64_t> LogicalAddress(const Volume& volume, uint64_t device_id,
                                         uint64_t physical);
 

@@ -143,8 +143,10 @@ int Run(const CommandLine& line, const Flags& flags) {
     Watch(flags, walkers, view);
     view.Show(/*ended=*/true);
   }
-  ComplainOfNotices(line, (*filesystem)->volume());
-  ComplainOfUnread(line, walkers.lost());
+  ComplainOfVolume(line, (*filesystem)->volume());
+  const LostBlocks lost = walkers.lost();
+  ComplainOfDamage(line, lost.kept(Cause::kDamage), lost.count(Cause::kDamage), "lost blocks");
+  ComplainOfUnread(line, lost);
   return Judge(line, flags, walkers.counts());
 }
 

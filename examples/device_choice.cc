@@ -69,6 +69,14 @@ void ComplainOfNotices(const CommandLine& line, const Volume& volume) {
   for (const MissingDevice& device : volume.missing_devices()) line.Complain(device.ToString());
 }
 
+void ComplainOfDamage(const CommandLine& line, const std::vector<BlockDamage>& blocks,
+                      uint64_t count, absl::string_view what) {
+  constexpr size_t kMostLines = 100;
+  const size_t lines = std::min(blocks.size(), kMostLines);
+  for (size_t i = 0; i < lines; ++i) line.Complain(blocks[i].ToString());
+  if (count > lines) line.Complain(absl::StrCat("... and ", count - lines, " more ", what));
+}
+
 void ComplainOfUnread(const CommandLine& line, const LostBlocks& lost) {
   if (const uint64_t count = lost.count(Cause::kMissingDevice); count > 0) {
     line.Complain(absl::StrCat(count,

@@ -43,6 +43,11 @@ void ComplainOfNotices(const CommandLine& line, const Volume& volume);
 // The same, and superblocks that could not be used or are old.
 void ComplainOfVolume(const CommandLine& line, const Volume& volume);
 
+// On stderr: a line for each of `blocks`, the first hundred; then how many of `count` are left, by
+// this word.
+void ComplainOfDamage(const CommandLine& line, const std::vector<BlockDamage>& blocks,
+                      uint64_t count, absl::string_view what);
+
 // On stderr: how many blocks nobody can tell anything of, and what may help; nothing when none.
 void ComplainOfUnread(const CommandLine& line, const LostBlocks& lost);
 

@@ -44,8 +44,6 @@ constexpr char kAbout[] =
 
 enum ExitCode { kFound = 0, kNotFound = 1 };
 
-constexpr size_t kDamageLines = 100;
-
 constexpr uint64_t kCacheBytes = uint64_t{64} << 20;
 
 struct Physical {
@@ -94,11 +92,8 @@ int ExitCodeOf(BlockReport::Verdict verdict) {
 void ComplainOfFilesystem(const CommandLine& line, const Volume& volume, const PathSearch& search) {
   ComplainOfNotices(line, volume);
   if (search.path) return;  // it was found in spite of what could not be read
-  const std::vector<BlockDamage>& kept = search.lost.kept(Cause::kDamage);
-  const size_t lines = std::min(kept.size(), kDamageLines);
-  for (size_t i = 0; i < lines; ++i) line.Complain(kept[i].ToString());
-  const uint64_t more = search.lost.count(Cause::kDamage) - lines;
-  if (more > 0) line.Complain(absl::StrCat("... and ", more, " more"));
+  ComplainOfDamage(line, search.lost.kept(Cause::kDamage), search.lost.count(Cause::kDamage),
+                   "lost blocks");
   ComplainOfUnread(line, search.lost);
 }
 

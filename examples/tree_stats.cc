@@ -44,8 +44,6 @@ constexpr char kAbout[] =
 
 enum ExitCode { kAllGood = 0, kBlocksLost = 1 };
 
-constexpr size_t kDamageLines = 100;
-
 struct Flags {
   bool json = false;
   uint64_t cache_mib = 256;
@@ -55,13 +53,6 @@ struct Flags {
 
   uint64_t budget_bytes() const { return cache_mib << 20; }
 };
-
-void ComplainOfDamage(const CommandLine& line, const std::vector<BlockDamage>& blocks,
-                      uint64_t count, absl::string_view what) {
-  const size_t lines = std::min(blocks.size(), kDamageLines);
-  for (size_t i = 0; i < lines; ++i) line.Complain(blocks[i].ToString());
-  if (count > lines) line.Complain(absl::StrCat("... and ", count - lines, " more ", what));
-}
 
 int Judge(const CommandLine& line, const Flags& flags, const DamageLog& damage) {
   if (damage.lost_count() == 0) return damage.lost().unread_count() == 0 ? kAllGood : kCannotTell;

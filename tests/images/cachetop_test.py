@@ -87,6 +87,14 @@ class CachetopTest(image_test.ImageTest):
             image_test.flip_byte(self.image, physical + 1000)
         *_, last = self.objects("--passes=3", "--threads=2", self.image, exit_code=1)
         self.assertEqual(last["lost_blocks"], 1)
+        run = self.run_cachetop("--once", self.image)
+        self.assertEqual(run.exit_code, 1, str(run))
+        said = [line for line in run.stderr.splitlines() if f" {leaf}: " in line]
+        self.assertEqual(len(said), 1, str(run))
+        # A superblock that is not used is said as well, once.
+        image_test.flip_byte(self.image, 65536 + 200)
+        run = self.run_cachetop("--once", self.image)
+        self.assertIn("superblock at 65536", run.stderr)
 
     def test_several_devices(self):
         devices = [self.scratch / f"disk{number}.img" for number in range(2)]

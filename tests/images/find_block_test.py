@@ -177,8 +177,11 @@ class FindBlockTest(image_test.ImageTest):
                 self.assertIsNone(report["path"])
                 self.assertEqual({copy["state"] for copy in report["copies"]}, states)
         run = self.run_find_block("--physical=7:4096", image)
+        self.assertEqual(run.exit_code, 2, str(run))
+        self.assertIn("no chunk is on a device of the number 7", run.stderr)
+        run = self.run_find_block("--physical=1:4096", image)
         self.assertEqual(run.exit_code, 1, str(run))
-        self.assertIn("device 7 is in no chunk", run.stderr)
+        self.assertIn("offset 4096 of device 1 is in no chunk", run.stderr)
 
     def test_missing_devices(self):
         devices = self.make(2, metadata="raid1", node_bytes=16384)
