@@ -251,6 +251,22 @@ TEST(Reclaim, SetBudgetShrinks) {
   EXPECT_EQ(cache.stats().cached_buffers, 30u);
 }
 
+// Also where each of them was found again: that spares none beyond the budget.
+TEST(Reclaim, SetBudgetShrinksWhatWasFoundAgain) {
+  MemorySource source;
+  BufferCache cache(WithBudget(0), &source);
+  constexpr uint64_t kBlocks = 5000;
+  for (uint64_t i = 0; i < kBlocks; ++i) (void)*cache.ReadBlock(i * kNode);
+  for (int round = 0; round < 2; ++round) {
+    for (uint64_t i = 0; i < kBlocks; ++i) ASSERT_TRUE(cache.Find(i * kNode));
+  }
+  cache.SetBudget(4900 * kNode);
+  EXPECT_EQ(cache.stats().cached_buffers, 4900u);
+  for (uint64_t i = 0; i < kBlocks; ++i) (void)cache.Find(i * kNode);
+  cache.SetBudget(30 * kNode);
+  EXPECT_EQ(cache.stats().cached_buffers, 30u);
+}
+
 TEST(Reclaim, DirtyAndBusyBuffersStay) {
   MemorySource source;
   BufferCache cache(WithBudget(4), &source);

@@ -169,6 +169,9 @@ static void functions_that_are_missing(void) {
   const struct ebcache_allocator_options other = {.size = sizeof other, .kind = 1};
   CHECK_EQUAL(ebcache_allocator_create_custom(&counting_allocator_ops, &memory, &other, &allocator),
               -EINVAL);
+  const struct ebcache_allocator_options odd = {.size = sizeof odd, .page_bytes = 12288};
+  CHECK_EQUAL(ebcache_allocator_create_custom(&counting_allocator_ops, &memory, &odd, &allocator),
+              -EINVAL);
   CHECK_EQUAL(memory.destroyed, 0);
   ops = counting_allocator_ops;
   ops.trim = NULL;

@@ -127,6 +127,24 @@ static void an_image_file(void) {
   CHECK_EQUAL(ebcache_close(filesystem), 0);
 }
 
+/* Of a device that is shorter than its superblock says the callback is asked for what it has: it
+ * checks that itself. */
+static void a_device_is_not_read_beyond_its_end(void) {
+  for (size_t cut = 1; cut < 12; ++cut) {
+    struct memory_device memory = sample_device();
+    memory.length = memory.length / 12 * cut + cut;
+    struct told told = {0};
+    ebcache_filesystem* filesystem;
+    if (open_device(&memory, &told, &filesystem) != 0) continue;
+    ebcache_tree* tree;
+    if (ebcache_tree_open(filesystem, 5, &tree) == 0) {
+      (void)ebcache_iterate_past_damage(tree, NULL, NULL, NULL, NULL);
+      ebcache_tree_close(tree);
+    }
+    CHECK_EQUAL(ebcache_close(filesystem), 0);
+  }
+}
+
 static void what_cannot_be_opened(void) {
   ebcache_filesystem* filesystem;
   const char* const nowhere[] = {"/nowhere/disk.img"};
@@ -230,6 +248,7 @@ static void a_device_that_is_not_in_use(void) {
 int main(void) {
   RUN(an_image_file);
   RUN(a_device_that_is_not_in_use);
+  RUN(a_device_is_not_read_beyond_its_end);
   RUN(what_cannot_be_opened);
   RUN(a_device_in_c);
   RUN(a_bad_copy_and_a_good_one);

@@ -229,6 +229,10 @@ static void a_walk_with_a_set_visits_blocks_once(void) {
   ebcache_cache* cache = ebcache_filesystem_cache(filesystem);
   ebcache_block_set* set;
   CHECK_EQUAL(ebcache_block_set_create(12345, &set), -EINVAL);
+  CHECK_EQUAL(ebcache_block_set_create(2048, &set), -EINVAL);
+  CHECK_EQUAL(ebcache_block_set_create(131072, &set), -EINVAL);
+  CHECK_EQUAL(ebcache_block_set_create(65536, &set), 0);
+  ebcache_block_set_free(set);
   CHECK_EQUAL(ebcache_block_set_create(16384, &set), 0);
   const struct ebcache_walk_options options = {.size = sizeof options, .visited = set, .batch = 3};
   struct seen first = {0}, second = {0};

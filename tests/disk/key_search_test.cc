@@ -67,5 +67,27 @@ TEST_P(KeySearchTest, EveryPlaceInALeaf) {
   }
 }
 
+// The largest blocks have sixteen pages of 4 KiB, and a seam for each way a key can lie at one.
+TEST(KeySearch, EverySeamOfTheLargestBlocks) {
+  BufferPool pool(65536, Layout::kPages);
+  constexpr uint32_t kPointers = (65536 - 101) / 33;
+  constexpr uint32_t kItems = (65536 - 101) / 25;
+  std::vector<KeyPointer> pointers;
+  for (uint32_t i = 0; i < kPointers; ++i) pointers.push_back({KeyOf(i), 4096 * (i + 1), 1});
+  std::vector<LeafItem> items;
+  for (uint32_t i = 0; i < kItems; ++i) items.push_back({KeyOf(i), ""});
+  const ExtentBufferRef node = pool.Make(0, NodeBytes({.node_bytes = 65536, .level = 1}, pointers));
+  const ExtentBufferRef leaf = pool.Make(0, LeafBytes({.node_bytes = 65536}, items));
+  for (uint32_t i = 0; i < kPointers; ++i) {
+    ASSERT_EQ(CountNodeKeysBelow(*node, KeyOf(i)), i);
+    ASSERT_EQ(CountNodeKeysBelow(*node, InFrontOf(i)), i);
+    ASSERT_EQ(CountNodeKeysUpTo(*node, KeyOf(i)), i + 1);
+  }
+  for (uint32_t i = 0; i < kItems; ++i) {
+    ASSERT_EQ(CountLeafKeysBelow(*leaf, KeyOf(i)), i);
+    ASSERT_EQ(CountLeafKeysBelow(*leaf, InFrontOf(i)), i);
+  }
+}
+
 }  // namespace
 }  // namespace ebcache::testing

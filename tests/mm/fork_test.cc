@@ -248,6 +248,32 @@ TEST(Fork, WhoWaitsForMemoryDoesNotWaitInAChild) {
   allocator->FreeBulk(0, {&page, 1});
 }
 
+// Its windows have a lock of their own, which a child that gives one back must find free.
+TEST(ForkLock, OfWindowsIsFreeInTheChild) {
+  if (!kForksBesideMalloc) GTEST_SKIP() << kNoForksBesideMalloc;
+  auto vmap = VmapAllocator({.arena_bytes = size_t{4} << 20, .contiguous_by_luck = false});
+  const auto make = [&](std::vector<Folio>& slots) {
+    FolioBlock block{.slots = absl::MakeSpan(slots)};
+    EXPECT_TRUE(vmap->AllocateBlock({}, block).ok());
+    return block;
+  };
+  std::vector<Folio> mine(4), theirs(4);
+  FolioBlock block = make(mine);
+  std::atomic<bool> stop{false};
+  std::thread thread([&] {
+    while (!stop) {
+      FolioBlock other = make(theirs);
+      vmap->FreeBlock(other);
+    }
+  });
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_EQ(InChild([&] { vmap->FreeBlock(block); }), "") << i;
+  }
+  stop = true;
+  thread.join();
+  vmap->FreeBlock(block);
+}
+
 // The pages of vmap are its parent's: a child must not give them back to the OS.
 TEST(Fork, TrimOfVmapInAChildTakesNothingFromTheParent) {
   auto vmap = VmapAllocator({.arena_bytes = size_t{4} << 20, .contiguous_by_luck = false});

@@ -147,6 +147,37 @@ TEST(MovableRegionContiguous, ReleasesWhatHasNowhereToGo) {
   region->FreeBulk(kSuperOrder, {&*got, 1});
 }
 
+// What would be a page in use by two is found at once.
+TEST(MovableRegionContiguousDeathTest, AnOwnerThatSaysItReleasedAndDidNot) {
+  class Liar final : public Owner {
+   public:
+    using Owner::Owner;
+    bool Release(Folio, uint32_t) override { return true; }
+  };
+  const auto empty = [] {
+    auto region = MovableRegion::Create(Small(Policy::kSuperpageblock, 2));
+    Liar liar(region.get());
+    uint32_t key = 0;
+    while (liar.Allocate(key)) ++key;
+    (void)region->AllocateContiguous({}, kSuperOrder);
+  };
+  EXPECT_DEATH(empty(), "said that it released a folio, and did not free it");
+}
+
+// Pages that another thread has freed wait in its list: a request that asks no owner gets them too.
+TEST(MovableRegionContiguous, WithoutReclaimListsOfOthersAreNoHidingPlace) {
+  auto region = MovableRegion::Create(Small(Policy::kSuperpageblock, 2));
+  Owner owner(region.get());
+  uint32_t key = 0;
+  while (owner.Allocate(key)) ++key;
+  std::thread([&] {
+    for (uint32_t k = 0; k < 8; ++k) owner.Free(k);
+  }).join();
+  for (uint32_t k = 0; k < 8; ++k) {
+    EXPECT_TRUE(owner.Allocate(k, AllocFlags::kMovable | AllocFlags::kNoReclaim)) << k;
+  }
+}
+
 TEST(MovableRegionContiguous, OrdersBetween) {
   for (const Policy policy : {Policy::kSuperpageblock, Policy::kPageblock}) {
     auto region = MovableRegion::Create(Small(policy));
