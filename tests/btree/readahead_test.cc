@@ -287,6 +287,18 @@ TEST_F(ReadaheadTest, AWalkAsksForAsMuchAsItShould) {
   EXPECT_EQ(cache_.stats().reads, built.blocks());
 }
 
+// Also where it passes over blocks that another walk has visited: it has visited none.
+TEST_F(ReadaheadTest, AWalkWithASetOfVisitedBlocksAsksForAsMuch) {
+  const BuiltTree built = BuildTree(disk_, NumberedItems(3000), {.node_children = 40});
+  Readahead readahead(&cache_, {.threads = 1, .batch = 4});
+  BlockSet visited(cache_.node_bytes());
+  Waiting visitor(readahead, 60);
+  WalkTree(cache_, built.root, visitor,
+           {.visited = &visited, .batch = 16, .readahead = &readahead, .ahead = 60});
+  EXPECT_GE(readahead.blocks_read(), 60u);
+  EXPECT_EQ(cache_.stats().reads, built.blocks());
+}
+
 TEST_F(ReadaheadTest, WhoAsksCanLendAHand) {
   const BuiltTree built = BuildTree(disk_, NumberedItems(300));
   const std::vector<uint64_t>& leaves = built.levels[0];

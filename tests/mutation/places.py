@@ -25,12 +25,14 @@ LOOPS = {K.WHILE_STMT, K.FOR_STMT, K.DO_STMT, K.CXX_FOR_RANGE_STMT}
 BODIES = {K.COMPOUND_STMT, K.CASE_STMT, K.DEFAULT_STMT}
 UNCHANGED = {K.STATIC_ASSERT, K.ENUM_CONSTANT_DECL, K.PARM_DECL, K.CXX_UNARY_EXPR,
              K.TEMPLATE_NON_TYPE_PARAMETER, K.TEMPLATE_TYPE_PARAMETER, K.ALIGNED_ATTR}
-# Calls whose absence is not to be seen in what a program does.
-INVISIBLE = ("reserve(", "yield()", "Pause(", "__builtin_prefetch(", "shrink_to_fit(", "Prefetch")
+# Calls whose absence is not to be seen in what a program does, or only by the address sanitizer.
+INVISIBLE = ("reserve(", "yield()", "Pause(", "__builtin_prefetch(", "shrink_to_fit(", "Prefetch",
+             "PoisonPages(", "UnpoisonPages(")
 PLANTED = "Planted("
 # Where this is asked first, what follows runs only with a planted bug.
 ONLY_PLANTED = re.compile(r"(fuzz|sync)::Planted\(")
-PREFETCH = "__builtin_prefetch"
+# Calls of which not even the arguments can be told.
+UNSEEN = ("__builtin_prefetch", "reserve")
 COMMUTE = ("min", "max")
 CHECK = "EBCACHE_CHECK("
 MACRO = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]*\(")
@@ -88,7 +90,7 @@ class Finder:
         kind = cursor.kind
         if kind in UNCHANGED or (cursor.is_definition() and self._is_constexpr(cursor)):
             return
-        if self._only_planted(cursor) or cursor.spelling == PREFETCH:
+        if self._only_planted(cursor) or cursor.spelling in UNSEEN:
             return
         if kind in FUNCTIONS:
             owner = cursor.semantic_parent
@@ -107,6 +109,8 @@ class Finder:
             children = list(cursor.get_children())
             return (len(children) == 2 and self._text(children[0]).count("||") == 0 and
                     ONLY_PLANTED.match(self._text(children[0])) is not None)
+        if cursor.kind == K.CONDITIONAL_OPERATOR:
+            return ONLY_PLANTED.match(self._text(cursor)) is not None
         return (cursor.kind == K.BINARY_OPERATOR and "||" not in self._text(cursor) and
                 ONLY_PLANTED.match(self._text(cursor)) is not None)
 
