@@ -110,6 +110,21 @@ TEST(Frames, WhoeverLosesARaceOfMakersGetsTheWinnersBuffer) {
   EXPECT_EQ(allocator->stats().in_use_bytes, size_t{kNode});
 }
 
+// Whichever of the blocks that share a page has gone: the next one gets its place.
+TEST(Frames, APlaceInASharedPageIsUsedAgain) {
+  constexpr size_t kPage = 65536;
+  for (uint64_t gone = 0; gone < kPage / kNode; ++gone) {
+    const auto allocator = HeapAllocator({.page_bytes = kPage});
+    BufferCache cache({.node_bytes = kNode, .allocator = allocator});
+    std::vector<ExtentBufferRef> blocks;
+    for (uint64_t i = 0; i < kPage / kNode; ++i) blocks.push_back(*cache.Create(i * kNode));
+    EXPECT_EQ(allocator->stats().in_use_bytes, kPage);
+    blocks[gone].PutStale();
+    blocks[gone] = *cache.Create(99 * kNode);
+    EXPECT_EQ(allocator->stats().in_use_bytes, kPage) << gone;
+  }
+}
+
 // Whichever way a buffer goes.
 TEST(Frames, WhatAnAllocatorGaveItGetsBack) {
   for (const auto& below : Allocators()) {

@@ -251,6 +251,18 @@ TEST(Misuse, WhatIsBeingWrittenIsMadeNoNewBlock) {
   EXPECT_EQ(*block->Get<uint64_t>(0), 0u);
 }
 
+// In batches it is the same error as by itself.
+TEST(Misuse, NothingIsReadWithoutASource) {
+  BufferCache cache({.node_bytes = kNode});
+  const absl::Status alone = cache.ReadBlock(0).status();
+  EXPECT_FALSE(alone.ok());
+  const std::vector<uint64_t> starts = {0, kNode};
+  std::vector<absl::StatusOr<ExtentBufferRef>> results(2);
+  cache.ReadBlocks(starts, {}, absl::MakeSpan(results));
+  EXPECT_EQ(results[0].status(), alone);
+  EXPECT_EQ(results[1].status().code(), alone.code());
+}
+
 // ---- Options ------------------------------------------------------------------------------------
 
 TEST(Misuse, OptionsOfACacheOutOfRange) {

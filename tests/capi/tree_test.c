@@ -243,6 +243,27 @@ static void a_walk_with_a_set_visits_blocks_once(void) {
   ebcache_block_set_free(set);
 }
 
+/* Of a block that nothing has looked at, slots end with its bytes. */
+static void slots_of_what_is_no_block(void) {
+  ebcache_buffer* block;
+  CHECK_EQUAL(ebcache_dummy(ebcache_filesystem_cache(filesystem), 0, &block), 0);
+  CHECK_EQUAL(ebcache_zero(block, 0, ebcache_buffer_length(block)), 0);
+  const uint32_t length = ebcache_buffer_length(block);
+  CHECK_EQUAL(ebcache_set_u32(block, 96, 0xffffffff), 0); /* items */
+  struct ebcache_leaf_slot item = {.size = sizeof item};
+  const uint32_t slots = (length - 101) / 25;
+  CHECK_EQUAL(ebcache_leaf_slot(block, slots - 1, &item), 0);
+  CHECK_EQUAL(ebcache_leaf_slot(block, slots, &item), -ERANGE);
+  CHECK_EQUAL(ebcache_leaf_slot(block, 0xfffffffe, &item), -ERANGE);
+  CHECK_EQUAL(ebcache_set_u8(block, 100, 1), 0); /* level */
+  struct ebcache_node_slot child = {.size = sizeof child};
+  const uint32_t pointers = (length - 101) / 33;
+  CHECK_EQUAL(ebcache_node_slot(block, pointers - 1, &child), 0);
+  CHECK_EQUAL(ebcache_node_slot(block, pointers, &child), -ERANGE);
+  CHECK_EQUAL(ebcache_node_slot(block, 0xfffffffe, &child), -ERANGE);
+  ebcache_put(block);
+}
+
 static void a_root_that_is_none(void) {
   ebcache_cache* cache = ebcache_filesystem_cache(filesystem);
   struct ebcache_root wrong = root;
@@ -273,6 +294,7 @@ int main(void) {
   RUN(three_ways_to_search);
   RUN(parts_of_a_tree);
   RUN(a_walk_with_a_set_visits_blocks_once);
+  RUN(slots_of_what_is_no_block);
   RUN(a_root_that_is_none);
   ebcache_tree_close(tree);
   CHECK_EQUAL(ebcache_close(filesystem), 0);

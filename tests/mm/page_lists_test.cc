@@ -24,5 +24,17 @@ TEST(PageLists, EachThreadHasASetOfItsOwnAndKeepsIt) {
   }
 }
 
+// 512 KiB at most, and little of a small region.
+TEST(PageLists, WhatAListKeeps) {
+  const auto capacity = [](size_t page_bytes, uint32_t frames) {
+    return PageLists({.page_bytes = page_bytes, .frames = frames}).capacity();
+  };
+  EXPECT_EQ(capacity(4096, 1 << 20), 128u);
+  EXPECT_EQ(capacity(16384, 1 << 20), 32u);
+  EXPECT_EQ(capacity(65536, 1 << 20), 16u);
+  EXPECT_EQ(capacity(4096, 4096), 32u);
+  EXPECT_EQ(capacity(4096, 256), 16u);
+}
+
 }  // namespace
 }  // namespace ebcache

@@ -143,6 +143,7 @@ TEST(MovableRegionContiguous, ReleasesWhatHasNowhereToGo) {
   ASSERT_TRUE(got.ok()) << got.status();
   EXPECT_EQ(owner.held.size(), kSuperPages);
   EXPECT_EQ(region->report().released_folios, kSuperPages);
+  EXPECT_EQ(region->report().owners[0].released, kSuperPages);
   owner.ExpectStamps();
   region->FreeBulk(kSuperOrder, {&*got, 1});
 }
@@ -242,6 +243,19 @@ TEST(MovableRegionContiguous, LargeFoliosCompactWhatIsInTheirWay) {
   ASSERT_TRUE(region->AllocateBulk(request, 3, {&folio, 1}).ok());
   owner.ExpectStamps();
   region->FreeBulk(3, {&folio, 1});
+}
+
+// What was taken apart for it is whole again.
+TEST(MovableRegionContiguous, AnAttemptInVainLeavesFreeMemoryAsItWas) {
+  auto region = MovableRegion::Create(Small(Policy::kSuperpageblock, 1));
+  Owner owner(region.get());
+  ASSERT_TRUE(owner.Allocate(0));
+  owner.pinned.insert(0);
+  region->Trim();
+  const std::string before = region->BuddyInfoText();
+  EXPECT_FALSE(region->AllocateContiguous({}, kSuperOrder).ok());
+  region->Trim();
+  EXPECT_EQ(region->BuddyInfoText(), before);
 }
 
 // Of page blocks with pages in use the one with the fewest is emptied.
