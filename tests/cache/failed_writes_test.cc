@@ -5,9 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <cstring>
-#include <mutex>
 #include <new>
 #include <stdexcept>
 #include <thread>
@@ -15,6 +13,7 @@
 #include <vector>
 
 #include "ebcache/buffer_cache.h"
+#include "tests/support/gate.h"
 #include "tests/support/memory_source.h"
 
 namespace ebcache {
@@ -30,32 +29,6 @@ constexpr uint64_t kNew = 42;
 absl::Status NoSpace(uint64_t start) {
   return absl::UnavailableError(absl::StrCat("block ", start, ": disk1.img at 4096: EIO"));
 }
-
-// Where writers wait until the test opens it.
-class Gate {
- public:
-  void Pass() {
-    std::unique_lock lock(mutex_);
-    ++waiting_;
-    changed_.notify_all();
-    changed_.wait(lock, [&] { return open_; });
-  }
-  void AwaitSomebody() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return waiting_ > 0; });
-  }
-  void Open() {
-    std::lock_guard lock(mutex_);
-    open_ = true;
-    changed_.notify_all();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int waiting_ = 0;
-  bool open_ = false;
-};
 
 class FailedWritesTest : public testing::Test {
  protected:
@@ -183,7 +156,7 @@ TEST_F(FailedWritesTest, AReaderDuringTheRetryGetsTheNewestBytes) {
     return absl::OkStatus();
   };
   std::thread writer([&] { EXPECT_TRUE(cache_.Writeback(block).ok()); });
-  gate.AwaitSomebody();
+  gate.AwaitArrival();
   EXPECT_TRUE(block->state().has(BufferFlag::kWriteErr));  // until it has succeeded
   EXPECT_EQ(ReadAgain(), kNew);
   EXPECT_EQ(source_.reads(), 1);
@@ -202,7 +175,7 @@ TEST_F(FailedWritesTest, WhatIsChangedDuringTheRetryIsWrittenByTheNext) {
     return absl::OkStatus();
   };
   std::thread writer([&] { EXPECT_TRUE(cache_.Writeback(block).ok()); });
-  gate.AwaitSomebody();
+  gate.AwaitArrival();
   ExtentBufferRef mine = cache_.Find(0);
   mine.SetDirty();
   gate.Open();
@@ -247,7 +220,7 @@ absl::Status FlushBeside(BufferCache& cache, MemorySource& source, ExtentBuffer&
     ExtentBufferRef mine = cache.Find(block.start());
     (void)cache.Writeback(mine);
   });
-  gate.AwaitSomebody();
+  gate.AwaitArrival();
   const uint32_t refs = block.state().refs;
   absl::Status flushed;
   std::atomic<bool> returned{false};
@@ -290,7 +263,7 @@ TEST_F(FailedWritesTest, AFlushWritesWhatWasDirtiedSince) {
     return absl::OkStatus();
   };
   std::thread writer([&] { EXPECT_TRUE(cache_.Writeback(cache_.Find(0)).ok()); });
-  gate.AwaitSomebody();
+  gate.AwaitArrival();
   block.SetDirty();
   const uint32_t refs = block->state().refs;
   std::thread flush([&] {
@@ -317,9 +290,9 @@ TEST_F(FailedWritesTest, AFlushMissesNoneThatAnotherTookMeanwhile) {
   };
   absl::Status flushed;
   std::thread flush([&] { flushed = cache_.WritebackAll(); });
-  first_batch.AwaitSomebody();  // the call has begun, and the last block is DIRTY
+  first_batch.AwaitArrival();  // the call has begun, and the last block is DIRTY
   std::thread other([&] { EXPECT_FALSE(cache_.Writeback(cache_.Find(kLast)).ok()); });
-  last_block.AwaitSomebody();
+  last_block.AwaitArrival();
   first_batch.Open();
   last_block.Open();
   other.join();
@@ -350,7 +323,7 @@ TEST_F(FailedWritesTest, GivingUpWaitsForTheWriteUnderWay) {
     return absl::OkStatus();
   };
   std::thread writer([&] { EXPECT_TRUE(cache_.Writeback(cache_.Find(0)).ok()); });
-  gate.AwaitSomebody();
+  gate.AwaitArrival();
   std::thread giver([&] { EXPECT_FALSE(*cache_.GiveUpWrite(block)) << "it is on disk"; });
   gate.Open();
   writer.join();

@@ -6,10 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -20,38 +18,13 @@
 #include "ebcache/forwarding_allocator.h"
 #include "ebcache/on_disk.h"
 #include "lib/cache/state_word.h"
+#include "tests/support/gate.h"
 #include "tests/support/memory_source.h"
 
 namespace ebcache {
 namespace {
 
 constexpr uint32_t kNode = 16384;
-
-// A gate that a source's callback waits at until the test opens it.
-class Gate {
- public:
-  void Pass() {
-    std::unique_lock lock(mutex_);
-    ++waiting_;
-    changed_.notify_all();
-    changed_.wait(lock, [&] { return open_; });
-  }
-  void AwaitSomebody() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return waiting_ > 0; });
-  }
-  void Open() {
-    std::lock_guard lock(mutex_);
-    open_ = true;
-    changed_.notify_all();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int waiting_ = 0;
-  bool open_ = false;
-};
 
 class RacesTest : public testing::Test {
  protected:
@@ -128,7 +101,7 @@ TEST_F(RacesTest, Scenario03ReadInFlightKeepsItsBuffer) {
   };
   ExtentBufferRef block = *cache_.Create(0);
   std::thread reader([&] { EXPECT_TRUE(cache_.Read(block).ok()); });
-  gate.AwaitSomebody();
+  gate.AwaitArrival();
   // The read is with the device, and everybody else who wants the buffer gone tries.
   EXPECT_EQ(cache_.DropCaches(), 0u);
   EXPECT_EQ(cache_.Shrink(kNode), 0u);
@@ -221,7 +194,7 @@ TEST_F(RacesTest, Scenario10OneReadReachesTheDevice) {
       EXPECT_EQ(*block->Compare(0, MemorySource::Pattern(0, kNode)), 0);
     });
   }
-  gate.AwaitSomebody();
+  gate.AwaitArrival();
   while (cache_.stats().read_waits < 3) std::this_thread::yield();
   gate.Open();
   for (std::thread& reader : readers) reader.join();
@@ -240,7 +213,7 @@ TEST_F(RacesTest, ReadersOfAFailingBlockAllGetItsError) {
       EXPECT_EQ(cache_.ReadBlock(0).status().message(), "mirror 1: bad; mirror 2: worse");
     });
   }
-  gate.AwaitSomebody();
+  gate.AwaitArrival();
   while (cache_.stats().read_waits < 3) std::this_thread::yield();
   gate.Open();
   for (std::thread& reader : readers) reader.join();
@@ -293,7 +266,7 @@ std::vector<std::string> ReadTogether(CheckingSource& source, BufferCache& cache
   };
   std::vector<std::thread> threads;
   threads.push_back(read(0, 9));
-  source.gate.AwaitSomebody();
+  source.gate.AwaitArrival();
   threads.push_back(read(1, 7));
   threads.push_back(read(2, 0));
   threads.push_back(read(3, 8));
@@ -348,7 +321,7 @@ TEST(RacesParentTest, TheSameExpectationIsReadOnce) {
       check.generation = 9;
       EXPECT_EQ(cache.ReadBlock(0, &check).status().message(), "generation 7, not 9");
     });
-    source.gate.AwaitSomebody();
+    source.gate.AwaitArrival();
   }
   while (cache.stats().read_waits < 3) std::this_thread::yield();
   source.gate.Open();
