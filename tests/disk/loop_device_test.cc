@@ -1,0 +1,179 @@
+// What real loop devices tell of what they read, and whether they are open for one user alone.
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+
+#include "ebcache/device_use.h"
+
+namespace ebcache::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A loop device that goes with this process, however that ends. Where there is none it is not ok(),
+// and why() says why.
+class Loop {
+ public:
+  explicit Loop(const fs::path& file) {
+    const int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+    if (control < 0) {
+      Fail("/dev/loop-control");
+      return;
+    }
+    const int source = open(file.c_str(), O_RDWR | O_CLOEXEC);
+    // Another process may take the free one first.
+    for (int attempt = 0; attempt < 100 && fd_ < 0; ++attempt) {
+      Take(ioctl(control, LOOP_CTL_GET_FREE), source);
+    }
+    close(source);
+    close(control);
+  }
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+  ~Loop() {
+    if (fd_ >= 0) close(fd_);
+  }
+
+  bool ok() const { return fd_ >= 0; }
+  const std::string& why() const { return why_; }
+  const std::string& path() const { return path_; }
+  std::string name() const { return fs::path(path_).filename(); }
+  dev_t number() const {
+    struct stat info = {};
+    fstat(fd_, &info);
+    return info.st_rdev;
+  }
+
+ private:
+  void Fail(const std::string& what) { why_ = what + ": " + std::strerror(errno); }
+  void Take(int number, int source) {
+    if (number < 0) return Fail("no free loop device");
+    path_ = "/dev/loop" + std::to_string(number);
+    const int fd = open(path_.c_str(), O_RDWR | O_CLOEXEC);
+    if (fd < 0) return Fail(path_);
+    struct loop_config config = {};
+    config.fd = static_cast<unsigned>(source);
+    config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
+    if (ioctl(fd, LOOP_CONFIGURE, &config) == 0) {
+      fd_ = fd;
+    } else {
+      Fail(path_);
+      close(fd);
+    }
+  }
+
+  int fd_ = -1;
+  std::string path_;
+  std::string why_;
+};
+
+class LoopDeviceTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    fs::remove_all(top_);
+    fs::create_directories(top_);
+    for (const fs::path& file : {image_, other_}) {
+      std::ofstream(file) << "no filesystem";
+      fs::resize_file(file, 1 << 20);
+    }
+    loop_.emplace(image_);
+    if (!loop_->ok()) GTEST_SKIP() << "SKIPPED: no loop device: " << loop_->why();
+  }
+  void TearDown() override { fs::remove_all(top_); }
+
+  // Has `path` for one user alone while `look` runs.
+  template <typename Look>
+  static void Held(const std::string& path, Look look) {
+    const int holder = open(path.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC);
+    ASSERT_GE(holder, 0) << path << ": " << std::strerror(errno);
+    look();
+    close(holder);
+  }
+
+  // As if the loop device had this name for what it reads, this number, and this place in /dev.
+  std::optional<std::string> UseWith(const fs::path& path, const fs::path& backing, dev_t number,
+                                     const fs::path& there) {
+    const fs::path sys = top_ / "sys/block" / loop_->name();
+    fs::create_directories(sys / "loop");
+    fs::create_directories(top_ / "dev");
+    std::ofstream(sys / "loop/backing_file") << backing.string() << "\n";
+    std::ofstream(sys / "dev") << major(number) << ":" << minor(number) << "\n";
+    fs::remove(top_ / "dev" / loop_->name());
+    fs::create_symlink(there, top_ / "dev" / loop_->name());
+    return FindDeviceUse(path, {.proc = "/proc", .sys = top_ / "sys", .dev = top_ / "dev"});
+  }
+
+  const fs::path top_ = fs::path(::testing::TempDir()) / "loop_device";
+  const fs::path image_ = top_ / "disk.img";
+  const fs::path other_ = top_ / "other.img";
+  std::optional<Loop> loop_;
+};
+
+constexpr char kInUse[] = "is in use by the kernel or by another program";
+
+TEST_F(LoopDeviceTest, HeldByAnother) {
+  EXPECT_EQ(FindDeviceUse(loop_->path()), std::nullopt);
+  EXPECT_EQ(FindDeviceUse(image_), std::nullopt);
+  Held(loop_->path(), [&] {
+    EXPECT_EQ(FindDeviceUse(loop_->path()), kInUse);
+    EXPECT_EQ(FindDeviceUse(image_), "is what " + loop_->path() + " reads, which " + kInUse);
+    EXPECT_EQ(FindDeviceUse(other_), std::nullopt);
+  });
+  // The look has not left it held.
+  EXPECT_EQ(FindDeviceUse(loop_->path()), std::nullopt);
+}
+
+TEST_F(LoopDeviceTest, ItsFileHasLostItsName) {
+  fs::create_hard_link(image_, top_ / "link.img");
+  fs::remove(image_);
+  fs::rename(other_, image_);
+  Held(loop_->path(), [&] {
+    EXPECT_EQ(FindDeviceUse(top_ / "link.img"),
+              "is what " + loop_->path() + " reads, which " + kInUse);
+    EXPECT_EQ(FindDeviceUse(image_), std::nullopt);
+  });
+}
+
+TEST_F(LoopDeviceTest, ALoopDeviceReadsIt) {
+  const Loop upper(loop_->path());
+  ASSERT_TRUE(upper.ok()) << upper.why();
+  EXPECT_EQ(FindDeviceUse(image_), std::nullopt);
+  Held(upper.path(), [&] {
+    const std::string use = "is what " + upper.path() + " reads, which " + kInUse;
+    EXPECT_EQ(FindDeviceUse(upper.path()), kInUse);
+    EXPECT_EQ(FindDeviceUse(loop_->path()), use);
+    EXPECT_EQ(FindDeviceUse(image_), "is what " + loop_->path() + " reads, which " + use);
+  });
+}
+
+// What the device tells counts, and the name only where it is another device that is there.
+TEST_F(LoopDeviceTest, NamesAndNumbers) {
+  const std::string use =
+      "is what " + (top_ / "dev" / loop_->name()).string() + " reads, which " + kInUse;
+  const dev_t number = loop_->number();
+  const dev_t wrong = makedev(major(number), minor(number) + 1000);
+  Held(loop_->path(), [&] {
+    EXPECT_EQ(UseWith(image_, other_, number, loop_->path()), use);
+    EXPECT_EQ(UseWith(other_, other_, number, loop_->path()), std::nullopt);
+    EXPECT_EQ(UseWith(image_, other_, wrong, loop_->path()), std::nullopt);
+    // By its name it is the image, but nothing else than the device is opened.
+    EXPECT_EQ(UseWith(image_, image_, wrong, loop_->path()), std::nullopt);
+    EXPECT_EQ(UseWith(image_, image_, number, "/dev/null"), std::nullopt);
+    EXPECT_EQ(UseWith(image_, image_, number, "nowhere"), std::nullopt);
+  });
+}
+
+}  // namespace
+}  // namespace ebcache::testing
