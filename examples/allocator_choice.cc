@@ -14,14 +14,21 @@ namespace {
 
 constexpr size_t kMiB = size_t{1} << 20;
 constexpr size_t kUsualArenaBytes = size_t{64} << 30;
+// Of an arena: its pages have numbers, and one of those means none.
+constexpr uint64_t kMostPages = (uint64_t{1} << 28) - 1;
 
 std::shared_ptr<MovableRegion> MakeRegion(size_t page_bytes, size_t arena_bytes) {
   return MovableRegion::Create(RegionOptionsFor(page_bytes, arena_bytes));
 }
 
-absl::Status Check(const AllocatorChoice& choice) {
+absl::Status Check(const AllocatorChoice& choice, size_t page_bytes) {
   if (choice.memory_mib % 2 != 0) {
     return absl::InvalidArgumentError("--memory-mib needs an even number");
+  }
+  if (choice.kind != "heap" && choice.memory_mib * kMiB / page_bytes > kMostPages) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--memory-mib of ", choice.memory_mib, " makes too many pages of ", page_bytes,
+                     " bytes: there are fewer than 2^28 (a larger --page-size makes fewer)"));
   }
   if (choice.scatter && (choice.memory_mib == 0 || choice.kind == "heap")) {
     return absl::InvalidArgumentError(
@@ -59,9 +66,9 @@ void AllocatorChoice::AddFlags(CommandLine& line) {
 }
 
 absl::StatusOr<ChosenAllocator> MakeAllocator(const AllocatorChoice& choice) {
-  if (absl::Status status = Check(choice); !status.ok()) return status;
   size_t page_bytes = 0;
   (void)absl::SimpleAtoi(choice.page_size, &page_bytes);  // one of three words
+  if (absl::Status status = Check(choice, page_bytes); !status.ok()) return status;
   const size_t limit_bytes = choice.memory_mib * kMiB;
   const size_t arena_bytes = limit_bytes != 0 ? limit_bytes : kUsualArenaBytes;
   const auto failing = [&](std::shared_ptr<PageAllocator> pages) {

@@ -52,6 +52,8 @@ const char* BlockCopyStateName(BlockCopy::State state) {
       return "bad";
     case BlockCopy::State::kUnreadable:
       return "unreadable";
+    case BlockCopy::State::kNoMemory:
+      return "no memory";
     case BlockCopy::State::kData:
       return "data";
     case BlockCopy::State::kMissing:
@@ -89,15 +91,17 @@ absl::StatusOr<std::vector<BlockCopy>> CopyReader::Locate(uint64_t logical) {
 
 void CopyReader::ReadCopy(BlockDevice& device, uint64_t logical, const ParentCheck* check,
                           BlockCopy& copy) {
-  copy.state = BlockCopy::State::kUnreadable;
   const absl::StatusOr<ExtentBufferRef> buffer = buffers_.CreateDummy(logical);
   if (!buffer.ok()) {
+    copy.state = BlockCopy::State::kNoMemory;
     copy.reason = WithoutAddress(buffer.status(), logical);
     return;
   }
   DeviceRead read{.offset = copy.physical, .segments = (*buffer)->mutable_segments(), .status = {}};
   device.Read(absl::MakeSpan(&read, 1));
   if (!read.status.ok()) {
+    copy.state = absl::IsResourceExhausted(read.status) ? BlockCopy::State::kNoMemory
+                                                        : BlockCopy::State::kUnreadable;
     copy.reason = std::string(read.status.message());
     return;
   }

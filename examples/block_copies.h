@@ -27,7 +27,8 @@ struct BlockFacts {
 
 struct BlockCopy {
   // kData: in a chunk that has no tree blocks, so it was not read.
-  enum class State { kGood, kBad, kUnreadable, kMissing, kData };
+  // kNoMemory: it may be as good as any.
+  enum class State { kGood, kBad, kUnreadable, kNoMemory, kMissing, kData };
 
   int mirror = 0;  // from 1
   uint64_t device_id = 0;
@@ -37,7 +38,7 @@ struct BlockCopy {
   std::string reason;               // what is wrong, where something is
   std::optional<BlockFacts> facts;  // of copies that verify
 };
-// "good", "bad", "unreadable", "missing", "data"
+// "good", "bad", "unreadable", "no memory", "missing", "data"
 const char* BlockCopyStateName(BlockCopy::State state);
 
 // Reads and verifies copies, outside of a filesystem's cache, where there is one of each block.

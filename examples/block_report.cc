@@ -39,10 +39,14 @@ BlockReport::Verdict Judge(const BlockReport& report) {
     return report.search.complete() ? BlockReport::Verdict::kNotInUse
                                     : BlockReport::Verdict::kCannotTell;
   }
-  const bool bad = std::any_of(report.copies.begin(), report.copies.end(), [](const auto& copy) {
-    return copy.state == BlockCopy::State::kBad || copy.state == BlockCopy::State::kUnreadable;
-  });
-  if (bad || report.copies.empty()) return BlockReport::Verdict::kDamaged;
+  const auto any = [&](BlockCopy::State state) {
+    return std::any_of(report.copies.begin(), report.copies.end(),
+                       [&](const BlockCopy& copy) { return copy.state == state; });
+  };
+  if (any(BlockCopy::State::kBad) || any(BlockCopy::State::kUnreadable) || report.copies.empty()) {
+    return BlockReport::Verdict::kDamaged;
+  }
+  if (any(BlockCopy::State::kNoMemory)) return BlockReport::Verdict::kCannotTell;
   return report.facts ? BlockReport::Verdict::kInUse : BlockReport::Verdict::kCannotTell;
 }
 

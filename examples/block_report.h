@@ -22,7 +22,7 @@ struct BlockReport {
     kInUse,       // a tree leads to it, and no copy that can be read is bad
     kDamaged,     // a tree leads to it, and a copy is bad
     kNotInUse,    // no tree leads to it
-    kCannotTell,  // a tree may, but not all could be read; or no copy could
+    kCannotTell,  // a tree may, but not all could be read; or no copy could, or one had no memory
   };
 
   uint64_t asked = 0;    // the address that was asked for

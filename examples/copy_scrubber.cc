@@ -108,6 +108,10 @@ void CopyScrubber::AddLost(const WalkDamage& damage, const std::vector<MirrorDam
       ++tally.missing;
       continue;
     }
+    if (copy.no_memory) {
+      ++tally.no_memory;
+      continue;
+    }
     ++tally.read;
     Note({.copy = copy,
           .tree = damage.tree,
@@ -124,7 +128,7 @@ void CopyScrubber::Note(DamagedCopy copy) {
 
 void CopyScrubber::Judge(Pending& pending, const absl::Status& transferred) {
   absl::Status status = transferred;
-  if (!pending.buffer) {
+  if (!pending.buffer || absl::IsResourceExhausted(transferred)) {
     ++TallyOf(pending.place).no_memory;
     return;
   }

@@ -16,6 +16,8 @@
 namespace ebcache::examples {
 
 void DamageLog::NoteMirror(const MirrorDamage& damage) {
+  // Another copy was good, and of this one nothing is known: there was no damage to recover from.
+  if (damage.no_memory && damage.recovered) return;
   std::lock_guard lock(mutex_);
   std::vector<MirrorDamage>& mirrors = mirrors_[damage.logical];
   // A block that left the cache and is read again has the same to say.

@@ -91,4 +91,9 @@ void ComplainOfUnread(const CommandLine& line, const LostBlocks& lost) {
   }
 }
 
+void ComplainOfUnreadCopies(const CommandLine& line, uint64_t count) {
+  if (count == 0) return;
+  line.Complain(absl::StrCat(count, " copies were not read for want of memory: ", kMemoryAdvice));
+}
+
 }  // namespace ebcache::examples

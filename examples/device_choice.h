@@ -50,6 +50,8 @@ void ComplainOfDamage(const CommandLine& line, const std::vector<BlockDamage>& b
 
 // On stderr: how many blocks nobody can tell anything of, and what may help; nothing when none.
 void ComplainOfUnread(const CommandLine& line, const LostBlocks& lost);
+// The same for `count` copies that there was no memory for; nothing for 0.
+void ComplainOfUnreadCopies(const CommandLine& line, uint64_t count);
 
 }  // namespace ebcache::examples
 

@@ -38,9 +38,8 @@ constexpr char kAbout[] =
     "Exit code: 0 the block is in use and every copy that is there is good; 1 it is damaged, or\n"
     "no tree block in use; 2 cannot tell: the filesystem cannot be opened or is mounted, or a "
     "part\n"
-    "of it that may lead there cannot be read, or the result cannot be written, or the command "
-    "line\n"
-    "is wrong.";
+    "of it that may lead there cannot be read, or memory is short, or the result cannot be\n"
+    "written, or the command line is wrong.";
 
 enum ExitCode { kFound = 0, kNotFound = 1 };
 
@@ -116,6 +115,10 @@ int Run(const CommandLine& line, const Request& request) {
   const BlockReport report = InvestigateBlock(**filesystem, logical, progress);
   request.json ? PrintBlockJson(report) : PrintBlockText(report);
   ComplainOfFilesystem(line, (*filesystem)->volume(), report.search);
+  ComplainOfUnreadCopies(
+      line, std::count_if(report.copies.begin(), report.copies.end(), [](const BlockCopy& copy) {
+        return copy.state == BlockCopy::State::kNoMemory;
+      }));
   const int exit_code = ExitCodeOf(report.verdict);
   if (exit_code != kNotFound) return exit_code;
   const absl::Status unused = request.choice.CheckStillUnused(request.devices);

@@ -112,6 +112,10 @@ absl::Status Explore(const std::string& image) {
   std::printf("\n");
   if (damage.lost_count() > 0)
     return absl::DataLossError(damage.lost().kept(Cause::kDamage)[0].ToString());
+  if (const uint64_t unread = damage.lost().unread_count(); unread > 0) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(unread, " blocks were not read for want of memory: ", kMemoryAdvice));
+  }
   return ProveSteadyState((*filesystem)->cache());
 }
 

@@ -63,6 +63,7 @@ int Run(const CommandLine& line, const Flags& flags) {
   flags.json ? PrintScrubJson(report) : PrintScrubText(report);
   ComplainOfNotices(line, (*filesystem)->volume());
   ComplainOfUnread(line, report.lost);
+  ComplainOfUnreadCopies(line, report.totals.no_memory);
   return Judge(line, flags, report);
 }
 

@@ -47,7 +47,8 @@ class BlockDevice {
   virtual uint64_t size_bytes() const = 0;
 
   // Does all of `reads`, in any order, and sets each status: OK when every byte arrived; OutOfRange
-  // when the range is not on the device; else the OS's reason (Unavailable, with errno's text).
+  // when the range is not on the device; else the OS's reason, with errno's text
+  // (ResourceExhausted when it had no memory: the same read may succeed later; Unavailable).
   virtual void Read(absl::Span<DeviceRead> reads) = 0;
 
   // The same, and calls done(i) on this thread as soon as reads[i] is over, so that what follows, a
@@ -78,7 +79,7 @@ struct FileDeviceOptions {
 // An image file or a block device. Reads of a batch that are neighbours on the device are one
 // transfer.
 // Errors: NotFound, PermissionDenied, InvalidArgument (a directory, a pipe, no direct reads there),
-// each with the path.
+// ResourceExhausted (memory is out), Unavailable, each with the path.
 absl::StatusOr<std::unique_ptr<BlockDevice>> OpenFileDevice(const std::string& path,
                                                             FileDeviceOptions options = {});
 

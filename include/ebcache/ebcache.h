@@ -23,8 +23,8 @@
  * ERRORS: a function that returns int returns 0 (or what it says), or a negative errno, and then
  * ebcache_last_error() says in words what was wrong: with which argument, block, copy, device and
  * place. Each may return -EINVAL and -ENOMEM; what else it may return is said with it.
- *   -EINVAL      an argument: NULL, out of range, of another cache, a struct without its size; or
- *                the buffer is in no state for it. Nothing was done
+ *   -EINVAL      an argument: NULL, out of range, of another cache, a struct without its size, or
+ *                with one above 4096; or the buffer is in no state for it. Nothing was done
  *   -E2BIG       a struct of a later version, with members set that this one does not know
  *   -ENOMEM      no memory, for pages or for anything else. What was asked for has not been done;
  *                the handle is as good as before, and the same call may succeed later
@@ -54,7 +54,8 @@
  * STRUCTS that a caller fills begin with their size, so that later versions can add members:
  *   struct ebcache_cache_options options = {.size = sizeof options};
  * Every member left zero has its default. In structs that the library fills the caller sets the
- * size as well, and gets as much as fits.
+ * size as well, and gets as much as fits. No struct will have more than 4096 bytes: a larger size
+ * is one that was not set, and -EINVAL.
  *
  * THREADS: everything may be called from any thread at any time, but: paths and block sets belong
  * to one thread at a time, and no thread may use a handle while, or after, it is given back. The
@@ -222,20 +223,22 @@ enum ebcache_check_bit {
 struct ebcache_check {
   size_t size;
   uint32_t bits;
-  uint32_t level;
-  uint64_t generation;
-  uint64_t owner; /* id of the tree */
+  uint32_t level;      /* 0 to 7; -EINVAL for others, where its bit is set */
+  uint64_t generation; /* No block has 0: -EINVAL where its bit is set. */
+  uint64_t owner;      /* id of the tree; likewise */
   struct ebcache_key first_key;
 };
 
 /* ---- Caches with a source of the caller's -----------------------------------------------------
  */
 
-/* Where the blocks of a cache come from and go to. Called from any thread, several at a time, but
- * for one block only once at a time. May use the cache, and others; a call that would have to wait
- * for a block whose own callback waits for this one, be it on this thread or on another, fails with
- * -EDEADLK. That is not seen where a callback waits for other threads. An error is a negative errno
- * (what is none becomes -EIO), and may come with words by ebcache_set_error. */
+/* Where the blocks of a cache come from and go to. Called from any thread, several at a time.
+ * `read` and `write` are called for one block only once at a time, and never beside each other;
+ * `validate` also while other calls of `validate` for the same block, or its `write`, are under
+ * way: by every reader with a check. The functions may use the cache, and others; a call that would
+ * have to wait for a block whose own callback waits for this one, be it on this thread or on
+ * another, fails with -EDEADLK. That is not seen where a callback waits for other threads. An error
+ * is a negative errno (what is none becomes -EIO), and may come with words by ebcache_set_error. */
 struct ebcache_source {
   size_t size;
   /* Fills the buffer with the bytes of its block: by ebcache_copy_in, ebcache_mutable_data or
@@ -485,6 +488,7 @@ struct ebcache_mirror_damage {
   uint32_t mirror;         /* from 1 */
   uint32_t recovered;      /* not 0: another copy was good */
   uint32_t device_missing; /* not 0: no damage: nothing can be told of this copy */
+  uint32_t no_memory;      /* likewise: there was none to read it with */
 };
 
 /* The cache under a filesystem, and who is told what. */
@@ -502,7 +506,8 @@ struct ebcache_filesystem_options {
 /* Opens image files or block devices, all of one filesystem, for reading. A missing device is no
  * error as long as each block that is read has a copy elsewhere. `options` may be NULL.
  * ebcache_close gives it back. Errors: -E2BIG, -ENOENT, -EACCES, -EUCLEAN, -EIO, -EOPNOTSUPP,
- * -EAGAIN, -EUSERS. */
+ * -EAGAIN, -EUSERS. Where memory was out for anything that opening has to read it is -ENOMEM, and
+ * no older copy of the superblock is tried instead. */
 EBCACHE_API int ebcache_open(const char* const* paths, size_t count,
                              const struct ebcache_filesystem_options* options,
                              ebcache_filesystem** filesystem);
@@ -523,9 +528,9 @@ struct ebcache_device {
   uint64_t bytes;
   void* context;
   /* Fills all of `to` with what is at `offset`; called from any thread, inside of `bytes`. Errors
-   * as in ebcache_source. What comes out of a read: the number, when no copy of the block could be
-   * had and all failed with the same; -EIO when they did not; -EUCLEAN when one was there, and bad.
-   */
+   * as in ebcache_source. What comes out of a read: the number, when no copy of the block, or of
+   * the superblock, could be had and all failed with the same; -ENOMEM when one failed with that,
+   * and may be good; else -EUCLEAN when one was there, and bad; else -EIO. */
   int (*read)(void* context, uint64_t offset, void* to, size_t length);
   /* May be NULL: called once, when the filesystem is closed. */
   void (*close)(void* context);
@@ -622,10 +627,10 @@ EBCACHE_API int ebcache_node_slot(const ebcache_buffer* node, uint32_t slot,
 /* Where a tree is. */
 struct ebcache_root {
   size_t size;
-  uint64_t id;         /* 5: the top-level subvolume; 2: extents; ... */
+  uint64_t id;         /* 5: the top-level subvolume; 2: extents; ...; 0: owners are not checked */
   uint64_t key_offset; /* tells the trees of a log apart */
   uint64_t bytenr;
-  uint64_t generation;
+  uint64_t generation; /* of the root block; 0: any */
   uint32_t level;
   /* Of a subvolume being deleted: the key, in a node on drop_level, of the first child that is
    * still there. All zero otherwise. */
@@ -638,7 +643,7 @@ struct ebcache_root {
 };
 /* Calls `tell` for every tree there is, deleted ones too. What `tell` returns, other than 0, ends
  * that and is returned. After telling of those that could be found, when some could not: -EUCLEAN
- * for damage, -EIO and -ENOMEM when only devices or memory were missing. */
+ * for damage, and where there is none the number of what else there was, as ebcache_walk. */
 EBCACHE_API int ebcache_for_each_tree(ebcache_filesystem* filesystem,
                                       int (*tell)(void* context, const struct ebcache_root* root),
                                       void* context);
@@ -712,8 +717,7 @@ struct ebcache_item_visitor {
   void (*gap)(void* context, const struct ebcache_gap* gap);
 };
 /* As ebcache_iterate, but goes on behind blocks that cannot be had, as ebcache_walk does. 0: every
- * item of the range. When `gap` was told of some: -EUCLEAN for damage, -EIO and -ENOMEM when only
- * devices or memory were missing. Errors: also -E2BIG. */
+ * item of the range. When `gap` was told of some: as ebcache_walk. Errors: also -E2BIG. */
 EBCACHE_API int ebcache_iterate_past_damage(const ebcache_tree* tree,
                                             const struct ebcache_key* from,
                                             const struct ebcache_key* to,
@@ -748,9 +752,11 @@ struct ebcache_walk_options {
 };
 /* Visits every block of a tree, depth first; bounded by what there is, however knotted the tree.
  * Calls come from the thread that walks. `options` may be NULL. 0: the whole tree. All but what
- * `damage` was told of: -EUCLEAN for damage, -EIO and -ENOMEM when only devices or memory were
- * missing. Errors: also -E2BIG. A walk that ends early, by `block` or for want of memory, has left
- * in `visited` what it had come to. */
+ * `damage` was told of: -EUCLEAN when any of it is damage: bytes that were read and are bad, or a
+ * pointer to where no block can be. Where nothing is, the number that ebcache_read has for all that
+ * was not read (-EIO, -ENOMEM, -ENXIO, -EOPNOTSUPP, -EDEADLK, what a callback returned); -EIO when
+ * there are several. Errors: also -E2BIG. A walk that ends early, by `block` or for want of memory,
+ * has left in `visited` what it had come to. */
 EBCACHE_API int ebcache_walk(ebcache_cache* cache, const struct ebcache_root* root,
                              const struct ebcache_visitor* visitor, void* context,
                              const struct ebcache_walk_options* options);

@@ -50,8 +50,9 @@ class Filesystem {
   // tree. The filesystem is opened by its newest primary superblock; when the roots that this one
   // names cannot be read, by the next copy whose roots can: volume().superblock_copy() and a notice
   // say which. Errors are those of Volume::Open, Unimplemented where metadata is in chunks that
-  // cannot be mapped (raid5/6), and ResourceExhausted where memory is out or the cache's allocator
-  // has 255 owners already.
+  // cannot be mapped (raid5/6), and ResourceExhausted where the cache's allocator has 255 owners
+  // already, or where memory is out, here or in a device, for anything that opening has to read: no
+  // other copy of the superblock is tried for that.
   // A missing device is no error while each block that is read has a copy elsewhere: which are
   // missing is told by volume().missing_devices(), and whether that is all there is to an error of
   // a block by volume().OnMissingDevices(logical).

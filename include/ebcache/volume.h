@@ -32,6 +32,7 @@ struct MirrorDamage {
   uint64_t device_id = 0;
   std::string device;           // name, or "missing device N"
   bool device_missing = false;  // no damage: nothing can be told of this copy
+  bool no_memory = false;       // likewise: there was none to read it with
   uint64_t physical = 0;
   std::string reason;      // "checksum mismatch (crc32c): wanted 0x.., found 0x.."
   bool recovered = false;  // another copy was good
@@ -88,7 +89,8 @@ class Volume : public BlockSource {
   // whose superblocks say that they are. Devices of another filesystem, two devices with one id,
   // and features that cannot be read are refused. Missing devices are not: see missing_devices.
   // Errors name the device and what is wrong with each copy of its superblock; for features
-  // Unimplemented, with their names.
+  // Unimplemented, with their names. ResourceExhausted: there was no memory to read a copy with,
+  // even if others could be read.
   static absl::StatusOr<std::unique_ptr<Volume>> Open(
       std::vector<std::unique_ptr<BlockDevice>> devices, VolumeOptions options = {});
   ~Volume() override;
@@ -149,8 +151,9 @@ class Volume : public BlockSource {
   absl::StatusOr<std::vector<PhysicalExtent>> Map(uint64_t logical, uint64_t length) const;
 
   // BlockSource. Read tries mirrors until one validates; the error of a block of which none does
-  // names each mirror with device, physical offset and reason. It is DataLoss when some copy was
-  // read and is bad, else Unavailable: devices are missing (OnMissingDevices) or gave errors.
+  // names each mirror with device, physical offset and reason. It is ResourceExhausted when there
+  // was no memory to read some copy with, which may be good; else DataLoss when some copy was read
+  // and is bad; else Unavailable: devices are missing (OnMissingDevices) or gave errors.
   void Read(absl::Span<BlockRead> reads) override;
   absl::Status CheckParent(const ExtentBuffer& buffer, const ParentCheck& check) override;
   void Write(absl::Span<BlockWrite> writes) override;

@@ -96,6 +96,10 @@ absl::Status CheckDifferent(const std::vector<std::string>& paths) {
   return absl::OkStatus();
 }
 
+absl::Status StatusOf(const WalkDamage& damage) {
+  return Reworded(damage.status, damage.ToString());
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Filesystem>> Filesystem::Open(const std::vector<std::string>& paths,
@@ -120,13 +124,6 @@ absl::StatusOr<std::unique_ptr<Filesystem>> Filesystem::OpenDevices(
   std::unique_ptr<Filesystem> filesystem(new Filesystem());
   filesystem->volume_ = *std::move(volume);
   if (absl::Status status = filesystem->OpenRoots(options.cache); !status.ok()) return status;
-  // Memory that is out is no damage: what was not read for want of it would be missed for as long
-  // as the filesystem is open.
-  for (const WalkDamage& damage : filesystem->open_damage_) {
-    if (absl::IsResourceExhausted(damage.status)) {
-      return Reworded(damage.status, damage.ToString());
-    }
-  }
   if (absl::Status status = CheckMetadataProfiles(*filesystem->volume_); !status.ok()) {
     return status;
   }
@@ -140,17 +137,21 @@ absl::StatusOr<std::unique_ptr<Filesystem>> Filesystem::OpenDevices(
 Filesystem::~Filesystem() = default;
 
 // The first superblock whose roots can be read is the one to go by; where there is none the first
-// of all, by which at least something may be had.
+// of all, by which at least something may be had. Memory that is out ends the search: of roots that
+// were not read for want of it nothing is known, and another superblock must not be taken for them.
 absl::Status Filesystem::OpenRoots(const BufferCacheOptions& options) {
   const size_t candidates = volume_->superblock_candidates();
   absl::Status why;
   std::vector<WalkDamage> first_damage;
   for (size_t candidate = 0; candidate < candidates; ++candidate) {
-    if (candidate > 0 && !UseSuperblock(candidate, why, options).ok()) continue;
-    if (candidate == 0) {
-      if (absl::Status status = LoadAll(options); !status.ok()) return status;
+    const absl::Status loaded =
+        candidate == 0 ? LoadAll(options) : UseSuperblock(candidate, why, options);
+    if (!loaded.ok()) {
+      if (candidate == 0 || absl::IsResourceExhausted(loaded)) return loaded;
+      continue;
     }
     const std::optional<WalkDamage> damage = RootDamage();
+    if (damage && absl::IsResourceExhausted(damage->status)) return StatusOf(*damage);
     if (!damage) {
       open_damage_.insert(open_damage_.begin(), first_damage.begin(), first_damage.end());
       return absl::OkStatus();
@@ -176,13 +177,16 @@ absl::Status Filesystem::LoadAll(BufferCacheOptions options) {
   open_damage_.clear();
   if (absl::Status status = cache_->status(); !status.ok()) return status;
   LoadChunks();
+  // What was not read for want of memory would be missed for as long as the filesystem is open.
+  for (const WalkDamage& damage : open_damage_) {
+    if (absl::IsResourceExhausted(damage.status)) return StatusOf(damage);
+  }
   return absl::OkStatus();
 }
 
-// Whether a block may be better by another superblock: not for want of devices, memory or code.
+// Whether a block may be better by another superblock: not for want of devices or code.
 bool Filesystem::IsDamage(const WalkDamage& damage) const {
-  return !volume_->OnMissingDevices(damage.logical) && !absl::IsUnimplemented(damage.status) &&
-         !absl::IsResourceExhausted(damage.status);
+  return !volume_->OnMissingDevices(damage.logical) && !absl::IsUnimplemented(damage.status);
 }
 
 // What is wrong with the root of the chunk tree or the root tree.

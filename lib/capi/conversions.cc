@@ -27,8 +27,15 @@ int Inside(const ebcache_check* given, ParentCheck& check, const ParentCheck** u
     if (full.level >= kMaxLevels) return Fail(EINVAL, "ebcache_check: no such level");
     check.level = static_cast<uint8_t>(full.level);
   }
-  if ((full.bits & EBCACHE_CHECK_GENERATION) != 0) check.generation = full.generation;
-  if ((full.bits & EBCACHE_CHECK_OWNER) != 0) check.owner = full.owner;
+  // Inside, 0 is no check at all: the caller would believe that there was one.
+  if ((full.bits & EBCACHE_CHECK_GENERATION) != 0) {
+    if (full.generation == 0) return Fail(EINVAL, "ebcache_check: no block is of generation 0");
+    check.generation = full.generation;
+  }
+  if ((full.bits & EBCACHE_CHECK_OWNER) != 0) {
+    if (full.owner == 0) return Fail(EINVAL, "ebcache_check: no block is of tree 0");
+    check.owner = full.owner;
+  }
   if ((full.bits & EBCACHE_CHECK_FIRST_KEY) != 0) check.first_key = Inside(full.first_key);
   *use = &check;
   return 0;

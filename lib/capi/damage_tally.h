@@ -16,7 +16,7 @@ class DamageTally {
 
   // 0 when nothing was met. Else the words are those of the first, and the number says whether the
   // filesystem is damaged (-EUCLEAN), or may be as it should: then it is the number that they all
-  // have (-EIO, -ENOMEM, that of a callback), or -EIO.
+  // have (-EIO, -ENOMEM, -ENXIO, that of a callback, ...), or -EIO.
   int Result() const;
 
  private:

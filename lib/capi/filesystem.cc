@@ -43,7 +43,8 @@ void TellOfMirror(const ebcache_filesystem& handle, const MirrorDamage& damage) 
                                       .reason = damage.reason.c_str(),
                                       .mirror = static_cast<uint32_t>(damage.mirror),
                                       .recovered = damage.recovered ? 1u : 0u,
-                                      .device_missing = damage.device_missing ? 1u : 0u};
+                                      .device_missing = damage.device_missing ? 1u : 0u,
+                                      .no_memory = damage.no_memory ? 1u : 0u};
   handle.options.damage(handle.options.context, &outside);
 }
 

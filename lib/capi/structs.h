@@ -14,10 +14,21 @@
 
 namespace ebcache::capi {
 
+// No struct will ever be larger: a size beyond it is not what a caller said but what was there.
+// Believed, it would have the library read, or zero, what lies behind the struct.
+inline constexpr size_t kMostStructBytes = 4096;
+
 inline int FailAbout(int number, const char* name, const char* what) {
   std::array<char, 128> text;
   std::snprintf(text.data(), text.size(), "%s: %s", name, what);
   return Fail(number, text.data());
+}
+
+// 0 for a size that a struct of any version can have.
+inline int CheckSize(size_t size, const char* name) {
+  if (size <= sizeof(size_t)) return FailAbout(EINVAL, name, "a struct without its size");
+  if (size > kMostStructBytes) return FailAbout(EINVAL, name, "no struct has this size");
+  return 0;
 }
 
 // What the caller gave, in full: members that it does not know are zero. 0, or a negative errno.
@@ -27,7 +38,8 @@ int CopyIn(const T* given, T& full, const char* name) {
   full = T{};
   full.size = sizeof(T);
   if (given == nullptr) return 0;
-  if (given->size <= sizeof(size_t)) return FailAbout(EINVAL, name, "a struct without its size");
+  static_assert(sizeof(T) <= kMostStructBytes);
+  if (const int error = CheckSize(given->size, name); error != 0) return error;
   const auto* const bytes = reinterpret_cast<const unsigned char*>(given);
   for (size_t i = sizeof(T); i < given->size; ++i) {
     if (bytes[i] != 0) {
@@ -44,7 +56,8 @@ template <typename T>
 int CopyOut(const T& full, T* wanted, const char* name) {
   if (wanted == nullptr) return NullArgument(name);
   const size_t size = wanted->size;
-  if (size <= sizeof(size_t)) return FailAbout(EINVAL, name, "a struct without its size");
+  static_assert(sizeof(T) <= kMostStructBytes);
+  if (const int error = CheckSize(size, name); error != 0) return error;
   auto* const bytes = reinterpret_cast<unsigned char*>(wanted);
   std::memcpy(bytes, &full, std::min(size, sizeof(T)));
   if (size > sizeof(T)) std::memset(bytes + sizeof(T), 0, size - sizeof(T));

@@ -28,6 +28,11 @@ namespace {
 
 std::string ErrnoText(int error) { return std::generic_category().message(error); }
 
+// That the kernel had no memory for a call says nothing of the device: the same may succeed later.
+absl::Status ErrorOf(int error, const std::string& message) {
+  return error == ENOMEM ? absl::ResourceExhaustedError(message) : absl::UnavailableError(message);
+}
+
 absl::Status OpenError(const std::string& path, int error) {
   std::string message = absl::StrCat(path, ": ", ErrnoText(error));
   switch (error) {
@@ -44,7 +49,7 @@ absl::Status OpenError(const std::string& path, int error) {
     case ENXIO:  // a socket
       return absl::InvalidArgumentError(message);
     default:
-      return absl::UnavailableError(message);
+      return ErrorOf(error, message);
   }
 }
 
@@ -110,7 +115,8 @@ absl::Status TransferAll(Call call, const char* what, int fd, uint64_t offset, I
     const ssize_t moved = call(fd, &vectors[first], count, static_cast<off_t>(offset));
     if (moved < 0) {
       if (errno == EINTR) continue;
-      return absl::UnavailableError(absl::StrCat(what, " error: ", ErrnoText(errno)));
+      const int error = errno;
+      return ErrorOf(error, absl::StrCat(what, " error: ", ErrnoText(error)));
     }
     // The range was on the device when it was opened.
     if (moved == 0) return absl::UnavailableError(absl::StrCat(what, " ended early at ", offset));

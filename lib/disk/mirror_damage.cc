@@ -3,6 +3,8 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
+#include <algorithm>
+
 namespace ebcache {
 
 std::string MirrorDamage::ToString() const {
@@ -21,12 +23,17 @@ MirrorDamage MakeDamage(uint64_t logical, size_t copy, const PhysicalExtent& ext
           .device = extent.device != nullptr ? extent.device->name()
                                              : absl::StrCat("missing device ", extent.device_id),
           .device_missing = extent.device == nullptr,
+          .no_memory = absl::IsResourceExhausted(reason),
           .physical = extent.physical,
           .reason = std::string(reason.message())};
 }
 
 absl::Status AllCopiesFailed(absl::StatusCode code, const char* what, uint64_t logical,
                              const std::vector<MirrorDamage>& failures) {
+  // A copy that there was no memory for may be as good as any, whatever is wrong with the others.
+  const bool no_memory = std::any_of(failures.begin(), failures.end(),
+                                     [](const MirrorDamage& f) { return f.no_memory; });
+  if (no_memory) code = absl::StatusCode::kResourceExhausted;
   return absl::Status(
       code, absl::StrCat("block ", logical, ": ", what, ": ",
                          absl::StrJoin(failures, "; ", [](std::string* out, const MirrorDamage& f) {

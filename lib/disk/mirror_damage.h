@@ -19,6 +19,7 @@ MirrorDamage MakeDamage(uint64_t logical, size_t copy, const PhysicalExtent& ext
                         const absl::Status& reason);
 
 // "block 30408704: WHAT: mirror 1 on disk0.img at 38797312: REASON; mirror 2 ..."
+// ResourceExhausted, whatever `code` is, where one of them had no memory.
 absl::Status AllCopiesFailed(absl::StatusCode code, const char* what, uint64_t logical,
                              const std::vector<MirrorDamage>& failures);
 

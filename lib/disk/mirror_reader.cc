@@ -125,7 +125,7 @@ void MirrorReader::Finish(Attempt& attempt) const {
         "no good copy", read.buffer->start(), attempt.failures);
     // A reader who expects something else may find it.
     read.damaged = attempt.unexpected.empty();
-    if (!attempt.rejected) read.status = WithNumber(std::move(read.status), attempt.number);
+    read.status = WithNumber(std::move(read.status), attempt.number);
   }
   for (MirrorDamage& failure : attempt.failures) failure.recovered = read.status.ok();
   if (read.status.ok() && options_.writable) Repair(attempt);
@@ -142,6 +142,7 @@ void MirrorReader::Repair(Attempt& attempt) const {
     });
   };
   for (MirrorDamage& failure : attempt.failures) {
+    if (failure.no_memory) continue;  // nothing is known to be wrong with it
     if (is_newer(failure)) {
       absl::StrAppend(&failure.reason, "; not repaired: it is newer than the good copy");
       continue;

@@ -108,6 +108,7 @@ void MirrorWriter::Finish(Attempt& attempt) const {
     // Of a missing device everybody knows already.
     if (written && attempt.copies[failure.mirror - 1].device == nullptr) continue;
     failure.recovered = written;
+    failure.no_memory &= !written;  // else it is behind the others now, whatever for
     failure.reason = absl::StrCat("not written: ", failure.reason);
     options_.on_damage(failure);
   }

@@ -16,10 +16,16 @@
 namespace ebcache {
 namespace {
 
+// A copy that cannot be used.
+struct BadCopy {
+  absl::Status error;
+  bool read = false;  // its bytes were there, and are what is wrong
+};
+
 // What became of the copies looked at so far.
 struct Findings {
   std::vector<Superblock> sound;
-  std::vector<absl::Status> errors;
+  std::vector<BadCopy> bad;
   bool magic = false;  // some copy has it
 };
 
@@ -27,41 +33,50 @@ bool Fits(uint64_t offset, uint64_t bytes) {
   return bytes >= kSuperblockBytes && offset <= bytes - kSuperblockBytes;
 }
 
-absl::StatusOr<Superblock> ReadCopy(BlockDevice& device, uint64_t offset, bool* magic) {
+// An error where there was no memory to read with: nothing is known of that copy then, and the
+// others, which may be older, must not be taken for all there are.
+absl::Status LookAt(BlockDevice& device, uint64_t offset, Findings& findings) {
   std::array<std::byte, kSuperblockBytes> bytes;
   DeviceRead read{.offset = offset, .segments = {absl::MakeSpan(bytes)}};
   device.Read(absl::MakeSpan(&read, 1));
-  if (!read.status.ok()) return Prefixed(absl::StrCat("superblock at ", offset), read.status);
-  *magic = HasSuperblockMagic(bytes);
-  return ParseSuperblock(bytes, offset);
-}
-
-void LookAt(BlockDevice& device, uint64_t offset, Findings& findings) {
-  bool magic = false;
-  absl::StatusOr<Superblock> copy = ReadCopy(device, offset, &magic);
-  findings.magic |= magic;
+  if (!read.status.ok()) {
+    absl::Status error = Prefixed(absl::StrCat("superblock at ", offset), read.status);
+    if (absl::IsResourceExhausted(error)) return error;
+    findings.bad.push_back({.error = std::move(error)});
+    return absl::OkStatus();
+  }
+  findings.magic |= HasSuperblockMagic(bytes);
+  absl::StatusOr<Superblock> copy = ParseSuperblock(bytes, offset);
   if (copy.ok()) {
     findings.sound.push_back(*std::move(copy));
   } else {
-    findings.errors.push_back(copy.status());
+    findings.bad.push_back({.error = copy.status(), .read = true});
   }
+  return absl::OkStatus();
 }
 
-// One line that tells all there is wrong with a device of which no copy can be used.
+// One line that tells all there is wrong with a device of which no copy can be used. Of a device
+// that fails only the number is known, if it is the same for all copies; what is wrong with bytes
+// that were read is damage.
 absl::Status NoSuperblock(const BlockDevice& device, const Findings& findings) {
-  if (!findings.magic && absl::IsDataLoss(findings.errors[0])) {
+  const std::vector<BadCopy>& bad = findings.bad;
+  if (!findings.magic && bad[0].read && absl::IsDataLoss(bad[0].error)) {
     return absl::DataLossError(absl::StrCat(
         device.name(), ": not a btrfs filesystem: no superblock magic at ", kSuperblockOffsets[0]));
   }
-  const bool unreadable =
-      std::all_of(findings.errors.begin(), findings.errors.end(),
-                  [](const absl::Status& error) { return absl::IsUnavailable(error); });
-  const auto append = [](std::string* out, const absl::Status& error) {
-    absl::StrAppend(out, error.message());
+  const bool damage = std::any_of(bad.begin(), bad.end(), [](const BadCopy& copy) {
+    return copy.read || absl::IsDataLoss(copy.error);
+  });
+  const int number = NumberOf(bad[0].error);
+  const bool same = std::all_of(
+      bad.begin(), bad.end(), [&](const BadCopy& copy) { return NumberOf(copy.error) == number; });
+  const auto append = [](std::string* out, const BadCopy& copy) {
+    absl::StrAppend(out, copy.error.message());
   };
-  return absl::Status(
-      unreadable ? absl::StatusCode::kUnavailable : absl::StatusCode::kDataLoss,
-      absl::StrCat(device.name(), ": ", absl::StrJoin(findings.errors, "; ", append)));
+  return WithNumber(
+      absl::Status(damage ? absl::StatusCode::kDataLoss : absl::StatusCode::kUnavailable,
+                   absl::StrCat(device.name(), ": ", absl::StrJoin(bad, "; ", append))),
+      same ? number : 0);
 }
 
 // Why a sound copy is no copy of the one that is used; empty when it is.
@@ -94,15 +109,16 @@ absl::StatusOr<DeviceSuperblock> ReadSuperblock(BlockDevice& device) {
     if (!Fits(offset, device.size_bytes())) break;
     // The filesystem may be smaller than its device; what lies behind it is not its own.
     if (!findings.sound.empty() && !Fits(offset, findings.sound[0].device.total_bytes)) break;
-    LookAt(device, offset, findings);
+    absl::Status looked = LookAt(device, offset, findings);
+    if (!looked.ok()) return Prefixed(device.name(), looked);
   }
   const bool primary = !findings.sound.empty() && findings.sound[0].bytenr == kSuperblockOffsets[0];
   // A feature that cannot be read is no damage: a copy without it must not take over, and what the
   // other copies look like is not known either.
-  const auto feature =
-      std::find_if(findings.errors.begin(), findings.errors.end(),
-                   [](const absl::Status& error) { return absl::IsUnimplemented(error); });
-  if (!primary && feature != findings.errors.end()) return Prefixed(device.name(), *feature);
+  const auto feature = std::find_if(
+      findings.bad.begin(), findings.bad.end(),
+      [](const BadCopy& copy) { return copy.read && absl::IsUnimplemented(copy.error); });
+  if (!primary && feature != findings.bad.end()) return Prefixed(device.name(), feature->error);
   if (findings.sound.empty()) return NoSuperblock(device, findings);
 
   const auto newer = [](const Superblock& a, const Superblock& b) {
@@ -110,8 +126,8 @@ absl::StatusOr<DeviceSuperblock> ReadSuperblock(BlockDevice& device) {
   };
   std::stable_sort(findings.sound.begin() + (primary ? 1 : 0), findings.sound.end(), newer);
   DeviceSuperblock found{.superblock = std::move(findings.sound[0]), .others = {}, .warnings = {}};
-  for (const absl::Status& error : findings.errors) {
-    found.warnings.push_back(absl::StrCat(device.name(), ": ", error.message()));
+  for (const BadCopy& copy : findings.bad) {
+    found.warnings.push_back(absl::StrCat(device.name(), ": ", copy.error.message()));
   }
   for (size_t i = 1; i < findings.sound.size(); ++i) {
     Superblock& copy = findings.sound[i];

@@ -25,7 +25,9 @@ struct DeviceSuperblock {
 
 // The primary, as kernels have it; where that cannot be used the newest mirror. Errors name the
 // device and what is wrong with each copy: DataLoss, Unimplemented (a feature that cannot be read;
-// then of that copy alone), Unavailable (none could be read).
+// then of that copy alone), Unavailable (none could be read; with the number of status_number.h
+// that all have), ResourceExhausted (there was no memory to read a copy with; of that one alone,
+// whatever the others are like).
 absl::StatusOr<DeviceSuperblock> ReadSuperblock(BlockDevice& device);
 
 }  // namespace ebcache

@@ -15,6 +15,7 @@
 #include "ebcache/btree.h"
 #include "ebcache/filesystem.h"
 #include "ebcache/on_disk.h"
+#include "tests/btree/sample_device.h"
 #include "tests/disk/format_bytes.h"
 #include "tests/disk/memory_device.h"
 #include "tests/fuzz/small_image.h"
@@ -222,6 +223,63 @@ TEST_F(SuperblockChoiceTest, MissingDevicesAreNoReasonToGoBack) {
   EXPECT_EQ((*filesystem)->volume().missing_devices()[0].id, 2);
   // The whole chunk tree is on that device, so of no address it can be said that nothing is there.
   EXPECT_TRUE((*filesystem)->volume().OnMissingDevices(64 * kMiB));
+}
+
+// ---- Memory that is out -------------------------------------------------------------------------
+
+// Any reads of opening, one or several or all that follow: the newest filesystem with all its
+// chunks, or an error that says that memory was out. By no means the older one that is there, too.
+TEST_F(SuperblockChoiceTest, MemoryThatIsOutIsNoReasonToGoBack) {
+  Superblock older = superblock_;
+  older.generation = 6;
+  older.root = MoveRootTree(6);
+  older.log_root = 0;
+  StoreSuperblock(kMirror, older);
+  MemoryDevice& device = *device_;
+  const auto open = [&] { return Filesystem::OpenDevices(Borrow(device)); };
+  for (const uint64_t width : {uint64_t{1}, uint64_t{2}, uint64_t{3}, uint64_t{1} << 40}) {
+    uint64_t refused = 0;
+    for (uint64_t first = 1;; ++first) {
+      device.set_out_of_memory(first, width);
+      const auto filesystem = open();
+      if (filesystem.ok()) {
+        EXPECT_EQ((*filesystem)->superblock().generation, 7) << "read " << first << " of " << width;
+        EXPECT_THAT((*filesystem)->open_damage(), IsEmpty());
+        EXPECT_EQ((*filesystem)->volume().chunks().size(), 1);
+      } else {
+        ++refused;
+        EXPECT_EQ(filesystem.status().code(), absl::StatusCode::kResourceExhausted)
+            << filesystem.status();
+        EXPECT_THAT(std::string(filesystem.status().message()), HasSubstr("no memory now"));
+      }
+      if (!device.was_out_of_memory()) break;
+    }
+    device.set_out_of_memory(0, 0);
+    // Both superblocks, and where both copies are concerned the roots.
+    EXPECT_GE(refused, width == 1 ? 2 : 4) << width;
+  }
+}
+
+// The roots of the first one are damaged, and those of the next are not read: it may be the one.
+TEST_F(SuperblockChoiceTest, MemoryThatIsOutWhileAnotherIsTried) {
+  Superblock older = superblock_;
+  older.generation = 6;
+  older.root = MoveRootTree(6);
+  older.log_root = 0;
+  StoreSuperblock(kMirror, older);
+  Break(superblock_.root);
+  MemoryDevice& device = *device_;
+  for (uint64_t first = 1;; ++first) {
+    device.set_out_of_memory(first, 2);
+    const auto filesystem = Filesystem::OpenDevices(Borrow(device));
+    if (filesystem.ok()) {
+      EXPECT_EQ((*filesystem)->superblock().generation, 6) << first;
+    } else {
+      EXPECT_EQ(filesystem.status().code(), absl::StatusCode::kResourceExhausted)
+          << filesystem.status();
+    }
+    if (!device.was_out_of_memory()) break;
+  }
 }
 
 TEST_F(SuperblockChoiceTest, MetadataWithParityIsAFeature) {

@@ -187,7 +187,8 @@ static void a_device_that_fails_is_no_damage(void) {
   struct content seen = {0};
   CHECK_EQUAL(ebcache_walk(cache, &root, &blocks, &seen, NULL), -EUCLEAN);
   CHECK_EQUAL(seen.error, -EUCLEAN);
-  static const int numbers[] = {-EIO, -EXDEV, -ENOMEM, -EPERM};
+  static const int numbers[] = {-EIO,   -EXDEV,  -ENOMEM, -EPERM,      -EAGAIN, -EBUSY,
+                                -ENXIO, -EACCES, -EINVAL, -EOPNOTSUPP, -ENOENT, -ERANGE};
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; ++i) {
     tape.result = numbers[i];
     (void)ebcache_drop_caches(cache);
@@ -199,19 +200,99 @@ static void a_device_that_fails_is_no_damage(void) {
     CHECK_EQUAL(seen.error, numbers[i]);
     CHECK_EQUAL(seen.items, good.items - good.third_items);
   }
+  /* What the device calls bad is, by whatever number. */
+  static const int bad[] = {-EUCLEAN, -EBADMSG, -EILSEQ};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
+    tape.result = bad[i];
+    (void)ebcache_drop_caches(cache);
+    ebcache_buffer* buffer;
+    CHECK_FAILS(ebcache_read(cache, good.third, NULL, &buffer), -bad[i], "read returned");
+    seen = (struct content){0};
+    CHECK_EQUAL(ebcache_walk(cache, &root, &blocks, &seen, NULL), -EUCLEAN);
+    CHECK_EQUAL(seen.error, bad[i]);
+  }
   CHECK_EQUAL(ebcache_close(filesystem), 0);
 }
 
-/* ---- Deleted subvolumes -------------------------------------------------------------------- */
+/* ---- Trees of a source of the caller's ------------------------------------------------------- */
 
-static uint32_t crc32c(const unsigned char* bytes, size_t length) {
-  uint32_t crc = 0xffffffffu;
-  for (size_t i = 0; i < length; ++i) {
-    crc ^= bytes[i];
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ (0x82f63b78u & (0u - (crc & 1)));
+static int source_result;
+static int nested_result; /* of a walk that a callback made over the block that it reads */
+static struct content nested;
+static ebcache_cache* source_cache;
+
+static int read_or_fail(void* context, ebcache_buffer* buffer) {
+  (void)context;
+  if (source_result == 1) {
+    const struct ebcache_root root = {
+        .size = sizeof root, .id = 5, .bytenr = ebcache_buffer_start(buffer)};
+    nested_result = ebcache_walk(source_cache, &root, &blocks, &nested, NULL);
+    return -EIO;
   }
-  return ~crc;
+  ebcache_set_error("the tape is elsewhere");
+  return source_result;
 }
+
+static int pass_item(void* context, const struct ebcache_item* item) {
+  (void)context;
+  (void)item;
+  return 0;
+}
+
+static void see_any_gap(void* context, const struct ebcache_gap* gap) {
+  ((struct content*)context)->error = gap->error;
+}
+
+/* What one block that cannot be had comes to, by every way over a tree. */
+static void expect_of_all_walks(ebcache_cache* cache, int number) {
+  static const struct ebcache_item_visitor past = {
+      .size = sizeof past, .item = pass_item, .gap = see_any_gap};
+  const struct ebcache_root root = {.size = sizeof root, .id = 5, .bytenr = 64 * NODE};
+  struct content seen = {0};
+  ebcache_buffer* buffer;
+  ebcache_tree* tree;
+  CHECK_EQUAL(ebcache_read(cache, root.bytenr, NULL, &buffer), number);
+  CHECK_EQUAL(ebcache_walk(cache, &root, &blocks, &seen, NULL), number);
+  CHECK_EQUAL(seen.error, number);
+  CHECK_EQUAL(ebcache_tree_open_root(cache, &root, &tree), 0);
+  CHECK_EQUAL(ebcache_iterate(tree, NULL, NULL, see_item, &seen), number);
+  seen.error = 0;
+  CHECK_EQUAL(ebcache_iterate_past_damage(tree, NULL, NULL, &past, &seen), number);
+  CHECK_EQUAL(seen.error, number);
+  ebcache_tree_close(tree);
+}
+
+static void the_number_of_a_source_is_that_of_the_walk(void) {
+  static const int numbers[] = {-EIO,    -ENOMEM, -ETIMEDOUT,  -EAGAIN, -EBUSY, -EACCES, -EPERM,
+                                -EINVAL, -ENXIO,  -EOPNOTSUPP, -EEXIST, -EINTR, -ENOENT};
+  static const struct ebcache_source source = {.size = sizeof source, .read = read_or_fail};
+  CHECK_EQUAL(ebcache_cache_create(NULL, &source, NULL, &source_cache), 0);
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; ++i) {
+    source_result = numbers[i];
+    expect_of_all_walks(source_cache, numbers[i]);
+  }
+  source_result = -EUCLEAN;
+  expect_of_all_walks(source_cache, -EUCLEAN);
+
+  /* A wait without end is refused, and no damage either. */
+  source_result = 1;
+  nested = (struct content){0};
+  ebcache_buffer* buffer;
+  CHECK_EQUAL(ebcache_read(source_cache, 64 * NODE, NULL, &buffer), -EIO);
+  CHECK_EQUAL(nested.error, -EDEADLK);
+  CHECK_EQUAL(nested_result, -EDEADLK);
+  CHECK_EQUAL(ebcache_cache_destroy(source_cache), 0);
+
+  CHECK_EQUAL(ebcache_cache_create(NULL, NULL, NULL, &source_cache), 0);
+  expect_of_all_walks(source_cache, -ENXIO);
+  /* Where no block can be, as the library itself finds, is damage of what points there. */
+  const struct ebcache_root nowhere = {.size = sizeof nowhere, .id = 5, .bytenr = 1};
+  struct content seen = {0};
+  CHECK_EQUAL(ebcache_walk(source_cache, &nowhere, &blocks, &seen, NULL), -EUCLEAN);
+  CHECK_EQUAL(ebcache_cache_destroy(source_cache), 0);
+}
+
+/* ---- Deleted subvolumes -------------------------------------------------------------------- */
 
 static int note_deleted(void* context, const struct ebcache_root* root) {
   uint64_t* ids = context;
@@ -280,6 +361,7 @@ int main(void) {
   tape.bytes = sample_image_bytes(&tape.length);
   RUN(iteration_goes_on_behind_a_bad_leaf);
   RUN(a_device_that_fails_is_no_damage);
+  RUN(the_number_of_a_source_is_that_of_the_walk);
   RUN(deleted_subvolumes_are_told_apart);
   return 0;
 }

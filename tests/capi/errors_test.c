@@ -1,4 +1,4 @@
-/* Every number of the list in ebcache.h, the words to it, NULLs, and structs that grow. */
+/* Every number of the list in ebcache.h, the words to it, and NULLs. */
 
 #include <errno.h>
 #include <limits.h>
@@ -262,44 +262,6 @@ static void options_out_of_range(void) {
   CHECK_EQUAL(ebcache_cache_destroy(cache), 0);
 }
 
-/* What a caller built against another version of the header hands over. */
-static void structs_of_other_versions(void) {
-  ebcache_cache* cache;
-  struct {
-    struct ebcache_cache_options known;
-    uint64_t unknown;
-  } later = {.known = {.size = sizeof later, .node_bytes = 4096}};
-  CHECK_EQUAL(ebcache_cache_create(&later.known, NULL, NULL, &cache), 0);
-  CHECK_EQUAL(ebcache_cache_node_bytes(cache), 4096);
-  CHECK_EQUAL(ebcache_cache_destroy(cache), 0);
-  later.unknown = 1;
-  CHECK_FAILS(ebcache_cache_create(&later.known, NULL, NULL, &cache), E2BIG, "version");
-
-  /* Earlier: budget_bytes is all that it knows, and what lies behind is not looked at. */
-  struct ebcache_cache_options earlier = {.size = offsetof(struct ebcache_cache_options, allocator),
-                                          .node_bytes = 12345};
-  CHECK_EQUAL(ebcache_cache_create(&earlier, NULL, NULL, &cache), 0);
-  CHECK_EQUAL(ebcache_cache_node_bytes(cache), 16384);
-
-  struct ebcache_cache_stats stats = {.size = offsetof(struct ebcache_cache_stats, private_buffers),
-                                      .private_buffers = 77};
-  CHECK_EQUAL(ebcache_cache_stats(cache, &stats), 0);
-  CHECK_EQUAL(stats.private_buffers, 77);
-  struct {
-    struct ebcache_pins known;
-    uint64_t unknown;
-  } pins = {.known = {.size = sizeof pins}, .unknown = 77};
-  CHECK_EQUAL(ebcache_pins(cache, &pins.known), 0);
-  CHECK_EQUAL(pins.unknown, 0);
-  CHECK_EQUAL(pins.known.size, sizeof pins);
-
-  stats.size = 0;
-  CHECK_FAILS(ebcache_cache_stats(cache, &stats), EINVAL, "size");
-  CHECK_EQUAL(ebcache_cache_destroy(cache), 0);
-  earlier.size = sizeof(size_t);
-  CHECK_FAILS(ebcache_cache_create(&earlier, NULL, NULL, &cache), EINVAL, "size");
-}
-
 static void nothing_where_something_must_be(void) {
   struct ebcache_cache_stats stats = {.size = sizeof stats};
   struct ebcache_root root = {.size = sizeof root};
@@ -454,7 +416,6 @@ int main(void) {
   RUN(buffers_of_another_cache);
   RUN(words_of_a_callback_that_asks_for_more);
   RUN(options_out_of_range);
-  RUN(structs_of_other_versions);
   RUN(nothing_where_something_must_be);
   RUN(words_and_versions);
   return 0;

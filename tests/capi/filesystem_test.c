@@ -11,6 +11,8 @@ struct memory_device {
   unsigned long length;
   uint64_t bad_from, bad_to; /* reads of these fail */
   uint64_t flipped;          /* this byte is another one; 0: none */
+  int fails_from, fails_to;  /* reads of these numbers, from 1, return `failure` */
+  int failure;
   int reads;
   int closed;
 };
@@ -18,6 +20,10 @@ struct memory_device {
 static int device_read(void* context, uint64_t offset, void* to, size_t length) {
   struct memory_device* device = context;
   ++device->reads;
+  if (device->reads >= device->fails_from && device->reads < device->fails_to) {
+    ebcache_set_error("not just now");
+    return device->failure;
+  }
   CHECK(offset + length <= device->length);
   if (offset < device->bad_to && offset + length > device->bad_from) {
     ebcache_set_error("scratched");
@@ -45,6 +51,7 @@ struct told {
   uint64_t logical;
   uint32_t mirror;
   uint32_t recovered;
+  uint32_t no_memory;
   char reason[200];
   char message[400];
 };
@@ -61,6 +68,7 @@ static void tell_damage(void* context, const struct ebcache_mirror_damage* damag
   told->logical = damage->logical;
   told->mirror = damage->mirror;
   told->recovered = damage->recovered;
+  told->no_memory = damage->no_memory;
   snprintf(told->reason, sizeof told->reason, "%s", damage->reason);
   CHECK(strcmp(damage->device, "tape") == 0);
   CHECK(damage->size == sizeof *damage);
@@ -182,6 +190,117 @@ static void a_device_in_c(void) {
   CHECK_EQUAL(memory.closed, 1);
 }
 
+static int count_tree(void* context, const struct ebcache_root* root) {
+  (void)root;
+  ++*(int*)context;
+  return 0;
+}
+
+/* The image, with a second superblock that is older and good. Not to be freed. */
+static const unsigned char* with_an_older_superblock(unsigned long length) {
+  static unsigned char* bytes;
+  unsigned long all;
+  const unsigned char* const image = sample_image_bytes(&all);
+  if (bytes != NULL) return bytes;
+  bytes = malloc(length);
+  CHECK(bytes != NULL);
+  memcpy(bytes, image, length);
+  unsigned char* const older = bytes + (64 << 20);
+  uint64_t generation;
+  memcpy(&generation, older + 72, sizeof generation);
+  --generation;
+  memcpy(older + 72, &generation, sizeof generation);
+  const uint32_t crc = crc32c(older + 32, 4096 - 32);
+  for (int byte = 0; byte < 4; ++byte) older[byte] = (unsigned char)(crc >> (8 * byte));
+  return bytes;
+}
+
+/* Some reads of opening, or all: the newest filesystem, whole, or -ENOMEM. The same call succeeds
+ * later. */
+static void memory_that_is_out_while_a_filesystem_is_opened(void) {
+  static const int widths[] = {1, 2, 3, 1000000};
+  struct told told = {0};
+  struct memory_device memory = sample_device();
+  memory.bytes = with_an_older_superblock(memory.length);
+  ebcache_filesystem* filesystem;
+  struct ebcache_filesystem_info info = {.size = sizeof info};
+  int all = 0;
+  CHECK_EQUAL(open_device(&memory, &told, &filesystem), 0);
+  CHECK_EQUAL(ebcache_filesystem_info(filesystem, &info), 0);
+  CHECK_EQUAL(ebcache_for_each_tree(filesystem, count_tree, &all), 0);
+  CHECK_EQUAL(ebcache_close(filesystem), 0);
+  CHECK(strstr(told.message, "superblock at 67108864: generation") != NULL); /* it is a good one */
+  const uint64_t generation = info.generation;
+  memory.failure = -ENOMEM;
+  for (size_t i = 0; i < sizeof widths / sizeof *widths; ++i) {
+    int refused = 0;
+    for (int first = 1;; ++first) {
+      memory.reads = 0;
+      memory.fails_from = first;
+      memory.fails_to = first + widths[i];
+      const int result = open_device(&memory, &told, &filesystem);
+      const int failed = memory.reads >= first;
+      memory.fails_to = 0;
+      if (result == 0) {
+        int trees = 0;
+        CHECK_EQUAL(ebcache_filesystem_info(filesystem, &info), 0);
+        CHECK_EQUAL(info.generation, generation);
+        CHECK_EQUAL(info.damaged, 0);
+        CHECK_EQUAL(ebcache_for_each_tree(filesystem, count_tree, &trees), 0);
+        CHECK_EQUAL(trees, all);
+        CHECK_EQUAL(ebcache_close(filesystem), 0);
+      } else {
+        ++refused;
+        CHECK_EQUAL(result, -ENOMEM);
+        CHECK(strstr(ebcache_last_error(), "not just now") != NULL);
+        CHECK(filesystem == NULL);
+      }
+      if (!failed) break;
+    }
+    CHECK(refused >= 2);
+  }
+}
+
+/* A device that always fails: by its number, whatever that may mean elsewhere. */
+static void the_number_of_a_device_is_that_of_the_opening(void) {
+  static const int numbers[] = {-EIO,    -ENOMEM, -ETIMEDOUT,  -EAGAIN, -EBUSY,   -EACCES, -EPERM,
+                                -EINVAL, -ENXIO,  -EOPNOTSUPP, -EINTR,  -EUCLEAN, -ENOENT};
+  struct told told = {0};
+  struct memory_device memory = sample_device();
+  ebcache_filesystem* filesystem;
+  memory.fails_to = 1000000;
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; ++i) {
+    memory.failure = numbers[i];
+    CHECK_FAILS(open_device(&memory, &told, &filesystem), -numbers[i], "not just now");
+  }
+}
+
+/* Told of as a copy that could not be used, and of which nothing is known. */
+static void a_copy_without_memory_is_no_bad_one(void) {
+  struct told told = {0};
+  struct memory_device memory = sample_device();
+  ebcache_filesystem* filesystem;
+  CHECK_EQUAL(open_device(&memory, &told, &filesystem), 0);
+  ebcache_cache* cache = ebcache_filesystem_cache(filesystem);
+  const uint64_t root = root_of(filesystem, 5);
+  CHECK_EQUAL(told.damages, 0);
+  memory.failure = -ENOMEM;
+  for (int copies = 1; copies <= 2; ++copies) {
+    ebcache_buffer* buffer;
+    (void)ebcache_drop_caches(cache);
+    told.damages = 0;
+    memory.reads = 0;
+    memory.fails_from = 1;
+    memory.fails_to = 1 + copies;
+    CHECK_EQUAL(ebcache_read(cache, root, NULL, &buffer), copies == 1 ? 0 : -ENOMEM);
+    ebcache_put(buffer);
+    CHECK_EQUAL(told.damages, copies);
+    CHECK_EQUAL(told.recovered, copies == 1);
+    CHECK_EQUAL(told.no_memory, 1);
+  }
+  CHECK_EQUAL(ebcache_close(filesystem), 0);
+}
+
 static void a_bad_copy_and_a_good_one(void) {
   struct told told = {0};
   struct memory_device memory = sample_device();
@@ -251,6 +370,9 @@ int main(void) {
   RUN(a_device_is_not_read_beyond_its_end);
   RUN(what_cannot_be_opened);
   RUN(a_device_in_c);
+  RUN(memory_that_is_out_while_a_filesystem_is_opened);
+  RUN(the_number_of_a_device_is_that_of_the_opening);
+  RUN(a_copy_without_memory_is_no_bad_one);
   RUN(a_bad_copy_and_a_good_one);
   return 0;
 }

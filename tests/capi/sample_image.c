@@ -51,3 +51,12 @@ unsigned char* sample_image_bytes(unsigned long* bytes) {
   *bytes = length;
   return content;
 }
+
+uint32_t crc32c(const unsigned char* bytes, size_t length) {
+  uint32_t crc = 0xffffffffu;
+  for (size_t i = 0; i < length; ++i) {
+    crc ^= bytes[i];
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ (0x82f63b78u & (0u - (crc & 1)));
+  }
+  return ~crc;
+}

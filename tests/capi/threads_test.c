@@ -207,10 +207,72 @@ static void steps_that_may_not_be(void) {
   CHECK_EQUAL(ebcache_cache_destroy(cache), 0);
 }
 
+/* What the header says of a source: `validate` may be called for one block by several readers at
+ * once, and beside its write. Each call waits for the other: were there only one at a time, this
+ * would not end. */
+
+static pthread_barrier_t inside;
+static atomic_int meet; /* whether calls of `validate` wait */
+
+static int validate_together(void* context, const ebcache_buffer* buffer,
+                             const struct ebcache_check* check) {
+  (void)context;
+  (void)buffer;
+  (void)check;
+  if (atomic_load(&meet)) pthread_barrier_wait(&inside);
+  return 0;
+}
+
+static int read_zeroes(void* context, ebcache_buffer* buffer) {
+  (void)context;
+  return ebcache_zero(buffer, 0, NODE);
+}
+
+static int write_together(void* context, const ebcache_buffer* buffer) {
+  (void)context;
+  (void)buffer;
+  pthread_barrier_wait(&inside);
+  return 0;
+}
+
+static void* read_with_a_check(void* argument) {
+  const struct ebcache_check check = {.size = sizeof check, .bits = EBCACHE_CHECK_LEVEL};
+  ebcache_buffer* buffer;
+  (void)argument;
+  CHECK_EQUAL(ebcache_read(cache, NODE, &check, &buffer), 0);
+  ebcache_put(buffer);
+  return NULL;
+}
+
+static void one_block_is_validated_by_several(void) {
+  static const struct ebcache_source together = {.size = sizeof together,
+                                                 .read = read_zeroes,
+                                                 .validate = validate_together,
+                                                 .write = write_together};
+  ebcache_buffer* buffer;
+  pthread_t reader;
+  CHECK_EQUAL(ebcache_cache_create(NULL, &together, NULL, &cache), 0);
+  CHECK_EQUAL(ebcache_read(cache, NODE, NULL, &buffer), 0);
+  CHECK_EQUAL(ebcache_set_dirty(buffer), 0);
+  atomic_store(&meet, 1);
+  pthread_barrier_init(&inside, NULL, THREADS);
+  run_threads(read_with_a_check);
+  pthread_barrier_destroy(&inside);
+
+  pthread_barrier_init(&inside, NULL, 2);
+  CHECK_EQUAL(pthread_create(&reader, NULL, read_with_a_check, NULL), 0);
+  CHECK_EQUAL(ebcache_writeback(cache, buffer), 0);
+  CHECK_EQUAL(pthread_join(reader, NULL), 0);
+  pthread_barrier_destroy(&inside);
+  ebcache_put(buffer);
+  CHECK_EQUAL(ebcache_cache_destroy(cache), 0);
+}
+
 int main(void) {
   RUN(readers_on_a_source_and_an_allocator_in_c);
   RUN(an_error_is_everybodys_who_waited);
   RUN(writers);
   RUN(steps_that_may_not_be);
+  RUN(one_block_is_validated_by_several);
   return 0;
 }

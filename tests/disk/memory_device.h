@@ -55,6 +55,24 @@ class MemoryDevice : public BlockDevice {
   // Every transfer that touches [offset, offset + length) fails, as bad sectors do.
   void FailReadsAt(uint64_t offset, uint64_t length) { AddBad(bad_reads_, offset, length); }
   void FailWritesAt(uint64_t offset, uint64_t length) { AddBad(bad_writes_, offset, length); }
+  // What the ways for transfers to fail give instead of their own errors; OK: those again.
+  void set_read_error(absl::Status error) {
+    std::lock_guard lock(mutex_);
+    read_error_ = std::move(error);
+  }
+  void set_write_error(absl::Status error) {
+    std::lock_guard lock(mutex_);
+    write_error_ = std::move(error);
+  }
+  // `count` reads, from number `first` from now, counting from 1, find no memory; 0: none.
+  void set_out_of_memory(uint64_t first, uint64_t count) {
+    std::lock_guard lock(mutex_);
+    reads_from_now_ = 0;
+    first_out_of_memory_ = first;
+    end_out_of_memory_ = first + count;
+    was_out_of_memory_ = false;
+  }
+  bool was_out_of_memory() const { return Locked(was_out_of_memory_); }
   // From now on no sector is bad.
   void Heal() {
     std::lock_guard lock(mutex_);
@@ -85,6 +103,11 @@ class MemoryDevice : public BlockDevice {
       const bool fails = reads_until_failure_ != 0 && --reads_until_failure_ == 0;
       read.status = fails ? absl::UnavailableError("injected read error")
                           : Check(read.offset, Bytes(read.segments), bad_reads_);
+      if (absl::IsUnavailable(read.status) && !read_error_.ok()) read.status = read_error_;
+      if (++reads_from_now_ >= first_out_of_memory_ && reads_from_now_ < end_out_of_memory_) {
+        was_out_of_memory_ = true;
+        read.status = absl::ResourceExhaustedError("no memory now");
+      }
       if (!read.status.ok()) continue;
       uint64_t offset = read.offset;
       for (absl::Span<std::byte> segment : read.segments) {
@@ -100,6 +123,7 @@ class MemoryDevice : public BlockDevice {
       writes_.push_back(write.offset);
       write.status = read_only_ ? absl::PermissionDeniedError("opened read-only")
                                 : Check(write.offset, Bytes(write.segments), bad_writes_);
+      if (absl::IsUnavailable(write.status) && !write_error_.ok()) write.status = write_error_;
       if (!write.status.ok()) continue;
       uint64_t offset = write.offset;
       for (absl::Span<const std::byte> segment : write.segments) {
@@ -174,6 +198,12 @@ class MemoryDevice : public BlockDevice {
   std::map<uint64_t, Page> pages_;
   uint64_t reads_until_failure_ = 0;
   Ranges bad_reads_;
+  absl::Status read_error_;
+  absl::Status write_error_;
+  uint64_t reads_from_now_ = 0;
+  uint64_t first_out_of_memory_ = 0;
+  uint64_t end_out_of_memory_ = 0;
+  bool was_out_of_memory_ = false;
   Ranges bad_writes_;
   bool read_only_ = false;
   std::vector<uint64_t> reads_;

@@ -138,6 +138,50 @@ TEST_P(MirrorReaderTest, OnlyReadErrorsAreUnavailable) {
   EXPECT_EQ(t.Read(*Buffer()).code(), absl::StatusCode::kUnavailable);
 }
 
+// ---- Memory that is out -------------------------------------------------------------------------
+
+TEST_P(MirrorReaderTest, MemoryThatIsOutIsNoDamage) {
+  TestVolume t({.profile = RaidProfile::kDup});
+  t.Store(kLogical, BlockAt(kLogical));
+  t.device(1).set_read_error(absl::ResourceExhaustedError("no memory now"));
+  t.device(1).FailReadsAt(0, uint64_t{1} << 30);
+  const absl::Status status = t.Read(*Buffer());
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("mirror 2 on disk1.img"));
+  t.device(1).Heal();
+  EXPECT_EQ(t.Read(*Buffer()), absl::OkStatus());
+}
+
+// That one may be good, whatever the others are like.
+TEST_P(MirrorReaderTest, OneCopyWithoutMemoryBesideABadOne) {
+  for (int without = 1; without <= 2; ++without) {
+    TestVolume t({.profile = RaidProfile::kRaid1});
+    t.Store(kLogical, BlockAt(kLogical));
+    t.device(without).set_read_error(absl::ResourceExhaustedError("no memory now"));
+    t.device(without).FailReadsAt(0, uint64_t{1} << 30);
+    t.Damage(3 - without, kLogical);
+    EXPECT_EQ(t.Read(*Buffer()).code(), absl::StatusCode::kResourceExhausted);
+    // Nor does a device that fails, or that is not there, make damage of it.
+    t.device(3 - without).FailReadsAt(0, uint64_t{1} << 30);
+    EXPECT_EQ(t.Read(*Buffer()).code(), absl::StatusCode::kResourceExhausted);
+  }
+  TestVolume t({.profile = RaidProfile::kRaid1, .missing = {1}});
+  t.device(2).set_read_error(absl::ResourceExhaustedError("no memory now"));
+  t.device(2).FailReadsAt(0, uint64_t{1} << 30);
+  EXPECT_EQ(t.Read(*Buffer()).code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_P(MirrorReaderTest, AnotherCopyIsAsGood) {
+  TestVolume t({.profile = RaidProfile::kRaid1, .writable = true});
+  t.Store(kLogical, BlockAt(kLogical));
+  t.device(1).set_read_error(absl::ResourceExhaustedError("no memory now"));
+  t.device(1).FailReadsAt(0, uint64_t{1} << 30);
+  EXPECT_EQ(t.Read(*Buffer()), absl::OkStatus());
+  EXPECT_THAT(t.damage(), ElementsAre(HasSubstr("no memory now (recovered)")));
+  // Nothing is known to be wrong with it, so there is nothing to repair.
+  EXPECT_THAT(t.device(1).writes(), IsEmpty());
+}
+
 TEST_P(MirrorReaderTest, UnmappedAddress) {
   TestVolume t({.profile = RaidProfile::kSingle});
   const absl::Status status = t.Read(*Buffer(4096));

@@ -103,6 +103,27 @@ TEST_P(MirrorWriterTest, OneCopyIsEnough) {
                   "(recovered)"));
 }
 
+// The same write may succeed later. A copy that alone was not written is behind the others, though.
+TEST_P(MirrorWriterTest, NoMemoryToWriteWith) {
+  MirrorDamage last;
+  TestVolume t({.profile = RaidProfile::kRaid1,
+                .writable = true,
+                .on_damage = [&](const MirrorDamage& damage) { last = damage; }});
+  for (uint64_t id : {1, 2}) {
+    t.device(id).set_write_error(absl::ResourceExhaustedError("no memory now"));
+    t.device(id).FailWritesAt(0, uint64_t{1} << 30);
+  }
+  EXPECT_EQ(t.Write(*NewBlock()).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(last.no_memory);
+  t.device(2).set_write_error(absl::OkStatus());  // fails for good
+  EXPECT_EQ(t.Write(*NewBlock()).code(), absl::StatusCode::kResourceExhausted);
+  t.device(2).Heal();
+  EXPECT_EQ(t.Write(*NewBlock()), absl::OkStatus());
+  EXPECT_THAT(t.damage().back(), HasSubstr("mirror 1 on disk1.img"));
+  EXPECT_THAT(t.damage().back(), HasSubstr("not written: no memory now (recovered)"));
+  EXPECT_FALSE(last.no_memory);
+}
+
 TEST_P(MirrorWriterTest, NoCopyWritten) {
   TestVolume t({.profile = RaidProfile::kDup, .writable = true});
   t.device(1).FailWritesAt(0, uint64_t{1} << 30);

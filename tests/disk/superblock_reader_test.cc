@@ -6,10 +6,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "lib/cache/status_number.h"
 #include "tests/disk/format_bytes.h"
 #include "tests/disk/memory_device.h"
 
@@ -73,6 +75,75 @@ TEST(SuperblockReader, ABadMirrorIsMentioned) {
   ASSERT_TRUE(found.ok()) << found.status();
   EXPECT_EQ(found->superblock.bytenr, 65536);
   EXPECT_THAT(found->warnings, ElementsAre("disk0.img: superblock at 67108864: bad sector"));
+}
+
+// ---- Devices that say nothing of their bytes ----------------------------------------------------
+
+const absl::Status& NoMemory() {
+  static const auto& status = *new absl::Status(absl::ResourceExhaustedError("no memory now"));
+  return status;
+}
+
+// Be it that others could be read: what is in that copy is not known, and the others may be older.
+TEST(SuperblockReader, MemoryThatIsOutIsNotDamageOfACopy) {
+  for (const uint64_t offset : {65536 * uint64_t{1}, 64 * kMiB}) {
+    MemoryDevice device("disk0.img", kGiB);
+    StoreSuperblocks(device, SoundSuperblock());
+    device.set_read_error(NoMemory());
+    device.FailReadsAt(offset, 4096);
+    EXPECT_EQ(ErrorOf(device, absl::StatusCode::kResourceExhausted),
+              absl::StrCat("disk0.img: superblock at ", offset, ": no memory now"));
+    device.Heal();
+    EXPECT_TRUE(ReadSuperblock(device).ok());
+  }
+}
+
+TEST(SuperblockReader, MemoryThatIsOutComesBeforeDamageOfTheOthers) {
+  MemoryDevice device("disk0.img", kGiB);
+  StoreSuperblocks(device, SoundSuperblock());
+  device.Flip(65536 + 300);
+  device.set_read_error(NoMemory());
+  device.FailReadsAt(64 * kMiB, 4096);
+  (void)ErrorOf(device, absl::StatusCode::kResourceExhausted);
+}
+
+// Whatever the code is that the number became inside.
+TEST(SuperblockReader, TheNumberOfADeviceThatFails) {
+  for (const absl::StatusCode code :
+       {absl::StatusCode::kCancelled, absl::StatusCode::kUnimplemented,
+        absl::StatusCode::kPermissionDenied, absl::StatusCode::kInvalidArgument}) {
+    MemoryDevice device("disk0.img", kGiB);
+    StoreSuperblocks(device, SoundSuperblock());
+    device.set_read_error(WithNumber(absl::Status(code, "busy"), EXDEV));
+    device.FailReadsAt(0, kGiB);
+    absl::Status status = ReadSuperblock(device).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+    EXPECT_EQ(NumberOf(status), EXDEV);
+
+    // A copy that is there, and bad, is damage.
+    device.Heal();
+    device.Flip(64 * kMiB + 300);
+    device.FailReadsAt(65536, 4096);
+    status = ReadSuperblock(device).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+    EXPECT_EQ(NumberOf(status), 0);
+
+    // One that is good stands in.
+    device.Flip(64 * kMiB + 300);
+    EXPECT_TRUE(ReadSuperblock(device).ok());
+  }
+}
+
+// No word of a magic that was not there: it was not looked for.
+TEST(SuperblockReader, ADeviceThatCallsItsBytesBad) {
+  MemoryDevice device("disk0.img", kGiB);
+  StoreSuperblocks(device, SoundSuperblock());
+  device.set_read_error(WithNumber(absl::DataLossError("parity"), EBADMSG));
+  device.FailReadsAt(0, kGiB);
+  const absl::Status status = ReadSuperblock(device).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(NumberOf(status), EBADMSG);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("superblock at 65536: parity"));
 }
 
 // A kernel mounts by the primary, whatever is newer.

@@ -55,6 +55,26 @@ class DamageLogTest : public ::testing::Test {
   DamageLog log_;
 };
 
+// Nothing is known of it, and another copy was good: nothing was damaged.
+TEST_F(DamageLogTest, ACopyThatThereWasNoMemoryForIsNoneThatWasRecovered) {
+  MirrorDamage unread = BadMirror(built_.root.bytenr, 1);
+  unread.no_memory = true;
+  unread.recovered = true;
+  log_.NoteMirror(unread);
+  Visit();
+  EXPECT_EQ(log_.recovered_count(), 0);
+  EXPECT_THAT(log_.recovered(), IsEmpty());
+  // Where none was good it is told of with the block, as not read.
+  unread.recovered = false;
+  log_.NoteMirror(unread);
+  WalkDamage damage = Lost(built_.root.bytenr);
+  damage.status = absl::ResourceExhaustedError("no good copy: and so on");
+  log_.NoteDamage(damage, Cause::kNoMemory);
+  EXPECT_THAT(lost(), IsEmpty());
+  ASSERT_THAT(log_.lost().kept(Cause::kNoMemory), SizeIs(1));
+  EXPECT_THAT(log_.lost().kept(Cause::kNoMemory)[0].mirrors, SizeIs(1));
+}
+
 TEST_F(DamageLogTest, NothingToTell) {
   Visit();
   EXPECT_THAT(lost(), IsEmpty());

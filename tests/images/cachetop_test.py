@@ -215,6 +215,7 @@ class CachetopTest(image_test.ImageTest):
             ["--interval-ms=0", self.image],
             ["--allocator=slab", self.image],
             ["--memory-mib=3", self.image],
+            ["--memory-mib=1048576", self.image],
             ["--no-such-option", self.image],
             [cut],
             [self.scratch / "nowhere"],
