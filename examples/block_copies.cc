@@ -91,6 +91,11 @@ absl::StatusOr<std::vector<BlockCopy>> CopyReader::Locate(uint64_t logical) {
 
 void CopyReader::ReadCopy(BlockDevice& device, uint64_t logical, const ParentCheck* check,
                           BlockCopy& copy) {
+  if (absl::Status missed = volume_.CheckCopy(logical, copy.mirror); !missed.ok()) {
+    copy.state = BlockCopy::State::kUnreadable;
+    copy.reason = WithoutAddress(missed, logical);
+    return;
+  }
   const absl::StatusOr<ExtentBufferRef> buffer = buffers_.CreateDummy(logical);
   if (!buffer.ok()) {
     copy.state = BlockCopy::State::kNoMemory;

@@ -23,6 +23,7 @@ struct CopyScrubber::Pending {
   int good_mirror;
   PhysicalExtent place;
   ParentCheck check;
+  absl::Status may_be_read;  // Volume::CheckCopy
   ExtentBufferRef buffer;
 };
 
@@ -94,6 +95,7 @@ void CopyScrubber::Add(const TreeRoot& tree, const ExtentBuffer& block) {
                           .good_mirror = block.mirror(),
                           .place = place,
                           .check = CheckOf(block),
+                          .may_be_read = volume_.CheckCopy(block.start(), mirror),
                           .buffer = {}});
     }
   }
@@ -127,7 +129,7 @@ void CopyScrubber::Note(DamagedCopy copy) {
 }
 
 void CopyScrubber::Judge(Pending& pending, const absl::Status& transferred) {
-  absl::Status status = transferred;
+  absl::Status status = pending.may_be_read.ok() ? transferred : pending.may_be_read;
   if (!pending.buffer || absl::IsResourceExhausted(transferred)) {
     ++TallyOf(pending.place).no_memory;
     return;

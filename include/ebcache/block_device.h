@@ -58,7 +58,9 @@ class BlockDevice {
     for (size_t i = 0; i < reads.size(); ++i) done(i);
   }
 
-  // Writes likewise. PermissionDenied when opened read-only.
+  // Writes likewise. PermissionDenied when opened read-only. OK says that the bytes are on the
+  // device: a cache drops its own after that. It does not say it of what a cache of the OS has and
+  // may yet fail to write.
   virtual void Write(absl::Span<DeviceWrite> writes) = 0;
 };
 
@@ -66,9 +68,9 @@ class BlockDevice {
 struct FileDeviceOptions {
   bool writable = false;
   // Reads go past the page cache (O_DIRECT) where memory and offsets are multiples of 4096, as
-  // those of extent buffers are. Writes never do. What the page cache has of a block device is
-  // dropped first where it is clean: who writes a mounted one does not write through it, so that
-  // what it has may be old.
+  // those of extent buffers are. Writes never do: they go through it, to the device. What the page
+  // cache has of a block device is dropped first where it is clean: who writes a mounted one does
+  // not write through it, so that what it has may be old.
   bool direct = false;
   // Reads that a batch may have under way at once, through io_uring; those that the page cache can
   // answer are not counted, and are made one after the other. 1: all are, by preadv, which is also
@@ -77,7 +79,9 @@ struct FileDeviceOptions {
 };
 
 // An image file or a block device. Reads of a batch that are neighbours on the device are one
-// transfer.
+// transfer. Each batch of writes ends with one fdatasync; where that fails, all writes of the batch
+// have failed (Unavailable), and so have those that other threads had under way, because the kernel
+// says it once and not of which. Files that know no fdatasync cannot be written by this.
 // Errors: NotFound, PermissionDenied, InvalidArgument (a directory, a pipe, no direct reads there),
 // ResourceExhausted (memory is out), Unavailable, each with the path.
 absl::StatusOr<std::unique_ptr<BlockDevice>> OpenFileDevice(const std::string& path,

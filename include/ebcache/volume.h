@@ -65,7 +65,8 @@ struct SuperblockCopy {
 // How a volume is opened.
 struct VolumeOptions {
   // Opens the devices' filesystem for writing: the source's Write works, and a bad copy is replaced
-  // when another one was good, as the kernel does.
+  // when another one was good, as the kernel does; but not a sound one that only the reader's check
+  // refused, unless the good one is of a newer generation.
   bool writable = false;
   // Told of every copy that could not be used, or not be written, from any thread, while the read
   // or write is going on: it may use a cache over this volume, but that block nobody has yet, and
@@ -150,12 +151,24 @@ class Volume : public BlockSource {
   // a boundary).
   absl::StatusOr<std::vector<PhysicalExtent>> Map(uint64_t logical, uint64_t length) const;
 
+  // Whether copy `mirror`, from 1, of the block at `logical` may be read, as far as this volume
+  // knows: not where a write of the block succeeded in other copies and failed in this one, whose
+  // bytes are older, and validate as well. Unavailable then, "block L: mirror M: its last write
+  // failed: REASON"; else OK, also when there is no such copy. For those who read a copy by itself:
+  // to be asked before that.
+  absl::Status CheckCopy(uint64_t logical, int mirror) const;
+
   // BlockSource. Read tries mirrors until one validates; the error of a block of which none does
   // names each mirror with device, physical offset and reason. It is ResourceExhausted when there
   // was no memory to read some copy with, which may be good; else DataLoss when some copy was read
   // and is bad; else Unavailable: devices are missing (OnMissingDevices) or gave errors.
+  // Copies that CheckCopy refuses are not read: when no other is good, that is an error.
   void Read(absl::Span<BlockRead> reads) override;
   absl::Status CheckParent(const ExtentBuffer& buffer, const ParentCheck& check) override;
+  // OK when one copy has the bytes; the others that do not are told of (on_damage), and CheckCopy
+  // refuses them until a write or a repair of them has succeeded, as long as the volume is open.
+  // Else Unavailable, with each copy, or what is wrong with the block; ResourceExhausted also where
+  // there is no memory to remember which copies were not written.
   void Write(absl::Span<BlockWrite> writes) override;
 
   // The whole validation of a block as read, in the kernel's order: address, fsid, level, checksum,

@@ -22,7 +22,9 @@ BackgroundReclaim::~BackgroundReclaim() {
 }
 
 void BackgroundReclaim::Wake() {
-  if (at_work_.exchange(true, std::memory_order_relaxed)) return;
+  // Acquire and release, here and in Run: where a wake is wanted already, what this thread did
+  // before is seen by the steps that answer it.
+  if (wanted_.exchange(true, std::memory_order_acq_rel)) return;
   {
     std::lock_guard lock(mutex_);
     woken_ = true;
@@ -37,11 +39,16 @@ void BackgroundReclaim::Run() {
     if (stopping_.load(std::memory_order_relaxed)) return;
     if (!sync::Planted("reclaim-forgets-late")) woken_ = false;
     lock.unlock();
+    // Before the steps, not after them: a wake that comes while they look is answered by more.
+    const bool late = sync::Planted("reclaim-answers-late");
+    if (!late && !sync::Planted("reclaim-stays-at-work")) {
+      wanted_.exchange(false, std::memory_order_acq_rel);
+    }
     for (bool more = true; more && !stopping_.load(std::memory_order_relaxed);) {
       more = false;
       threads_.Work([&] { more = step_(); });
     }
-    if (!sync::Planted("reclaim-stays-at-work")) at_work_.store(false, std::memory_order_relaxed);
+    if (late) wanted_.exchange(false, std::memory_order_acq_rel);
     lock.lock();
     if (sync::Planted("reclaim-forgets-late")) woken_ = false;
   }

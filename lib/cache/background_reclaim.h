@@ -28,7 +28,7 @@ class BackgroundReclaim {
   BackgroundReclaim(const BackgroundReclaim&) = delete;
   BackgroundReclaim& operator=(const BackgroundReclaim&) = delete;
 
-  // Cheap when the thread is at work already.
+  // Cheap where a wake is wanted already.
   void Wake();
 
   // Steps that threw.
@@ -43,9 +43,9 @@ class BackgroundReclaim {
   bool woken_ = false;  // guarded by mutex_
   // Set under mutex_. Relaxed when read without, between steps: stopping a step later is as good.
   sync::Atomic<bool> stopping_{false};
-  // Whether the thread has been woken and has not gone back to sleep. Relaxed: a Wake that is saved
-  // in the moment in which the thread finishes is made up for by the next.
-  sync::Atomic<bool> at_work_{false};
+  // Whether a wake was asked for that the thread has not begun to answer: another one adds nothing
+  // to it. There may be no next, so none is lost.
+  sync::Atomic<bool> wanted_{false};
   BackgroundThreads threads_;  // last: one, which uses the others
 };
 

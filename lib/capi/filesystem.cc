@@ -247,8 +247,11 @@ int ebcache_read_mirror(ebcache_filesystem* filesystem, uint64_t logical, uint32
     if (!copies.ok()) return Fail(copies.status());
     absl::StatusOr<ExtentBufferRef> made = filesystem->cache.cache->CreateDummy(logical);
     if (!made.ok()) return Fail(made.status());
-    absl::Status status = ReadCopy((*copies)[mirror - 1], mirror, **made);
-    if (status.ok()) status = filesystem->filesystem->volume().Validate(**made, use);
+    const Volume& volume = filesystem->filesystem->volume();
+    absl::Status status = volume.CheckCopy(logical, static_cast<int>(mirror));
+    if (!status.ok()) return Fail(status);
+    status = ReadCopy((*copies)[mirror - 1], mirror, **made);
+    if (status.ok()) status = volume.Validate(**made, use);
     if (!status.ok()) return Fail(Prefixed(logical, mirror, status));
     if (fuzz::Planted("copy-with-two-references")) (void)HandOut(made->Share());
     *buffer = HandOut(*std::move(made));

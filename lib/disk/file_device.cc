@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "ebcache/block_device.h"
+#include "lib/disk/file_syncer.h"
 #include "lib/disk/read_runs.h"
 #include "lib/disk/ring_pool.h"
 #include "lib/disk/transfer_range.h"
@@ -135,7 +136,8 @@ class FileDevice : public BlockDevice {
         fd_(std::move(fd)),
         direct_(std::move(direct)),
         size_bytes_(size_bytes),
-        writable_(options.writable) {
+        writable_(options.writable),
+        syncer_(fd_.get()) {
     const int fast = direct_.get() >= 0 ? direct_.get() : fd_.get();
     if (options.queue_depth > 1) rings_.emplace(fast, options.queue_depth);
   }
@@ -179,12 +181,24 @@ class FileDevice : public BlockDevice {
   }
 
   void Write(absl::Span<DeviceWrite> writes) override {
+    const uint32_t failed_before = syncer_.failed();
+    bool any_written = false;
     for (DeviceWrite& write : writes) {
       write.status = writable_ ? CheckTransferRange(write.offset, write.segments, size_bytes_)
                                : absl::PermissionDeniedError("opened read-only");
       if (!write.status.ok()) continue;
       write.status =
           TransferAll(pwritev, "write", fd_.get(), write.offset, MakeIoVectors(write.segments));
+      any_written |= write.status.ok();
+    }
+    if (!any_written) return;
+    // So far the page cache has them, and the device may refuse them yet.
+    const int error = syncer_.Sync(failed_before);
+    if (error == 0) return;
+    for (DeviceWrite& write : writes) {
+      if (!write.status.ok()) continue;
+      write.status = absl::UnavailableError(
+          absl::StrCat("not known to be on the device: fdatasync error: ", ErrnoText(error)));
     }
   }
 
@@ -225,6 +239,7 @@ class FileDevice : public BlockDevice {
   const FileDescriptor direct_;
   const uint64_t size_bytes_;
   const bool writable_;
+  FileSyncer syncer_;
   std::optional<RingPool> rings_;  // reads from direct_ if there is one, else from fd_
 };
 

@@ -34,6 +34,7 @@ struct MirrorReader::Attempt {
   size_t next = 0;                       // in `order`
   bool done = false;                     // read->status is the last word
   bool rejected = false;                 // a copy was there and was no good
+  uint32_t missed = 0;                   // bit N: copy N missed the last write, and is not asked
   // Of copies that are sound, but not what the reader expects: number and generation.
   absl::InlinedVector<std::pair<size_t, uint64_t>, 2> unexpected;
   int number = 0;  // of the device's callback, if all failed with the same
@@ -42,10 +43,15 @@ struct MirrorReader::Attempt {
   size_t current_copy() const { return order[next]; }
   const PhysicalExtent& current() const { return copies[current_copy()]; }
 
-  void Fail(const absl::Status& reason) {
+  // The copy could not be used.
+  void Note(size_t copy, const absl::Status& reason) {
     if (SaysSomethingOfTheBytes(reason)) rejected = true;
     number = failures.empty() || number == NumberOf(reason) ? NumberOf(reason) : 0;
-    failures.push_back(MakeDamage(read->buffer->start(), current_copy(), current(), reason));
+    failures.push_back(MakeDamage(read->buffer->start(), copy, copies[copy], reason));
+  }
+  // The one that was asked.
+  void Fail(const absl::Status& reason) {
+    Note(current_copy(), reason);
     ++next;
   }
   // Passes over copies that cannot be asked for. False when no other is left.
@@ -56,8 +62,8 @@ struct MirrorReader::Attempt {
 };
 
 MirrorReader::MirrorReader(const AddressSpace* space, const BlockValidator* validator,
-                           VolumeOptions options)
-    : space_(space), validator_(validator), options_(std::move(options)) {}
+                           MissedWrites* missed, VolumeOptions options)
+    : space_(space), validator_(validator), missed_(missed), options_(std::move(options)) {}
 
 void MirrorReader::Read(absl::Span<BlockRead> reads) const {
   std::vector<Attempt> attempts;
@@ -94,7 +100,13 @@ MirrorReader::Attempt MirrorReader::Begin(BlockRead& read) const {
     return attempt;
   }
   attempt.copies = *std::move(copies);
-  for (size_t copy = 0; copy < attempt.copies.size(); ++copy) attempt.order.push_back(copy);
+  missed_->ForEachOf(buffer.start(), [&](size_t copy, const absl::Status& why) {
+    attempt.missed |= 1u << copy;
+    attempt.Note(copy, why);
+  });
+  for (size_t copy = 0; copy < attempt.copies.size(); ++copy) {
+    if ((attempt.missed >> copy & 1) == 0) attempt.order.push_back(copy);
+  }
   std::stable_partition(attempt.order.begin(), attempt.order.end(),
                         [&](size_t copy) { return attempt.copies[copy].device != nullptr; });
   return attempt;
@@ -134,26 +146,41 @@ void MirrorReader::Finish(Attempt& attempt) const {
 }
 
 void MirrorReader::Repair(Attempt& attempt) const {
-  // A sound copy that is newer than what this reader expects is not for it to overwrite.
   const uint64_t generation = Header(*attempt.read->buffer).generation();
-  const auto is_newer = [&](const MirrorDamage& failure) {
-    return std::any_of(attempt.unexpected.begin(), attempt.unexpected.end(), [&](const auto& copy) {
-      return copy.first + 1 == static_cast<size_t>(failure.mirror) && copy.second > generation;
-    });
+  // A sound copy that this reader did not expect is not for it to overwrite, but with newer bytes:
+  // within a generation nothing says which are the older.
+  const auto may_be_newer = [&](const std::pair<size_t, uint64_t>& sound) {
+    return sound.second >= generation;
   };
+  const bool others_may_be_newer =
+      std::any_of(attempt.unexpected.begin(), attempt.unexpected.end(), may_be_newer);
   for (MirrorDamage& failure : attempt.failures) {
     if (failure.no_memory) continue;  // nothing is known to be wrong with it
-    if (is_newer(failure)) {
-      absl::StrAppend(&failure.reason, "; not repaired: it is newer than the good copy");
+    const size_t copy = static_cast<size_t>(failure.mirror) - 1;
+    const bool is_kept =
+        std::any_of(attempt.unexpected.begin(), attempt.unexpected.end(),
+                    [&](const auto& sound) { return sound.first == copy && may_be_newer(sound); });
+    if (is_kept) {
+      absl::StrAppend(&failure.reason,
+                      "; not repaired: it is sound, and not older than the good copy");
+      continue;
+    }
+    const bool missed = (attempt.missed >> copy & 1) != 0;
+    if (missed && others_may_be_newer) {
+      // With these bytes it would be taken for a copy that has what was written last.
+      absl::StrAppend(&failure.reason,
+                      "; not repaired: another copy may be newer than the good one");
       continue;
     }
     // None is on a missing device: those come last, and one before them was good.
-    const PhysicalExtent& bad = attempt.copies[failure.mirror - 1];
+    const PhysicalExtent& bad = attempt.copies[copy];
     DeviceWrite write{.offset = bad.physical, .segments = attempt.read->buffer->segments()};
     bad.device->Write(absl::MakeSpan(&write, 1));
     failure.repaired = write.status.ok();
     if (!write.status.ok()) {
       absl::StrAppend(&failure.reason, "; not repaired: ", write.status.message());
+    } else if (missed) {
+      missed_->Repaired(failure.logical, copy);
     }
   }
 }

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
 #include "ebcache/check.h"
+#include "lib/cache/source_call.h"
 #include "lib/disk/device_batch.h"
 #include "lib/disk/messages.h"
 #include "lib/disk/mirror_damage.h"
@@ -28,8 +30,8 @@ struct MirrorWriter::Attempt {
 };
 
 MirrorWriter::MirrorWriter(const AddressSpace* space, const BlockValidator* validator,
-                           VolumeOptions options)
-    : space_(space), validator_(validator), options_(std::move(options)) {}
+                           MissedWrites* missed, VolumeOptions options)
+    : space_(space), validator_(validator), missed_(missed), options_(std::move(options)) {}
 
 void MirrorWriter::Write(absl::Span<BlockWrite> writes) const {
   const size_t scratch_bytes = std::min(writes.size(), kMaxGroup) * validator_->node_bytes();
@@ -94,16 +96,29 @@ absl::Status MirrorWriter::Prepare(const ExtentBuffer& buffer, absl::Span<std::b
 
 void MirrorWriter::Finish(Attempt& attempt) const {
   BlockWrite& write = *attempt.write;
-  if (!write.status.ok() || attempt.failures.empty()) return;
+  if (!write.status.ok()) return;
+  const uint64_t logical = write.buffer->start();
   // They came device by device, in whatever order.
   std::sort(attempt.failures.begin(), attempt.failures.end(),
             [](const MirrorDamage& a, const MirrorDamage& b) { return a.mirror < b.mirror; });
-  const bool written = attempt.failures.size() < attempt.copies.size();
-  if (!written) {
-    write.status = AllCopiesFailed(absl::StatusCode::kUnavailable, "no copy written",
-                                   write.buffer->start(), attempt.failures);
+  if (attempt.failures.size() == attempt.copies.size()) {
+    write.status = AllCopiesFailed(absl::StatusCode::kUnavailable, "no copy written", logical,
+                                   attempt.failures);
+  } else {
+    uint32_t written = (1u << attempt.copies.size()) - 1;
+    for (const MirrorDamage& failure : attempt.failures) written &= ~(1u << (failure.mirror - 1));
+    try {
+      missed_->Note(logical, written, attempt.failures);
+    } catch (const std::bad_alloc&) {
+      // Said to be OK, it could be read over by the older bytes of a copy that it did not reach.
+      write.status = Worded(WithoutWords(absl::StatusCode::kResourceExhausted), logical, "write");
+    }
   }
-  if (!options_.on_damage) return;
+  if (!attempt.failures.empty() && options_.on_damage) TellOfFailures(attempt);
+}
+
+void MirrorWriter::TellOfFailures(Attempt& attempt) const {
+  const bool written = attempt.failures.size() < attempt.copies.size();
   for (MirrorDamage failure : attempt.failures) {
     // Of a missing device everybody knows already.
     if (written && attempt.copies[failure.mirror - 1].device == nullptr) continue;

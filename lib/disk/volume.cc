@@ -12,6 +12,7 @@
 #include "lib/disk/messages.h"
 #include "lib/disk/mirror_reader.h"
 #include "lib/disk/mirror_writer.h"
+#include "lib/disk/missed_writes.h"
 #include "lib/disk/parent_check.h"
 #include "lib/disk/superblock_set.h"
 #include "lib/disk/system_chunk_array.h"
@@ -21,12 +22,13 @@ namespace {
 
 // What follows from the superblock that is in use.
 struct Opened {
-  Opened(const Superblock& sb, const std::vector<Uuid>& other_fsids, const VolumeOptions& options)
+  Opened(const Superblock& sb, const std::vector<Uuid>& other_fsids, MissedWrites* missed,
+         const VolumeOptions& options)
       : superblock(sb),
         space(superblock),
         validator(superblock, other_fsids, options.writable),
-        reader(&space, &validator, options),
-        writer(&space, &validator, options) {}
+        reader(&space, &validator, missed, options),
+        writer(&space, &validator, missed, options) {}
 
   absl::Status AddSystemChunks() {
     absl::StatusOr<std::vector<Chunk>> chunks =
@@ -67,7 +69,7 @@ struct Volume::Impl {
   absl::Status Use(size_t candidate) {
     current = candidate;
     const Superblock& superblock = set.candidates[candidate].superblock;
-    opened = std::make_unique<Opened>(superblock, set.other_fsids, options);
+    opened = std::make_unique<Opened>(superblock, set.other_fsids, &missed_writes, options);
     for (size_t i = 0; i < devices.size(); ++i) {
       absl::Status status = opened->space.AddOpenDevice(devices[i].get(), set.devices[i]);
       if (!status.ok()) return status;
@@ -88,6 +90,7 @@ struct Volume::Impl {
   const SuperblockSet set;
   size_t current = 0;  // index of the candidate in use
   std::vector<std::string> notices = {};
+  MissedWrites missed_writes = {};
   std::unique_ptr<Opened> opened = nullptr;  // never null once opening is done
 };
 
@@ -179,6 +182,15 @@ absl::StatusOr<std::vector<PhysicalExtent>> Volume::Map(uint64_t logical, uint64
   absl::StatusOr<Copies> copies = impl_->opened->space.Map(logical, length);
   if (!copies.ok()) return Prefixed(absl::StrCat("address ", logical), copies.status());
   return std::vector<PhysicalExtent>(copies->begin(), copies->end());
+}
+
+absl::Status Volume::CheckCopy(uint64_t logical, int mirror) const {
+  absl::Status status;
+  impl_->missed_writes.ForEachOf(logical, [&](size_t copy, const absl::Status& why) {
+    if (static_cast<int>(copy) + 1 != mirror) return;
+    status = Prefixed(absl::StrCat("block ", logical, ": mirror ", mirror), why);
+  });
+  return status;
 }
 
 void Volume::Read(absl::Span<BlockRead> reads) { impl_->opened->reader.Read(reads); }

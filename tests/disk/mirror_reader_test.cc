@@ -371,7 +371,9 @@ TEST_P(MirrorReaderTest, ANewerCopyIsNotRepairedByAnOlder) {
   const ParentCheck old{.generation = 6};
   EXPECT_EQ(t.Read(*pool_.Make(kLogical), &old), absl::OkStatus());
   EXPECT_EQ(t.LoadCopy(1, kLogical), BlockAt(kLogical, 7));
-  EXPECT_THAT(t.damage(), ElementsAre(HasSubstr("not repaired: it is newer than the good copy")));
+  EXPECT_THAT(
+      t.damage(),
+      ElementsAre(HasSubstr("not repaired: it is sound, and not older than the good copy")));
   // The other way round it is.
   t.StoreCopy(1, kLogical, BlockAt(kLogical, 6));
   t.StoreCopy(2, kLogical, BlockAt(kLogical, 7));

@@ -148,6 +148,7 @@ class InUseTest(image_test.ImageTest):
         self.mount_point.mkdir()
         # Its mounts go with the process, and the loop device with the last mount.
         script = """set -e
+            PATH=$PATH:/usr/sbin:/sbin  # losetup
             mount --make-rprivate /
             mount --bind "$1" "$2"
             loop=$(losetup --find --show "$2/disk0.img")

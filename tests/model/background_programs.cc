@@ -226,6 +226,17 @@ void AddCachePrograms(std::vector<Program>& programs) {
              "all is idle and quiet, and there is no room");
     s.Close();
   };
+  // The last put may come while the thread finishes, having found everything in use: it is heard.
+  const auto all_in_use_and_then_none = [](CacheScene& s) {
+    s.Open();
+    std::vector<ExtentBufferRef> refs;
+    for (uint64_t i = 0; i < kAllowed; ++i) refs.push_back(s.Create(i * s.node()));
+    for (ExtentBufferRef& ref : refs) s.Put(ref);
+    AwaitQuiet();
+    s.Expect(s.cache().stats().cached_buffers + 2 <= kAllowed,
+             "all is idle and quiet, and there is no room");
+    s.Close();
+  };
   const auto open_and_wait = [](CacheScene& s) {
     s.Open();
     Create(s, 0, 3);
@@ -244,6 +255,7 @@ void AddCachePrograms(std::vector<Program>& programs) {
   };
   AddCache(programs, "background: the cache goes while it works", {create_and_close});
   AddCache(programs, "background: room is made", {create_in_quiet});
+  AddCache(programs, "background: all in use, and then none", {all_in_use_and_then_none});
   AddCache(programs, "background: newcomers of two threads", {open_and_wait, beside});
   AddCache(programs, "background: one is in use", {open_and_wait, pinned});
 }

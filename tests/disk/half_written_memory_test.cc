@@ -1,0 +1,66 @@
+// A write that reaches some copies only, while memory is out at each allocation in turn: where it
+// cannot be remembered which copies it did not reach, it is not OK.
+
+#include <absl/strings/str_cat.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "ebcache/buffer_cache.h"
+#include "tests/disk/test_volume.h"
+#include "tests/support/failing_new.h"
+
+namespace ebcache::testing {
+namespace {
+
+constexpr uint64_t kLogical = TestVolume::kLogical;
+
+Bytes Version(int version) {
+  return LeafBytes({.bytenr = kLogical, .generation = 8},
+                   {{{256, kStringItemType, 1}, absl::StrCat("version ", version)}});
+}
+
+absl::Status Put(BufferCache& cache, int version, int64_t nth, NewFails how, bool* failed) {
+  const Bytes bytes = Version(version);
+  ExtentBufferRef block = *cache.Create(kLogical);
+  EXPECT_TRUE(block->Write(0, bytes).ok());
+  block.SetUptodate();
+  block.SetDirty();
+  FailNew(nth, how);
+  absl::Status status = cache.Writeback(block);
+  *failed = StopFailingNew();
+  return status;
+}
+
+class HalfWrittenMemoryTest : public ::testing::TestWithParam<NewFails> {};
+
+INSTANTIATE_TEST_SUITE_P(All, HalfWrittenMemoryTest,
+                         ::testing::Values(NewFails::kOnce, NewFails::kFromThenOn));
+
+TEST_P(HalfWrittenMemoryTest, WhatCannotBeRememberedIsNoSuccess) {
+  for (size_t missed = 0; missed < 2; ++missed) {
+    bool failed = true;
+    for (int64_t nth = 0; failed; ++nth) {
+      ASSERT_LT(nth, 10'000);
+      TestVolume t({.profile = RaidProfile::kRaid1, .writable = true});
+      BufferCache cache({.node_bytes = 16384}, &t.volume());
+      ASSERT_TRUE(Put(cache, 1, 1 << 20, NewFails::kOnce, &failed).ok());
+      const int mirror = static_cast<int>(missed) + 1;
+      t.DeviceOf(mirror).FailWritesAt(t.PhysicalOf(mirror, kLogical), 16384);
+      const absl::Status status = Put(cache, 2, nth, GetParam(), &failed);
+      t.DeviceOf(mirror).Heal();
+      EXPECT_EQ(cache.DropCaches(), status.ok() ? 1u : 0u) << "what was not written stays";
+      EXPECT_FALSE(status.ok() && t.volume().CheckCopy(kLogical, mirror).ok()) << nth;
+      const absl::StatusOr<ExtentBufferRef> block = cache.ReadBlock(kLogical);
+      ASSERT_TRUE(block.ok()) << block.status();
+      Bytes bytes(16384);
+      ASSERT_TRUE((*block)->Read(0, absl::MakeSpan(bytes)).ok());
+      EXPECT_EQ(std::string(reinterpret_cast<const char*>(&bytes[16384 - 9]), 9), "version 2")
+          << nth << ": " << status;
+      EXPECT_EQ(cache.WritebackAll(), absl::OkStatus());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ebcache::testing
