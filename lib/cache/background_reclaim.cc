@@ -40,7 +40,7 @@ void BackgroundReclaim::Run() {
     if (!sync::Planted("reclaim-forgets-late")) woken_ = false;
     lock.unlock();
     // Before the steps, not after them: a wake that comes while they look is answered by more.
-    const bool late = sync::Planted("reclaim-answers-late");
+    bool late = sync::Planted("reclaim-answers-late");
     if (!late && !sync::Planted("reclaim-stays-at-work")) {
       wanted_.exchange(false, std::memory_order_acq_rel);
     }

@@ -4,6 +4,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
 #include <absl/strings/string_view.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/loop.h>
 #include <sys/ioctl.h>
@@ -15,7 +16,8 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <system_error>
+#include <memory>
+#include <new>
 #include <utility>
 
 namespace ebcache {
@@ -23,12 +25,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Not by std::filesystem's iterator: where memory is out, that ends the process.
 std::vector<fs::path> EntriesOf(const fs::path& directory) {
   std::vector<fs::path> entries;
-  std::error_code error;
+  const std::unique_ptr<DIR, int (*)(DIR*)> opened(opendir(directory.c_str()), &closedir);
   // Devices come and go: a directory that is gone has no entries.
-  for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
-    entries.push_back(at->path());
+  if (opened == nullptr && errno == ENOMEM) throw std::bad_alloc();
+  if (opened == nullptr) return entries;
+  while (const dirent* entry = readdir(opened.get())) {
+    const absl::string_view name = entry->d_name;
+    if (name != "." && name != "..") entries.push_back(directory / entry->d_name);
   }
   std::sort(entries.begin(), entries.end());
   return entries;

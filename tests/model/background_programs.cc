@@ -78,8 +78,16 @@ void AddThreadPrograms(std::vector<Program>& programs) {
     s.Want(2);
     s.End();
   };
-  // A wake-up may be lost that comes just when the thread is done, as if it had come before. The
-  // next one is heard.
+  // Each wake is answered, one too that comes when the thread is about to sleep: there may be no
+  // next.
+  const auto answered = [](ThreadScene& s) {
+    s.Begin();
+    s.Want(1);
+    s.Want(1);
+    AwaitQuiet();
+    if (s.left.load() != 0) FailRun("woken when it was about to sleep, the thread did not hear");
+    s.End();
+  };
   const auto again = [](ThreadScene& s) {
     s.Begin();
     s.Want(1);
@@ -103,6 +111,7 @@ void AddThreadPrograms(std::vector<Program>& programs) {
   AddThread(programs, "thread: stopped at once", {at_once});
   AddThread(programs, "thread: stopped at work", {at_work});
   AddThread(programs, "thread: woken again and again", {again});
+  AddThread(programs, "thread: woken when it is about to sleep", {answered});
   AddThread(programs, "thread: woken by two", {beside, wanted});
   AddThread(programs, "thread: woken by two, then stopped", {when_quiet, wanted});
   AddThread(programs, "thread: woken by three", {beside, wanted, wanted});

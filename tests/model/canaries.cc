@@ -51,7 +51,7 @@ absl::Span<const Canary> Canaries() {
       {"call-of-a-quiesced-owner", "owner: goes beside a call"},
       {"reclaim-stopped-without-lock", "thread: stopped at once"},
       {"reclaim-stays-at-work", "thread: woken again and again"},
-      {"reclaim-answers-late", "background: all in use, and then none"},
+      {"reclaim-answers-late", "thread: woken when it is about to sleep"},
       {"reclaim-forgets-late", "thread: woken by two"},
       {"threads-joined-unlocked", "threads: begun beside an end"},
       {"release-cursor-at-the-end", "region: two that cannot do without"},
