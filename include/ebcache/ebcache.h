@@ -396,24 +396,24 @@ EBCACHE_API int ebcache_set_dirty(ebcache_buffer* buffer);
 EBCACHE_API int ebcache_clear_dirty(ebcache_buffer* buffer);
 /* Writes a buffer that the caller holds, if it is dirty, or waits for who is writing it. After an
  * error it is dirty as before, and EBCACHE_BUFFER_WRITE_ERR: the bytes stay in memory, readers get
- * them, and the next call tries again. Errors: of the source, -ENXIO. */
+ * them, and the next call tries again. Errors: of the source, -ENXIO; -EDEADLK from a callback that
+ * would wait for itself (struct ebcache_source). */
 EBCACHE_API int ebcache_writeback(ebcache_cache* cache, ebcache_buffer* buffer);
 /* Writes all that was dirty when the call began, by address, and waits for what others are writing.
  * 0: all of it is on disk, or was given up. Else the first error, after trying all: so a failure is
- * reported by every call until the block was written or given up. */
+ * reported by every call until the block was written or given up. Errors: as ebcache_writeback. */
 EBCACHE_API int ebcache_writeback_all(ebcache_cache* cache);
 /* The error of the last write of a buffer that is EBCACHE_BUFFER_WRITE_ERR; 0 for others. */
 EBCACHE_API int ebcache_write_error(ebcache_cache* cache, ebcache_buffer* buffer);
 /* Gives up what is dirty in a buffer, be it that its write failed, after waiting for one under way:
  * it is not uptodate any more, and the next reader gets what is on disk. 1; or 0 where there was
- * nothing to give up. Nobody else may use the bytes. Errors: -EINVAL. */
+ * nothing to give up. No other thread may use the bytes. Errors: -EDEADLK, as ebcache_writeback. */
 EBCACHE_API int ebcache_give_up_write(ebcache_cache* cache, ebcache_buffer* buffer);
 /* The same for every buffer of the cache; how many had something to give up. 0 for NULL. */
 EBCACHE_API uint64_t ebcache_give_up_writes(ebcache_cache* cache);
 /* For a block that was freed and is allocated again at the same address: stale, dirty and the error
- * of an earlier write go, the
- * first `header_bytes` are zeroed, and it is uptodate. Errors: -EINVAL while it is being read or
- * written, and for a buffer of another cache; -ERANGE. */
+ * of an earlier write go, the first `header_bytes` are zeroed, and it is uptodate. Errors: -EINVAL
+ * while it is being read or written, and for a buffer of another cache; -ERANGE. */
 EBCACHE_API int ebcache_reinit(ebcache_cache* cache, ebcache_buffer* buffer, uint32_t header_bytes);
 
 /* ---- Memory -----------------------------------------------------------------------------------
