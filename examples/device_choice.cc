@@ -80,20 +80,22 @@ void ComplainOfDamage(const CommandLine& line, const std::vector<BlockDamage>& b
 void ComplainOfUnread(const CommandLine& line, const LostBlocks& lost) {
   if (const uint64_t count = lost.count(Cause::kMissingDevice); count > 0) {
     line.Complain(absl::StrCat(count,
-                               " blocks cannot be read, nor what is below them, without the "
-                               "missing devices"));
+                               count == 1 ? " block cannot be read, nor what is below it, "
+                                          : " blocks cannot be read, nor what is below them, ",
+                               "without the missing devices"));
   }
   if (const uint64_t count = lost.count(Cause::kNoMemory); count > 0) {
     line.Complain(absl::StrCat(count,
-                               " blocks were not read, nor what is below them, for want of "
-                               "memory: ",
-                               kMemoryAdvice));
+                               count == 1 ? " block was not read, nor what is below it, "
+                                          : " blocks were not read, nor what is below them, ",
+                               "for want of memory: ", kMemoryAdvice));
   }
 }
 
 void ComplainOfUnreadCopies(const CommandLine& line, uint64_t count) {
   if (count == 0) return;
-  line.Complain(absl::StrCat(count, " copies were not read for want of memory: ", kMemoryAdvice));
+  line.Complain(absl::StrCat(count, count == 1 ? " copy was" : " copies were",
+                             " not read for want of memory: ", kMemoryAdvice));
 }
 
 }  // namespace ebcache::examples
