@@ -14,6 +14,7 @@
 #include "ebcache/buffer_cache.h"
 #include "ebcache/pressure_monitor.h"
 #include "lib/cache/calls_under_way.h"
+#include "lib/cache/state_word.h"
 #include "tests/support/in_child.h"
 #include "tests/support/memory_source.h"
 
@@ -72,6 +73,27 @@ TEST(CacheFork, CallsOfOtherThreadsLeaveNoLockInAChild) {
     ASSERT_EQ(InChild([&] { EXPECT_TRUE(wait_in_call()); }), "") << i;
   }
   stop = true;
+  thread.join();
+}
+
+// What a thread of the parent's waits for closes no circle in a child, which does not have it.
+TEST(CacheFork, WaitsOfOtherThreadsAreNotTheChilds) {
+  BufferCache cache({.node_bytes = kNode});
+  const ExtentBufferRef here = *cache.Create(0);
+  const ExtentBufferRef there = *cache.Create(kNode);
+  sync::Atomic<uint64_t> reading{state::Pack({1, state::Bit(BufferFlag::kReading)})};
+  const sync::Atomic<uint64_t> over{0};
+  const auto wait = [](const ExtentBufferRef& about, const ExtentBufferRef& wanted,
+                       const sync::Atomic<uint64_t>& word) {
+    BlockRead read{.buffer = about.get(), .check = nullptr, .status = absl::OkStatus()};
+    const CallUnderWay call(absl::MakeSpan(&read, 1));
+    return WaitUnlessForEver(wanted.get(), word, BufferFlag::kReading);
+  };
+  std::thread thread([&] { EXPECT_TRUE(wait(here, there, reading)); });
+  AwaitTrue([&] { return !wait(there, here, over); });  // the circle is seen: the thread waits
+  EXPECT_EQ(InChild([&] { EXPECT_TRUE(wait(there, here, over)); }), "");
+  reading.store(0);
+  reading.notify_all();
   thread.join();
 }
 
