@@ -4,9 +4,12 @@
 #include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>
 
+#include <new>
 #include <string>
+#include <vector>
 
 #include "ebcache/buffer_cache.h"
+#include "lib/disk/missed_writes.h"
 #include "tests/disk/test_volume.h"
 #include "tests/support/failing_new.h"
 
@@ -60,6 +63,42 @@ TEST_P(HalfWrittenMemoryTest, WhatCannotBeRememberedIsNoSuccess) {
       EXPECT_EQ(cache.WritebackAll(), absl::OkStatus());
     }
   }
+}
+
+MirrorDamage FailedIn(int mirror, const std::string& why) {
+  return {.logical = kLogical, .mirror = mirror, .reason = why};
+}
+std::vector<std::string> MissedOf(const MissedWrites& missed) {
+  std::vector<std::string> found;
+  missed.ForEachOf(kLogical, [&](size_t copy, const absl::Status& why) {
+    found.push_back(absl::StrCat(copy, ": ", why.message()));
+  });
+  return found;
+}
+
+// What a copy lacks is told with the error of its last write, not of an earlier one.
+TEST(MissedWrites, TheLastErrorIsTold) {
+  MissedWrites missed;
+  for (const char* why : {"an error", "another"}) {
+    const MirrorDamage failure = FailedIn(2, why);
+    missed.Note(kLogical, 0b01, absl::MakeSpan(&failure, 1));
+    EXPECT_EQ(MissedOf(missed),
+              std::vector<std::string>{absl::StrCat("1: its last write failed: ", why)});
+  }
+  missed.Repaired(kLogical, 1);
+  EXPECT_FALSE(missed.any());
+}
+
+// Where a failure cannot be remembered, what the write did reach can be read all the same.
+TEST_P(HalfWrittenMemoryTest, TheCopyThatWasWrittenMayBeRead) {
+  MissedWrites missed;
+  const MirrorDamage second = FailedIn(2, "an error");
+  const MirrorDamage first = FailedIn(1, "an error that is too long to be kept in place");
+  missed.Note(kLogical, 0b01, absl::MakeSpan(&second, 1));
+  FailNew(0, GetParam());
+  EXPECT_THROW(missed.Note(kLogical, 0b10, absl::MakeSpan(&first, 1)), std::bad_alloc);
+  StopFailingNew();
+  EXPECT_FALSE(missed.any());
 }
 
 }  // namespace
