@@ -10,9 +10,7 @@
 static struct memory_source source;
 
 static ebcache_cache* make_cache(void) {
-  memory_source_init(&source);
-  ebcache_cache* cache;
-  CHECK_EQUAL(ebcache_cache_create(NULL, &memory_source_functions, &source, &cache), 0);
+  ebcache_cache* const cache = memory_source_cache(&source);
   CHECK_EQUAL(ebcache_cache_node_bytes(cache), NODE);
   return cache;
 }

@@ -10,12 +10,7 @@
 
 static struct memory_source source;
 
-static ebcache_cache* make_cache(void) {
-  memory_source_init(&source);
-  ebcache_cache* cache;
-  CHECK_EQUAL(ebcache_cache_create(NULL, &memory_source_functions, &source, &cache), 0);
-  return cache;
-}
+static ebcache_cache* make_cache(void) { return memory_source_cache(&source); }
 
 static void what_the_source_returns_comes_out(void) {
   static const int listed[] = {EINVAL, ENOMEM, ENOENT, EEXIST, ERANGE,     EUCLEAN,

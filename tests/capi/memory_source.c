@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "tests/capi/check.h"
+
 uint64_t memory_source_word(uint64_t start, size_t offset) {
   return (start + offset) * 0x9e3779b97f4a7c15u;
 }
@@ -83,3 +85,10 @@ const struct ebcache_source memory_source_functions = {
     .validate = memory_validate,
     .write = memory_write,
 };
+
+ebcache_cache* memory_source_cache(struct memory_source* source) {
+  memory_source_init(source);
+  ebcache_cache* cache;
+  CHECK_EQUAL(ebcache_cache_create(NULL, &memory_source_functions, source, &cache), 0);
+  return cache;
+}

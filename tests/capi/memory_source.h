@@ -24,6 +24,8 @@ struct memory_source {
 
 /* Every block is filled with words made of its address. */
 void memory_source_init(struct memory_source* source);
+/* A cache on it, begun anew; the test ends where there is none to be had. */
+ebcache_cache* memory_source_cache(struct memory_source* source);
 uint64_t memory_source_word(uint64_t start, size_t offset);
 /* Its functions; the context is the memory_source. */
 extern const struct ebcache_source memory_source_functions;
