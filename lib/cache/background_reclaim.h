@@ -2,7 +2,7 @@
 // so that whoever makes a buffer seldom has to look for one that can go.
 //
 // It sleeps until it is woken, and then works in small steps until there is room enough, or until a
-// step finds nothing that can go. It does not try again by itself: the next newcomer wakes it.
+// step says that nothing can go. It does not try again by itself: the next newcomer wakes it.
 //
 // Without its thread, which the OS may refuse and which a child of a fork does not have, nothing is
 // reclaimed in the background, and newcomers make their own room. A step that throws counts as one

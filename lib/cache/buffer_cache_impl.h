@@ -263,6 +263,9 @@ class BufferCacheImpl final : public FolioOwner {
   KeptErrors read_errors_;
   KeptErrors write_errors_;
 
+  // Buffers that the thread has looked at since it last freed one, in the wake that it answers.
+  // Its own: no other thread reads or writes it.
+  uint64_t looked_in_vain_ = 0;
   // Null unless asked for. Made last and stopped first: it works on all of the above.
   std::unique_ptr<BackgroundReclaim> background_;
 };

@@ -102,14 +102,21 @@ void BufferCacheImpl::WakeReclaim() {
   if (room.allowed != 0 && room.free < room.low && !reclaim_list_.all_parked()) background_->Wake();
 }
 
-// One step of the thread in the background. True when there is more to do.
+// One step of the thread in the background. True when there is more to do: a step that frees
+// nothing has parked what is in use and spared what was found since, and those behind may be idle.
+// After two looks at each there is nothing that the thread could free: a newcomer wakes it again.
 bool BufferCacheImpl::ReclaimInBackground() {
   const Room room = RoomNow();
-  if (room.free >= room.high) return false;
-  const uint64_t wanted = std::min<uint64_t>(room.high - room.free, kBatch);
-  const Freed freed = Reclaim(wanted, kScanPerCreate, /*spare_accessed=*/true);
-  Count(counters_.reclaimed_in_background, freed.buffers);
-  return freed.buffers != 0;
+  bool go_on = false;
+  if (room.free < room.high) {
+    const uint64_t wanted = std::min<uint64_t>(room.high - room.free, kBatch);
+    const Freed freed = Reclaim(wanted, kScanPerCreate, /*spare_accessed=*/true);
+    Count(counters_.reclaimed_in_background, freed.buffers);
+    looked_in_vain_ = freed.buffers != 0 ? 0 : looked_in_vain_ + freed.scanned;
+    go_on = freed.scanned != 0 && looked_in_vain_ < uint64_t{2} * reclaim_list_.size();
+  }
+  if (!go_on) looked_in_vain_ = 0;
+  return go_on;
 }
 
 uint64_t BufferCacheImpl::DropCaches() {
