@@ -10,7 +10,7 @@
 #include "ebcache/allocators.h"
 #include "ebcache/check.h"
 #include "ebcache/movable_region.h"
-#include "examples/scattered_pages.h"
+#include "tests/support/scattered_pages.h"
 
 namespace ebcache::contiguity {
 namespace {

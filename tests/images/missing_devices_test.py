@@ -58,7 +58,7 @@ class MissingDevicesTest(image_test.ImageTest):
                 self.assertEqual(verified["damaged_copies"], 0)
                 for run in (self.run_tree_stats, self.run_verify):
                     self.check_text(run(device), missing)
-                self.check_text(self.run_cachetop("--once", device), missing)
+                self.check_text(self.run_top("--once", device), missing)
                 self.assertEqual(self.run_mini_dump(device).exit_code, 2)
 
     def test_damage_beside_it_is_damage(self):
