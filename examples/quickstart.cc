@@ -4,7 +4,7 @@
 //   2. open the image
 //   3. walk every tree: each block is read through the cache, and verified
 //   4. show what is there, and what the cache had to do
-//   5. prove the steady state: nobody uses a block, so every buffer can go, and goes
+//   5. prove the steady state: no block is in use, so every buffer can go, and goes
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -65,8 +65,8 @@ void PrintTrees(const tools::FilesystemCounts& counts, uint32_t node_bytes) {
   table.Print();
 }
 
-// A buffer that nobody uses has one reference, the cache's own. Memory pressure lives on that: such
-// a buffer can be released at any time.
+// A buffer that is not in use has one reference, the cache's own. Memory pressure lives on that:
+// such a buffer can be released at any time.
 absl::Status ProveSteadyState(BufferCache& cache) {
   uint64_t buffers = 0;
   uint64_t with_one_reference = 0;

@@ -12,7 +12,7 @@ MEMORY_LIMIT_BYTES = 256 * MIB
 def answer(run):
     """What a run of tree-stats says of an image, whatever the memory it had."""
     if run.exit_code == image_test.EXIT_FAILED:
-        return run.exit_code, run.stderr
+        return run.exit_code, run.complaints()
     report = run.report()
     return run.exit_code, report["trees"], report["totals"], report["damage"]
 

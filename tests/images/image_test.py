@@ -33,6 +33,10 @@ class Run:
         """What the program printed with --json."""
         return json.loads(self.stdout)
 
+    def complaints(self):
+        """The lines on stderr without the name of the program in front."""
+        return [line.split(": ", 1)[1] for line in self.stderr.splitlines()]
+
     def __str__(self):
         return (
             f"{' '.join(self.command)}\nexit code {self.exit_code}\n"

@@ -14,8 +14,9 @@ struct ScreenSize {
   size_t lines = 24;
 };
 
-// Stdout while it is a terminal. Hides the cursor, and shows it again when the object goes: who
-// uses one must end by returning, also on signals (see InterruptRequested).
+// Stdout while it is a terminal. Hides the cursor, and shows it again when the object goes.
+//
+// REQUIRES: a program that has one ends by returning, also on signals (see InterruptRequested).
 class Screen {
  public:
   Screen();

@@ -42,7 +42,7 @@ missing or memory is short; or the result cannot be written, or the command line
 
 enum ExitCode { kGood = 0, kBlocksLost = 1 };
 
-// Where nobody watches, the map has this much at the most.
+// Where there is no terminal, the map has this much at the most.
 constexpr ScreenSize kPaper = {.columns = 96, .lines = 64};
 // How long an interrupt may go unnoticed.
 constexpr std::chrono::milliseconds kPatience{50};

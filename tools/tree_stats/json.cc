@@ -1,4 +1,3 @@
-#include <cstdio>
 #include <string>
 
 #include "ebcache/buffer_cache.h"

@@ -2,17 +2,10 @@
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
-#include <absl/strings/str_cat.h>
-#include <absl/strings/string_view.h>
 
-#include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
-#include <string>
 #include <utility>
-#include <vector>
 
 #include "ebcache/filesystem.h"
 #include "tools/allocator_choice.h"

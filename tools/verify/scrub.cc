@@ -108,8 +108,8 @@ ScrubReport Scrub(Filesystem& filesystem, LostCopies& lost, Progress& progress,
   const std::vector<TreeRoot> roots = filesystem.Trees(&early);
   for (const WalkDamage& damage : early) visitor.VisitDamage(damage);
 
-  // Subvolumes and snapshots share blocks, and nobody else does: what another tree claims of theirs
-  // must be met as what it is, not passed over.
+  // Subvolumes and snapshots share blocks, and no other trees do: what another tree claims of
+  // theirs must be met as what it is, not passed over.
   BlockSet visited(node_bytes);
   for (const TreeRoot& root : roots) {
     BlockSet* const shared = IsFsTree(root.id) ? &visited : nullptr;

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 
 #include "ebcache/filesystem.h"
 #include "tools/command.h"
