@@ -261,6 +261,8 @@ struct ChunkStripe {
   uint64_t device_id = 0;
   uint64_t physical = 0;  // where the stripe starts on that device
   Uuid device_uuid{};
+
+  friend constexpr bool operator==(const ChunkStripe&, const ChunkStripe&) = default;
 };
 
 // A chunk: a range of logical addresses and where it lies.
@@ -344,6 +346,8 @@ struct KeyPointer {
   Key key;
   uint64_t bytenr = 0;
   uint64_t generation = 0;
+
+  friend constexpr bool operator==(const KeyPointer&, const KeyPointer&) = default;
 };
 // REQUIRES: slot < Header(node).item_count(), and the node has passed the checker.
 Key NodeKey(const ExtentBuffer& node, uint32_t slot);
