@@ -32,6 +32,9 @@ struct ChunkItem {
   friend bool operator==(const ChunkItem&, const ChunkItem&) = default;
 };
 
+// The item of a chunk, to be encoded.
+ChunkItem ItemOf(const Chunk& chunk);
+
 // An entry of a superblock's system chunk array: ItemRecords<SystemChunk>(array).
 struct SystemChunk {
   Key key;

@@ -13,7 +13,7 @@
 #include <optional>
 #include <string_view>
 
-#include "ebcache/on_disk.h"
+#include "ebcache/key.h"
 
 namespace ebcache {
 

@@ -75,11 +75,6 @@ struct RaidStride {
   friend constexpr bool operator==(const RaidStride&, const RaidStride&) = default;
 };
 
-// Key types of the remap tree.
-inline constexpr uint8_t kIdentityRemapType = 234;  // no data: stays where it is
-inline constexpr uint8_t kRemapType = 235;
-inline constexpr uint8_t kRemapBackrefType = 236;
-
 // (start, REMAP, length): where that range is now. (start, REMAP_BACKREF, length): where it was.
 struct RemapItem {
   static constexpr size_t kBytes = 8;

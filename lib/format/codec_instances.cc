@@ -4,6 +4,7 @@
 #include "lib/format/codec.h"
 #include "lib/format/layout.h"
 #include "lib/format/special_codecs.h"
+#include "lib/format/superblock_codec.h"
 
 namespace ebcache {
 
@@ -34,7 +35,10 @@ EBCACHE_ITEM(DirLogItem)
 EBCACHE_ITEM(VerityDescriptorItem)
 EBCACHE_ITEM(FreeSpaceCacheHeader)
 
-// Roots.
+// Roots and superblocks.
+EBCACHE_ITEM(RootItem)
+EBCACHE_ITEM(BackupRoot)
+EBCACHE_ITEM(Superblock)
 EBCACHE_ITEM(RootRef)
 EBCACHE_RECORD(UuidSubvolume)
 
@@ -54,6 +58,7 @@ EBCACHE_RECORD(RaidStride)
 EBCACHE_ITEM(RemapItem)
 
 // Devices.
+EBCACHE_ITEM(DeviceItem)
 EBCACHE_ITEM(ChunkItem)
 EBCACHE_RECORD(SystemChunk)
 EBCACHE_ITEM(DeviceExtent)

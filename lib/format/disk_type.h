@@ -142,10 +142,11 @@ constexpr size_t DescribedBytes() {
 }
 
 // Whether the fields are in order and leave no byte out, so that nothing is lost between parsing
-// and encoding, and none belongs to two.
+// and encoding, and none belongs to two. `others` are the bytes between them that code of their own
+// reads and writes.
 template <Described T>
-constexpr bool LeavesNothingOut() {
-  size_t described = DescribedBytes<T>();
+constexpr bool LeavesNothingOut(size_t others = 0) {
+  size_t described = DescribedBytes<T>() + others;
   size_t end = 0;
   bool in_order = true;
   ForEachField<T>([&](const auto& field) {
@@ -203,6 +204,15 @@ inline constexpr size_t kOffsetOf = [] {
   });
   if (offset == ~size_t{0}) throw "no field of the layout";
   return offset;
+}();
+
+// Where the length of a string is: kLengthOffsetOf<&InodeRef::name>.
+template <auto kMember>
+inline constexpr size_t kLengthOffsetOf = [] {
+  for (const auto& string : Layout<typename MemberOf<decltype(kMember)>::Struct>::kStrings) {
+    if (string.member == kMember) return string.offset;
+  }
+  throw "no string of the layout";
 }();
 
 // One field of a structure that lies at `at`, without the others. REQUIRES: it is inside.

@@ -13,5 +13,6 @@
 #include "lib/format/layout_file.h"
 #include "lib/format/layout_root.h"
 #include "lib/format/layout_space.h"
+#include "lib/format/layout_superblock.h"
 
 #endif  // EBCACHE_LIB_FORMAT_LAYOUT_H_

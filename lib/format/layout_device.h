@@ -13,6 +13,28 @@
 namespace ebcache::format {
 
 template <>
+struct Layout<DeviceItem> {
+  static constexpr const char* kName = "device item";
+  static constexpr auto kFields = std::tuple{
+      Field{0, &DeviceItem::id},
+      Field{8, &DeviceItem::total_bytes},
+      Field{16, &DeviceItem::bytes_used},
+      Field{24, &DeviceItem::io_align},
+      Field{28, &DeviceItem::io_width},
+      Field{32, &DeviceItem::sector_bytes},
+      Field{36, &DeviceItem::type},
+      Field{44, &DeviceItem::generation},
+      Field{52, &DeviceItem::start_offset},
+      Field{60, &DeviceItem::group},
+      Field{64, &DeviceItem::seek_speed},
+      Field{65, &DeviceItem::bandwidth},
+      Field{66, &DeviceItem::uuid},
+      Field{82, &DeviceItem::fsid},
+  };
+};
+static_assert(LeavesNothingOut<DeviceItem>() && HeadBytes<DeviceItem>() == DeviceItem::kBytes);
+
+template <>
 struct Layout<ChunkStripe> {
   static constexpr const char* kName = "chunk stripe";
   static constexpr auto kFields = std::tuple{
@@ -37,8 +59,8 @@ struct Layout<ChunkItem> {
       Field{40, &ChunkItem::sector_bytes}, Field{46, &ChunkItem::sub_stripes},
   };
 };
-static_assert(HeadBytes<ChunkItem>() == ChunkItem::kHeadBytes);
-static_assert(DescribedBytes<ChunkItem>() + 2 == ChunkItem::kHeadBytes);
+static_assert(LeavesNothingOut<ChunkItem>(sizeof(uint16_t)) &&
+              HeadBytes<ChunkItem>() == ChunkItem::kHeadBytes);
 
 template <>
 struct Layout<DeviceExtent> {

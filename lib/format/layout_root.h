@@ -1,4 +1,4 @@
-// Where things are in items that tie trees together, and in those of quotas.
+// Where things are in roots, items that tie trees together, and in those of quotas.
 
 #ifndef EBCACHE_LIB_FORMAT_LAYOUT_ROOT_H_
 #define EBCACHE_LIB_FORMAT_LAYOUT_ROOT_H_
@@ -10,8 +10,52 @@
 #include "ebcache/items_root.h"
 #include "lib/format/disk_type.h"
 #include "lib/format/layout_block.h"
+#include "lib/format/layout_file.h"
 
 namespace ebcache::format {
+
+template <>
+struct Layout<RootItemExtension> {
+  static constexpr const char* kName = "extension of a root item";
+  static constexpr auto kFields = std::tuple{
+      Field{0, &RootItemExtension::generation_v2},
+      Field{8, &RootItemExtension::uuid},
+      Field{24, &RootItemExtension::parent_uuid},
+      Field{40, &RootItemExtension::received_uuid},
+      Field{56, &RootItemExtension::change_transaction},
+      Field{64, &RootItemExtension::origin_transaction},
+      Field{72, &RootItemExtension::send_transaction},
+      Field{80, &RootItemExtension::receive_transaction},
+      Field{88, &RootItemExtension::change_time},
+      Field{100, &RootItemExtension::origin_time},
+      Field{112, &RootItemExtension::send_time},
+      Field{124, &RootItemExtension::receive_time},
+      Field{136, &RootItemExtension::reserved},
+  };
+};
+static_assert(LeavesNothingOut<RootItemExtension>() &&
+              HeadBytes<RootItemExtension>() == RootItemExtension::kBytes);
+
+template <>
+struct Layout<RootItem> {
+  static constexpr const char* kName = "root item";
+  static constexpr auto kFields = std::tuple{
+      Field{0, &RootItem::inode},
+      Field{160, &RootItem::generation},
+      Field{168, &RootItem::root_directory},
+      Field{176, &RootItem::bytenr},
+      Field{184, &RootItem::byte_limit},
+      Field{192, &RootItem::bytes_used},
+      Field{200, &RootItem::last_snapshot},
+      Field{208, &RootItem::flags},
+      Field{216, &RootItem::refs},
+      Field{220, &RootItem::drop_progress},
+      Field{237, &RootItem::drop_level},
+      Field{238, &RootItem::level},
+  };
+  static constexpr auto kTail = &RootItem::extension;
+};
+static_assert(LeavesNothingOut<RootItem>() && HeadBytes<RootItem>() == RootItem::kBytes);
 
 template <>
 struct Layout<RootRef> {
