@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "ebcache/fault_injection.h"
+#include "ebcache/testing/fault_injection.h"
 
 namespace ebcache::examples {
 namespace {

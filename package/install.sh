@@ -62,8 +62,8 @@ ln -sf "libebcache.so.$major" "$top/lib/libebcache.so"
 put 644 package/libebcache.a "$top/lib"
 bare --strip-debug "$top/lib/libebcache.a"
 
-for header in include/ebcache/*.h; do
-  put 644 "$header" "$top/include/ebcache"
+for header in include/ebcache/*.h include/ebcache/*/*.h; do
+  put 644 "$header" "$top/${header%/*}"
 done
 
 mkdir -p "$top/lib/pkgconfig" "$top/lib/cmake/ebcache"

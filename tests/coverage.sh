@@ -1,5 +1,5 @@
 #!/bin/sh
-# Lines of lib/disk and lib/btree that their tests and the fuzzers' inputs reach:
+# Lines of lib/format, lib/device, lib/volume, lib/tree and lib/fs that their tests and the fuzzers' inputs reach:
 #
 #   tests/coverage.sh [--show]     a table by file; with --show also the lines that nothing reached
 #
@@ -10,7 +10,8 @@ cd "$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)/.."
 bazel() { ${EBCACHE_BAZEL:-./bazelw} "$@"; }
 
 programs=$(bazel query --noshow_progress \
-  'kind(cc_test, //tests/disk:all + //tests/btree:all) + //tests/fuzz:superblock_fuzz +
+  'kind(cc_test, //tests/format:all + //tests/device:all + //tests/volume:all + //tests/tree:all +
+   //tests/fs:all) + //tests/fuzz:superblock_fuzz +
    //tests/fuzz:chunks_fuzz + //tests/fuzz:tree_block_fuzz + //tests/fuzz:image_fuzz')
 # shellcheck disable=SC2086  # a list of words
 bazel build --config=coverage_clang $programs

@@ -9,8 +9,8 @@
 #include "bench/cache/contender.h"
 #include "ebcache/allocators.h"
 #include "ebcache/buffer_cache.h"
-#include "ebcache/check.h"
 #include "ebcache/forwarding_allocator.h"
+#include "lib/base/check.h"
 
 namespace ebcache::bench {
 namespace {

@@ -10,7 +10,7 @@
 #include <cstring>
 
 #include "bench/cache/contender.h"
-#include "ebcache/check.h"
+#include "lib/base/check.h"
 
 namespace ebcache::bench {
 namespace {

@@ -3,7 +3,7 @@
 #include <dlfcn.h>
 #include <gnu/lib-names.h>
 
-#include "ebcache/check.h"
+#include "lib/base/check.h"
 
 namespace ebcache::bench {
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "ebcache/allocators.h"
-#include "ebcache/check.h"
 #include "ebcache/movable_region.h"
 #include "examples/scattered_pages.h"
+#include "lib/base/check.h"
 
 namespace ebcache::contiguity {
 namespace {

@@ -3,7 +3,7 @@
 #include "bench/eviction/eviction_policy.h"
 #include "ebcache/allocators.h"
 #include "ebcache/buffer_cache.h"
-#include "ebcache/check.h"
+#include "lib/base/check.h"
 
 namespace ebcache::eviction {
 

@@ -17,7 +17,7 @@
 
 #include "bench/scorecard/card.h"
 #include "bench/scorecard/clock.h"
-#include "lib/disk/checksum.h"
+#include "lib/format/checksum.h"
 
 namespace ebcache::scorecard {
 namespace {

@@ -24,7 +24,7 @@
 #include <vector>
 
 #include "ebcache/fork.h"
-#include "ebcache/sync.h"
+#include "ebcache/internal/sync.h"
 
 namespace ebcache {
 

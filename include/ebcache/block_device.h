@@ -18,21 +18,21 @@
 #include <memory>
 #include <string>
 
-#include "ebcache/extent_buffer.h"
+#include "ebcache/block_bytes.h"
 
 namespace ebcache {
 
 // One transfer: `offset` on the device; the pieces of memory, in order; how it went.
 struct DeviceRead {
   uint64_t offset = 0;
-  ExtentBuffer::MutableSegments segments;
+  MutableSegments segments;
   // An error until the device has said how it went: what was not answered is no success.
   absl::Status status = absl::Status(absl::StatusCode::kUnknown, "");
 };
 // The same for a write.
 struct DeviceWrite {
   uint64_t offset = 0;
-  ExtentBuffer::Segments segments;
+  Segments segments;
   absl::Status status = absl::Status(absl::StatusCode::kUnknown, "");  // as in DeviceRead
 };
 

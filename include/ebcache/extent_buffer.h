@@ -26,8 +26,9 @@
 #include <type_traits>
 #include <utility>
 
+#include "ebcache/block_bytes.h"
+#include "ebcache/internal/sync.h"
 #include "ebcache/page_allocator.h"
-#include "ebcache/sync.h"
 
 namespace ebcache {
 
@@ -183,10 +184,15 @@ class alignas(64) ExtentBuffer {
   absl::Status ClearBits(size_t offset, size_t first_bit, size_t bits);
 
   // The block as the pieces of memory it is made of, in order. Empty where frames have no bytes.
-  using Segments = absl::InlinedVector<absl::Span<const std::byte>, 16>;
-  using MutableSegments = absl::InlinedVector<absl::Span<std::byte>, 16>;
+  using Segments = ebcache::Segments;
+  using MutableSegments = ebcache::MutableSegments;
   Segments segments() const;
   MutableSegments mutable_segments();
+
+  // The block for functions on bytes, which know no buffers: those of on_disk.h and of the checker.
+  operator BlockBytes() const {  // NOLINT: a buffer is read as what it holds
+    return {front_, front_bytes_, length(), this, &ViewOf};
+  }
 
  private:
   friend class BufferCache;
@@ -206,6 +212,9 @@ class alignas(64) ExtentBuffer {
   }
   absl::Status OutOfRange(const char* what, size_t offset, size_t bytes) const;
   const std::byte* ViewBeyondFront(size_t offset, size_t bytes, std::byte* scratch) const;
+  // The same as BlockBytes wants it.
+  static const std::byte* ViewOf(const void* buffer, size_t offset, size_t bytes,
+                                 std::byte* scratch);
   void CopyOutOfPages(size_t offset, void* destination, size_t bytes) const;
   // Calls piece(address, bytes) for each contiguous part of a range in bounds.
   template <typename Piece>

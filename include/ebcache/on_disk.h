@@ -22,7 +22,7 @@
 #include <string>
 #include <vector>
 
-#include "ebcache/extent_buffer.h"
+#include "ebcache/block_bytes.h"
 #include "ebcache/items_root.h"
 #include "ebcache/key.h"
 #include "ebcache/uuid.h"
@@ -364,11 +364,10 @@ inline constexpr uint32_t kKeyBytes = 17;
 inline constexpr size_t kChecksumAreaBytes = 32;  // in front of superblocks and headers
 
 // A typed view of a tree block's header. Any block is large enough, so nothing here can fail; what
-// it reads is as trustworthy as the block. REQUIRES: the buffer is held while the view is used.
+// it reads is as trustworthy as the block. REQUIRES: the block is held while the view is used.
 class Header {
  public:
-  explicit Header(const ExtentBuffer& buffer)
-      : at_(buffer.View(0, kHeaderBytes, scratch_.data())) {}
+  explicit Header(const BlockBytes& block) : at_(block.View(0, kHeaderBytes, scratch_.data())) {}
   Header(const Header&) = delete;
   Header& operator=(const Header&) = delete;
 
@@ -405,7 +404,7 @@ class Header {
 };
 
 // The key at `offset` of a block. Fields that would leave the block read as zero.
-Key LoadKey(const ExtentBuffer& buffer, size_t offset);
+Key LoadKey(const BlockBytes& block, size_t offset);
 
 // Slot `slot` of a node: where a child is, and what its parent says of it.
 struct KeyPointer {
@@ -416,14 +415,14 @@ struct KeyPointer {
   friend constexpr bool operator==(const KeyPointer&, const KeyPointer&) = default;
 };
 // REQUIRES: slot < Header(node).item_count(), and the node has passed the checker.
-Key NodeKey(const ExtentBuffer& node, uint32_t slot);
-KeyPointer LoadKeyPointer(const ExtentBuffer& node, uint32_t slot);
+Key NodeKey(const BlockBytes& node, uint32_t slot);
+KeyPointer LoadKeyPointer(const BlockBytes& node, uint32_t slot);
 
 // Searching a block: how many of its keys are below `key`, or not above it, which is the slot of
 // the first that is not. REQUIRES: the block has passed the checker.
-uint32_t CountNodeKeysBelow(const ExtentBuffer& node, const Key& key);
-uint32_t CountNodeKeysUpTo(const ExtentBuffer& node, const Key& key);
-uint32_t CountLeafKeysBelow(const ExtentBuffer& leaf, const Key& key);
+uint32_t CountNodeKeysBelow(const BlockBytes& node, const Key& key);
+uint32_t CountNodeKeysUpTo(const BlockBytes& node, const Key& key);
+uint32_t CountLeafKeysBelow(const BlockBytes& leaf, const Key& key);
 
 // The head of item `slot` of a leaf. `offset` is where its data starts, from the front of the
 // block.
@@ -433,8 +432,8 @@ struct ItemHead {
   uint32_t size = 0;
 };
 // REQUIRES: slot < Header(leaf).item_count(), and the leaf has passed the checker.
-Key LeafKey(const ExtentBuffer& leaf, uint32_t slot);
-ItemHead LoadItemHead(const ExtentBuffer& leaf, uint32_t slot);
+Key LeafKey(const BlockBytes& leaf, uint32_t slot);
+ItemHead LoadItemHead(const BlockBytes& leaf, uint32_t slot);
 
 // What the checker holds tree blocks against. What is not known is not held against a block: the
 // defaults let pass.
@@ -464,9 +463,9 @@ struct TreeBlockLimits {
 // wrong with it and the name of the rule: "slot 3, item (257 INODE_ITEM 0): mode 0170000 is no kind
 // of file [inode-mode]". The rules are those of kernels of 2025 and 2026: what these read is let
 // pass, what these refuse is refused.
-absl::Status CheckTreeBlock(const ExtentBuffer& buffer, const TreeBlockLimits& limits);
-inline absl::Status CheckTreeBlock(const ExtentBuffer& buffer, uint32_t sector_bytes) {
-  return CheckTreeBlock(buffer, TreeBlockLimits{.sector_bytes = sector_bytes});
+absl::Status CheckTreeBlock(const BlockBytes& block, const TreeBlockLimits& limits);
+inline absl::Status CheckTreeBlock(const BlockBytes& block, uint32_t sector_bytes) {
+  return CheckTreeBlock(block, TreeBlockLimits{.sector_bytes = sector_bytes});
 }
 
 }  // namespace ebcache

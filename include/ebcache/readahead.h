@@ -21,8 +21,8 @@
 
 #include "ebcache/background_threads.h"
 #include "ebcache/buffer_cache.h"
+#include "ebcache/internal/sync.h"
 #include "ebcache/on_disk.h"
-#include "ebcache/sync.h"
 
 namespace ebcache {
 

@@ -16,7 +16,7 @@
 #include <functional>
 
 #include "ebcache/background_threads.h"
-#include "ebcache/sync.h"
+#include "ebcache/internal/sync.h"
 
 namespace ebcache {
 

@@ -10,9 +10,9 @@
 #include <cstring>
 
 #include "ebcache/allocators.h"
+#include "lib/base/planted.h"
 #include "lib/cache/buffer_cache_impl.h"
 #include "lib/cache/hash_multiplier.h"
-#include "lib/mm/planted.h"
 
 namespace ebcache {
 

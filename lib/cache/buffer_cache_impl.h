@@ -24,8 +24,8 @@
 #include <string_view>
 
 #include "ebcache/buffer_cache.h"
-#include "ebcache/check.h"
-#include "ebcache/sync.h"
+#include "ebcache/internal/sync.h"
+#include "lib/base/check.h"
 #include "lib/cache/background_reclaim.h"
 #include "lib/cache/buffer_index.h"
 #include "lib/cache/descriptor_slab.h"

@@ -41,8 +41,8 @@
 
 #include "ebcache/allocators.h"
 #include "ebcache/extent_buffer.h"
-#include "ebcache/sync.h"
-#include "lib/mm/brief_mutex.h"
+#include "ebcache/internal/sync.h"
+#include "lib/base/brief_mutex.h"
 
 namespace ebcache {
 

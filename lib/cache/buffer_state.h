@@ -34,7 +34,7 @@
 #include <cstdint>
 
 #include "ebcache/extent_buffer.h"
-#include "ebcache/sync.h"
+#include "ebcache/internal/sync.h"
 
 namespace ebcache::state {
 

@@ -26,7 +26,7 @@
 
 #include "ebcache/buffer_cache.h"
 #include "ebcache/extent_buffer.h"
-#include "ebcache/sync.h"
+#include "ebcache/internal/sync.h"
 
 namespace ebcache {
 

@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "ebcache/check.h"
+#include "lib/base/check.h"
+#include "lib/base/planted.h"
 #include "lib/cache/buffer_cache_impl.h"
-#include "lib/mm/planted.h"
 
 namespace ebcache {
 
@@ -63,6 +63,11 @@ const std::byte* ExtentBuffer::ViewBeyondFront(size_t offset, size_t bytes,
   }
   CopyOutOfPages(offset, scratch, bytes);
   return scratch;
+}
+
+const std::byte* ExtentBuffer::ViewOf(const void* buffer, size_t offset, size_t bytes,
+                                      std::byte* scratch) {
+  return static_cast<const ExtentBuffer*>(buffer)->ViewBeyondFront(offset, bytes, scratch);
 }
 
 void ExtentBuffer::CopyOutOfPages(size_t offset, void* destination, size_t bytes) const {

@@ -12,7 +12,7 @@
 #include <cstdint>
 
 #include "ebcache/buffer_cache.h"
-#include "ebcache/check.h"
+#include "lib/base/check.h"
 #include "lib/cache/buffer_cache_impl.h"
 
 namespace ebcache {

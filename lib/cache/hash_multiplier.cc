@@ -4,7 +4,7 @@
 
 #include <chrono>
 
-#include "ebcache/sync.h"
+#include "ebcache/internal/sync.h"
 
 namespace ebcache {
 

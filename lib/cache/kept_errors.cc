@@ -3,7 +3,7 @@
 #include <new>
 #include <utility>
 
-#include "lib/cache/status_number.h"
+#include "lib/base/status_number.h"
 
 namespace ebcache {
 

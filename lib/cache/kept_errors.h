@@ -16,8 +16,8 @@
 #include <string>
 
 #include "ebcache/extent_buffer.h"
-#include "ebcache/on_disk.h"
-#include "ebcache/sync.h"
+#include "ebcache/internal/sync.h"
+#include "ebcache/key.h"
 
 namespace ebcache {
 

@@ -14,9 +14,9 @@
 #include <utility>
 #include <vector>
 
+#include "lib/base/planted.h"
+#include "lib/base/status_number.h"
 #include "lib/cache/buffer_cache_impl.h"
-#include "lib/cache/status_number.h"
-#include "lib/mm/planted.h"
 
 namespace ebcache {
 

@@ -7,9 +7,9 @@
 
 #include <algorithm>
 
+#include "lib/base/planted.h"
 #include "lib/cache/buffer_cache_impl.h"
 #include "lib/cache/page_copy.h"
-#include "lib/mm/planted.h"
 
 namespace ebcache {
 

@@ -16,7 +16,7 @@
 
 #include "ebcache/background_threads.h"
 #include "ebcache/buffer_cache.h"
-#include "ebcache/check.h"
+#include "lib/base/check.h"
 
 namespace ebcache {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "lib/base/planted.h"
 #include "lib/cache/buffer_cache_impl.h"
-#include "lib/mm/planted.h"
 
 namespace ebcache {
 

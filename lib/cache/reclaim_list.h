@@ -51,12 +51,12 @@
 #include <cstdint>
 
 #include "ebcache/extent_buffer.h"
-#include "ebcache/sync.h"
+#include "ebcache/internal/sync.h"
+#include "lib/base/brief_mutex.h"
 #include "lib/cache/buffer_queue.h"
 #include "lib/cache/descriptor_slab.h"
 #include "lib/cache/ghost_table.h"
 #include "lib/cache/reclaim_clock.h"
-#include "lib/mm/brief_mutex.h"
 
 namespace ebcache {
 

@@ -1,9 +1,9 @@
 // Steps that holders of references make, and what a refused one means.
 
 #include "ebcache/extent_buffer.h"
+#include "lib/base/planted.h"
 #include "lib/cache/buffer_cache_impl.h"
 #include "lib/cache/state_word.h"
-#include "lib/mm/planted.h"
 
 namespace ebcache {
 

@@ -1,10 +1,10 @@
 // What a cache tells about itself.
 
 #include "ebcache/buffer_cache.h"
-#include "ebcache/sync.h"
+#include "ebcache/internal/sync.h"
+#include "lib/base/planted.h"
 #include "lib/cache/buffer_cache_impl.h"
 #include "lib/cache/state_word.h"
-#include "lib/mm/planted.h"
 
 namespace ebcache {
 

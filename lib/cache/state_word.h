@@ -16,7 +16,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "ebcache/sync.h"
+#include "ebcache/internal/sync.h"
 #include "lib/cache/buffer_state.h"
 
 namespace ebcache::state {

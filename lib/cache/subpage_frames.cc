@@ -4,7 +4,7 @@
 #include <bit>
 #include <new>
 
-#include "ebcache/check.h"
+#include "lib/base/check.h"
 
 namespace ebcache {
 

@@ -18,8 +18,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "ebcache/internal/sync.h"
 #include "ebcache/page_allocator.h"
-#include "ebcache/sync.h"
 
 namespace ebcache {
 

@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "lib/base/planted.h"
 #include "lib/cache/buffer_cache_impl.h"
 #include "lib/cache/source_call.h"
-#include "lib/mm/planted.h"
 
 namespace ebcache {
 

@@ -4,10 +4,10 @@
 
 #include <cerrno>
 
+#include "lib/base/planted.h"
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
 #include "lib/capi/structs.h"
-#include "lib/mm/planted.h"
 
 namespace ebcache::capi {
 namespace {

@@ -12,11 +12,11 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/planted.h"
 #include "lib/capi/callback_source.h"
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
 #include "lib/capi/structs.h"
-#include "lib/mm/planted.h"
 
 namespace ebcache::capi {
 

@@ -2,7 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
-#include "lib/cache/status_number.h"
+#include "lib/base/status_number.h"
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
 

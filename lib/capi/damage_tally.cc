@@ -5,7 +5,7 @@
 
 #include <cerrno>
 
-#include "lib/cache/status_number.h"
+#include "lib/base/status_number.h"
 #include "lib/capi/errors.h"
 
 namespace ebcache::capi {

@@ -15,8 +15,8 @@
 
 #include "ebcache/buffer_cache.h"
 #include "ebcache/ebcache.h"
-#include "lib/cache/status_number.h"
-#include "lib/mm/planted.h"
+#include "lib/base/planted.h"
+#include "lib/base/status_number.h"
 
 namespace ebcache::capi {
 namespace {

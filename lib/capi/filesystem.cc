@@ -15,12 +15,12 @@
 #include <vector>
 
 #include "ebcache/device_use.h"
-#include "lib/cache/status_number.h"
+#include "lib/base/planted.h"
+#include "lib/base/status_number.h"
 #include "lib/capi/callback_device.h"
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
 #include "lib/capi/structs.h"
-#include "lib/mm/planted.h"
 
 namespace ebcache::capi {
 namespace {

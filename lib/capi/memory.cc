@@ -2,10 +2,10 @@
 
 #include <cerrno>
 
+#include "lib/base/planted.h"
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
 #include "lib/capi/structs.h"
-#include "lib/mm/planted.h"
 
 using namespace ebcache;        // NOLINT: the functions below are outside of every namespace
 using namespace ebcache::capi;  // NOLINT

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "ebcache/btree.h"
+#include "lib/base/planted.h"
 #include "lib/capi/damage_tally.h"
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
 #include "lib/capi/structs.h"
-#include "lib/mm/planted.h"
 
 namespace ebcache::capi {
 namespace {

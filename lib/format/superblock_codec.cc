@@ -6,7 +6,7 @@
 #include <cstring>
 #include <vector>
 
-#include "lib/mm/planted.h"
+#include "lib/base/planted.h"
 
 namespace ebcache::format {
 namespace {

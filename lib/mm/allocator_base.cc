@@ -6,7 +6,7 @@
 #include <bit>
 #include <utility>
 
-#include "ebcache/check.h"
+#include "lib/base/check.h"
 #include "lib/mm/frame_depot.h"
 
 namespace ebcache {

@@ -13,8 +13,8 @@
 #include <new>
 
 #include "ebcache/fork.h"
+#include "ebcache/internal/sync.h"
 #include "ebcache/page_allocator.h"
-#include "ebcache/sync.h"
 #include "lib/mm/free_events.h"
 #include "lib/mm/owner_table.h"
 

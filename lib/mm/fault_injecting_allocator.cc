@@ -7,10 +7,10 @@
 #include <string>
 #include <utility>
 
-#include "ebcache/check.h"
-#include "ebcache/fault_injection.h"
 #include "ebcache/forwarding_allocator.h"
-#include "ebcache/sync.h"
+#include "ebcache/internal/sync.h"
+#include "ebcache/testing/fault_injection.h"
+#include "lib/base/check.h"
 #include "lib/mm/allocator_base.h"
 
 namespace ebcache {

@@ -1,7 +1,7 @@
 // Which requests fail.
 
-#include "ebcache/check.h"
-#include "ebcache/fault_injection.h"
+#include "ebcache/testing/fault_injection.h"
+#include "lib/base/check.h"
 
 namespace ebcache {
 namespace {

@@ -6,8 +6,8 @@
 #include <atomic>
 #include <utility>
 
-#include "ebcache/sync.h"
-#include "lib/mm/planted.h"
+#include "ebcache/internal/sync.h"
+#include "lib/base/planted.h"
 
 namespace ebcache {
 namespace {

@@ -23,9 +23,9 @@
 #include <vector>
 
 #include "ebcache/fork.h"
+#include "ebcache/internal/sync.h"
 #include "ebcache/page_allocator.h"
-#include "ebcache/sync.h"
-#include "lib/mm/brief_mutex.h"
+#include "lib/base/brief_mutex.h"
 #include "lib/mm/page_frame.h"
 #include "lib/mm/thread_list.h"
 

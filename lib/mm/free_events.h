@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "ebcache/sync.h"
+#include "ebcache/internal/sync.h"
 
 namespace ebcache {
 

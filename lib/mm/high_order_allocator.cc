@@ -8,10 +8,10 @@
 #include <utility>
 
 #include "ebcache/allocators.h"
-#include "ebcache/check.h"
 #include "ebcache/forwarding_allocator.h"
+#include "ebcache/internal/sync.h"
 #include "ebcache/movable_region.h"
-#include "ebcache/sync.h"
+#include "lib/base/check.h"
 
 namespace ebcache {
 namespace {

@@ -10,7 +10,7 @@
 #include <cstdio>
 
 #include "ebcache/allocators.h"
-#include "ebcache/check.h"
+#include "lib/base/check.h"
 
 namespace ebcache {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "ebcache/check.h"
+#include "lib/base/check.h"
 
 namespace ebcache {
 

@@ -15,8 +15,8 @@
 #include <array>
 #include <cstdint>
 
+#include "ebcache/internal/sync.h"
 #include "ebcache/page_allocator.h"
-#include "ebcache/sync.h"
 
 namespace ebcache {
 

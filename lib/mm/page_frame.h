@@ -28,9 +28,9 @@
 #include <cstdint>
 #include <optional>
 
-#include "ebcache/check.h"
+#include "ebcache/internal/sync.h"
 #include "ebcache/page_allocator.h"
-#include "ebcache/sync.h"
+#include "lib/base/check.h"
 
 namespace ebcache {
 

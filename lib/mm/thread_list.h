@@ -15,7 +15,7 @@
 #include <memory>
 #include <optional>
 
-#include "ebcache/sync.h"
+#include "ebcache/internal/sync.h"
 
 namespace ebcache {
 

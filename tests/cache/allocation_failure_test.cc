@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "ebcache/buffer_cache.h"
-#include "ebcache/fault_injection.h"
+#include "ebcache/testing/fault_injection.h"
 #include "tests/mm/allocator_cases.h"
 #include "tests/support/memory_source.h"
 

@@ -10,7 +10,7 @@
 
 #include "ebcache/btree.h"
 #include "ebcache/buffer_cache.h"
-#include "tests/btree/memory_tree.h"
+#include "tests/tree/memory_tree.h"
 
 namespace ebcache::examples {
 namespace {

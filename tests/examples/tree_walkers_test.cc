@@ -6,9 +6,9 @@
 #include <memory>
 
 #include "ebcache/filesystem.h"
-#include "tests/btree/sample_device.h"
-#include "tests/disk/memory_device.h"
-#include "tests/disk/mkfs_image.h"
+#include "tests/device/memory_device.h"
+#include "tests/fs/sample_device.h"
+#include "tests/support/mkfs_image.h"
 
 namespace ebcache::examples {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "ebcache/ebcache.h"
-#include "tests/disk/format_bytes.h"
+#include "tests/format/format_bytes.h"
 #include "tests/fuzz/oracle.h"
 #include "tests/fuzz/small_image.h"
 

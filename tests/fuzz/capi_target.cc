@@ -14,8 +14,8 @@
 #include <set>
 #include <vector>
 
-#include "ebcache/check.h"
 #include "ebcache/ebcache.h"
+#include "lib/base/check.h"
 #include "tests/fuzz/capi_image.h"
 #include "tests/fuzz/fuzz_input.h"
 #include "tests/fuzz/oracle.h"

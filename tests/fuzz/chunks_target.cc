@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "ebcache/on_disk.h"
-#include "lib/disk/chunk_map.h"
-#include "lib/disk/raid_profile.h"
-#include "lib/disk/system_chunk_array.h"
-#include "tests/disk/format_bytes.h"
+#include "lib/format/raid_profile.h"
+#include "lib/format/system_chunk_array.h"
+#include "lib/volume/chunk_map.h"
+#include "tests/format/format_bytes.h"
 #include "tests/fuzz/fuzz_input.h"
 #include "tests/fuzz/oracle.h"
 

@@ -9,7 +9,7 @@ def fuzz_target(name, oracle_sources, deps, size = "small"):
     given. NAME_replay_test runs it on corpus/NAME and regressions/NAME.
 
     NAME_planted_fuzz is the same program with the bugs in the library that are planted there
-    (lib/mm/planted.h). planted/NAME.txt has a bug for each oracle of the `oracle_sources`, and
+    (lib/base/planted.h). planted/NAME.txt has a bug for each oracle of the `oracle_sources`, and
     planted/NAME/BUG is an input that shows it; NAME_planted_test is planted_test.sh.
     """
     native.cc_binary(

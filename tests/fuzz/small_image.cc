@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "ebcache/on_disk.h"
-#include "tests/disk/item_bytes.h"
+#include "tests/format/item_bytes.h"
 
 namespace ebcache::fuzz {
 namespace {

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "tests/disk/format_bytes.h"
+#include "tests/format/format_bytes.h"
 
 namespace ebcache::fuzz {
 

@@ -9,10 +9,10 @@
 #include <string>
 
 #include "ebcache/on_disk.h"
-#include "lib/disk/checksum.h"
-#include "lib/disk/superblock_format.h"
-#include "lib/disk/system_chunk_array.h"
-#include "tests/disk/format_bytes.h"
+#include "lib/format/checksum.h"
+#include "lib/format/superblock_format.h"
+#include "lib/format/system_chunk_array.h"
+#include "tests/format/format_bytes.h"
 #include "tests/fuzz/fuzz_input.h"
 #include "tests/fuzz/oracle.h"
 

@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "ebcache/allocators.h"
-#include "ebcache/fault_injection.h"
 #include "ebcache/movable_region.h"
+#include "ebcache/testing/fault_injection.h"
 #include "examples/scattered_pages.h"
 
 namespace ebcache {

@@ -1,6 +1,6 @@
 // The buddy allocator against a bitmap.
 
-#include "lib/mm/buddy.h"
+#include "lib/mm/region/buddy.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

@@ -1,6 +1,6 @@
 // The rules by which requests are made to fail, and the wrappers that apply them.
 
-#include "ebcache/fault_injection.h"
+#include "ebcache/testing/fault_injection.h"
 
 #include <gtest/gtest.h>
 

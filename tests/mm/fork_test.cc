@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "ebcache/background_threads.h"
-#include "ebcache/fault_injection.h"
+#include "ebcache/testing/fault_injection.h"
 #include "tests/mm/allocator_cases.h"
 #include "tests/mm/region_owner.h"
 #include "tests/support/in_child.h"

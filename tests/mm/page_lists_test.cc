@@ -1,6 +1,6 @@
 // Which of the page lists a thread uses.
 
-#include "lib/mm/page_lists.h"
+#include "lib/mm/region/page_lists.h"
 
 #include <gtest/gtest.h>
 

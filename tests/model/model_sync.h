@@ -1,4 +1,4 @@
-// The types of ebcache/sync.h in the model build. Each operation is a scheduling point: the fiber
+// The types of ebcache/internal/sync.h in the model build. Each operation is a scheduling point: the fiber
 // that is about to make it says so, and goes on when the scheduler (scheduler.h) chooses it.
 //
 // What is explored is sequential consistency: the memory orders that callers name are not looked

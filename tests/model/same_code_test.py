@@ -1,4 +1,4 @@
-"""ebcache/sync.h costs nothing: what finds and puts compiles to the same machine code as without it.
+"""ebcache/internal/sync.h costs nothing: what finds and puts compiles to the same machine code as without it.
 
 The sources are copied twice. In the second copy the types of sync.h are written as the standard
 library's, by text, and sync.h is not there. Both are compiled alike, and disassembled.
@@ -16,14 +16,14 @@ import unittest
 # Lookup, references, their end. Paths begin at the top of the workspace, which is where tests run.
 SOURCES = ("lib/cache/buffer_cache.cc", "lib/cache/references.cc")
 FUNCTIONS = ("ebcache::BufferCache::FindBuffer(", "ebcache::ExtentBufferRef::PutBuffer(")
-FOLDERS = ("include/ebcache", "lib/cache", "lib/mm")
+FOLDERS = ("include/ebcache", "lib/base", "lib/cache", "lib/mm")
 COMPILER = os.environ.get("CXX", "c++")
 
 STANDARD_HEADERS = (
     "#include <atomic>\n#include <condition_variable>\n#include <mutex>\n#include <thread>\n"
 )
 REPLACEMENTS = (
-    ('#include "ebcache/sync.h"', '#include "ebcache/standard.h"'),  # lines keep their numbers
+    ('#include "ebcache/internal/sync.h"', '#include "ebcache/standard.h"'),  # lines keep their numbers
     (r"sync::Atomic\b", "std::atomic"),
     (r"sync::Mutex\b", "std::mutex"),
     (r"sync::ConditionVariable\b", "std::condition_variable"),
@@ -43,15 +43,15 @@ WITH_BUGS = (r'sync::Planted\("[^"]*"\)', '(std::getenv("BUG") != nullptr)')
 def copy(top, planted):
     """Copies the sources; without sync.h if `planted` says what planted bugs become."""
     for folder in FOLDERS:
-        (top / folder).mkdir(parents=True)
-        for source in pathlib.Path(folder).iterdir():
+        for source in pathlib.Path(folder).rglob("*"):
             if source.suffix in (".h", ".cc"):
+                (top / source).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, top / source)
     if planted is None:
         return
-    (top / "include/ebcache/sync.h").unlink()
+    (top / "include/ebcache/internal/sync.h").unlink()
     for folder in FOLDERS:
-        for path in (top / folder).iterdir():
+        for path in (top / folder).rglob("*.*"):
             text = path.read_text(encoding="utf-8")
             for pattern, replacement in (*REPLACEMENTS, planted):
                 text = re.sub(pattern, replacement, text)

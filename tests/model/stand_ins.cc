@@ -1,4 +1,4 @@
-// What the model build has in place of lib/mm/check.cc, os_calls.cc and page_lists.cc.
+// What the model build has in place of lib/base/check.cc, os_calls.cc and page_lists.cc.
 
 #include <cstdlib>
 #include <cstring>
@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "ebcache/allocators.h"
-#include "ebcache/check.h"
-#include "lib/mm/page_lists.h"
+#include "lib/base/check.h"
+#include "lib/mm/region/page_lists.h"
 #include "tests/model/scheduler.h"
 
 namespace ebcache {

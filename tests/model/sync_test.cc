@@ -1,7 +1,7 @@
-// In an ordinary build ebcache/sync.h adds nothing: its types are the standard library's, and
+// In an ordinary build ebcache/internal/sync.h adds nothing: its types are the standard library's, and
 // planted bugs are constants that say no.
 
-#include "ebcache/sync.h"
+#include "ebcache/internal/sync.h"
 
 #include <gtest/gtest.h>
 

@@ -35,8 +35,9 @@ from running import Reach, Runner  # noqa: E402
 from targets import Targets, copy_tree  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(HERE))
-DIRECTORIES = "lib/cache,lib/mm,lib/disk,lib/btree,lib/capi"
-TESTS = ["//tests/mm/...", "//tests/cache/...", "//tests/disk/...", "//tests/btree/...",
+DIRECTORIES = "lib/base,lib/cache,lib/mm,lib/format,lib/device,lib/volume,lib/tree,lib/fs,lib/capi"
+TESTS = ["//tests/base/...", "//tests/mm/...", "//tests/cache/...", "//tests/format/...",
+         "//tests/device/...", "//tests/volume/...", "//tests/tree/...", "//tests/fs/...",
          "//tests/capi/...", "//tests/operations/...", "//tests/fuzz/...", "//tests/model/...",
          "//tests/images/..."]
 # Of those, tests of speed and of machine code, of planted bugs, and what has no part of lib/ in it.
@@ -77,7 +78,7 @@ def sources(top, directories):
         if os.path.isfile(f"{top}/{name}"):
             files.append(name)
             continue
-        found = [f for ext in ("cc", "h") for f in glob.glob(f"{top}/{name}/*.{ext}")]
+        found = [f for ext in ("cc", "h") for f in glob.glob(f"{top}/{name}/**/*.{ext}", recursive=True)]
         if not found:
             raise BuildError(f"no sources in {name}")
         files += [os.path.relpath(f, top) for f in found]

@@ -86,7 +86,7 @@ class PackageTest(unittest.TestCase):
             for path in self.prefix.rglob("*")
             if not path.is_dir()
         }
-        headers = {f"include/ebcache/{path.name}" for path in pathlib.Path("include/ebcache").glob("*.h")}
+        headers = {str(path) for path in pathlib.Path("include/ebcache").rglob("*.h")}
         self.assertIn("include/ebcache/ebcache.h", headers)
         expected = headers | {
             "lib/libebcache.so",

@@ -22,8 +22,8 @@ uint64_t LengthOf(const DeviceRead& read) {
 }
 
 // The pieces of a transfer from its byte `from` on.
-ExtentBuffer::MutableSegments From(const ExtentBuffer::MutableSegments& segments, uint64_t from) {
-  ExtentBuffer::MutableSegments rest;
+MutableSegments From(const MutableSegments& segments, uint64_t from) {
+  MutableSegments rest;
   for (absl::Span<std::byte> segment : segments) {
     const uint64_t skip = std::min<uint64_t>(from, segment.size());
     if (skip < segment.size()) rest.push_back(segment.subspan(skip));
@@ -32,7 +32,7 @@ ExtentBuffer::MutableSegments From(const ExtentBuffer::MutableSegments& segments
   return rest;
 }
 
-void Fill(const ExtentBuffer::MutableSegments& segments, int value) {
+void Fill(const MutableSegments& segments, int value) {
   for (absl::Span<std::byte> segment : segments) std::memset(segment.data(), value, segment.size());
 }
 

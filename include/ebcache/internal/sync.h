@@ -1,0 +1,59 @@
+// What the concurrent parts of the library are made of: atomics, mutexes, condition variables,
+// threads.
+//
+// They are the standard library's, under other names: aliases, so that nothing is added to what
+// the compiler makes of them. A build with EBCACHE_MODEL puts types in their place that hand every
+// operation to a scheduler, which tries out the orders in which threads can make them
+// (docs/races.md). That build is for the tests in tests/model/ only.
+
+#ifndef EBCACHE_INTERNAL_SYNC_H_
+#define EBCACHE_INTERNAL_SYNC_H_
+
+#if defined(EBCACHE_MODEL)
+
+#include "tests/model/model_sync.h"
+
+#else
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <type_traits>
+
+namespace ebcache::sync {
+
+template <typename T>
+using Atomic = std::atomic<T>;
+using Mutex = std::mutex;
+using ConditionVariable = std::condition_variable;
+using Thread = std::thread;
+
+// Adds to a counter whose value the adder does not want to know. Relaxed: nothing is ordered by it.
+template <typename T>
+inline void Add(std::atomic<T>& counter, std::type_identity_t<T> n) {
+  counter.fetch_add(n, std::memory_order_relaxed);
+}
+
+// A variable of each thread's own, which begins as T(). `Tag` tells one from another.
+template <typename Tag, typename T>
+inline T& OfThisThread() {
+  static thread_local T value{};
+  return value;
+}
+
+// What is smaller in the model build, where a cache is made anew for each order that is tried.
+template <typename T>
+constexpr T ModelOr(T /*in_the_model*/, T otherwise) {
+  return otherwise;
+}
+
+// Whether the bug of this name is switched on: one of those that tests/model/ plants to see whether
+// it finds them. Never outside of the model build, where this is a constant.
+constexpr bool Planted(const char* /*bug*/) { return false; }
+
+}  // namespace ebcache::sync
+
+#endif  // EBCACHE_MODEL
+
+#endif  // EBCACHE_INTERNAL_SYNC_H_

@@ -1,0 +1,59 @@
+// ArenaAllocator: order-0 pages out of one arena, recycled through per-thread lists. What Order0
+// and Vmap have in common.
+
+#ifndef EBCACHE_LIB_MM_ARENA_ARENA_ALLOCATOR_H_
+#define EBCACHE_LIB_MM_ARENA_ARENA_ALLOCATOR_H_
+
+#include <absl/status/status.h>
+#include <absl/types/span.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "ebcache/allocators.h"
+#include "lib/mm/allocator_base.h"
+#include "lib/mm/arena/arena.h"
+#include "lib/mm/frame_depot.h"
+
+namespace ebcache {
+
+class ArenaAllocator : public AllocatorBase {
+ public:
+  absl::Status AllocateBulk(const FolioRequest& request, int order,
+                            absl::Span<Folio> slots) override;
+  void FreeBulk(int order, absl::Span<Folio> slots) override;
+  void SetPrivate(Folio folio, uint32_t private_bits) override {
+    FrameOf(folio).SetPrivate(private_bits);
+  }
+  std::byte* Address(Folio folio) const override {
+    return arena_->base() + folio.pfn() * page_bytes();
+  }
+  std::byte* direct_map() const override { return arena_->base(); }
+  size_t Trim() override;
+
+ protected:
+  // `shared`: see Arena.
+  ArenaAllocator(const Order0Options& options, bool shared);
+
+  void CountBlock(BlockForm form) override;
+  bool AnyOwnedBy(OwnerId owner) override { return depot_->AnyOwnedBy(owner); }
+  bool ReleaseSome(OwnerId spared) override { return ReleaseSomeOf(*depot_, spared); }
+  void AddStats(AllocatorStats& stats) const override;
+
+  const Arena& arena() const { return *arena_; }
+
+ private:
+  absl::Status AllocateOrThrow(const FolioRequest& request, absl::Span<Folio> slots, int order);
+  PageFrame& FrameOf(Folio folio) const;
+  absl::Status Take(const FolioRequest& request, uint64_t wanted, absl::Span<Folio> slots,
+                    bool use_reserve);
+
+  Arena* const arena_;  // owned by the depot
+  // Shared with nobody for long: a thread that ends just now may be returning its list.
+  const std::shared_ptr<FrameDepot> depot_;
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_LIB_MM_ARENA_ARENA_ALLOCATOR_H_

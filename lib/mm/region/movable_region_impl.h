@@ -1,0 +1,221 @@
+// MovableRegion::Impl: the parts of a movable region put together. One class, whose methods lie in
+// the files of what they are about: region_allocation.cc (allocating and freeing), compaction.cc
+// (emptying page blocks), contiguous.cc (memory in one piece), defragmenter.cc, region_reports.cc.
+//
+// Locks: a set of page lists first, then mutex_. Neither is held while an owner is called.
+
+#ifndef EBCACHE_LIB_MM_REGION_MOVABLE_REGION_IMPL_H_
+#define EBCACHE_LIB_MM_REGION_MOVABLE_REGION_IMPL_H_
+
+#include <absl/container/inlined_vector.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ebcache/background_threads.h"
+#include "ebcache/fork.h"
+#include "ebcache/internal/sync.h"
+#include "ebcache/movable_region.h"
+#include "lib/mm/allocator_base.h"
+#include "lib/mm/region/page_lists.h"
+#include "lib/mm/region/region_frames.h"
+#include "lib/mm/region/region_state.h"
+#include "lib/mm/region/steering.h"
+
+namespace ebcache {
+
+class MovableRegion::Impl final : public AllocatorBase {
+ public:
+  explicit Impl(const MovableRegionOptions& options);
+  ~Impl() override;
+
+  // ---- region_allocation.cc ----
+  std::string_view name() const override { return "movable-region"; }
+  OwnerId RegisterOwner(FolioOwner* owner) override;
+  void QuiesceOwner(OwnerId owner) override;
+  absl::Status AllocateBulk(const FolioRequest& request, int order,
+                            absl::Span<Folio> slots) override;
+  void FreeBulk(int order, absl::Span<Folio> slots) override;
+  void SetPrivate(Folio folio, uint32_t private_bits) override;
+  std::byte* Address(Folio folio) const override;
+  std::byte* direct_map() const override { return frames_.base(); }
+  size_t Trim() override;
+  void BeforeFork();
+  void AfterFork(bool in_child);
+
+  // ---- contiguous.cc ----
+  absl::StatusOr<Folio> AllocateContiguous(const FolioRequest& request, int order);
+  absl::StatusOr<Folio> ContiguousOrThrow(const FolioRequest& request, int order);
+  const RegionGeometry& geometry() const { return geometry_; }
+
+  // ---- defragmenter.cc ----
+  DefragProgress DefragStep();
+  bool StartDefragmenter();
+  void StopDefragmenter();
+
+  // ---- region_reports.cc ----
+  MovableRegionReport report() const;
+  FrameCounts CountFrames(uint32_t first, uint32_t frames) const;
+  std::string BuddyInfoText() const;
+  std::string BuddyInfoJson() const;
+  std::string PageTypeInfoText() const;
+  std::string PageTypeInfoJson() const;
+
+ protected:
+  void CountBlock(BlockForm form) override;
+  bool ReleaseSome(OwnerId spared) override;
+  bool AnyOwnedBy(OwnerId owner) override;
+  void AddStats(AllocatorStats& stats) const override;
+
+ private:
+  // Efforts that allocations make for themselves: after n in a row that gained nothing, the next
+  // 2^n allocations go without.
+  struct Backoff {
+    uint32_t failures = 0;
+    uint32_t to_skip = 0;
+
+    bool Skip() { return to_skip != 0 && to_skip-- != 0; }
+    void Note(bool gained) {
+      failures = gained ? 0 : std::min<uint32_t>(failures + 1, 10);
+      to_skip = gained ? 0 : uint32_t{1} << failures;
+    }
+  };
+
+  // ---- region_allocation.cc ----
+  // As what a folio counts. One of a whole superpageblock mixes with nobody, so it taints nothing.
+  Mobility UserOf(bool movable, bool reclaimable, int order) const;
+  Mobility UserOf(const FrameState& state) const {
+    return UserOf(state.movable, state.reclaimable, state.order);
+  }
+  Mobility UserOf(const FolioRequest& request, int order) const {
+    return UserOf(Has(request.flags, AllocFlags::kMovable),
+                  Has(request.flags, AllocFlags::kReclaimable), order);
+  }
+  PageFrame& FrameOf(Folio folio) const;
+  // What every allocation begins with: at the first, address space is asked from the OS.
+  absl::Status Open();
+  absl::Status AllocateOrThrow(const FolioRequest& request, int order, absl::Span<Folio> slots);
+  absl::Status TryAllocate(const FolioRequest& request, int order, uint64_t wanted,
+                           absl::Span<Folio> slots, Effort effort);
+  absl::Status TakeSmall(const FolioRequest& request, uint32_t wanted, absl::Span<Folio> slots,
+                         Effort effort);
+  absl::Status TakeLarge(const FolioRequest& request, int order, absl::Span<Folio> slots,
+                         Effort effort);
+  absl::Status RefillLocked(PageList& list, Mobility user, uint32_t wanted, Effort effort);
+  absl::Status NoMemoryLocked(int order) const;
+  // What kNoFail holds back: pairs of pages.
+  void FillReserve();
+  bool SpendReserve(uint64_t frames);
+  void FreeSmall(absl::Span<Folio> slots);
+  void FreeLarge(int order, absl::Span<Folio> slots);
+  // Gives the frames that page lists keep back to the free lists: all, or those in isolated blocks.
+  void DrainLists(bool isolated_only);
+
+  // ---- compaction.cc ----
+  // One folio on its way out of a page block.
+  struct Move {
+    uint32_t source = kNoFrame;
+    uint32_t destination = kNoFrame;  // kNoFrame: there is nowhere to put it
+    FrameState state;
+    FolioOwner* owner = nullptr;
+    bool agreed = false;
+  };
+  static constexpr size_t kBatch = 32;
+  // Which folios are collected, and what their owners are asked.
+  struct Question {
+    Effort effort = Effort::kNowhere;  // how far a destination may be looked for
+    bool may_release = false;          // or out of memory, where there is none
+    bool reclaimable = false;          // those that can only be released, too
+    OwnerId spared = kNoOwner;         // but none of this owner's
+  };
+  using Batch = absl::InlinedVector<Move, kBatch>;
+  struct Evacuation {
+    uint32_t gone = 0;      // folios that left
+    uint32_t refused = 0;   // that their owners kept
+    uint32_t homeless = 0;  // of these, those that had nowhere to go
+  };
+  // Moves the movable folios out of a page block: to where steering puts them within `effort`; or
+  // out of memory where there is no such place, if `may_release`. What is not movable stays.
+  Evacuation Evacuate(uint32_t pageblock, Effort effort, bool may_release);
+  // The same with the page block isolated meanwhile, where nothing in it is unmovable.
+  Evacuation Empty(uint32_t pageblock, Effort effort, bool may_release);
+  uint32_t CollectLocked(uint32_t pfn, uint32_t end, const Question& question, Batch& batch);
+  // As CollectLocked from where the last call of it stopped, in one page block, and around.
+  uint32_t CollectNextLocked(const Question& question, Batch& batch);
+  void ExpectCopy(const Move& move) const;
+  size_t AskOwner(absl::Span<Move> moves) const;
+  void AskOwners(absl::Span<Move> moves) const;
+  void FinishLocked(const Move& move, Evacuation& evacuation);
+
+  // ---- contiguous.cc ----
+  using Tried = absl::InlinedVector<uint32_t, 8>;  // first page blocks of ranges
+  uint32_t PickRangeLocked(uint32_t count, const Tried& tried) const;
+  uint32_t FirstRefusedLocked(uint32_t first, uint32_t count) const;
+  uint64_t CostOfRangeLocked(uint32_t first, uint32_t count) const;
+  // Isolates `count` page blocks and moves everything out of them. On success they are free, and
+  // still isolated; else as before.
+  bool EmptyRange(uint32_t first, uint32_t count, bool may_release);
+  bool EmptyBlock(uint32_t block, bool may_release);
+  bool AllFreeLocked(uint32_t first, uint32_t count) const;
+  uint32_t TakeEmptiedLocked(uint32_t first, uint32_t count, Mobility user, int order);
+  // Compaction on behalf of an allocation. Whether it was worth it.
+  bool MakeRoomFor(int order);
+
+  // ---- defragmenter.cc ----
+  bool WantsDefragLocked(uint32_t superpageblock);
+  uint32_t PickSuperpageblockLocked(bool short_of_room_only);
+  uint32_t PickPageblockLocked(uint32_t superpageblock);
+  // Works on one page block; how many folios left it. False: there was none to work on.
+  bool DefragOne(bool short_of_room_only, Effort effort, bool may_release, uint32_t& gone);
+  // For pages that can only move, when there is nowhere: asks others to release theirs from tainted
+  // superpageblocks. Whether some did.
+  bool ReleaseFromTainted();
+  bool MakeRoomInTainted();
+  bool ReturnSuperpageblock();
+  void RunDefragmenter();
+
+  const MovableRegionOptions options_;
+  const RegionGeometry geometry_;
+  const int max_folio_order_;
+
+  mutable sync::Mutex mutex_;  // guards all below down to the page lists
+  RegionFrames frames_;        // what may be done without the lock, it says itself
+  RegionState state_;
+  Steering steering_;
+  // Calls of owners: who may be called, and how many calls are under way.
+  struct OwnerCalls {
+    OwnerReport report;
+    FolioOwner* owner = nullptr;
+    bool quiesced = false;
+    uint32_t under_way = 0;
+  };
+  std::array<OwnerCalls, 256> owner_calls_;
+  sync::ConditionVariable calls_ended_;
+  MovableRegionReport counters_;   // the sums in it
+  uint32_t defrag_next_ = 0;       // the superpageblock to look at next
+  uint32_t return_next_ = 0;       // and that to give back to the OS next
+  uint32_t release_next_ = 0;      // the frame whose owner is asked next; always one of the region
+  const size_t reserve_pairs_;     // how many are held back, for kNoFail alone
+  std::vector<uint32_t> reserve_;  // their first frames; has room for all of them
+  std::vector<bool> refused_;      // page blocks that did not empty when a range was wanted
+  Backoff room_in_tainted_;
+  Backoff room_for_order_;
+
+  mutable PageLists lists_;
+
+  sync::Mutex thread_mutex_;  // not taken with any other lock
+  sync::ConditionVariable thread_wakes_;
+  bool stop_thread_ = false;   // guarded by thread_mutex_
+  BackgroundThreads threads_;  // the defragmenter's, if it runs
+
+  ForkHandler at_fork_;  // last: it uses the others
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_LIB_MM_REGION_MOVABLE_REGION_IMPL_H_

@@ -1,0 +1,78 @@
+// RegionFrames: the table of page frames of a movable region, and the memory behind them, if there
+// is any. A phantom region has the table only: 8 bytes a page, and no bytes in the pages.
+//
+// Memory is counted by page block: backed from when the first of its frames is taken, until the
+// whole block is free and its memory went back to the OS.
+//
+// Thread safety: Contains, operator[] and base from any thread; the rest under the region's lock.
+
+#ifndef EBCACHE_LIB_MM_REGION_REGION_FRAMES_H_
+#define EBCACHE_LIB_MM_REGION_REGION_FRAMES_H_
+
+#include <absl/status/status.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "ebcache/allocators.h"
+#include "ebcache/internal/sync.h"
+#include "lib/mm/page_frame.h"
+#include "lib/mm/region/region_geometry.h"
+
+namespace ebcache {
+
+class RegionFrames {
+ public:
+  RegionFrames(OsCalls* os, const RegionGeometry& geometry, bool phantom);
+  ~RegionFrames();
+  RegionFrames(const RegionFrames&) = delete;
+  RegionFrames& operator=(const RegionFrames&) = delete;
+
+  bool reserved() const { return table() != nullptr; }
+  // Asks the OS for address space. Nothing is touched yet. Where the OS refuses so much, it is half
+  // of it, or half of that, in whole superpageblocks; frames beyond have no memory.
+  absl::Status Reserve();
+  // Frames with memory; before Reserve, all.
+  uint32_t usable_frames() const { return usable_frames_; }
+  // Address space that there is for them, 0 before Reserve.
+  size_t reserved_bytes() const { return reserved() ? usable_frames_ * geometry_.page_bytes : 0; }
+
+  bool Contains(uint32_t pfn) const { return pfn < geometry_.frames && reserved(); }
+  // REQUIRES: Contains(pfn)
+  PageFrame& operator[](uint32_t pfn) const { return table()[pfn]; }
+
+  // Address of frame 0; null in a phantom region, and before Reserve.
+  std::byte* base() const { return base_.load(std::memory_order_relaxed); }
+
+  // Counts the page blocks under [pfn, pfn + frames) as backed, with huge pages advised.
+  void Back(uint32_t pfn, uint32_t frames);
+  bool backed(uint32_t pageblock) const { return backed_[pageblock]; }
+  // Gives the memory of a page block back. REQUIRES: all of it is free. False: the OS would not.
+  bool Purge(uint32_t pageblock);
+
+  uint64_t backed_bytes() const {
+    return uint64_t{backed_pageblocks_} * geometry_.pageblock_frames() * geometry_.page_bytes;
+  }
+
+ private:
+  PageFrame* table() const { return table_.load(std::memory_order_relaxed); }
+  size_t pageblock_bytes() const { return geometry_.pageblock_frames() * geometry_.page_bytes; }
+
+  OsCalls* const os_;
+  const RegionGeometry geometry_;
+  const bool phantom_;
+  const size_t table_bytes_;
+  uint32_t usable_frames_;  // written in Reserve
+  // Written once, under the region's lock, before any frame is given out. Relaxed: who has a frame
+  // has got it through that lock, or from somebody who did.
+  sync::Atomic<std::byte*> base_{nullptr};
+  sync::Atomic<PageFrame*> table_{nullptr};
+  std::vector<bool> backed_;
+  uint32_t backed_pageblocks_ = 0;
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_LIB_MM_REGION_REGION_FRAMES_H_

@@ -1,0 +1,77 @@
+// What a kNoFail request may count on in a movable region: owners who release, and a reserve.
+
+#include <algorithm>
+
+#include "lib/base/check.h"
+#include "lib/mm/region/movable_region_impl.h"
+
+namespace ebcache {
+namespace {
+
+constexpr int kPairOrder = 1;  // the largest that kNoFail may ask for
+
+}  // namespace
+
+// The cursor is moved on before the lock is dropped, and never stands at the end of the region:
+// other threads go on from it meanwhile. Returns how many frames were passed.
+uint32_t MovableRegion::Impl::CollectNextLocked(const Question& question, Batch& batch) {
+  const uint32_t from = release_next_;
+  const uint32_t block = geometry_.PageblockOf(from);
+  const uint32_t end = geometry_.FirstFrame(block) + geometry_.pageblock_frames();
+  uint32_t next = end;
+  if (state_.UsedFrames(block) != 0) {
+    next = CollectLocked(from, end, question, batch);
+  }
+  EBCACHE_CHECK(from < frames_.usable_frames(), "the release cursor is beyond the region");
+  release_next_ =
+      next < frames_.usable_frames() || sync::Planted("release-cursor-at-the-end") ? next : 0;
+  return next - from;
+}
+
+// Asks the owners of some folios that can be released, in the order of page blocks, until some
+// went: once around, whatever other threads do to the cursor. A batch and no more, because all of
+// them are lost to their owners.
+bool MovableRegion::Impl::ReleaseSome(OwnerId spared) {
+  const Question question{.may_release = true, .reclaimable = true, .spared = spared};
+  Evacuation evacuation;
+  Batch batch;
+  std::unique_lock lock(mutex_);
+  for (uint64_t passed = 0; passed <= frames_.usable_frames() && evacuation.gone == 0;) {
+    passed += CollectNextLocked(question, batch);
+    if (batch.empty()) continue;
+    lock.unlock();
+    AskOwners(absl::MakeSpan(batch));
+    lock.lock();
+    for (const Move& move : batch) FinishLocked(move, evacuation);
+    batch.clear();
+    calls_ended_.notify_all();
+  }
+  if (release_next_ >= frames_.usable_frames()) release_next_ = 0;  // only where the bug is planted
+  return evacuation.gone != 0;
+}
+
+// Takes pairs out of free memory that is easy to have, until there are as many as there should be.
+void MovableRegion::Impl::FillReserve() {
+  std::lock_guard lock(mutex_);
+  while (reserve_.size() < reserve_pairs_) {
+    const uint32_t pfn = steering_.Take(Mobility::kUnmovable, kPairOrder, Effort::kWithoutTainting);
+    if (pfn == kNoFrame) return;
+    frames_[pfn].Store(FrameState{.use = FrameUse::kListed, .order = kPairOrder});
+    reserve_.push_back(pfn);
+  }
+}
+
+// Frees as many pairs as it takes. False: there are not enough, and none was freed.
+bool MovableRegion::Impl::SpendReserve(uint64_t frames) {
+  std::lock_guard lock(mutex_);
+  const uint64_t pairs = (frames + 1) >> kPairOrder;
+  if (pairs > reserve_.size()) return false;
+  for (uint64_t i = 0; i < pairs; ++i) {
+    frames_[reserve_.back()].Store({});
+    state_.Put(reserve_.back(), kPairOrder, Mobility::kUnmovable);
+    reserve_.pop_back();
+  }
+  return true;
+}
+
+}  // namespace ebcache

@@ -1,0 +1,84 @@
+// Steering: out of which part of the region a request is served. The two policies; see
+// movable_region.h for what they mean.
+//
+// Thread safety: under the region's lock.
+
+#ifndef EBCACHE_LIB_MM_REGION_STEERING_H_
+#define EBCACHE_LIB_MM_REGION_STEERING_H_
+
+#include <array>
+#include <cstdint>
+
+#include "ebcache/movable_region.h"
+#include "lib/mm/region/region_state.h"
+
+namespace ebcache {
+
+// How far an allocation may go.
+enum class Effort {
+  kNowhere,          // there is no destination: release, or stay
+  kCleanOnly,        // a destination for what is moved out of tainted superpageblocks
+  kWithoutTainting,  // fail rather than taint a superpageblock beyond the reserve
+  kAnything
+};
+
+// Where a request may go when the lists of its own kind are empty, the least harmful first.
+constexpr std::array<Mobility, 2> FallbacksOf(Mobility user) {
+  switch (user) {
+    case Mobility::kUnmovable:
+      return {Mobility::kReclaimable, Mobility::kMovable};
+    case Mobility::kReclaimable:
+      return {Mobility::kUnmovable, Mobility::kMovable};
+    default:
+      return {Mobility::kReclaimable, Mobility::kUnmovable};
+  }
+}
+
+struct SteeringCounters {
+  uint64_t stolen_pageblocks = 0;
+  uint64_t mixed_allocations = 0;
+};
+
+class Steering {
+ public:
+  Steering(RegionState* state, MovableRegionOptions::Policy policy, uint32_t tainted_reserve)
+      : state_(*state), policy_(policy), tainted_reserve_(tainted_reserve) {}
+
+  // A block of 2^order frames for a request of mobility `user`; kNoFrame when there is none within
+  // that effort.
+  uint32_t Take(Mobility user, int order, Effort effort);
+
+  const SteeringCounters& counters() const { return counters_; }
+
+ private:
+  // Which of a kind of superpageblocks a search looks at, and in which order.
+  struct Search {
+    SuperpageblockCategory category;
+    bool fullest_first = true;
+    int limit = 0;  // 0: all
+  };
+  // The first result of `take(superpageblock)` that is a frame.
+  template <typename TakeFrom>
+  uint32_t FirstOf(const Search& search, TakeFrom take);
+
+  // steering.cc
+  uint32_t TakeMovable(int order, Effort effort);
+  uint32_t TakeNonmovable(Mobility user, int order, Effort effort);
+  uint32_t TakeFromAnyList(uint32_t zone, Mobility user, int order);
+  uint32_t TakeFromTainted(Mobility user, int order, int limit);
+  uint32_t Taint(Mobility user, int order);
+
+  // pageblock_fallback.cc
+  uint32_t TakeByPageblock(Mobility user, int order);
+  uint32_t ClaimFrom(Mobility from, Mobility user, int order);
+  bool FairToClaim(uint32_t pageblock, Mobility user) const;
+
+  RegionState& state_;
+  const MovableRegionOptions::Policy policy_;
+  const uint32_t tainted_reserve_;
+  SteeringCounters counters_;
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_LIB_MM_REGION_STEERING_H_

@@ -1,0 +1,214 @@
+#include "ebcache/volume.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/check.h"
+#include "lib/base/messages.h"
+#include "lib/format/check/parent_check.h"
+#include "lib/format/feature_flags.h"
+#include "lib/format/system_chunk_array.h"
+#include "lib/volume/address_space.h"
+#include "lib/volume/block_validator.h"
+#include "lib/volume/mirror_reader.h"
+#include "lib/volume/mirror_writer.h"
+#include "lib/volume/missed_writes.h"
+#include "lib/volume/superblock_set.h"
+
+namespace ebcache {
+namespace {
+
+// What follows from the superblock that is in use.
+struct Opened {
+  Opened(const Superblock& sb, const std::vector<Uuid>& other_fsids, MissedWrites* missed,
+         const VolumeOptions& options)
+      : superblock(sb),
+        space(superblock),
+        validator(superblock, other_fsids, options.writable),
+        reader(&space, &validator, missed, options),
+        writer(&space, &validator, missed, options) {}
+
+  absl::Status AddSystemChunks() {
+    absl::StatusOr<std::vector<Chunk>> chunks =
+        ParseSystemChunkArray(superblock.system_chunk_array, superblock.sector_bytes);
+    if (!chunks.ok()) return chunks.status();
+    for (Chunk& chunk : *chunks) {
+      absl::Status status = space.AddChunk(std::move(chunk));
+      if (!status.ok()) return Prefixed("system chunk array", status);
+    }
+    return absl::OkStatus();
+  }
+
+  const Superblock superblock;
+  AddressSpace space;
+  const BlockValidator validator;
+  const MirrorReader reader;
+  const MirrorWriter writer;
+};
+
+// Whether a filesystem may be written: not with features that only readers know, and not halfway
+// through a change that only who began it can end.
+absl::Status CheckWritable(const SuperblockSet& set) {
+  const Superblock& superblock = set.candidates[0].superblock;
+  absl::Status status = CheckCompatRoFeatures(superblock.compat_ro_flags);
+  if (!status.ok()) return status;
+  if (!set.notices.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat("cannot be written: ", set.notices[0]));
+  }
+  if (superblock.has(SuperblockFlag::kSeeding) || !set.seeds.empty()) {
+    return absl::FailedPreconditionError("cannot be written: seed devices are for reading");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+struct Volume::Impl {
+  absl::Status Use(size_t candidate) {
+    current = candidate;
+    const Superblock& superblock = set.candidates[candidate].superblock;
+    opened = std::make_unique<Opened>(superblock, set.other_fsids, &missed_writes, options);
+    for (size_t i = 0; i < devices.size(); ++i) {
+      absl::Status status = opened->space.AddOpenDevice(devices[i].get(), set.devices[i]);
+      if (!status.ok()) return status;
+    }
+    return Prefixed(devices[set.candidates[candidate].device]->name(), opened->AddSystemChunks());
+  }
+
+  SuperblockCopy CopyOf(size_t candidate) const {
+    const SuperblockSet::Candidate& one = set.candidates[candidate];
+    return {.device = devices[one.device]->name(),
+            .device_id = one.superblock.device.id,
+            .physical = one.superblock.bytenr,
+            .generation = one.superblock.generation};
+  }
+
+  const std::vector<std::unique_ptr<BlockDevice>> devices;
+  const VolumeOptions options;
+  const SuperblockSet set;
+  size_t current = 0;  // index of the candidate in use
+  std::vector<std::string> notices = {};
+  MissedWrites missed_writes = {};
+  std::unique_ptr<Opened> opened = nullptr;  // never null once opening is done
+};
+
+absl::StatusOr<std::unique_ptr<Volume>> Volume::Open(
+    std::vector<std::unique_ptr<BlockDevice>> devices, VolumeOptions options) {
+  if (devices.empty()) return absl::InvalidArgumentError("no devices given");
+  absl::StatusOr<SuperblockSet> set = ReadSuperblocks(devices);
+  if (!set.ok()) return set.status();
+  if (options.writable) {
+    if (!set->truncated.empty()) return absl::DataLossError(set->truncated[0]);
+    absl::Status status = CheckWritable(*set);
+    if (!status.ok()) return Prefixed(devices[set->candidates[0].device]->name(), status);
+  }
+  std::unique_ptr<Impl> impl(new Impl{
+      .devices = std::move(devices), .options = std::move(options), .set = *std::move(set)});
+  impl->notices = impl->set.notices;
+  if (absl::Status status = impl->Use(0); !status.ok()) return status;
+  return std::unique_ptr<Volume>(new Volume(std::move(impl)));
+}
+
+absl::Status Volume::UseSuperblock(size_t candidate, const absl::Status& why) {
+  EBCACHE_CHECK(candidate < superblock_candidates(), "there is no superblock of that number");
+  impl_->notices = impl_->set.notices;
+  if (candidate != 0) {
+    impl_->notices.push_back(absl::StrCat(impl_->CopyOf(candidate).ToString(), " is used: by ",
+                                          impl_->CopyOf(0).ToString(), " ", why.message()));
+  }
+  return impl_->Use(candidate);
+}
+
+size_t Volume::superblock_candidates() const { return impl_->set.candidates.size(); }
+
+SuperblockCopy Volume::superblock_copy() const { return impl_->CopyOf(impl_->current); }
+
+std::string SuperblockCopy::ToString() const {
+  return absl::StrCat("the superblock at ", physical, " on ", device, " (generation ", generation,
+                      ")");
+}
+
+absl::Status Volume::CheckSeedsAreNamed() const {
+  for (const size_t seed : impl_->set.seeds) {
+    if (impl_->opened->space.IsNamed(impl_->set.devices[seed])) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(impl_->devices[seed]->name(), ": of another filesystem, ",
+                     UuidString(impl_->set.devices[seed].fsid), ", and no seed of ",
+                     superblock_copy().device, ", ", UuidString(superblock().fsid)));
+  }
+  return absl::OkStatus();
+}
+
+Volume::Volume(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Volume::~Volume() = default;
+
+const Superblock& Volume::superblock() const { return impl_->opened->superblock; }
+
+const std::vector<std::string>& Volume::superblock_warnings() const { return impl_->set.warnings; }
+
+const std::vector<std::string>& Volume::notices() const { return impl_->notices; }
+
+absl::Status Volume::AddChunk(Chunk chunk) {
+  return impl_->opened->space.AddChunk(std::move(chunk));
+}
+
+absl::Status Volume::AddDevice(const DeviceItem& device) {
+  return impl_->opened->space.AddDeviceItem(device);
+}
+
+std::vector<MissingDevice> Volume::missing_devices() const {
+  return impl_->opened->space.missing_devices();
+}
+
+bool Volume::OnMissingDevices(uint64_t logical) const {
+  const absl::StatusOr<Copies> copies =
+      impl_->opened->space.Map(logical, impl_->opened->superblock.node_bytes);
+  if (!copies.ok()) return absl::IsUnavailable(copies.status());
+  return std::all_of(copies->begin(), copies->end(),
+                     [](const PhysicalExtent& copy) { return copy.device == nullptr; });
+}
+
+void Volume::NoteMissingChunks(const absl::Status& why) {
+  impl_->opened->space.NoteMissingChunks(why);
+}
+
+std::vector<const Chunk*> Volume::chunks() const {
+  return impl_->opened->space.chunk_map().chunks();
+}
+
+absl::StatusOr<std::vector<PhysicalExtent>> Volume::Map(uint64_t logical, uint64_t length) const {
+  absl::StatusOr<Copies> copies = impl_->opened->space.Map(logical, length);
+  if (!copies.ok()) return Prefixed(absl::StrCat("address ", logical), copies.status());
+  return std::vector<PhysicalExtent>(copies->begin(), copies->end());
+}
+
+absl::Status Volume::CheckCopy(uint64_t logical, int mirror) const {
+  absl::Status status;
+  impl_->missed_writes.ForEachOf(logical, [&](size_t copy, const absl::Status& why) {
+    if (static_cast<int>(copy) + 1 != mirror) return;
+    status = Prefixed(absl::StrCat("block ", logical, ": mirror ", mirror), why);
+  });
+  return status;
+}
+
+void Volume::Read(absl::Span<BlockRead> reads) { impl_->opened->reader.Read(reads); }
+
+void Volume::Write(absl::Span<BlockWrite> writes) { impl_->opened->writer.Write(writes); }
+
+absl::Status Volume::CheckParent(const ExtentBuffer& buffer, const ParentCheck& check) {
+  absl::Status status = CheckAgainstParent(buffer, check);
+  if (status.ok()) [[likely]]
+    return status;
+  return Prefixed(absl::StrCat("block ", buffer.start()), status);
+}
+
+absl::Status Volume::Validate(const ExtentBuffer& buffer, const ParentCheck* check) const {
+  absl::Status status = impl_->opened->validator.Validate(buffer, check);
+  if (status.ok()) [[likely]]
+    return status;
+  return Prefixed(absl::StrCat("block ", buffer.start()), status);
+}
+
+}  // namespace ebcache
