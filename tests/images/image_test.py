@@ -200,6 +200,7 @@ def main():
     parser.add_argument("--faulty", type=os.path.abspath, help="the same, with --inject-...")
     parser.add_argument("--quickstart", type=os.path.abspath, help="another one")
     parser.add_argument("--mini-dump", type=os.path.abspath, help="and another one")
+    parser.add_argument("--dump-items", type=os.path.abspath, help="and another one")
     parser.add_argument("--failing-reads", type=os.path.abspath, help="a library for LD_PRELOAD")
     parser.add_argument("--seed", type=int, default=1, help="first seed of random tests")
     parser.add_argument("--rounds", type=int, default=300, help="of random tests")
