@@ -78,6 +78,11 @@ absl::Status OfExtent(const Key& key, absl::Span<const std::byte> item, Bytes& o
       return One<FreeSpaceInfo>(item, out);
     case kFreeSpaceBitmapType:
       return One<FreeSpaceBitmap>(item, out);
+    case kRemapType:
+    case kRemapBackrefType:
+      return One<RemapItem>(item, out);
+    case kIdentityRemapType:
+      return One<EmptyItem>(item, out);
     case kRaidStripeType:
       return Several<RaidStride>(item, out);
     default:
@@ -89,6 +94,10 @@ absl::Status OfExtent(const Key& key, absl::Span<const std::byte> item, Bytes& o
 
 absl::Status ParseAndEncode(const Key& key, absl::Span<const std::byte> item, Bytes& out) {
   switch (key.type) {
+    case kRootItemType:
+      return One<RootItem>(item, out);
+    case kDevItemType:
+      return One<DeviceItem>(item, out);
     case kRootRefType:
     case kRootBackrefType:
       return One<RootRef>(item, out);

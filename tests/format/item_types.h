@@ -16,7 +16,8 @@ using ItemTypes =
                FreeSpaceCacheHeader, RootRef, UuidSubvolume, ExtentHead, TreeBlockInfo, InlineRef,
                ExtentDataRef, SharedDataCount, ExtentOwnerRef, BlockGroupItem, FreeSpaceInfo,
                FreeSpaceBitmap, RaidStride, RemapItem, ChunkItem, SystemChunk, DeviceExtent,
-               DeviceStats, DeviceReplaceItem, BalanceItem, QgroupStatus, QgroupInfo, QgroupLimit>;
+               DeviceStats, DeviceReplaceItem, BalanceItem, QgroupStatus, QgroupInfo, QgroupLimit,
+               RootItem, DeviceItem, BackupRoot, Superblock>;
 
 // Those of which an item may have several.
 template <typename T>

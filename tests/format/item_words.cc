@@ -73,6 +73,29 @@ std::string Words(const FileExtentItem& of) {
 
 // ---- Roots and quotas ---------------------------------------------------------------------------
 
+// Items of the old size say less.
+std::string ExtensionWords(const RootItemExtension& of) {
+  return absl::StrCat(
+      absl::StrCat(" generation_v2 ", of.generation_v2, " uuid ", UuidString(of.uuid),
+                   " parent_uuid ", UuidString(of.parent_uuid), " received_uuid ",
+                   UuidString(of.received_uuid)),
+      absl::StrCat(" ctransid ", of.change_transaction, " otransid ", of.origin_transaction,
+                   " stransid ", of.send_transaction, " rtransid ", of.receive_transaction),
+      absl::StrCat(" ", Time("ctime", of.change_time), " ", Time("otime", of.origin_time), " ",
+                   Time("stime", of.send_time), " ", Time("rtime", of.receive_time)));
+}
+
+std::string Words(const RootItem& of) {
+  return absl::StrCat(
+      absl::StrCat("generation ", of.generation, " root_dirid ", of.root_directory, " bytenr ",
+                   of.bytenr, " byte_limit ", of.byte_limit, " bytes_used ", of.bytes_used),
+      absl::StrCat(" last_snapshot ", of.last_snapshot, " flags ", Hex(of.flags), "(",
+                   RootFlagNames(of.flags), ") refs ", of.refs),
+      absl::StrCat(" drop_progress key ", of.drop_progress.ToString(), " drop_level ",
+                   of.drop_level, " level ", of.level),
+      of.extension ? ExtensionWords(*of.extension) : std::string());
+}
+
 std::string RootRefWords(uint8_t type, const RootRef& of) {
   return absl::StrCat(type == kRootRefType ? "root ref" : "root backref", " key dirid ",
                       of.directory, " sequence ", of.sequence, " name ", Abs(of.name));
@@ -173,6 +196,16 @@ std::string Words(const ChunkItem& of) {
   return words;
 }
 
+std::string Words(const DeviceItem& of) {
+  return absl::StrCat(
+      absl::StrCat("devid ", of.id, " total_bytes ", of.total_bytes, " bytes_used ", of.bytes_used,
+                   " io_align ", of.io_align, " io_width ", of.io_width, " sector_size ",
+                   of.sector_bytes, " type ", of.type),
+      absl::StrCat(" generation ", of.generation, " start_offset ", of.start_offset, " dev_group ",
+                   of.group, " seek_speed ", of.seek_speed, " bandwidth ", of.bandwidth, " uuid ",
+                   UuidString(of.uuid), " fsid ", UuidString(of.fsid)));
+}
+
 std::string StatsWords(const Key& key, const DeviceStats& of) {
   return absl::StrCat("persistent item objectid DEV_STATS offset ", key.offset,
                       " device stats write_errs ", of.write_errors, " read_errs ", of.read_errors,
@@ -195,6 +228,8 @@ std::string SpaceWords(const Key& key, Item item) {
       return Words(*ParseItem<DeviceExtent>(item));
     case kChunkItemType:
       return Words(*ParseItem<ChunkItem>(item));
+    case kDevItemType:
+      return Words(*ParseItem<DeviceItem>(item));
     case kPersistentItemType:
       return StatsWords(key, *ParseItem<DeviceStats>(item));
     default:
@@ -218,6 +253,8 @@ std::string ItemWords(const Key& key, Item item) {
       return AllWords<DirEntry>(item);
     case kExtentDataType:
       return Words(*ParseItem<FileExtentItem>(item));
+    case kRootItemType:
+      return Words(*ParseItem<RootItem>(item));
     case kRootRefType:
     case kRootBackrefType:
       return RootRefWords(key.type, *ParseItem<RootRef>(item));

@@ -52,6 +52,12 @@ class ValueMaker {
         return MakeFields(value.emplace<4>());
     }
   }
+  void Make(Superblock& value) {
+    MakeFields(value);
+    value.label = Text().substr(0, kLabelBytes);
+    std::erase(value.label, '\0');
+    value.system_chunk_array = input_.TakeBytes(input_.Take<uint16_t>() % 2049);
+  }
   template <typename T>
   void Make(T& value) {
     MakeFields(value);
