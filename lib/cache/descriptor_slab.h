@@ -2,7 +2,7 @@
 //
 // Memory that was a descriptor stays one until the cache goes. That is what makes lock-free lookups
 // work without RCU: a pointer that was good once can always be looked through, and the state word
-// behind it tells whether there is somebody home.
+// behind it tells whether it is a live buffer's.
 //
 // Invariants:
 //   1. A descriptor is handed out with refs == 0 and stays dead until its new owner publishes it.
@@ -42,13 +42,13 @@ class DescriptorSlab {
   // Dead descriptors, those freed last if there are such. Returns how many of `buffers` it filled:
   // all, or fewer when memory is out.
   size_t Allocate(absl::Span<ExtentBuffer*> buffers);
-  // REQUIRES: dead, and nobody but late lookups will touch them any more.
+  // REQUIRES: dead, and only late lookups will touch them any more.
   void Free(absl::Span<ExtentBuffer* const> buffers);
 
   // REQUIRES: index is that of a descriptor that was handed out once.
   ExtentBuffer* At(uint32_t index) const {
-    // Acquire pairs with the release in AddChunk; whoever has the index got it through more than
-    // that, but a load this rare is not worth an argument.
+    // Acquire pairs with the release in AddChunk; the caller got the index through more than that,
+    // but a load this rare is not worth an argument.
     Chunk* chunk = chunks_[index >> kChunkBits].load(std::memory_order_acquire);
     return &chunk->descriptors[index & (kPerChunk - 1)];
   }

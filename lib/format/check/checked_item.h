@@ -14,7 +14,7 @@
 
 namespace ebcache {
 
-// REQUIRES: inside. Who calls has proved that, once per block or item and not once per field.
+// REQUIRES: inside. The caller has proved that, once per block or item and not once per field.
 template <typename T>
 T LoadAt(const std::byte* at) {
   static_assert(std::endian::native == std::endian::little);

@@ -1,4 +1,4 @@
-// Extents, and who refers to them: in the item itself, or in items of their own.
+// Extents, and the references to them: in the item itself, or in items of their own.
 
 #include <absl/strings/str_cat.h>
 
@@ -82,7 +82,7 @@ absl::Status CheckExtentOverlap(const CheckedItem& item, uint32_t block_bytes) {
 // ---- References to data
 // --------------------------------------------------------------------------
 
-// The one who refers to data: a file of a tree, wherever the reference is written.
+// What refers to data: a file of a tree, wherever the reference is written.
 struct DataReference {
   DataReference(const CheckedItem& item, size_t at)
       : root(item.Load<uint64_t>(at)),
@@ -151,7 +151,7 @@ uint32_t InlineReferenceBytes(uint8_t type) {
 uint64_t ReferencesOf(const CheckedItem& item, uint8_t type, uint64_t at) {
   switch (type) {
     case kExtentOwnerRefType:
-      return 0;  // tells who pays for the extent, and holds nothing
+      return 0;  // tells which tree pays for the extent, and holds nothing
     case kExtentDataRefType:
       return item.Load<uint32_t>(at + 1 + 24);
     case kSharedDataRefType:

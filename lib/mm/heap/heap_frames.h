@@ -21,7 +21,7 @@ namespace ebcache {
 
 struct HeapFrame {
   PageFrame frame;
-  std::byte* address = nullptr;  // of an allocated one; belongs to whom the frame belongs
+  std::byte* address = nullptr;  // of an allocated one; its owner is the frame's
 };
 
 class HeapFrames final : public FrameSource {

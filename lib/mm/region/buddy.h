@@ -57,7 +57,7 @@ class Buddy {
     bool zone_per_superpageblock = true;
     int max_order = 0;
     // Whether a page block that is entirely free becomes movable, whatever it was. Linux leaves it
-    // what it was until somebody takes it.
+    // what it was until a request takes it.
     bool free_pageblocks_are_movable = true;
   };
 
@@ -73,7 +73,8 @@ class Buddy {
     return areas_[static_cast<size_t>(mobility) * zones_ + zone];
   }
 
-  // Relaxed: without the lock it is a guess, which whoever isolates a page block has to live with.
+  // Relaxed: without the lock it is a guess, and a thread that isolates a page block has to allow
+  // for that.
   Mobility mobility(uint32_t pageblock) const {
     return mobilities_[pageblock].load(std::memory_order_relaxed);
   }

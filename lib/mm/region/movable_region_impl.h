@@ -87,7 +87,8 @@ class MovableRegion::Impl final : public AllocatorBase {
   };
 
   // ---- region_allocation.cc ----
-  // As what a folio counts. One of a whole superpageblock mixes with nobody, so it taints nothing.
+  // As what a folio counts. One of a whole superpageblock mixes with no other folio, so it taints
+  // nothing.
   Mobility UserOf(bool movable, bool reclaimable, int order) const;
   Mobility UserOf(const FrameState& state) const {
     return UserOf(state.movable, state.reclaimable, state.order);
@@ -187,7 +188,7 @@ class MovableRegion::Impl final : public AllocatorBase {
   RegionFrames frames_;        // what may be done without the lock, it says itself
   RegionState state_;
   Steering steering_;
-  // Calls of owners: who may be called, and how many calls are under way.
+  // Calls of owners: which may be called, and how many calls are under way.
   struct OwnerCalls {
     OwnerReport report;
     FolioOwner* owner = nullptr;
