@@ -168,7 +168,8 @@ struct DeviceItem {
   Uuid fsid{};
 };
 
-// A superblock, parsed. Which checks it has passed is told by who made it: see ParseSuperblock.
+// A superblock, parsed. Which checks it has passed is told by the function that made it: see
+// ParseSuperblock.
 struct Superblock {
   Checksum checksum{};
   Uuid fsid{};
@@ -206,8 +207,8 @@ struct Superblock {
 };
 
 // Parses and checks one copy of a superblock that was read at `physical`: magic, checksum type,
-// checksum, own address, node and sector size, levels, alignment of the roots, the system chunks, and
-// features that this library can read. `bytes` must be kSuperblockBytes long.
+// checksum, own address, node and sector size, levels, alignment of the roots, the system chunks,
+// and features that this library can read. `bytes` must be kSuperblockBytes long.
 // Errors: DataLoss (damaged or not btrfs; says what), Unimplemented (a feature; says which).
 absl::StatusOr<Superblock> ParseSuperblock(absl::Span<const std::byte> bytes, uint64_t physical);
 

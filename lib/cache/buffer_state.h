@@ -2,9 +2,8 @@
 //
 // A buffer's whole state is {references, flags}. Each function below is one step of the lifecycle:
 // given a state, it tells whether the step may be made there, and what the state becomes. No
-// atomics and no memory are involved; StateWord (state_word.h) applies the steps by
-// compare-and-swap, and the tests enumerate every state under every step. docs/lifecycle.md is the
-// essay.
+// atomics and no memory are involved; state_word.h applies the steps by compare-and-swap, and the
+// tests enumerate every state under every step. docs/lifecycle.md is the essay.
 //
 // Where a buffer must be, by state:
 //

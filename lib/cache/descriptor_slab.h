@@ -9,7 +9,7 @@
 //   2. cache_, folios_ and index_ are set when a descriptor is first made, and never change.
 //   3. older_ links the free list while a descriptor is here, and belongs to reclaim otherwise.
 //
-// Thread safety: all methods, from any thread. At and ForEach take no lock.
+// Thread safety: all methods, from any thread. At and size take no lock.
 
 #ifndef EBCACHE_LIB_CACHE_DESCRIPTOR_SLAB_H_
 #define EBCACHE_LIB_CACHE_DESCRIPTOR_SLAB_H_
@@ -89,7 +89,7 @@ class DescriptorSlab {
   const uint32_t row_slots_;
   OsCalls* const os_;
 
-  // Set once each, under mutex_, by a release store: At and ForEach read them without.
+  // Set once each, under mutex_, by a release store: At reads them without.
   std::array<sync::Atomic<Chunk*>, kMaxChunks> chunks_{};
   // Counts descriptors whose fields are set; the release store publishes them to size().
   sync::Atomic<uint32_t> made_{0};

@@ -1,4 +1,4 @@
-// StateWord: steps of buffer_state.h applied to the 64-bit atomic word of a descriptor.
+// The steps of buffer_state.h, applied to the 64-bit atomic word of a descriptor.
 //
 // Memory orders, for all of them:
 //   - loads, and compare-and-swaps that fail, are acquire: a step that is refused tells something

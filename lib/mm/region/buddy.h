@@ -6,11 +6,9 @@
 //
 // Invariants:
 //   1. The word of a frame is a FreeBlock if and only if a free block begins there. The other
-//   frames
-//      of a block are kUntouched: a stale word must not look like a buddy.
+//      frames of a block are kUntouched: a stale word must not look like a buddy.
 //   2. A free block is in the lists of its first frame: of that frame's zone, and of the mobility
-//   of
-//      that frame's page block.
+//      of that frame's page block.
 //   3. No two free buddies of the same order, below the largest order, unless just one of them is
 //      isolated.
 //   4. Inside an isolated page block no free block is larger than what is isolated with it.

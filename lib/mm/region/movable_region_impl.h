@@ -1,6 +1,11 @@
 // MovableRegion::Impl: the parts of a movable region put together. One class, whose methods lie in
-// the files of what they are about: region_allocation.cc (allocating and freeing), compaction.cc
-// (emptying page blocks), contiguous.cc (memory in one piece), defragmenter.cc, region_reports.cc.
+// the files of what they are about:
+//
+//   region_allocation.cc  allocating and freeing
+//   region_reserve.cc     owners that release, and the reserve for kNoFail
+//   compaction.cc         emptying page blocks
+//   contiguous.cc         memory in one piece
+//   defragmenter.cc, region_reports.cc
 //
 // Locks: a set of page lists first, then mutex_. Neither is held while an owner is called.
 
