@@ -4,8 +4,12 @@
 //   buffer_cache.cc  construction, destruction, finding
 //   find_many.cc     finding in batches
 //   making.cc        making and burying
-//   references.cc    putting, and the steps of a holder
-//   reading.cc, writing.cc, reclaim.cc, migrate.cc, reports.cc
+//   references.cc    putting; steps that a holder makes
+//   reading.cc       reads, and waiting for them
+//   writing.cc       writes, flushes, giving up
+//   reclaim.cc       budgets, and making room
+//   migrate.cc       what the allocator asks of a folio's owner
+//   reports.cc       what is held, what is cached, counters
 //
 // Memory that is out shows as an error of what asked for it, never as a buffer that is half made or
 // half gone: whatever may throw std::bad_alloc does so before the first step that would have to be
@@ -120,10 +124,10 @@ class BufferCacheImpl final : public FolioOwner {
   bool Migrate(Folio destination, Folio source, uint32_t private_bits) override;
   void MigrateTogether(absl::Span<FolioMove> moves, uint32_t private_bits) override;
 
-  // See BufferCache.
+  // See BufferCache. In making.cc.
   absl::Status status() const;
 
-  // ---- Reports ----
+  // ---- Reports (reports.cc) ----
   void ForEachHeld(absl::FunctionRef<void(uint64_t start, BufferState state)> visit);
   void ForEachLive(absl::FunctionRef<void(const ExtentBuffer&, BufferState)> visit) const;
   CacheStats stats() const;
@@ -206,7 +210,7 @@ class BufferCacheImpl final : public FolioOwner {
   // What a write has for a status before the source has set one.
   absl::Status UnwrittenStatus() const;
 
-  // Tells of what is not on disk and never will be: for the destructor.
+  // Tells of what is not on disk and never will be: for the destructor. In buffer_cache.cc.
   void TellOfUnwritten(const ExtentBuffer* buffer, uint64_t& count);
 
   // reclaim.cc

@@ -20,8 +20,8 @@
 
 namespace ebcache {
 
-// REQUIRES: both page-aligned, `bytes` a multiple of 4096, no overlap; PublishPages before anyone
-// else may look.
+// REQUIRES: both page-aligned, `bytes` a multiple of 4096, no overlap; PublishPages before another
+// thread may look.
 inline void CopyPages(std::byte* to, const std::byte* from, size_t bytes) {
 #if EBCACHE_STREAMING_STORES
   auto* destination = reinterpret_cast<__m128i*>(to);
