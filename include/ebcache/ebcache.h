@@ -202,8 +202,7 @@ struct ebcache_allocator_stats {
 EBCACHE_API int ebcache_allocator_stats(const ebcache_allocator* allocator,
                                         struct ebcache_allocator_stats* stats);
 
-/* ---- Keys, and what a parent says of a block --------------------------------------------------
- */
+/* ---- Keys, and what a parent says of a block ------------------------------------------------- */
 
 /* Ordered by objectid, then type, then offset. */
 struct ebcache_key {
@@ -229,8 +228,7 @@ struct ebcache_check {
   struct ebcache_key first_key;
 };
 
-/* ---- Caches with a source of the caller's -----------------------------------------------------
- */
+/* ---- Caches with a source of the caller's ---------------------------------------------------- */
 
 /* Where the blocks of a cache come from and go to. Called from any thread, several at a time.
  * `read` and `write` are called for one block only once at a time, and never beside each other;
@@ -278,8 +276,7 @@ EBCACHE_API int ebcache_cache_destroy(ebcache_cache* cache);
 /* 0 for NULL. */
 EBCACHE_API uint32_t ebcache_cache_node_bytes(const ebcache_cache* cache);
 
-/* ---- Finding and making -----------------------------------------------------------------------
- */
+/* ---- Finding and making ---------------------------------------------------------------------- */
 
 /* The buffer of the block at logical address `start`, or NULL when it is not cached (or `cache` is
  * NULL): no error. Takes no lock, allocates nothing. */
@@ -323,8 +320,7 @@ EBCACHE_API void ebcache_put(ebcache_buffer* buffer);
  * user, or when it was written. */
 EBCACHE_API void ebcache_put_stale(ebcache_buffer* buffer);
 
-/* ---- A buffer ---------------------------------------------------------------------------------
- */
+/* ---- A buffer -------------------------------------------------------------------------------- */
 /* `buffer` must not be NULL in this section, where nothing else is said. */
 
 /* What ebcache_buffer_flags may tell. */
@@ -380,8 +376,7 @@ EBCACHE_API int ebcache_set_u16(ebcache_buffer* buffer, size_t offset, uint16_t 
 EBCACHE_API int ebcache_set_u32(ebcache_buffer* buffer, size_t offset, uint32_t value);
 EBCACHE_API int ebcache_set_u64(ebcache_buffer* buffer, size_t offset, uint64_t value);
 
-/* ---- Writing ----------------------------------------------------------------------------------
- */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 /* Says that all bytes are in place, as the caller does that filled a new block. -EINVAL while it is
  * being read. This and the next are each one step: what may not be is refused, whatever other
@@ -416,8 +411,7 @@ EBCACHE_API uint64_t ebcache_give_up_writes(ebcache_cache* cache);
  * while it is being read or written, and for a buffer of another cache; -ERANGE. */
 EBCACHE_API int ebcache_reinit(ebcache_cache* cache, ebcache_buffer* buffer, uint32_t header_bytes);
 
-/* ---- Memory -----------------------------------------------------------------------------------
- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 /* Lets every idle buffer go; how many went. */
 EBCACHE_API uint64_t ebcache_drop_caches(ebcache_cache* cache);
@@ -474,8 +468,7 @@ EBCACHE_API int ebcache_pins(const ebcache_cache* cache, struct ebcache_pins* pi
 /* "in use", "dirty", ...; "" for what is none. Lives for ever. */
 EBCACHE_API const char* ebcache_verdict_name(uint32_t verdict);
 
-/* ---- Filesystems ------------------------------------------------------------------------------
- */
+/* ---- Filesystems ----------------------------------------------------------------------------- */
 
 /* A copy of a block that could not be used. */
 struct ebcache_mirror_damage {
@@ -584,8 +577,7 @@ EBCACHE_API int ebcache_read_mirror(ebcache_filesystem* filesystem, uint64_t log
                                     uint32_t mirror, const struct ebcache_check* check,
                                     ebcache_buffer** buffer);
 
-/* ---- Tree blocks ------------------------------------------------------------------------------
- */
+/* ---- Tree blocks ----------------------------------------------------------------------------- */
 /* Of blocks that were read from a filesystem, which are well-formed. */
 
 /* The header of a block. */
@@ -621,8 +613,7 @@ EBCACHE_API int ebcache_leaf_slot(const ebcache_buffer* leaf, uint32_t slot,
 EBCACHE_API int ebcache_node_slot(const ebcache_buffer* node, uint32_t slot,
                                   struct ebcache_node_slot* child);
 
-/* ---- Trees ------------------------------------------------------------------------------------
- */
+/* ---- Trees ----------------------------------------------------------------------------------- */
 
 /* Where a tree is. */
 struct ebcache_root {
