@@ -27,7 +27,7 @@
 namespace ebcache {
 
 // What the parent of a block says about it. The cache passes it on, and compares it with others:
-// on_disk.h knows what is in it, and sources made of memory ignore it.
+// key.h has it, and sources made of memory ignore it.
 struct ParentCheck;
 
 // One block to read: in, the buffer and what is expected of it; out, how it went.
