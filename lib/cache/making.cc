@@ -298,7 +298,7 @@ void BufferCacheImpl::CreateAbsent(absl::Span<const size_t> which,
 }
 
 absl::StatusOr<ExtentBuffer*> BufferCacheImpl::CreateUnmapped(uint64_t start) {
-  // Private to a holder, so the mover could not move it, whatever the cache's other buffers are.
+  // Private to a holder, so the cache could not move it, whatever its other buffers are.
   const auto flags = static_cast<AllocFlags>(static_cast<uint32_t>(options_.alloc_flags) &
                                              ~static_cast<uint32_t>(AllocFlags::kMovable));
   auto made = MakeBuffer(start, flags);

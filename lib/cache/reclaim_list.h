@@ -133,8 +133,8 @@ class ReclaimList {
   double patience_ = 4;  // in capacities; high at first, because it falls more easily
   uint64_t looks_ = 0;
 
-  // Size of the rings but parked_, written under mutex_. Relaxed: a reader without
-  // the lock decides only whether to try.
+  // Size of the rings but parked_, written under mutex_. Relaxed: a reader without the lock decides
+  // only whether to try.
   sync::Atomic<uint32_t> unparked_{0};
 };
 

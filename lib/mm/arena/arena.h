@@ -84,8 +84,8 @@ class Arena final : public FrameSource {
   int memory_ = OsCalls::kNoMemory;  // written once, as base_
   size_t prepared_bytes_ = 0;
   size_t used_bytes_ = 0;  // the most that was ever prepared
-  // Written once, under the depot's lock, before any frame is given out. Relaxed: the
-  // holder of a frame has got it through that lock, or from another holder that did.
+  // Written once, under the depot's lock, before any frame is given out. Relaxed: the holder of a
+  // frame has got it through that lock, or from another holder that did.
   sync::Atomic<std::byte*> base_{nullptr};
   sync::Atomic<PageFrame*> table_{nullptr};
   sync::Atomic<bool> withheld_{false};
