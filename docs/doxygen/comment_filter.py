@@ -13,7 +13,7 @@ import sys
 DIVIDER = re.compile(r"^\s*// ---- (.*?)\s*-*$")
 COMMENT = re.compile(r"^(\s*)// ?(.*)$")
 TRAILING = re.compile(r"^(\s*[^\s/#}].*?[\w,;)}\]])\s+// ?(.*)$")
-# What nobody looks up: destructors, and what is as the language makes it.
+# What is never looked up: destructors, and what is as the language makes it.
 UNINTERESTING = re.compile(r"^\s*(virtual )?~|= (delete|default);$")
 NO_DECLARATION = re.compile(r"^\s*([}#]|public:|private:|protected:|friend |template |static_assert)")
 

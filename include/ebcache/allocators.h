@@ -87,7 +87,7 @@ class OsCalls {
   static OsCalls* Real();
 };
 
-// How long, by default, a kNoFail request waits in which nobody frees anything.
+// How long, by default, a kNoFail request waits in which no other thread frees anything.
 inline constexpr uint32_t kNoFailWaitMs = 100;
 
 // What only kNoFail requests get, beyond the size of an allocator.
@@ -153,9 +153,9 @@ struct HighOrderOptions {
 };
 
 // Blocks of one large folio where there is one: a single attempt at the block's order, without
-// kNoFail and without pushing anybody out; then order-0 pages, by AllocateBlock of what is below.
-// Only blocks at multiples of their own size (FolioBlock::naturally_aligned), and of 2^9 pages at
-// the most. Everything else is as below.
+// kNoFail and without asking an owner to release; then order-0 pages, by AllocateBlock of what is
+// below. Only blocks at multiples of their own size (FolioBlock::naturally_aligned), and of 2^9
+// pages at the most. Everything else is as below.
 std::shared_ptr<PageAllocator> HighOrderAllocator(HighOrderOptions options = {});
 
 // Of VmapAllocator: which memory, and how much of the address space.
@@ -177,10 +177,10 @@ struct VmapOptions {
 
 // Blocks of order-0 pages, as Order0Allocator, each in one piece if possible: neighbours by luck
 // are used where they lie; scattered pages are mapped side by side into a window, as vm_map_ram
-// does. Where that is beyond the limits, or fails, the block is a page array and nobody has to
-// care.
+// does. Where that is beyond the limits, or fails, the block is a page array, and the caller need
+// do nothing.
 //
-// Its folios are never moved, by nobody: a window shows the pages that it was made for.
+// Its folios are never moved: a window shows the pages that it was made for.
 //
 // Freeing a block never unmaps: windows are kept for the next block, and what is too many is
 // unmapped in batches, in allocations and in Trim.

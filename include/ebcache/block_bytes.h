@@ -4,8 +4,8 @@
 // one of them without being asked, and so is any run of bytes. A block that lies in pieces is read
 // like one that does not; what its front piece has costs a comparison and an addition.
 //
-// Thread safety: a value; the bytes are their owner's. REQUIRES: the block is held, and not written,
-// while a BlockBytes of it is in use.
+// Thread safety: a value; the bytes are their owner's. REQUIRES: the block is held, and not
+// written, while a BlockBytes of it is in use.
 
 #ifndef EBCACHE_BLOCK_BYTES_H_
 #define EBCACHE_BLOCK_BYTES_H_

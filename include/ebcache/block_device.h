@@ -69,8 +69,8 @@ struct FileDeviceOptions {
   bool writable = false;
   // Reads go past the page cache (O_DIRECT) where memory and offsets are multiples of 4096, as
   // those of extent buffers are. Writes never do: they go through it, to the device. What the page
-  // cache has of a block device is dropped first where it is clean: who writes a mounted one does
-  // not write through it, so that what it has may be old.
+  // cache has of a block device is dropped first where it is clean: the kernel that has one mounted
+  // does not write through it, so that what it has may be old.
   bool direct = false;
   // Reads that a batch may have under way at once, through io_uring; those that the page cache can
   // answer are not counted, and are made one after the other. 1: all are, by preadv, which is also

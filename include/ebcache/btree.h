@@ -140,10 +140,10 @@ class BTree {
   absl::StatusOr<Path> SearchBackward(const Key& key) const;
 
   // As Search, for a path that stands in this tree already, or is empty: the blocks that it has in
-  // common with the new way down keep the references they have. Who searches again and again with
-  // one path leaves the root of the tree alone: no atomic operation on it, however many threads do
-  // the same, and none at all where the key is in the leaf that the path stands in. On an error the
-  // path is empty.
+  // common with the new way down keep the references they have. A thread that searches again and
+  // again with one path leaves the root of the tree alone: no atomic operation on it, however many
+  // threads do the same, and none at all where the key is in the leaf that the path stands in. On
+  // an error the path is empty.
   absl::Status Seek(const Key& key, Path& path) const;
 
   // Moves to the next, or previous, item. After the last one `path` is not valid() but Previous

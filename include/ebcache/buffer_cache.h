@@ -27,7 +27,7 @@
 namespace ebcache {
 
 // What the parent of a block says about it. The cache passes it on, and compares it with others:
-// on_disk.h knows what is in it, and sources made of memory ignore it.
+// key.h has it, and sources made of memory ignore it.
 struct ParentCheck;
 
 // One block to read: in, the buffer and what is expected of it; out, how it went.
@@ -36,7 +36,7 @@ struct BlockRead {
   const ParentCheck* check = nullptr;  // null: expect nothing in particular
   // An error until the source has said how it went: what was not answered is no success.
   absl::Status status = absl::Status(absl::StatusCode::kUnknown, "");
-  // Out, with an error: whatever `check` says, there is no good copy, so that those who wait for
+  // Out, with an error: whatever `check` says, there is no good copy, so that readers that wait for
   // this read and expect something else need not try for themselves. Means nothing without a check.
   bool damaged = false;
 };
@@ -82,16 +82,16 @@ struct BufferCacheOptions {
   // cache may be over it for as long as they stay (CacheStats::over_budget_creates counts that).
   // The put or the write that makes one of them idle brings the cache back, at once.
   uint64_t budget_bytes = uint64_t{256} << 20;
-  // A thread of the cache's own that keeps room under the budget, so that whoever makes a buffer
-  // seldom has to look for one that can go: it wakes when less than `low_room_percent` of the
-  // budget is free, and works until `high_room_percent` is, or nothing is left that can go.
+  // A thread of the cache's own that keeps room under the budget, so that a caller that makes a
+  // buffer seldom has to look for one that can go: it wakes when less than `low_room_percent` of
+  // the budget is free, and works until `high_room_percent` is, or nothing is left that can go.
   bool background_reclaim = false;
   uint32_t low_room_percent = 2;
   uint32_t high_room_percent = 5;  // from low_room_percent to 50
   // Null: a HeapAllocator of its own.
   std::shared_ptr<PageAllocator> allocator;
   // Flags of the allocations behind buffers in the index. Those behind dummies and clones never
-  // carry kMovable: nobody could move them.
+  // carry kMovable: the cache cannot move them.
   AllocFlags alloc_flags = AllocFlags::kMovable;
   // What MigrateFolio does with an idle buffer.
   enum class MigrateMode {
@@ -105,7 +105,8 @@ struct BufferCacheOptions {
   std::function<void(uint64_t start, const absl::Status& error)> on_unwritten;
 };
 
-// Counters since the cache was made, and sizes now. Counters are exact only while nobody works.
+// Counters since the cache was made, and sizes now. Counters are exact only while no thread uses
+// the cache.
 struct CacheStats {
   uint64_t cached_buffers = 0;     // in the index now
   uint64_t private_buffers = 0;    // dummies and clones now
@@ -120,7 +121,7 @@ struct CacheStats {
   uint64_t create_races_lost = 0;  // of these, thrown away because another thread was first
   uint64_t reads = 0;              // blocks asked from the source
   uint64_t read_failures = 0;
-  uint64_t read_waits = 0;  // readers who waited for another's read
+  uint64_t read_waits = 0;  // readers that waited for another's read
   uint64_t writes = 0;
   uint64_t write_failures = 0;
   uint64_t stale_frees = 0;              // deaths by PutStale, or by the last put of a STALE buffer
@@ -145,7 +146,7 @@ class BufferCache {
   // Options out of range are a CHECK.
   explicit BufferCache(BufferCacheOptions options, BlockSource* source = nullptr);
   // Frees all buffers. Those that are DIRTY are lost: BufferCacheOptions::on_unwritten is told of
-  // each. A caller to whom that matters asks for WritebackAll first, and where that fails decides:
+  // each. A caller that needs them asks for WritebackAll first, and where that fails decides:
   // again, or GiveUpWrites. REQUIRES: no references are left (CHECK).
   ~BufferCache();
   BufferCache(const BufferCache&) = delete;
@@ -189,11 +190,12 @@ class BufferCache {
 
   // ---- Reading ------------------------------------------------------------------------------
 
-  // Makes `buffer` UPTODATE by asking the source, or waits for whoever is doing that, or returns at
-  // once when it is; checks it against `check` where given. On failure the buffer is STALE, so that
-  // it goes with its last user; everybody who waited for the read gets its error. But who waited
-  // for a reader whose `check` may have been the reason is answered for what itself expects, if
-  // need be by a read of its own. A call reads at most once. `check` is used only during the call.
+  // Makes `buffer` UPTODATE by asking the source, or waits for the reader that is doing that, or
+  // returns at once when it is; checks it against `check` where given. On failure the buffer is
+  // STALE, so that it goes with its last user, and every reader that waited gets the error of the
+  // read. But a reader that waited for one whose `check` may have been the reason is answered for
+  // what itself expects, if need be by a read of its own. A call reads at most once. `check` is
+  // used only during the call.
   absl::Status Read(const ExtentBufferRef& buffer, const ParentCheck* check = nullptr);
 
   // Create and Read in one.
@@ -230,17 +232,17 @@ class BufferCache {
 
   // Gives up what is DIRTY in `buffer`, be it that its write failed: it is not UPTODATE any more,
   // and the next reader gets what is on disk. Waits for a write under way. False when there is
-  // nothing to give up: it is clean, or that write has succeeded. REQUIRES: nobody else uses the
-  // bytes (in the kernel: the write lock is held).
+  // nothing to give up: it is clean, or that write has succeeded. REQUIRES: no other thread uses
+  // the bytes (in the kernel: the write lock is held).
   absl::StatusOr<bool> GiveUpWrite(const ExtentBufferRef& buffer);
   // The same for every buffer, before the cache goes for example. Returns how many had something to
-  // give up. REQUIRES: nobody else uses their bytes.
+  // give up. REQUIRES: no other thread uses their bytes.
   uint64_t GiveUpWrites();
 
   // Prepares the buffer of a freed block that is allocated anew at the same address: STALE, DIRTY,
   // WRITE_ERR and ZONED_ZEROOUT go, the header (`header_bytes` from the front) is zeroed, UPTODATE
-  // is set. REQUIRES: nobody else uses the bytes (in the kernel: the write lock is held), not under
-  // writeback.
+  // is set. REQUIRES: no other thread uses the bytes (in the kernel: the write lock is held); not
+  // under writeback.
   absl::Status ReinitAsNewBlock(const ExtentBufferRef& buffer, uint32_t header_bytes);
   // The same in one step with the question whether it may be: InvalidArgument, and nothing has
   // changed, where ReinitAsNewBlock would be a CHECK.

@@ -35,7 +35,7 @@ struct SystemPaths {
   std::function<int(const std::string& path, dev_t number)> open_alone = {};
 };
 
-// Who uses the device or image file at `path`, as the end of a sentence that begins with its name:
+// What uses the device or image file at `path`, as the end of a sentence that begins with its name:
 // "is mounted at /mnt", "is what /dev/loop0 reads, which is mounted at /mnt", "belongs to a
 // filesystem that is mounted (UUID)", "is part of /dev/dm-0", "has the partition /dev/sda1, which
 // is mounted at /mnt", "is in use by the kernel or by another program". Nothing when it is not in

@@ -13,7 +13,7 @@
  *   ebcache_close(fs);
  *
  * HANDLES are opaque. What a function hands out through its last argument belongs to the caller,
- * who gives it back by the function named there; a handle called "borrowed" is not given back.
+ * which gives it back by the function named there; a handle called "borrowed" is not given back.
  * Giving back NULL does nothing. Handing out fails by setting the argument to NULL.
  *
  * REFERENCES: an ebcache_buffer pointer that is not borrowed is one reference to the buffer. Each
@@ -45,7 +45,7 @@
  * is, whether in this list or not; with the words that the callback left by ebcache_set_error,
  * whatever it asked the library for after that, and from however deep a call.
  * Input from disks never ends the process, whatever it is. Neither does memory that is out. A
- * reference that is put twice is a bug of the caller's. Where nobody else holds the buffer, the
+ * reference that is put twice is a bug of the caller's. Where no other thread holds the buffer, the
  * second put aborts with a message on stderr. Where others do, or where the buffer has become
  * another block's, nothing can tell whose reference it was: it takes theirs, and their buffer may
  * go while they use it. Otherwise the library prints nothing. No C++ exception leaves it; none may
@@ -59,7 +59,7 @@
  *
  * THREADS: everything may be called from any thread at any time, but: paths and block sets belong
  * to one thread at a time, and no thread may use a handle while, or after, it is given back. The
- * bytes of a buffer may be read by all its holders; a holder who writes sees to it that no other
+ * bytes of a buffer may be read by all its holders; a holder that writes sees to it that no other
  * reads or writes them meanwhile. Callbacks are called with no lock held. */
 
 #ifndef EBCACHE_EBCACHE_H_
@@ -202,8 +202,7 @@ struct ebcache_allocator_stats {
 EBCACHE_API int ebcache_allocator_stats(const ebcache_allocator* allocator,
                                         struct ebcache_allocator_stats* stats);
 
-/* ---- Keys, and what a parent says of a block --------------------------------------------------
- */
+/* ---- Keys, and what a parent says of a block ------------------------------------------------- */
 
 /* Ordered by objectid, then type, then offset. */
 struct ebcache_key {
@@ -229,8 +228,7 @@ struct ebcache_check {
   struct ebcache_key first_key;
 };
 
-/* ---- Caches with a source of the caller's -----------------------------------------------------
- */
+/* ---- Caches with a source of the caller's ---------------------------------------------------- */
 
 /* Where the blocks of a cache come from and go to. Called from any thread, several at a time.
  * `read` and `write` are called for one block only once at a time, and never beside each other;
@@ -245,7 +243,7 @@ struct ebcache_source {
    * ebcache_mutable_piece. What it does not write keeps bytes of an earlier block. NULL: nothing
    * can be read. `buffer` is borrowed. */
   int (*read)(void* context, ebcache_buffer* buffer);
-  /* Whether a block is what it should be: after it was read, and when a reader who gives a check
+  /* Whether a block is what it should be: after it was read, and when a reader that gives a check
    * finds it in the cache. `check` is NULL where nothing in particular is expected. NULL: all are.
    */
   int (*validate)(void* context, const ebcache_buffer* buffer, const struct ebcache_check* check);
@@ -278,17 +276,16 @@ EBCACHE_API int ebcache_cache_destroy(ebcache_cache* cache);
 /* 0 for NULL. */
 EBCACHE_API uint32_t ebcache_cache_node_bytes(const ebcache_cache* cache);
 
-/* ---- Finding and making -----------------------------------------------------------------------
- */
+/* ---- Finding and making ---------------------------------------------------------------------- */
 
 /* The buffer of the block at logical address `start`, or NULL when it is not cached (or `cache` is
  * NULL): no error. Takes no lock, allocates nothing. */
 EBCACHE_API ebcache_buffer* ebcache_find(ebcache_cache* cache, uint64_t start);
-/* The same, or a new buffer, not uptodate, with undefined bytes. All who ask get the same buffer.
+/* The same, or a new buffer, not uptodate, with undefined bytes. All that ask get the same buffer.
  * Errors: -EINVAL (start not a multiple of 4096, or at the end of the address space), -EEXIST. */
 EBCACHE_API int ebcache_get_or_create(ebcache_cache* cache, uint64_t start,
                                       ebcache_buffer** buffer);
-/* The same, read and validated; one of those who ask reads, the others wait, and all get the same
+/* The same, read and validated; one of the callers reads, the others wait, and all get the same
  * error. `check` may be NULL. A buffer whose read fails does not stay in the cache.
  * Errors: those above, -ENXIO, and what the source returned: that of a filesystem -EUCLEAN, -EIO,
  * -EOPNOTSUPP, and -ENOENT (the block is in no chunk). */
@@ -323,8 +320,7 @@ EBCACHE_API void ebcache_put(ebcache_buffer* buffer);
  * user, or when it was written. */
 EBCACHE_API void ebcache_put_stale(ebcache_buffer* buffer);
 
-/* ---- A buffer ---------------------------------------------------------------------------------
- */
+/* ---- A buffer -------------------------------------------------------------------------------- */
 /* `buffer` must not be NULL in this section, where nothing else is said. */
 
 /* What ebcache_buffer_flags may tell. */
@@ -380,8 +376,7 @@ EBCACHE_API int ebcache_set_u16(ebcache_buffer* buffer, size_t offset, uint16_t 
 EBCACHE_API int ebcache_set_u32(ebcache_buffer* buffer, size_t offset, uint32_t value);
 EBCACHE_API int ebcache_set_u64(ebcache_buffer* buffer, size_t offset, uint64_t value);
 
-/* ---- Writing ----------------------------------------------------------------------------------
- */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 /* Says that all bytes are in place, as the caller does that filled a new block. -EINVAL while it is
  * being read. This and the next are each one step: what may not be is refused, whatever other
@@ -394,7 +389,7 @@ EBCACHE_API int ebcache_set_dirty(ebcache_buffer* buffer);
  * they are until the buffer goes. A write that is under way goes on, and if it fails the block is
  * dirty. */
 EBCACHE_API int ebcache_clear_dirty(ebcache_buffer* buffer);
-/* Writes a buffer that the caller holds, if it is dirty, or waits for who is writing it. After an
+/* Writes a buffer that the caller holds, if it is dirty, or waits for its writer. After an
  * error it is dirty as before, and EBCACHE_BUFFER_WRITE_ERR: the bytes stay in memory, readers get
  * them, and the next call tries again. Errors: of the source, -ENXIO; -EDEADLK from a callback that
  * would wait for itself (struct ebcache_source). */
@@ -416,8 +411,7 @@ EBCACHE_API uint64_t ebcache_give_up_writes(ebcache_cache* cache);
  * while it is being read or written, and for a buffer of another cache; -ERANGE. */
 EBCACHE_API int ebcache_reinit(ebcache_cache* cache, ebcache_buffer* buffer, uint32_t header_bytes);
 
-/* ---- Memory -----------------------------------------------------------------------------------
- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 /* Lets every idle buffer go; how many went. */
 EBCACHE_API uint64_t ebcache_drop_caches(ebcache_cache* cache);
@@ -438,7 +432,7 @@ struct ebcache_cache_stats {
   uint64_t creates;        /* since the start, like all below */
   uint64_t reads;
   uint64_t read_failures;
-  uint64_t read_waits; /* readers who waited for another's read */
+  uint64_t read_waits; /* readers that waited for another's read */
   uint64_t writes;
   uint64_t write_failures;
   uint64_t stale_frees;
@@ -474,8 +468,7 @@ EBCACHE_API int ebcache_pins(const ebcache_cache* cache, struct ebcache_pins* pi
 /* "in use", "dirty", ...; "" for what is none. Lives for ever. */
 EBCACHE_API const char* ebcache_verdict_name(uint32_t verdict);
 
-/* ---- Filesystems ------------------------------------------------------------------------------
- */
+/* ---- Filesystems ----------------------------------------------------------------------------- */
 
 /* A copy of a block that could not be used. */
 struct ebcache_mirror_damage {
@@ -491,7 +484,7 @@ struct ebcache_mirror_damage {
   uint32_t no_memory;      /* likewise: there was none to read it with */
 };
 
-/* The cache under a filesystem, and who is told what. */
+/* The cache under a filesystem, and the filesystem's callbacks. */
 struct ebcache_filesystem_options {
   size_t size;
   /* NULL: the defaults. node_bytes must be 0: the filesystem has it. */
@@ -584,8 +577,7 @@ EBCACHE_API int ebcache_read_mirror(ebcache_filesystem* filesystem, uint64_t log
                                     uint32_t mirror, const struct ebcache_check* check,
                                     ebcache_buffer** buffer);
 
-/* ---- Tree blocks ------------------------------------------------------------------------------
- */
+/* ---- Tree blocks ----------------------------------------------------------------------------- */
 /* Of blocks that were read from a filesystem, which are well-formed. */
 
 /* The header of a block. */
@@ -621,8 +613,7 @@ EBCACHE_API int ebcache_leaf_slot(const ebcache_buffer* leaf, uint32_t slot,
 EBCACHE_API int ebcache_node_slot(const ebcache_buffer* node, uint32_t slot,
                                   struct ebcache_node_slot* child);
 
-/* ---- Trees ------------------------------------------------------------------------------------
- */
+/* ---- Trees ----------------------------------------------------------------------------------- */
 
 /* Where a tree is. */
 struct ebcache_root {
@@ -733,7 +724,7 @@ struct ebcache_walk_damage {
   int32_t error;       /* as ebcache_read would return it */
   const char* message; /* names mirrors, devices and reasons; valid during the call */
 };
-/* Who is told of what a walk meets. */
+/* The callbacks that are told of what a walk meets. */
 struct ebcache_visitor {
   size_t size;
   /* A block: parents before their children, children in key order; borrowed. 0: go on below it;

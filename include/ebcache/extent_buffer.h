@@ -6,8 +6,8 @@
 // flags carry the names they have in the kernel.
 //
 // Thread safety: references may be taken and put from any thread. The bytes of a buffer are the
-// business of those who hold references: any number may read; who writes must see to it that nobody
-// else reads or writes meanwhile (the kernel's tree locks are not part of this library).
+// business of the holders of references: any number may read. REQUIRES of a holder that writes: no
+// other thread reads or writes meanwhile (the kernel's tree locks are not part of this library).
 
 #ifndef EBCACHE_EXTENT_BUFFER_H_
 #define EBCACHE_EXTENT_BUFFER_H_
@@ -41,12 +41,12 @@ enum class BufferFlag : uint32_t {
   kDirty = 1u << 1,         // the bytes are newer than the disk's
   kWriteback = 1u << 2,     // being written
   kTreeRef = 1u << 3,       // one of the references is the cache's own
-  kStale = 1u << 4,         // nobody wants the block any more: goes with its last user
+  kStale = 1u << 4,         // the block is not wanted any more: goes with its last user
   kUnmapped = 1u << 5,      // dummy or clone: not in the index, no cache reference
   kWriteErr = 1u << 6,      // the last write failed; DIRTY, or being written again
   kZonedZeroout = 1u << 7,  // to be written as zeroes on a zoned device
   kReading = 1u << 8,       // being read
-  kMigrating = 1u << 9,     // frozen while its pages move; nobody can take a reference
+  kMigrating = 1u << 9,     // frozen while its pages move; no reference can be taken
   kAccessed = 1u << 10,     // found since reclaim last looked
   kParked = 1u << 11,       // passed over by reclaim, which wants to hear when it is idle
 };
@@ -75,7 +75,7 @@ enum class ReleaseVerdict : uint8_t {
   kReading,    // being read
   kWriteback,  // being written
   kDirty,      // has to be written first
-  kInUse,      // somebody holds a reference
+  kInUse,      // a user holds a reference
   kNoTreeRef,  // the one reference is a user's, not the cache's
 };
 inline constexpr int kReleaseVerdicts = 9;
@@ -273,8 +273,8 @@ class [[nodiscard]] ExtentBufferRef {
   // afterwards, and the reference is put by a ref that adopts it. Null when empty.
   [[nodiscard]] ExtentBuffer* Release() { return std::exchange(buffer_, nullptr); }
   // The ref of a reference that Release gave. REQUIRES: adopted once. A second ref of the same
-  // reference puts that of another holder, if there is one, and nobody notices; if there is none,
-  // it is a CHECK.
+  // reference puts that of another holder, if there is one, and that is not noticed; if there is
+  // none, it is a CHECK.
   static ExtentBufferRef Adopt(ExtentBuffer* buffer) { return ExtentBufferRef(buffer); }
 
   // Another reference to the same buffer. The kernel's refcount_inc under a held reference.
@@ -286,8 +286,8 @@ class [[nodiscard]] ExtentBufferRef {
     if (buffer_ != nullptr) PutBuffer(std::exchange(buffer_, nullptr));
   }
 
-  // Puts the reference and marks the buffer STALE in the same step: it goes as soon as nobody uses
-  // it and nothing is under IO. What COW does with the old block. The kernel's
+  // Puts the reference and marks the buffer STALE in the same step: it goes as soon as it has no
+  // user and is not under IO. What COW does with the old block. The kernel's
   // free_extent_buffer_stale. REQUIRES: not empty. The ref is empty afterwards.
   void PutStale();
 
@@ -308,7 +308,7 @@ class [[nodiscard]] ExtentBufferRef {
   // BufferCache::GiveUpWrite. A write that is under way goes on, and if it fails the buffer is
   // DIRTY.
   void ClearDirty() const;
-  // Says that all bytes of the block are in place, as who fills a new block does.
+  // Says that all bytes of the block are in place, as the caller that fills a new block does.
   // REQUIRES: not empty; not being read.
   void SetUptodate() const;
   // The same in one step with the question: false, and nothing has changed, while it is being read.

@@ -33,7 +33,7 @@
 
 namespace ebcache {
 
-// The cache under a filesystem, and who is told of damage.
+// The cache under a filesystem, and the function that is told of damage.
 struct FilesystemOptions {
   // node_bytes is taken from the superblock; budget, allocator and flags are used as they are.
   BufferCacheOptions cache;

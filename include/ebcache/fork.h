@@ -17,7 +17,7 @@ namespace ebcache {
 
 #if defined(EBCACHE_MODEL)
 
-// In the model there is nobody who forks.
+// In the model no thread forks.
 class ForkHandler {
  public:
   enum class Phase { kThreads, kLocks };

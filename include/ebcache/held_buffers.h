@@ -5,7 +5,8 @@
 //
 // A reference is two atomic operations, and two threads that visit one buffer in turn (the root of
 // a tree) pass its cache line to and fro for each of them: together they get less done than one
-// alone. Who keeps the reference only reads that line, which any number of threads can do at once.
+// alone. A thread that keeps the reference only reads that line, which any number of threads can do
+// at once.
 //
 // What is held is in use: it cannot be reclaimed, moved or released until its turn is over. So
 // there are few of them, and the one not visited for longest goes when another is wanted. One that
@@ -54,7 +55,7 @@ class HeldBuffers {
 
   BufferCache* const cache_;
   std::array<ExtentBufferRef, kMost> held_;
-  std::array<uint64_t, kMost> visited_{};  // when, in visits that changed the order; 0: nobody
+  std::array<uint64_t, kMost> visited_{};  // when, in visits that changed the order; 0: never
   uint64_t visits_ = 0;
   size_t newest_ = 0;
 };

@@ -6,12 +6,11 @@
 // grouped by that under one of two policies:
 //
 //   kPageblock       as Linux does today: page blocks have a mobility. A request takes memory of
-//   its
-//                    own kind, wherever that is; when there is none it steals from another kind,
-//                    the largest block first, and with it the page block where that seems fair.
+//                    its own kind, wherever that is; when there is none it steals from another
+//                    kind, the largest block first, and with it the page block where that seems
+//                    fair.
 //   kSuperpageblock  superpageblocks are clean (free memory and movable pages only) or tainted,
-//   each
-//                    with free lists of its own. What cannot move goes to tainted ones first;
+//                    each with free lists of its own. What cannot move goes to tainted ones first;
 //                    before it taints another, movable pages are moved out of its way. What can
 //                    move goes to the fullest clean one.
 //
@@ -62,9 +61,9 @@ struct MovableRegionOptions {
   Backing backing = Backing::kReal;
   // Superpageblocks that may become tainted without an attempt to make room in others first.
   uint32_t tainted_reserve = 4;
-  // How long a kNoFail request waits in which nobody frees anything. Its reserve is what it has
-  // held back since the first of them: pages of the arena, up to kNoFailReserveBytes and a 64th of
-  // it.
+  // How long a kNoFail request waits in which no other thread frees anything. The reserve for such
+  // requests is what the region has held back since the first of them: pages of the arena, up to
+  // kNoFailReserveBytes and a 64th of it.
   uint32_t no_fail_wait_ms = kNoFailWaitMs;
   OsCalls* os = OsCalls::Real();
 };
@@ -102,7 +101,7 @@ struct MovableRegionReport {
   uint32_t free_pageblocks = 0;
   uint64_t migrated_folios = 0;
   uint64_t migrated_frames = 0;
-  uint64_t released_folios = 0;  // by owners who were asked to
+  uint64_t released_folios = 0;  // by owners that were asked to
   uint64_t refused_folios = 0;
   uint64_t lost_races = 0;         // folios freed by their holders while they were being moved
   uint64_t stolen_pageblocks = 0;  // page blocks whose kind changed for a request of another kind
@@ -189,7 +188,7 @@ class MovableRegion final : public PageAllocator {
   MovableRegionReport report() const;
   uint32_t pageblocks() const;
   uint32_t superpageblocks() const;
-  // Walks the frames of one; exact only while nobody allocates or frees.
+  // Walks the frames of one; exact only while no thread allocates or frees.
   FrameCounts CountPageblock(uint32_t pageblock) const;
   FrameCounts CountSuperpageblock(uint32_t superpageblock) const;
 

@@ -224,7 +224,8 @@ inline constexpr uint64_t kSuperblockMagic = 0x4d5f53665248425f;  // "_BHRfS_M"
 inline constexpr size_t kLabelBytes = 256;
 inline constexpr size_t kSystemChunkArrayBytes = 2048;
 
-// A superblock, parsed. Which checks it has passed is told by who made it: see ParseSuperblock.
+// A superblock, parsed. Which checks it has passed is told by the function that made it: see
+// ParseSuperblock.
 struct Superblock {
   Checksum checksum{};
   Uuid fsid{};

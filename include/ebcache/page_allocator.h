@@ -1,11 +1,11 @@
-// PageAllocator: where the memory behind extent buffers, and behind everybody else, comes from.
+// PageAllocator: where the memory comes from: that of extent buffers, and that of all other owners.
 //
 // An allocator hands out *folios*: 2^order pages next to each other, of a page size fixed when the
 // allocator is made. A folio is named by a 32-bit frame number, not by a pointer: the numbers are
 // what compaction reasons about, and four of them fit where two pointers would.
 //
-// Every folio has an *owner* (who can be asked to give it up or to let it move) and 32 private bits
-// by which that owner knows it. Movable folios are a promise: the owner of one must be able to
+// Every folio has an *owner* (which can be asked to give it up or to let it move) and 32 private
+// bits by which that owner knows it. Movable folios are a promise: the owner of one must be able to
 // release and migrate it. Allocators enforce that, and count breaches.
 //
 // Thread safety: every method of PageAllocator may be called from any thread, unless it says
@@ -72,8 +72,8 @@ struct FolioMove {
   bool moved = false;  // the answer
 };
 
-// Somebody who holds folios and can be talked to about them. Implemented by BufferCache, by stripe
-// caches, by tests. The allocator calls from its own threads and from inside other callers'
+// A holder of folios that can be asked about them. Implemented by BufferCache, by stripe caches, by
+// tests. The allocator calls from its own threads and from inside other callers'
 // allocations, so an owner must not allocate from the same allocator inside these calls.
 class FolioOwner {
  public:
@@ -105,8 +105,8 @@ class FolioOwner {
   }
 
   // The same for folios with the same private bits, whose turn has come at the same time; `moved`
-  // of each is what Migrate would have returned. For owners to whom such folios are one thing: a
-  // block in four pages is frozen once, not four times.
+  // of each is what Migrate would have returned. For owners that take such folios for one thing:
+  // a block in four pages is frozen once, not four times.
   virtual void MigrateTogether(absl::Span<FolioMove> moves, uint32_t private_bits) {
     for (FolioMove& move : moves) {
       move.moved = Migrate(move.destination, move.source, private_bits);
@@ -114,7 +114,7 @@ class FolioOwner {
   }
 };
 
-// An owner as an allocator numbers it. 0 is nobody.
+// An owner as an allocator numbers it. 0 is no owner.
 using OwnerId = uint8_t;
 inline constexpr OwnerId kNoOwner = 0;
 
@@ -154,7 +154,8 @@ struct WindowStats {
   uint64_t unmap_calls = 0;  // to the OS, for them
 };
 
-// What an allocator has done since the start, and has now. Exact only while nobody works.
+// What an allocator has done since the start, and has now. Exact only while no thread uses
+// it.
 struct AllocatorStats {
   uint64_t page_bytes = 0;     // size of a page
   uint64_t in_use_bytes = 0;   // in folios handed out and not yet freed
@@ -170,7 +171,7 @@ struct AllocatorStats {
   uint64_t lucky_blocks = 0;        //   several pages that happened to be neighbours,
   uint64_t large_blocks = 0;        //   one folio of several pages,
   uint64_t mapped_blocks = 0;       //   scattered pages mapped side by side; the rest are one page
-  uint64_t contract_breaches = 0;   // movable requests by owners who cannot move
+  uint64_t contract_breaches = 0;   // movable requests by owners that cannot move
   // Times that owners released folios for a request of another owner's that could have failed.
   uint64_t reclaims_from_others = 0;
   WindowStats windows;
@@ -195,7 +196,7 @@ class PageAllocator {
   // goes. An allocator knows 255 owners at a time: kNoOwner, where there are as many already.
   virtual OwnerId RegisterOwner(FolioOwner* owner) = 0;
   // Stops asking `owner` to release or migrate, and returns when no call of it is under way. What
-  // an owner does first when it goes: from here on nobody but itself touches its folios.
+  // an owner does first when it goes: from here on only the owner touches its folios.
   virtual void QuiesceOwner(OwnerId owner) = 0;
   // REQUIRES: the owner holds no folios any more. Nothing to do for kNoOwner.
   virtual void UnregisterOwner(OwnerId owner) = 0;
@@ -212,10 +213,10 @@ class PageAllocator {
   // folios have to be made of neighbours.
   //
   // With kNoFail an allocator asks owners to release folios, waits while others free any, and at
-  // last takes from a reserve that only kNoFail can have. It never waits for nobody: when nothing
-  // was freed for a while and the reserve is spent, that is ResourceExhausted after all, which says
-  // so. It is an error and not a CHECK because it says something about this machine's load, not
-  // about the caller.
+  // last takes from a reserve that only kNoFail can have. It does not wait when nothing can free
+  // memory: when nothing was freed for a while and the reserve is spent, that is ResourceExhausted
+  // after all, which says so. It is an error and not a CHECK because it says something about this
+  // machine's load, not about the caller.
   virtual absl::Status AllocateBulk(const FolioRequest& request, int order,
                                     absl::Span<Folio> slots) = 0;
 

@@ -1,11 +1,11 @@
-// Readahead: threads that read blocks into a cache before somebody comes for them.
+// Readahead: threads that read blocks into a cache before a reader comes for them.
 //
 //   ebcache::Readahead readahead(&filesystem.cache());
 //   ebcache::WalkTree(filesystem.cache(), root, visitor, {.readahead = &readahead});
 //
-// What is asked for is a hint, as the kernel's readahead of tree blocks is: nobody learns of its
-// success or failure here. Who comes for the block finds it in the cache, or waits for the read
-// that is under way, or reads it again and gets the error.
+// What is asked for is a hint, as the kernel's readahead of tree blocks is: its success or failure
+// is not reported here. A reader that comes for the block finds it in the cache, or waits for the
+// read that is under way, or reads it again and gets the error.
 //
 // Thread safety: all methods, from any thread. Reads, and what the block source calls for them
 // (checksums, reports of damage), are made on the readahead's own threads, and in ReadSome on the
@@ -54,14 +54,14 @@ class Readahead {
   // A thread is woken when a batch has come together; see Flush. `asker` is for Forget; it is not
   // looked into.
   bool Ask(uint64_t start, const ParentCheck& check, const void* asker = nullptr);
-  // Forgets what `asker` has asked for and nobody has begun to read.
+  // Forgets what `asker` has asked for and no thread has begun to read.
   void Forget(const void* asker);
   // Wakes a thread for what waits, however little it is.
   void Flush();
 
-  // Reads one batch of what waits on the caller's thread: for who has to wait for a read anyway,
-  // and would rather be of use. False, at once, when nothing waits; and when an exception ended
-  // it (memory is out, for example), after which nothing waits.
+  // Reads one batch of what waits on the caller's thread: for a caller that has to wait for a read
+  // anyway, and would rather be of use. False, at once, when nothing waits; and when an exception
+  // ended it (memory is out, for example), after which nothing waits.
   bool ReadSome() noexcept;
 
   // Blocks read by its threads and by ReadSome: those that were not in the cache when their turn

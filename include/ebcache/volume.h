@@ -4,7 +4,8 @@
 // block, reads one, validates it in the kernel's order, and tries the other copies when that fails.
 //
 // Thread safety: Read, CheckParent, Write, Map and the const accessors may be called from any
-// thread once opening is done; AddChunk and AddDevice belong to whoever opens the filesystem.
+// thread once opening is done; AddChunk and AddDevice belong to the thread that opens the
+// filesystem.
 
 #ifndef EBCACHE_VOLUME_H_
 #define EBCACHE_VOLUME_H_
@@ -69,9 +70,9 @@ struct VolumeOptions {
   // refused, unless the good one is of a newer generation.
   bool writable = false;
   // Told of every copy that could not be used, or not be written, from any thread, while the read
-  // or write is going on: it may use a cache over this volume, but that block nobody has yet, and
-  // to ask for it is refused (BlockSource). A missing device is told of only where no other copy
-  // was good.
+  // or write is going on: it may use a cache over this volume, but that block cannot be had yet,
+  // and to ask for it is refused (BlockSource). A missing device is told of only where no other
+  // copy was good.
   std::function<void(const MirrorDamage&)> on_damage;
 };
 
@@ -114,7 +115,7 @@ class Volume : public BlockSource {
   // How many superblocks there are that tell of different roots. The one in use after Open is 0.
   size_t superblock_candidates() const;
   // Goes over to another one, and forgets all chunks and devices but the system chunks it has. A
-  // notice says so, and `why`, unless it is 0. For who opens the filesystem: Filesystem does it
+  // notice says so, and `why`, unless it is 0. For the opener of the filesystem: Filesystem does it
   // when the roots cannot be read. REQUIRES: candidate < superblock_candidates(); nothing else uses
   // the volume, and no cache has blocks of it. Errors: DataLoss (its system chunks); the volume is
   // then of no use until another one is tried.
@@ -139,7 +140,7 @@ class Volume : public BlockSource {
   bool OnMissingDevices(uint64_t logical) const;
 
   // Says that a part of the chunk tree, and so perhaps the chunk of any address that has none,
-  // could not be read for want of a device. For who opens the filesystem.
+  // could not be read for want of a device. For the opener of the filesystem.
   void NoteMissingChunks(const absl::Status& why);
 
   // The chunks, by logical address.
@@ -154,8 +155,8 @@ class Volume : public BlockSource {
   // Whether copy `mirror`, from 1, of the block at `logical` may be read, as far as this volume
   // knows: not where a write of the block succeeded in other copies and failed in this one, whose
   // bytes are older, and validate as well. Unavailable then, "block L: mirror M: its last write
-  // failed: REASON"; else OK, also when there is no such copy. For those who read a copy by itself:
-  // to be asked before that.
+  // failed: REASON"; else OK, also when there is no such copy. For callers that read a copy by
+  // itself: to be asked before that.
   absl::Status CheckCopy(uint64_t logical, int mirror) const;
 
   // BlockSource. Read tries mirrors until one validates; the error of a block of which none does

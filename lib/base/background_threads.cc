@@ -88,8 +88,8 @@ void BackgroundThreads::LeavePiece() {
   if (forking_) rested_.notify_all();
 }
 
-// What is not held over the fork is renewed in the child: who holds control_mutex_ may be waiting
-// for a thread that is to rest.
+// What is not held over the fork is renewed in the child: the holder of control_mutex_ may be
+// waiting for a thread that is to rest.
 void BackgroundThreads::BeforeFork() {
   {
     std::unique_lock lock(rest_mutex_);

@@ -1,8 +1,8 @@
 // BriefMutex: a mutex for sections of some hundred instructions.
 //
-// Who finds it locked looks again for a while, about as long as going to sleep and being woken
-// would take, and only then sleeps. Two threads that fill a cache meet at its locks thousands of
-// times a second, each time for less than a microsecond.
+// A thread that finds it locked looks again for a while, about as long as going to sleep and being
+// woken would take, and only then sleeps. Two threads that fill a cache meet at its locks thousands
+// of times a second, each time for less than a microsecond.
 //
 // Meets the standard's requirements of a mutex. In the model build it is the model's own, where
 // looking again would only be more steps of the same kind.

@@ -28,8 +28,8 @@ constexpr T ByteSwapped(T value) {
   }
 }
 
-// What a host of that order has to make of little-endian bytes that it loaded as its own, and of its
-// own before it stores them.
+// What a host of that order has to make of little-endian bytes that it loaded as its own, and of
+// its own before it stores them.
 template <std::endian kHost, std::unsigned_integral T>
 constexpr T LittleEndianOf(T value) {
   static_assert(kHost == std::endian::little || kHost == std::endian::big);

@@ -1,5 +1,5 @@
 // BackgroundReclaim: a thread that keeps room under a cache's budget, as kswapd keeps pages free,
-// so that whoever makes a buffer seldom has to look for one that can go.
+// so that a thread that makes a buffer seldom has to look for one that can go.
 //
 // It sleeps until it is woken, and then works in small steps until there is room enough, or until a
 // step says that nothing can go. It does not try again by itself: the next newcomer wakes it.

@@ -76,7 +76,7 @@ BufferCacheImpl::~BufferCacheImpl() {
     EBCACHE_CHECK(s.refs == 1 && s.has(BufferFlag::kTreeRef),
                   "a BufferCache was destroyed while references to its buffers were held");
     if (s.under_io()) TellOfUnwritten(buffer, unwritten);
-    buffer->state_.store(0, std::memory_order_relaxed);  // dirty or not: nobody is left to write it
+    buffer->state_.store(0, std::memory_order_relaxed);  // dirty or not: no writer is left
     Bury({&buffer, 1}, /*listed=*/true);
   }
   if (unwritten != 0 && !options_.on_unwritten) {

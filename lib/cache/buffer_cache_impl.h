@@ -1,6 +1,15 @@
 // BufferCacheImpl: the parts of a cache put together. One class, whose methods lie in the files of
-// what they are about: buffer_cache.cc (finding, making, burying), find_many.cc, reading.cc,
-// writing.cc, reclaim.cc, migrate.cc.
+// what they are about:
+//
+//   buffer_cache.cc  construction, destruction, finding
+//   find_many.cc     finding in batches
+//   making.cc        making and burying
+//   references.cc    putting; steps that a holder makes
+//   reading.cc       reads, and waiting for them
+//   writing.cc       writes, flushes, giving up
+//   reclaim.cc       budgets, and making room
+//   migrate.cc       what the allocator asks of a folio's owner
+//   reports.cc       what is held, what is cached, counters
 //
 // Memory that is out shows as an error of what asked for it, never as a buffer that is half made or
 // half gone: whatever may throw std::bad_alloc does so before the first step that would have to be
@@ -44,11 +53,11 @@ class BufferCacheImpl final : public FolioOwner {
 
   // ---- Finding (buffer_cache.cc, find_many.cc), making and burying (making.cc) ----
   ExtentBuffer* Find(uint64_t start) { return Find(start, index_.Candidate(start)); }
-  // The same for who asked the index before: that may have changed since.
+  // The same for a caller that asked the index before: that may have changed since.
   ExtentBuffer* Find(uint64_t start, ExtentBuffer* candidate) {
     if (candidate == nullptr || !state::GetPlainly(candidate->state_)) [[unlikely]]
       return FindSlowly(start, nullptr);
-    // A reference to somebody, and while it is held that somebody stays who it is.
+    // A reference to some buffer, which stays the buffer of its block while it is held.
     if (candidate->start_ == start || sync::Planted("find-without-identity-check")) [[likely]]
       return candidate;
     return FindSlowly(start, candidate);
@@ -101,8 +110,8 @@ class BufferCacheImpl final : public FolioOwner {
   uint64_t budget_bytes() const { return budget_bytes_.load(std::memory_order_relaxed); }
   // For so many blocks that are about to be made.
   void MakeRoom(uint64_t blocks);
-  // Brings the cache back to its budget, as far as its buffers can go: by whoever has made it go
-  // over, or has made a buffer idle that could not go before.
+  // Brings the cache back to its budget, as far as its buffers can go. For a thread that has made
+  // it go over, or has made a buffer idle that could not go before.
   void RestoreBudget();
   // As many blocks as a batch may make room for at a time: more would be much of a small cache.
   uint64_t MostRoomAtOnce() const;
@@ -115,10 +124,10 @@ class BufferCacheImpl final : public FolioOwner {
   bool Migrate(Folio destination, Folio source, uint32_t private_bits) override;
   void MigrateTogether(absl::Span<FolioMove> moves, uint32_t private_bits) override;
 
-  // See BufferCache.
+  // See BufferCache. In making.cc.
   absl::Status status() const;
 
-  // ---- Reports ----
+  // ---- Reports (reports.cc) ----
   void ForEachHeld(absl::FunctionRef<void(uint64_t start, BufferState state)> visit);
   void ForEachLive(absl::FunctionRef<void(const ExtentBuffer&, BufferState)> visit) const;
   CacheStats stats() const;
@@ -201,7 +210,7 @@ class BufferCacheImpl final : public FolioOwner {
   // What a write has for a status before the source has set one.
   absl::Status UnwrittenStatus() const;
 
-  // Tells of what is not on disk and never will be: for the destructor.
+  // Tells of what is not on disk and never will be: for the destructor. In buffer_cache.cc.
   void TellOfUnwritten(const ExtentBuffer* buffer, uint64_t& count);
 
   // reclaim.cc
@@ -246,7 +255,7 @@ class BufferCacheImpl final : public FolioOwner {
   BufferCacheOptions options_;
   BlockSource* const source_;
   const uint32_t page_shift_;
-  // Relaxed: constant once it is not null, and whoever has a folio has seen it made.
+  // Relaxed: constant once it is not null, and the holder of a folio has seen it made.
   mutable sync::Atomic<const std::byte*> arena_{nullptr};
   const uint32_t row_slots_;  // pages of a block; 1 when pages are larger than blocks
   OwnerRegistration owner_;
@@ -257,9 +266,9 @@ class BufferCacheImpl final : public FolioOwner {
   sync::Atomic<uint64_t> budget_bytes_;  // relaxed: changed by SetBudget while others look
   Counters counters_;
 
-  // Errors of failed reads, for those who waited for the read: kept until the buffer is read again
-  // or buried. Of failed writes: until the buffer is not WRITE_ERR any more, before which it cannot
-  // die.
+  // Errors of failed reads, for the threads that waited for the read: kept until the buffer is read
+  // again or buried. Of failed writes: until the buffer is not WRITE_ERR any more, before which it
+  // cannot die.
   KeptErrors read_errors_;
   KeptErrors write_errors_;
 

@@ -46,7 +46,7 @@ void BufferIndex::StoreEntry(Table& table, uint64_t key, Leaf* leaf) {
   for (uint64_t at = table.Home(key);; ++at) {
     Entry& entry = table.entries[at & table.mask];
     if (entry.key_plus_one.load(std::memory_order_relaxed) != 0) continue;
-    entry.leaf.store(leaf, std::memory_order_release);  // before the key: who sees that, sees this
+    entry.leaf.store(leaf, std::memory_order_release);  // before the key: a reader of it sees this
     entry.key_plus_one.store(key + 1, std::memory_order_release);
     return;
   }
@@ -161,7 +161,7 @@ BufferIndex::Insertion BufferIndex::InsertLocked(
     if (leaf->occupied++ == 0) --empty_leaves_;
   }
   slot.store(buffer, std::memory_order_release);
-  // Release: publishes the descriptor to those who reach it by a pointer from an earlier life.
+  // Release: publishes the descriptor to lookups that reach it by a pointer from an earlier life.
   buffer->state_.store(birth, std::memory_order_release);
   return Insertion::kInserted;
 }
@@ -176,7 +176,7 @@ void BufferIndex::RemoveLocked(ExtentBuffer* buffer) {
   Leaf* leaf = FindLeaf(block >> kLeafShift);
   if (leaf == nullptr) return;
   auto& slot = leaf->slots[block & (kLeafSlots - 1)];
-  // Under the mutex nobody else stores, so a compare and a store are a compare-and-swap.
+  // Under the mutex no other thread stores, so a compare and a store are a compare-and-swap.
   bool compares = !sync::Planted("remove-without-compare");
   if (slot.load(std::memory_order_relaxed) != buffer && compares) return;
   slot.store(nullptr, std::memory_order_release);

@@ -11,9 +11,10 @@
 // Lookups take no lock and write nothing. Changes are made under a mutex. What makes that work:
 //
 //   1. *A live mapped descriptor is the one the index has for its start.* It becomes live inside
-//      Insert, under the mutex, when nobody else is there; its address changes only while dead. So
-//      who takes a reference on a candidate and then sees the wanted start, mapped, has the right
-//      one, however stale the way that led to it. Nothing else needs to be checked after a hit.
+//      Insert, under the mutex, when no other is there; its address changes only while dead. So a
+//      caller that takes a reference on a candidate and then sees the wanted start, mapped, has the
+//      right one, however stale the way that led to it. Nothing else needs to be checked after a
+//      hit.
 //   2. Leaves are type-stable, like descriptors: a late reader may look into one that has been
 //      recycled, and will find candidates that fail test 1, or nothing.
 //   3. A miss is believed only if no leaf was taken away or moved in the table meanwhile:
@@ -80,13 +81,13 @@ class BufferIndex {
   struct Newcomer {
     ExtentBuffer* buffer = nullptr;
     Insertion outcome = Insertion::kInserted;
-    ExtentBuffer* existing = nullptr;  // who is there instead
+    ExtentBuffer* existing = nullptr;  // the one that is there instead
   };
 
   // Puts each newcomer in at its start unless a live one is there, and makes it live with `birth`.
   // When one is there, `grab(existing, start)` (which must not wait) is asked for a reference on
   // it: kExists comes with the reference; without are kBusy (it is being migrated: wait for it, try
-  // again) and kOverlaps (it is of an overlapping block, and whoever's).
+  // again) and kOverlaps (it is of an overlapping block, whatever its state).
   void Insert(absl::Span<Newcomer> newcomers, uint64_t birth,
               absl::FunctionRef<Grab(ExtentBuffer*, uint64_t)> grab);
 
@@ -120,7 +121,8 @@ class BufferIndex {
   static constexpr size_t kLeafChunkBytes = sync::ModelOr<size_t>(32, 256) << 10;
 
   struct alignas(64) Leaf {
-    // Stored by release under the mutex, loaded by acquire: who sees a pointer sees the descriptor.
+    // Stored by release under the mutex, loaded by acquire: a lookup that sees a pointer sees the
+    // descriptor.
     std::array<sync::Atomic<ExtentBuffer*>, kLeafSlots> slots;
     uint64_t key;       // guarded by mutex_
     uint32_t occupied;  // guarded by mutex_
@@ -236,7 +238,7 @@ ExtentBuffer* BufferIndex::Find(uint64_t start, GrabFn grab) const {
       }
     }
     if (candidate == nullptr) return nullptr;
-    const Grab grabbed = grab(candidate);  // outside: it may wait for somebody who wants the mutex
+    const Grab grabbed = grab(candidate);  // outside: it may wait for a thread that wants the mutex
     if (grabbed == Grab::kTaken) return candidate;
     if (grabbed == Grab::kDead) return nullptr;
   }

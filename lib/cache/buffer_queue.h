@@ -3,7 +3,7 @@
 // The links are descriptor numbers. The newest is linked to the oldest, so that turning the ring by
 // one (the oldest becomes the newest) writes no descriptor: a clock hand.
 //
-// Thread safety: none; whoever owns the queue has a lock for it and for the links.
+// Thread safety: none; the queue's owner has a lock for it and for the links.
 
 #ifndef EBCACHE_LIB_CACHE_BUFFER_QUEUE_H_
 #define EBCACHE_LIB_CACHE_BUFFER_QUEUE_H_

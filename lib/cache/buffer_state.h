@@ -2,21 +2,20 @@
 //
 // A buffer's whole state is {references, flags}. Each function below is one step of the lifecycle:
 // given a state, it tells whether the step may be made there, and what the state becomes. No
-// atomics and no memory are involved; StateWord (state_word.h) applies the steps by
-// compare-and-swap, and the tests enumerate every state under every step. docs/lifecycle.md is the
-// essay.
+// atomics and no memory are involved; state_word.h applies the steps by compare-and-swap, and the
+// tests enumerate every state under every step. docs/lifecycle.md is the essay.
 //
 // Where a buffer must be, by state:
 //
 //   refs == 0                      dead. Out of the index or on its way out; never comes back.
 //   UNMAPPED                       private to its holders: not in the index, no TREE_REF, not
-//   moved. else                           in the index; found by address. TREE_REF one of the
-//   references is the cache's: the buffer stays when its
+//                                  moved.
+//   else                           in the index; found by address.
+//   TREE_REF                       one of the references is the cache's: the buffer stays when its
 //                                  last user has gone.
 //   refs == 1, TREE_REF, no IO     idle: may be released or moved at any time.
 //   DIRTY or WRITEBACK (under_io)  the bytes must not go: no step that kills is allowed, and no
-//   read
-//                                  may begin. UPTODATE.
+//                                  read may begin. UPTODATE.
 //   WRITE_ERR                      the last write that ended failed, and the bytes are DIRTY, or on
 //                                  their way to the disk again.
 //   READING                        refs counts the reader, so the buffer is not idle.
@@ -24,7 +23,7 @@
 //   MIGRATING                      refs == 1, the cache's, and no step but the mover's is allowed.
 //   PARKED                         not idle: the put that makes it idle takes PARKED away.
 //
-// Steps that take or give up a reference belong to who makes them; "holder" below means that the
+// A step that takes or gives up a reference is for the caller's own; "holder" below means that the
 // caller has a reference of its own. A holder's step in a state where it cannot hold one (a put of
 // the cache's reference, anything on the dead) is kRefused: the caller turns that into a CHECK.
 
@@ -52,8 +51,8 @@ struct Outcome {
   friend constexpr bool operator==(const Outcome&, const Outcome&) = default;
 };
 
-// More references than anything sane takes. Beyond, Get refuses rather than overflow, and so do
-// those who make and read blocks.
+// More references than anything sane takes. Beyond, Get refuses rather than overflow, and so do the
+// calls that make and read blocks.
 inline constexpr uint32_t kMaxRefs = uint32_t{1} << 30;
 // Lookups go on for as long again: for them a refusal would say that the block is not cached.
 inline constexpr uint32_t kMostRefs = uint32_t{1} << 31;
@@ -71,7 +70,7 @@ constexpr Outcome Became(BufferState before, BufferState after) {
   return {after.refs == 0 ? Result::kDied : Result::kChanged, after};
 }
 
-// Whether somebody apart from the cache can be holding a reference.
+// Whether a holder other than the cache can have a reference.
 constexpr bool CanHaveHolder(BufferState s) {
   return !s.has(BufferFlag::kMigrating) && s.refs > (s.has(BufferFlag::kTreeRef) ? 1u : 0u);
 }
@@ -110,8 +109,8 @@ constexpr ReleaseVerdict VerdictOf(BufferState s) {
 
 // ---- References ---------------------------------------------------------------------------------
 
-// By anybody who found the buffer. Refused when dead (not found) or MIGRATING (wait, try again).
-// ACCESSED is written only when it was clear, but the reference makes that free.
+// By any thread that found the buffer. Refused when dead (not found) or MIGRATING (wait, try
+// again). ACCESSED is written only when it was clear, but the reference makes that free.
 constexpr Outcome GetBelow(BufferState s, uint32_t most_refs) {
   if (s.refs == 0 || s.refs >= most_refs || s.has(BufferFlag::kMigrating)) return Refused(s);
   const BufferState before = s;
@@ -163,7 +162,7 @@ constexpr Outcome TakeTreeRef(BufferState s) {
 
 // ---- Release ------------------------------------------------------------------------------------
 
-// By anybody: kills an idle buffer. The check and the kill are one step, so nobody can take a
+// By any thread: kills an idle buffer. The check and the kill are one step, so no thread can take a
 // reference between them.
 constexpr Outcome TryRelease(BufferState s) {
   if (VerdictOf(s) != ReleaseVerdict::kEligible) return Refused(s);
@@ -191,8 +190,8 @@ constexpr Outcome Park(BufferState s) {
 
 // ---- Reading ------------------------------------------------------------------------------------
 
-// By a holder: claims the read. UPTODATE is tested in the step that sets READING, so nobody reads
-// again what has just been read. The reader's own reference keeps the buffer until EndRead.
+// By a holder: claims the read. UPTODATE is tested in the step that sets READING, so no holder
+// reads again what has just been read. The reader's own reference keeps the buffer until EndRead.
 //
 // Never where the bytes in memory may be newer than the disk's, whatever UPTODATE says. A read of a
 // STALE buffer takes STALE away: the reader wants the block. (If the read fails, EndRead brings it
@@ -211,7 +210,7 @@ constexpr Outcome BeginRead(BufferState s) {
 }
 
 // By the reader, which then wakes those that wait and puts its reference. What could not be read is
-// STALE from this step on: whoever puts last takes it out of the cache. Another reader that begins
+// STALE from this step on: the last put takes it out of the cache. Another reader that begins
 // after this step takes STALE away again, and no later step of this reader brings it back.
 constexpr Outcome EndRead(BufferState s, bool valid) {
   if (!CanHaveHolder(s) || !s.has(BufferFlag::kReading)) return Refused(s);
@@ -223,7 +222,7 @@ constexpr Outcome EndRead(BufferState s, bool valid) {
   return Became(before, s);
 }
 
-// By a holder who has filled in all bytes.
+// By a holder that has filled in all bytes.
 constexpr Outcome SetUptodate(BufferState s) {
   if (!CanHaveHolder(s) || s.has(BufferFlag::kReading)) return Refused(s);
   return Became(s, With(s, BufferFlag::kUptodate));
@@ -262,7 +261,7 @@ constexpr Outcome BeginWriteback(BufferState s) {
   return Became(before, s);
 }
 
-// By the writer, who then puts its reference and wakes those who wait. After a failure the bytes
+// By the writer, which then puts its reference and wakes those that wait. After a failure the bytes
 // are still the newest there are, and nowhere else: UPTODATE, DIRTY again, and WRITE_ERR.
 constexpr Outcome EndWriteback(BufferState s, bool written) {
   if (!CanHaveHolder(s) || !s.has(BufferFlag::kWriteback)) return Refused(s);
@@ -278,7 +277,7 @@ constexpr Outcome EndWriteback(BufferState s, bool written) {
   return Became(before, s);
 }
 
-// By a holder who has the bytes to itself: gives up bytes that are not on disk. They are not
+// By a holder that has the bytes to itself: gives up bytes that are not on disk. They are not
 // UPTODATE any more, so that the next reader gets those of the disk. Refused when there is nothing
 // to give up, or a write is under way.
 constexpr Outcome GiveUpWrite(BufferState s) {
@@ -289,7 +288,7 @@ constexpr Outcome GiveUpWrite(BufferState s) {
   return Became(before, Without(s, BufferFlag::kUptodate));
 }
 
-// By a holder who has the bytes to itself: the block was freed without having been written, and is
+// By a holder that has the bytes to itself: the block was freed without having been written, and is
 // allocated anew at the same address. Not while its old contents are still being written.
 constexpr Outcome ReinitAsNewBlock(BufferState s) {
   if (!CanHaveHolder(s) || s.has(BufferFlag::kWriteback) || s.has(BufferFlag::kReading)) {
@@ -303,20 +302,20 @@ constexpr Outcome ReinitAsNewBlock(BufferState s) {
 
 // ---- Migration ----------------------------------------------------------------------------------
 
-// By anybody: freezes an idle buffer. Until EndMigrate nobody else can take a reference, so what
-// the descriptor says stays true.
+// By any thread, the mover from then on: freezes an idle buffer. Until EndMigrate no other thread
+// can take a reference, so what the descriptor says stays true.
 constexpr Outcome BeginMigrate(BufferState s) {
   if (VerdictOf(s) != ReleaseVerdict::kEligible) return Refused(s);
   return Became(s, With(s, BufferFlag::kMigrating));
 }
 
-// By who froze it, who then wakes those who wait.
+// By the mover, which then wakes those that wait.
 constexpr Outcome EndMigrate(BufferState s) {
   if (!s.has(BufferFlag::kMigrating)) return Refused(s);
   return Became(s, Without(s, BufferFlag::kMigrating));
 }
 
-// By who froze it: kills it instead. MIGRATING goes too, so that those who wait look again and find
+// By the mover: kills it instead. MIGRATING goes too, so that those that wait look again and find
 // it dead.
 constexpr Outcome ReleaseFrozen(BufferState s) {
   if (!s.has(BufferFlag::kMigrating)) return Refused(s);

@@ -53,7 +53,8 @@ class Waiters {
   }
 
  private:
-  // What the thread waits for whose calls have `block`; null when it does not wait.
+  // The block that a thread waits for: the thread one of whose calls is about `block`. Null when
+  // that thread does not wait.
   const ExtentBuffer* WaitedForBy(const ExtentBuffer* block) const {
     for (const Waiter* waiter = first_; waiter != nullptr; waiter = waiter->next) {
       if (waiter->call->IsAbout(block)) return waiter->buffer;

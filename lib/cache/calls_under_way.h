@@ -8,7 +8,7 @@
 // close one; the others then get what they wait for. A thread without a call is in no circle, and
 // waits as ever: what it costs is a look at a variable of its own.
 //
-// Looking and joining those who wait is one step, under a lock; so of several that close a circle
+// Looking and joining those that wait is one step, under a lock; so of several that close a circle
 // together the last one sees it. It is one list for the process, because a source may lead from one
 // cache to another.
 //

@@ -2,14 +2,14 @@
 //
 // Memory that was a descriptor stays one until the cache goes. That is what makes lock-free lookups
 // work without RCU: a pointer that was good once can always be looked through, and the state word
-// behind it tells whether there is somebody home.
+// behind it tells whether it is a live buffer's.
 //
 // Invariants:
 //   1. A descriptor is handed out with refs == 0 and stays dead until its new owner publishes it.
 //   2. cache_, folios_ and index_ are set when a descriptor is first made, and never change.
 //   3. older_ links the free list while a descriptor is here, and belongs to reclaim otherwise.
 //
-// Thread safety: all methods, from any thread. At and ForEach take no lock.
+// Thread safety: all methods, from any thread. At and size take no lock.
 
 #ifndef EBCACHE_LIB_CACHE_DESCRIPTOR_SLAB_H_
 #define EBCACHE_LIB_CACHE_DESCRIPTOR_SLAB_H_
@@ -42,13 +42,13 @@ class DescriptorSlab {
   // Dead descriptors, those freed last if there are such. Returns how many of `buffers` it filled:
   // all, or fewer when memory is out.
   size_t Allocate(absl::Span<ExtentBuffer*> buffers);
-  // REQUIRES: dead, and nobody but late lookups will touch them any more.
+  // REQUIRES: dead, and only late lookups will touch them any more.
   void Free(absl::Span<ExtentBuffer* const> buffers);
 
   // REQUIRES: index is that of a descriptor that was handed out once.
   ExtentBuffer* At(uint32_t index) const {
-    // Acquire pairs with the release in AddChunk; whoever has the index got it through more than
-    // that, but a load this rare is not worth an argument.
+    // Acquire pairs with the release in AddChunk; the caller got the index through more than that,
+    // but a load this rare is not worth an argument.
     Chunk* chunk = chunks_[index >> kChunkBits].load(std::memory_order_acquire);
     return &chunk->descriptors[index & (kPerChunk - 1)];
   }
@@ -89,7 +89,7 @@ class DescriptorSlab {
   const uint32_t row_slots_;
   OsCalls* const os_;
 
-  // Set once each, under mutex_, by a release store: At and ForEach read them without.
+  // Set once each, under mutex_, by a release store: At reads them without.
   std::array<sync::Atomic<Chunk*>, kMaxChunks> chunks_{};
   // Counts descriptors whose fields are set; the release store publishes them to size().
   sync::Atomic<uint32_t> made_{0};

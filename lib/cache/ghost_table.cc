@@ -38,7 +38,7 @@ GhostTable::Place GhostTable::PlaceOf(uint64_t start) {
 void GhostTable::Remember(uint64_t start, Ghost ghost, ReclaimTime now) {
   if (lines_.empty()) return;
   const auto [line, tag] = PlaceOf(start);
-  // Where it is remembered already; else where nobody is; else the oldest's place.
+  // Where it is remembered already; else a free place; else the oldest's place.
   std::optional<size_t> found;
   size_t place = 0;
   for (size_t i = 0; i < kGhostsPerLine; ++i) {

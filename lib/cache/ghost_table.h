@@ -41,7 +41,7 @@ class GhostTable {
  private:
   static constexpr size_t kGhostsPerLine = 8;
   struct alignas(64) Line {
-    std::array<uint32_t, kGhostsPerLine> tags{};    // 0: nobody
+    std::array<uint32_t, kGhostsPerLine> tags{};    // 0: free
     std::array<uint32_t, kGhostsPerLine> values{};  // time, and the flag above it
   };
   struct Place {

@@ -3,9 +3,9 @@
 // Multiplying and taking the topmost bits of the product spreads numbers that follow each other,
 // which most do, more evenly than chance would, if the multiplier is to 2^64 as a fraction that is
 // hard to approximate: one whose continued fraction has small terms only. The golden ratio has the
-// smallest, and is what everybody uses; so who makes an image can choose addresses that all go to
-// one place. So each index has a multiplier of its own, of those whose terms are ones and twos in
-// an order that chance decides (about 2^37 of them): neighbours lie as well as with the golden
+// smallest, and is the usual multiplier; so the maker of an image can choose addresses that all go
+// to one place. So each index has a multiplier of its own, of those whose terms are ones and twos
+// in an order that chance decides (about 2^37 of them): neighbours lie as well as with the golden
 // ratio, or nearly, and no image can know where anything goes.
 
 #ifndef EBCACHE_LIB_CACHE_HASH_MULTIPLIER_H_

@@ -1,7 +1,9 @@
-// KeptErrors: the errors of reads or of writes that failed, by descriptor, for those who ask later.
+// KeptErrors: the errors of reads or of writes that failed, by descriptor, for threads that ask
+// later.
 //
 // Keeping one needs memory, and must not fail because there is none: what cannot be kept is
-// forgotten, and whoever asks is told so. That something failed is in the state word in any case.
+// forgotten, and a thread that asks is told so. That something failed is in the state word in any
+// case.
 
 #ifndef EBCACHE_LIB_CACHE_KEPT_ERRORS_H_
 #define EBCACHE_LIB_CACHE_KEPT_ERRORS_H_
@@ -29,8 +31,8 @@ class KeptErrors {
     std::optional<ParentCheck> expected;  // see Keep
   };
 
-  // In place of what was kept for the buffer. `expected`: the error is the answer for those who
-  // expect the same; null: for everybody.
+  // In place of what was kept for the buffer. `expected`: the error is the answer for readers that
+  // expect the same; null: for all readers.
   void Keep(const ExtentBuffer* buffer, const absl::Status& status,
             const ParentCheck* expected = nullptr) noexcept;
 
@@ -47,8 +49,8 @@ class KeptErrors {
   }
 
   void Forget(const ExtentBuffer* buffer) {
-    // Relaxed: the state word makes an entry visible to a holder who needs it, and the count with
-    // it; everybody else only saves a lock.
+    // Relaxed: the state word makes an entry visible to a holder that needs it, and the count with
+    // it; every other thread only saves a lock.
     if (count_.load(std::memory_order_relaxed) == 0) return;
     ForgetIf(buffer, [] { return true; });
   }

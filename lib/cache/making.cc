@@ -152,8 +152,8 @@ void BufferCacheImpl::UnmakeBuffer(ExtentBuffer* buffer) {
 
 // ---- Making -------------------------------------------------------------------------------------
 
-// A reference on who is in the index already, if it is the same block's. Under the index's lock it
-// is the index's, so its address can be read without a reference.
+// A reference on the buffer that is in the index already, if it is the same block's. Under the
+// index's lock it is the index's, so its address can be read without a reference.
 BufferIndex::Grab BufferCacheImpl::GrabForNewcomer(ExtentBuffer* there, uint64_t start) {
   const auto got = state::Apply(there->state_, [&](BufferState s) {
     return there->start_ == start ? state::GetForLookup(s) : state::Refused(s);
@@ -206,13 +206,13 @@ absl::StatusOr<ExtentBuffer*> BufferCacheImpl::Create(uint64_t start) {
 void BufferCacheImpl::Welcome(absl::Span<ExtentBuffer* const> newcomers) {
   NoteCreated(newcomers.size());
   reclaim_list_.Add(newcomers);
-  // After they are on the list: of several who go over the budget together, the last one there
-  // sees all of them.
+  // After they are on the list: of several threads that go over the budget together, the last one
+  // there sees the newcomers of all.
   RestoreBudget();
   WakeReclaim();
 }
 
-// What who asked for the newcomer's block gets. Not for kBusy.
+// Converts an insertion's outcome to Create's result. Not for kBusy.
 absl::StatusOr<ExtentBuffer*> BufferCacheImpl::Outcome(const BufferIndex::Newcomer& newcomer) {
   const uint64_t start = newcomer.buffer->start_;
   if (newcomer.outcome == BufferIndex::Insertion::kInserted) return newcomer.buffer;
@@ -298,7 +298,7 @@ void BufferCacheImpl::CreateAbsent(absl::Span<const size_t> which,
 }
 
 absl::StatusOr<ExtentBuffer*> BufferCacheImpl::CreateUnmapped(uint64_t start) {
-  // Private to a holder, so nobody could move it, whatever the cache's other buffers are.
+  // Private to a holder, so the cache could not move it, whatever its other buffers are.
   const auto flags = static_cast<AllocFlags>(static_cast<uint32_t>(options_.alloc_flags) &
                                              ~static_cast<uint32_t>(AllocFlags::kMovable));
   auto made = MakeBuffer(start, flags);
@@ -316,13 +316,13 @@ void BufferCacheImpl::Bury(absl::Span<ExtentBuffer* const> dead, bool listed) {
     for (ExtentBuffer* buffer : dead) FreeFrames(buffer);
   };
   if (sync::Planted("folios-before-index")) free_frames();
-  // Relaxed: the caller killed them, so nobody has changed them since.
+  // Relaxed: the caller killed them, so no other thread has changed them since.
   const bool unmapped =
       state::Unpack(dead[0]->state_.load(std::memory_order_relaxed)).has(BufferFlag::kUnmapped);
   if (unmapped) {
     Uncount(counters_.unmapped);
   } else {
-    // Out of the index first: whoever looks the block up from here on makes a new buffer.
+    // Out of the index first: a thread that looks the block up from here on makes a new buffer.
     index_.Remove(dead);
     for (ExtentBuffer* buffer : dead) {
       if (listed) reclaim_list_.Remove(buffer);
@@ -331,9 +331,9 @@ void BufferCacheImpl::Bury(absl::Span<ExtentBuffer* const> dead, bool listed) {
     Uncount(counters_.cached, dead.size());
   }
   if (sync::Planted("descriptor-before-folios")) slab_.Free(dead);
-  // Then the folios, which by then nobody can reach through these buffers.
+  // Then the folios, which by then no thread can reach through these buffers.
   free_frames();
-  // The descriptors last: from here on they may be somebody else.
+  // The descriptors last: from here on they may be other blocks'.
   if (!sync::Planted("descriptor-before-folios")) slab_.Free(dead);
 }
 

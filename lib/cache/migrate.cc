@@ -1,9 +1,9 @@
 // What the page allocator asks of the owner of a folio: give it up, or let it move.
 //
 // The folio's private bits name a descriptor (or a group of blocks that share the folio), but by
-// the time we look they may name somebody else: the buffer died and its descriptor was recycled. So
-// the buffer is frozen first, which only an idle one can be, and only then asked whether the folio
-// is its. Frozen, its answer stays true.
+// the time we look they may name another buffer: the first one died and its descriptor was
+// recycled. So the buffer is frozen first, which only an idle one can be, and only then asked
+// whether the folio is its. Frozen, its answer stays true.
 
 #include <algorithm>
 
@@ -110,8 +110,8 @@ void BufferCacheImpl::MigrateTogether(absl::Span<FolioMove> moves, uint32_t priv
   }
 }
 
-// Nobody wants these bytes moved. The sources are the allocator's to free, so they must not go with
-// the buffers; the destinations turn out not to be needed.
+// These bytes are not wanted any more, so they are not moved. The sources are the allocator's to
+// free, so they must not go with the buffers; the destinations turn out not to be needed.
 void BufferCacheImpl::DropFrozen(absl::Span<FolioMove> moves,
                                  absl::Span<ExtentBuffer* const> frozen) {
   const int order = frozen.front()->order_;

@@ -1,6 +1,6 @@
 // CopyPages and PublishPages: whole pages to where they will lie from now on.
 //
-// What moves is idle, so nobody is about to read it: stores that go past the processor's caches
+// What moves is idle, so no thread is about to read it: stores that go past the processor's caches
 // spare it reading the destination first, which is a third of the traffic and of the time, and
 // leave in the caches what is in use.
 
@@ -20,8 +20,8 @@
 
 namespace ebcache {
 
-// REQUIRES: both page-aligned, `bytes` a multiple of 4096, no overlap; PublishPages before anyone
-// else may look.
+// REQUIRES: both page-aligned, `bytes` a multiple of 4096, no overlap; PublishPages before another
+// thread may look.
 inline void CopyPages(std::byte* to, const std::byte* from, size_t bytes) {
 #if EBCACHE_STREAMING_STORES
   auto* destination = reinterpret_cast<__m128i*>(to);
@@ -44,9 +44,9 @@ inline void CopyPages(std::byte* to, const std::byte* from, size_t bytes) {
 #endif
 }
 
-// What was copied is there for whoever synchronises with a release that the caller makes after
-// this: streaming stores are not ordered by a release alone. It waits for memory, so it is called
-// once a block.
+// What was copied is there for a thread that synchronises with a release that the caller makes
+// after this: streaming stores are not ordered by a release alone. It waits for memory, so it is
+// called once a block.
 inline void PublishPages() {
 #if EBCACHE_STREAMING_STORES
   _mm_sfence();

@@ -1,4 +1,4 @@
-// Reads: one reader a buffer, everybody else waits for it and gets what it got.
+// Reads: one reader a buffer; all others wait for it and get what it got.
 //
 // From BeginRead to FinishRead nothing throws: a buffer must not be left READING.
 
@@ -17,8 +17,8 @@ namespace ebcache {
 
 namespace {
 
-// For whom the error of a read is the answer: those who expect the same as the reader, if the
-// source may have refused the block for that; null: for everybody.
+// Which readers the error of a read is the answer for: those that expect the same as the reader, if
+// the source may have refused the block for that; null: all.
 const ParentCheck* ExpectedBy(const BlockRead& read) {
   return read.damaged || sync::Planted("waiter-gets-anothers-expectation") ? nullptr : read.check;
 }
@@ -104,7 +104,7 @@ absl::Status BufferCacheImpl::Read(ExtentBuffer* buffer, const ParentCheck* chec
     if (!answer->ok()) return *answer;
     break;
   }
-  // UPTODATE, by whoever: but perhaps not what this parent expects.
+  // UPTODATE, by another reader or from before: but perhaps not what this parent expects.
   if (check == nullptr || source_ == nullptr) return absl::OkStatus();
   return CheckParent(*buffer, *check);
 }
@@ -114,7 +114,7 @@ void BufferCacheImpl::ReadBlocks(absl::Span<const uint64_t> starts,
                                  absl::Span<absl::StatusOr<ExtentBufferRef>> results) {
   std::vector<BlockRead> reads;
   std::vector<size_t> places;  // in results, of each read
-  std::vector<size_t> others;  // those that somebody else has read or is reading
+  std::vector<size_t> others;  // those that another thread has read or is reading
   // All the memory that is needed, before the first read begins.
   reads.reserve(starts.size());
   places.reserve(starts.size());

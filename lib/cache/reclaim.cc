@@ -32,7 +32,8 @@ BufferCacheImpl::Freed BufferCacheImpl::Reclaim(uint64_t wanted_buffers, uint64_
     const auto scan = static_cast<uint32_t>(std::min<uint64_t>(max_scan - freed.scanned, 1024));
     const auto done =
         reclaim_list_.Collect(absl::MakeSpan(victims.data(), want), scan, spare_accessed);
-    // Counted before they are gone: who sees that a buffer is not cached any more sees why.
+    // Counted before they are gone: a thread that sees that a buffer is not cached any more sees
+    // why.
     Count(counters_.reclaimed, done.victims);
     if (done.victims != 0) Bury({victims.data(), done.victims}, /*listed=*/false);
     for (int i = 0; i < kReleaseVerdicts; ++i) {

@@ -218,7 +218,8 @@ bool ReclaimList::Kill(ExtentBuffer* buffer, Collected& done) {
   }
   ++done.skipped[static_cast<size_t>(state::VerdictOf(outcome.after))];
   if (outcome.result == state::Result::kRefused) {
-    // Its pages are moving, which is over soon; or it is dead, and who killed it is on the way.
+    // Its pages are moving, which is over soon; or it is dead, and the thread that killed it is on
+    // the way.
     RingOf(buffer).Turn();
     return false;
   }

@@ -10,7 +10,7 @@
 // Where a buffer is:
 //
 //   nursery    newcomers, for as long as a burst lasts. What happens here does not count.
-//   probation  first in, first out: one in sixteen. Who is found again here gets a chance.
+//   probation  first in, first out: one in sixteen. A buffer found again here gets a chance.
 //   hot        the others, in a ring. A hand goes round it: it takes ACCESSED away, and notes when.
 //   parked     in use, dirty or being read when its turn came: on no ring until it is idle again.
 //   ghost      gone, but remembered, with the time at which it was last known to be in use.
@@ -31,10 +31,10 @@
 //
 // Invariants:
 //   1. A mapped buffer is on exactly one ring from Add, which is before its maker's first reference
-//      ends, until Remove or its death in Collect; so whoever kills one finds it here.
-//   2. A buffer on parked_ has PARKED in its state, or whoever took PARKED away is on the way to
-//      Unpark it. PARKED is set under the lock, only where the buffer is not idle, and goes in the
-//      put that makes it idle: no idle buffer is forgotten.
+//      ends, until Remove or its death in Collect; so a thread that kills one finds it here.
+//   2. A buffer on parked_ has PARKED in its state, or the thread that took PARKED away is on the
+//      way to Unpark it. PARKED is set under the lock, only where the buffer is not idle, and goes
+//      in the put that makes it idle: no idle buffer is forgotten.
 //   3. Work is bounded: Add looks at no more than two challenges' worth of hot buffers and what the
 //      hand passes for each newcomer, Collect at max_scan and one challenge's worth for each it
 //      spares. A buffer that cannot go is looked at once for each time it was in use.
@@ -72,7 +72,7 @@ class ReclaimList {
   void Add(absl::Span<ExtentBuffer* const> newcomers);
   // REQUIRES: dead, and not by Collect.
   void Remove(ExtentBuffer* buffer);
-  // By whoever took PARKED away. The buffer may have died since, or be somebody else.
+  // By the thread that took PARKED away. The buffer may have died since, or be another block's.
   void Unpark(ExtentBuffer* buffer);
 
   // What one call of Collect did.
@@ -133,8 +133,8 @@ class ReclaimList {
   double patience_ = 4;  // in capacities; high at first, because it falls more easily
   uint64_t looks_ = 0;
 
-  // Size of the rings but parked_, written under mutex_. Relaxed: who reads it without decides
-  // only whether to bother.
+  // Size of the rings but parked_, written under mutex_. Relaxed: a reader without the lock decides
+  // only whether to try.
   sync::Atomic<uint32_t> unparked_{0};
 };
 

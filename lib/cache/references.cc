@@ -8,7 +8,7 @@
 namespace ebcache {
 
 BufferState ExtentBuffer::state() const {
-  // Acquire: who sees UPTODATE may look at the bytes.
+  // Acquire: a caller that sees UPTODATE may look at the bytes.
   return state::Unpack(state_.load(std::memory_order_acquire));
 }
 
@@ -51,7 +51,7 @@ void BufferCacheImpl::PutStale(ExtentBuffer* buffer) {
 
 bool BufferCacheImpl::TrySetDirty(ExtentBuffer* buffer) {
   // Counted before it is, and uncounted after: where the count is 0, nothing is dirty. The other
-  // way round a writer who is quick would uncount what has not been counted, and hide another.
+  // way round a writer that is quick would uncount what has not been counted, and hide another.
   bool counts_late = sync::Planted("dirty-counted-late");
   if (!counts_late) Count(counters_.unwritten);
   bool was_unwritten = false;

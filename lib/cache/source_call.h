@@ -21,7 +21,7 @@ inline absl::Status Unanswered() { return WithoutWords(absl::StatusCode::kUnknow
 inline absl::Status NoSource() { return WithoutWords(absl::StatusCode::kFailedPrecondition); }
 
 // Makes `call`. What it throws is the error of all blocks that it was about: which of them were
-// done before, nobody can tell.
+// done before cannot be told.
 template <typename BlockIo, typename Call>
 void CallSource(absl::Span<BlockIo> blocks, Call call) noexcept {
   const CallUnderWay under_way(blocks);

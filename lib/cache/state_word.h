@@ -1,13 +1,13 @@
-// StateWord: steps of buffer_state.h applied to the 64-bit atomic word of a descriptor.
+// The steps of buffer_state.h, applied to the 64-bit atomic word of a descriptor.
 //
 // Memory orders, for all of them:
 //   - loads, and compare-and-swaps that fail, are acquire: a step that is refused tells something
-//   as
-//     well. BeginRead refused because of UPTODATE means that the bytes may be looked at;
-//   - a step that succeeds is acq_rel. Acquire, because whoever takes a reference, wins a read or
-//     kills a buffer must see what earlier holders wrote to it. Release, because whoever gives up a
-//     reference, ends a read or thaws a buffer publishes what it wrote. Weaker orders would buy
-//     nothing on x86, where a locked instruction is a full barrier, and cost a proof elsewhere;
+//     as well. BeginRead refused because of UPTODATE means that the bytes may be looked at;
+//   - a step that succeeds is acq_rel. Acquire, because a thread that takes a reference, wins a
+//     read or kills a buffer must see what earlier holders wrote to it. Release, because a thread
+//     that gives up a reference, ends a read or thaws a buffer publishes what it wrote. Weaker
+//     orders would buy nothing on x86, where a locked instruction is a full barrier, and cost a
+//     proof elsewhere;
 //   - birth is a release store: it publishes the whole descriptor.
 
 #ifndef EBCACHE_LIB_CACHE_STATE_WORD_H_
@@ -123,7 +123,7 @@ inline bool PutPlainly(sync::Atomic<uint64_t>& word) {
   return false;
 }
 
-// Waits while `flag` is set. The acquire makes visible what was written by whoever cleared it.
+// Waits while `flag` is set. The acquire makes visible what the thread that cleared it wrote.
 inline void WaitWhile(const sync::Atomic<uint64_t>& word, BufferFlag flag) {
   for (;;) {
     const uint64_t seen = word.load(std::memory_order_acquire);

@@ -39,7 +39,7 @@ void Keep(absl::Status& first, absl::Status status) {
 // Ends a write that this thread began. On failure the error is in place before the waiters wake.
 void BufferCacheImpl::FinishWriteback(ExtentBuffer* buffer, const absl::Status& status) {
   const bool written = status.ok();
-  // Under WRITEBACK nobody but the writer changes WRITE_ERR.
+  // Under WRITEBACK only the writer changes WRITE_ERR.
   const bool had_failed = buffer->state().has(BufferFlag::kWriteErr);
   if (!written) {
     Count(counters_.write_failures);

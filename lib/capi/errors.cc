@@ -22,7 +22,7 @@ namespace ebcache::capi {
 namespace {
 
 // What a thread's last error said. An array and no string, so that keeping it can never fail, and
-// ends with its thread without anybody's help.
+// ends with its thread without a destructor.
 thread_local std::array<char, 2048> last_error;
 // The callback that is under way on this thread: the innermost.
 thread_local CallbackWords* callback = nullptr;

@@ -169,8 +169,8 @@ class FileDevice : public BlockDevice {
     const bool together =
         rings_.has_value() && plan.runs.size() > 1 && (direct_.get() < 0 || AllAligned(plan));
     if (together) {
-      // What the page cache has comes one after the other: whoever looks at it then finds it in the
-      // processor's cache, where after a whole batch it no longer is.
+      // What the page cache has comes one after the other: `done` then finds it in the processor's
+      // cache, where after a whole batch it no longer is.
       while (next < plan.runs.size() && ReadRunIfCached(plan, plan.runs[next])) {
         finish(next, static_cast<int>(plan.runs[next].bytes));
         ++next;

@@ -9,8 +9,8 @@ namespace ebcache {
 
 FileSyncer::FileSyncer(int fd)
     : fd_(fd),
-      // Not taken before a fork, which would then wait for the device. In a child nobody is left
-      // who would give it back.
+      // Not taken before a fork, which would then wait for the device. In a child the thread that
+      // would give it back is gone.
       at_fork_(
           ForkHandler::Phase::kLocks, [] {},
           [this](bool in_child) {

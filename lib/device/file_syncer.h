@@ -1,8 +1,8 @@
 // FileSyncer: has the kernel write to the device what its page cache has of a file.
 //
-// The kernel tells of what it could not write once for each open file, to the first who asks: with
+// The kernel tells of what it could not write once for each open file, to the first that asks: with
 // several threads at it, perhaps not to the one whose bytes they were. So a failure is that of all
-// who had written by then and had not been told yet that all is well.
+// threads that had written by then and had not been told yet that all is well.
 //
 // Forks: a child never waits for a thread of its parent's. The open file is the same in both, and
 // so is what the kernel tells once: only one of them is to write.

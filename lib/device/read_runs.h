@@ -29,8 +29,8 @@ struct ReadRun {
 inline constexpr uint64_t kDirectAlignment = 4096;
 
 struct ReadRuns {
-  // Of those reads whose status is OK; in the order given, so whoever wants neighbours found sorts
-  // by offset before. REQUIRES: the reads stay where they are while the runs are used.
+  // Of those reads whose status is OK; in the order given, so a caller that wants neighbours found
+  // sorts by offset before. REQUIRES: the reads stay where they are while the runs are used.
   explicit ReadRuns(absl::Span<const DeviceRead> reads);
 
   absl::Span<const iovec> VectorsOf(const ReadRun& run) const {

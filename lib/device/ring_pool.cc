@@ -29,7 +29,7 @@ class RingPool::Ring {
 
   // False when the ring broke, and must not be used again; all the same each run is told of. What
   // `done` throws comes out when nothing is under way any more: the kernel writes to the memory of
-  // reads that it has, whatever became of those who wanted them. Later runs are not told of then.
+  // reads that it has, whatever became of their callers. Later runs are not told of then.
   bool Read(const ReadRuns& runs, size_t first, absl::FunctionRef<void(size_t, int)> tell) {
     std::exception_ptr thrown;
     const auto done = [&](size_t number, int result) {

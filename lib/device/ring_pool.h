@@ -46,7 +46,8 @@ class RingPool {
   const uint32_t depth_;
   sync::Mutex mutex_;
   std::vector<std::unique_ptr<Ring>> idle_;  // guarded by mutex_
-  // Set once and for ever when the kernel refuses. Relaxed: who does not see it yet is refused too.
+  // Set once and for ever when the kernel refuses. Relaxed: a thread that does not see it yet is
+  // refused too.
   sync::Atomic<bool> unavailable_{false};
   ForkHandler at_fork_;  // last: it uses the others
 };

@@ -1,8 +1,8 @@
 // The one place for offsets: every structure of the on-disk format, by family.
 //
 // Each list is checked while compiling: no byte is left out, none belongs to two fields, and the
-// size is what the struct says of itself. Who adds a structure writes a struct in include/ebcache/
-// and its list here; parser and encoder follow (docs/format.md).
+// size is what the struct says of itself. A new structure is a struct in include/ebcache/ and its
+// list here; parser and encoder follow (codec.h).
 
 #ifndef EBCACHE_LIB_FORMAT_LAYOUT_H_
 #define EBCACHE_LIB_FORMAT_LAYOUT_H_

@@ -1,4 +1,4 @@
-// Where things are in a superblock, for those who look before they parse.
+// Where things are in a superblock, for code that looks before it parses.
 
 #ifndef EBCACHE_LIB_FORMAT_SUPERBLOCK_FORMAT_H_
 #define EBCACHE_LIB_FORMAT_SUPERBLOCK_FORMAT_H_

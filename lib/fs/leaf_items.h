@@ -1,4 +1,4 @@
-// The items of one leaf, for who goes through all of them.
+// The items of one leaf, for a caller that goes through all of them.
 
 #ifndef EBCACHE_LIB_FS_LEAF_ITEMS_H_
 #define EBCACHE_LIB_FS_LEAF_ITEMS_H_

@@ -56,7 +56,7 @@ class AllocatorBase : public PageAllocator {
 
  protected:
   // CHECKs that `page_bytes` is one of 4096, 16384 and 65536. `no_fail_wait_ms`: how long a kNoFail
-  // request waits in which nobody frees anything.
+  // request waits in which no other thread frees anything.
   AllocatorBase(size_t page_bytes, bool contiguous_by_luck, uint32_t no_fail_wait_ms);
 
   // Whether a request may be served at all: InvalidArgument when the order is above `max_order`,
@@ -77,8 +77,8 @@ class AllocatorBase : public PageAllocator {
   absl::Status Insist(const FolioRequest& request, absl::Status status, bool possible,
                       Attempt attempt);
 
-  // To be called after frees, if anybody waits for them; by then what was freed must be within
-  // reach of all threads.
+  // To be called after frees, if a thread waits for them. REQUIRES: what was freed is within reach
+  // of all threads.
   bool anyone_waits() const { return free_events_.anyone_waits(); }
   void NotifyFreed() { free_events_.Notify(); }
 

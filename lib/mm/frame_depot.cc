@@ -107,7 +107,7 @@ void FrameDepot::Retire(ThreadList& list) {
 }
 
 size_t FrameDepot::Trim(ThreadList& list, size_t frame_bytes) {
-  // Under the lock for all of it: whoever came in between would find nothing, and fail.
+  // Under the lock for all of it: a thread that came in between would find nothing, and fail.
   std::lock_guard lock(mutex_);
   DrainLocked(list, list.size_);
   const uint64_t before = ResidentBytesLocked(frame_bytes);

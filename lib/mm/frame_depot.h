@@ -61,8 +61,8 @@ class FrameSource {
 class FrameDepot {
  public:
   // `list_capacity`: how many frames a thread may keep at hand; cut down where that would be a
-  // large part of all there are. `reserve_frames`: how many of all frames only those get who may
-  // use the reserve.
+  // large part of all there are. `reserve_frames`: how many of all frames are kept for the requests
+  // that may use the reserve.
   FrameDepot(std::unique_ptr<FrameSource> source, uint32_t list_capacity,
              uint32_t reserve_frames = 0);
 

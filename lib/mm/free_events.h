@@ -1,6 +1,6 @@
-// FreeEvents: how those who cannot do without memory hear that somebody freed some.
+// FreeEvents: how threads that cannot do without memory hear that another thread freed some.
 //
-// Nearly always nobody waits, and then a free costs one load more.
+// Nearly always no thread waits, and then a free costs one load more.
 
 #ifndef EBCACHE_LIB_MM_FREE_EVENTS_H_
 #define EBCACHE_LIB_MM_FREE_EVENTS_H_
@@ -16,8 +16,8 @@ namespace ebcache {
 class FreeEvents {
  public:
   // Whether what is freed must become visible to others at once, and Notify be called. Relaxed:
-  // whoever misses that somebody has just begun to wait keeps what it frees to itself once; the
-  // wait is bounded, and the next free is seen.
+  // a thread that misses that another has just begun to wait keeps what it frees to itself once;
+  // the wait is bounded, and the next free is seen.
   bool anyone_waits() const { return waiting_.load(std::memory_order_relaxed) != 0; }
 
   // Memory was freed.
@@ -29,7 +29,7 @@ class FreeEvents {
     freed_.notify_all();
   }
 
-  // See ForkHandler. Whoever waits in another thread of the parent's does not wait in a child.
+  // See ForkHandler. A thread of the parent's that waits does not exist in a child.
   void BeforeFork() { mutex_.lock(); }
   void AfterFork(bool in_child) {
     if (in_child) {
@@ -39,7 +39,7 @@ class FreeEvents {
     mutex_.unlock();
   }
 
-  // Somebody waits, for as long as this lives.
+  // A thread counts as waiting for as long as this lives.
   class Waiter {
    public:
     explicit Waiter(FreeEvents* events) : events_(*events) {

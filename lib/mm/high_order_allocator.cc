@@ -16,8 +16,8 @@
 namespace ebcache {
 namespace {
 
-// The request of the one attempt: whoever cannot do without has order 0 to fall back to, and
-// nobody is pushed out for the sake of a convenience.
+// The request of the one attempt: a caller that cannot do without has order 0 to fall back to, and
+// no owner is asked to release anything for the sake of a convenience.
 FolioRequest OneAttempt(FolioRequest request) {
   request.flags = static_cast<AllocFlags>(static_cast<uint32_t>(request.flags) &
                                           ~static_cast<uint32_t>(AllocFlags::kNoFail)) |

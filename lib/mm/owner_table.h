@@ -2,7 +2,7 @@
 // to.
 //
 // The contract: a movable folio can be taken from its owner at any idle moment. So a request for
-// one by somebody who can neither release nor migrate is refused, and counted: such a folio in a
+// one by an owner that can neither release nor migrate is refused, and counted: such a folio in a
 // movable page block would defeat compaction, which finds out only when it comes to move it.
 //
 // Thread safety: everything may be called from any thread.

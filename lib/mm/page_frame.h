@@ -1,9 +1,9 @@
 // PageFrame: what an allocator knows of one frame, in 8 bytes. Tables of them are indexed by frame
 // number.
 //
-// A frame is written by whoever has it, and by nobody else:
+// A frame is written by the one that has it alone, which is:
 //
-//   kUntouched  nobody. Its number has not been given out yet. All bits zero, so that a table in
+//   kUntouched  none. Its number has not been given out yet. All bits zero, so that a table in
 //               fresh memory from the OS needs no setting up.
 //   kFree       the depot, under its lock. `private_bits` is the next frame of the free stack.
 //   kListed     the thread in whose list it is.
@@ -17,9 +17,10 @@
 // that they do not have, and because a double free must be seen for what it is.
 //
 // Compaction is the exception. It asks the owner of a folio to let it move, without a lock, and the
-// holder may free the folio just then. So the mover marks the frame first (BeginMove); whoever
-// frees a marked frame leaves it to the mover, who finds that out in EndMove. Those two meet in the
-// word alone: Free releases, EndMove acquires, so that the next holder comes after the last one.
+// holder may free the folio just then. So the mover marks the frame first (BeginMove). A thread
+// that frees a marked frame leaves it to the mover, which finds that out in EndMove. Those two meet
+// in the word alone: Free releases, EndMove acquires, so that the next holder comes after the last
+// one.
 
 #ifndef EBCACHE_LIB_MM_PAGE_FRAME_H_
 #define EBCACHE_LIB_MM_PAGE_FRAME_H_
@@ -110,7 +111,7 @@ class PageFrame {
 
   // From kAllocated to kListed; returns what it was. An exchange, not a load and a store: of two
   // threads that free the same folio, one is caught. If it was `moving`, it is the mover's now.
-  // Release, for a mover; acquire, so that the caller who passes the frame on has seen the move.
+  // Release, for a mover; acquire, so that a caller that passes the frame on has seen the move.
   FrameState Free(int order) {
     constexpr uint64_t kListedWord = FrameState{.use = FrameUse::kListed}.Pack();
     const FrameState was =
@@ -156,7 +157,7 @@ class PageFrame {
     int attempts = 0;
     return Change([&attempts](FrameState& state) {
       if (state.use != FrameUse::kAllocated) return false;
-      // As if only whoever frees the folio could be in the way.
+      // As if only a thread that frees the folio could be in the way.
       if (sync::Planted("end-of-move-tries-once") && attempts++ != 0) return false;
       state.moving = false;
       return true;

@@ -51,7 +51,7 @@ class BlockVisits {
 
   BlockSet entered_;
   // Pointers that led to no block, by address. Not one of Abseil's maps: they are in pieces after
-  // an allocation that failed, and their destructors then free what nobody allocated.
+  // an allocation that failed, and their destructors then free what was never allocated.
   std::unordered_map<uint64_t, int> failures_;
 };
 

@@ -49,7 +49,7 @@ void ItemRange::Advance() {
 }
 
 // Loads the item the path has come to, or finds that the range is at its end. The path is dropped
-// there: a range that somebody keeps must not keep blocks in memory.
+// there: a range that its caller keeps must not keep blocks in memory.
 void ItemRange::Settle() {
   done_ = !status_.ok() || !path_.valid() || range_.to < path_.key();
   if (!done_) {

@@ -107,7 +107,7 @@ void Readahead::ReadBatch(const std::vector<Request>& batch) {
   std::vector<uint64_t> starts;
   std::vector<const ParentCheck*> checks;
   for (const Request& request : batch) {
-    // Somebody who was there first needs no company: to wait for a read is not to read ahead.
+    // A reader that was there first needs no company: to wait for a read is not to read ahead.
     if (cache_->Find(request.start)) continue;
     starts.push_back(request.start);
     checks.push_back(&request.check);

@@ -16,7 +16,7 @@
 namespace ebcache {
 namespace {
 
-// Whoever read the block has mostly named it already.
+// The message of a failed read has mostly named the block already.
 absl::string_view WithoutBlock(uint64_t logical, absl::string_view message) {
   absl::ConsumePrefix(&message, absl::StrCat("block ", logical, ": "));
   return message;

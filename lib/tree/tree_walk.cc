@@ -33,8 +33,8 @@ namespace {
 // while the subtrees before it are walked, and each node brings batches of its own anyway.
 constexpr int kNodeBatchDivisor = 8;
 
-// Newcomers that nobody comes for are the first to go, when about this part of the cache is full of
-// newer ones.
+// Newcomers that no reader comes for are the first to go, when about this part of the cache is full
+// of newer ones.
 constexpr uint64_t kBudgetPerAhead = 16;
 
 uint32_t BlocksAhead(const BufferCache& cache, int wanted) {
@@ -96,7 +96,7 @@ class Walk {
   const uint32_t ahead_;
   const size_t leaf_batch_;
   const size_t node_batch_;
-  BlockVisits visits_;                    // in this tree, whoever had a block before
+  BlockVisits visits_;                    // in this tree; visited_ may span several
   std::array<Frame, kMaxLevels> frames_;  // by level; that of level 0 stays unused
   // Leaves asked for and not come to yet: each is asked for once, however many pointers lead there.
   std::unordered_set<uint64_t> asked_;

@@ -23,7 +23,8 @@ namespace ebcache {
 inline constexpr size_t kMaxCopies = 4;
 using Copies = absl::InlinedVector<PhysicalExtent, kMaxCopies>;
 
-// Thread safety: the Add methods by one thread with nobody else around; the rest from any thread.
+// Thread safety: the Add methods by one thread while no other uses the object; the rest from any
+// thread.
 class AddressSpace {
  public:
   explicit AddressSpace(const Superblock& superblock);

@@ -22,7 +22,7 @@ struct StripeLocation {
 };
 using StripeLocations = absl::InlinedVector<StripeLocation, 4>;
 
-// Thread safety: Add by one thread with nobody else around; the rest from any thread.
+// Thread safety: Add by one thread while no other uses the object; the rest from any thread.
 class ChunkMap {
  public:
   explicit ChunkMap(uint32_t sector_bytes) : sector_bytes_(sector_bytes) {}

@@ -135,7 +135,7 @@ void MirrorReader::Finish(Attempt& attempt) const {
     read.status = AllCopiesFailed(
         attempt.rejected ? absl::StatusCode::kDataLoss : absl::StatusCode::kUnavailable,
         "no good copy", read.buffer->start(), attempt.failures);
-    // A reader who expects something else may find it.
+    // A reader that expects something else may find it.
     read.damaged = attempt.unexpected.empty();
     read.status = WithNumber(std::move(read.status), attempt.number);
   }

@@ -120,7 +120,7 @@ void MirrorWriter::Finish(Attempt& attempt) const {
 void MirrorWriter::TellOfFailures(Attempt& attempt) const {
   const bool written = attempt.failures.size() < attempt.copies.size();
   for (MirrorDamage failure : attempt.failures) {
-    // Of a missing device everybody knows already.
+    // Volume::missing_devices names a missing device already.
     if (written && attempt.copies[failure.mirror - 1].device == nullptr) continue;
     failure.recovered = written;
     failure.no_memory &= !written;  // else it is behind the others now, whatever for

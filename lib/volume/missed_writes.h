@@ -36,9 +36,10 @@ class MissedWrites {
 
   // False: there is no such copy of any block, and a reader has nothing to ask for.
   bool any() const {
-    // Acquire, with the release of who takes the last one out: a reader that finds none finds the
-    // bytes that were written before. A write that was said to be OK before the read began has been
-    // counted by then; of one that is under way meanwhile a reader may get either bytes.
+    // Acquire, with the release of the writer that takes the last one out: a reader that finds none
+    // finds the bytes that were written before. A write that was said to be OK before the read
+    // began has been counted by then; of one that is under way meanwhile a reader may get either
+    // bytes.
     return count_.load(std::memory_order_acquire) != 0;
   }
   // Calls missed(copy, why) for each copy of the block that must not be read. `why` is Unavailable,

@@ -49,7 +49,7 @@ struct Opened {
 };
 
 // Whether a filesystem may be written: not with features that only readers know, and not halfway
-// through a change that only who began it can end.
+// through a change that only the program that began it can end.
 absl::Status CheckWritable(const SuperblockSet& set) {
   const Superblock& superblock = set.candidates[0].superblock;
   absl::Status status = CheckCompatRoFeatures(superblock.compat_ro_flags);

@@ -1,4 +1,4 @@
-// Extents, and who refers to them: in the item itself, or in items of their own.
+// Extents, and the references to them: in the item itself, or in items of their own.
 
 #include <absl/strings/str_cat.h>
 
@@ -74,8 +74,7 @@ absl::Status CheckExtentOverlap(const CheckedItem& item, uint32_t block_bytes) {
   return Reject(Rejection::kExtentOverlap, "overlaps extent ", previous.key().ToString());
 }
 
-// ---- References to data
-// --------------------------------------------------------------------------
+// ---- References to data -------------------------------------------------------------------------
 
 // What references of one extent are sorted by.
 uint64_t HashOf(const ExtentDataRef& reference) {
@@ -140,7 +139,7 @@ uint64_t NumberOf(const CheckedItem& item, uint64_t at) {
 uint64_t ReferencesOf(const CheckedItem& item, uint8_t type, uint64_t at) {
   switch (type) {
     case kExtentOwnerRefType:
-      return 0;  // tells who pays for the extent, and holds nothing
+      return 0;  // tells which tree pays for the extent, and holds nothing
     case kExtentDataRefType:
       return item.Get<&ExtentDataRef::count>(at + 1);
     case kSharedDataRefType:

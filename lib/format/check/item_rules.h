@@ -1,6 +1,6 @@
 // The rules for items, by type: what kernels refuse in an item, and nothing more.
 //
-// They make decoding safe: whoever reads an item of a type with rules, in a leaf that passed, can
+// They make decoding safe: a reader of an item of a type with rules, in a leaf that passed, can
 // load each field and follow each length without another check. They do not prove that a filesystem
 // is consistent: what one item says of another block is not their business.
 //

@@ -1,4 +1,4 @@
-// Chunks, devices and block groups: who has which part of the space.
+// Chunks, devices and block groups: which part of the space belongs to which.
 
 #include <absl/strings/str_cat.h>
 

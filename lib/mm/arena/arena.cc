@@ -40,7 +40,7 @@ Arena::Arena(OsCalls* os, size_t bytes, size_t page_bytes, bool shared)
 
 Arena::~Arena() {
   if (base() == nullptr) return;
-  UnpoisonPages(base(), used_bytes_);  // whoever is mapped here next starts afresh
+  UnpoisonPages(base(), used_bytes_);  // the next mapping here starts afresh
   const size_t bytes = bytes_.load(std::memory_order_relaxed);
   os_->Unmap(table_.load(std::memory_order_relaxed), TableBytes(bytes, page_bytes_));
   UnmapPages(base(), bytes);

@@ -47,8 +47,8 @@ class Arena final : public FrameSource {
   // Address of frame 0; null before the first Prepare succeeded.
   std::byte* base() const { return base_.load(std::memory_order_relaxed); }
 
-  // The memory behind a shared arena, OsCalls::kNoMemory if there is none, or not yet. For those
-  // who have got a frame.
+  // The memory behind a shared arena, OsCalls::kNoMemory if there is none, or not yet. For callers
+  // that have got a frame.
   int memory() const { return memory_; }
   // Whether this is a child of a fork, from which shared memory is withheld. Relaxed: it was
   // written when there was one thread.
@@ -84,8 +84,8 @@ class Arena final : public FrameSource {
   int memory_ = OsCalls::kNoMemory;  // written once, as base_
   size_t prepared_bytes_ = 0;
   size_t used_bytes_ = 0;  // the most that was ever prepared
-  // Written once, under the depot's lock, before any frame is given out. Relaxed: who has a frame
-  // has got it through that lock, or from somebody who did.
+  // Written once, under the depot's lock, before any frame is given out. Relaxed: the holder of a
+  // frame has got it through that lock, or from another holder that did.
   sync::Atomic<std::byte*> base_{nullptr};
   sync::Atomic<PageFrame*> table_{nullptr};
   sync::Atomic<bool> withheld_{false};

@@ -81,7 +81,7 @@ absl::Status ArenaAllocator::AllocateOrThrow(const FolioRequest& request, absl::
 void ArenaAllocator::FreeBulk(int order, absl::Span<Folio> slots) {
   ThreadListLease list(depot_);
   uint64_t freed = 0;
-  // Back to front: who allocates as many next gets them in the order they had.
+  // Back to front: the next allocation of as many gets them in the order they had.
   for (auto slot = slots.rbegin(); slot != slots.rend(); ++slot) {
     if (slot->empty()) continue;
     FrameOf(*slot).Free(order);

@@ -50,7 +50,7 @@ class ArenaAllocator : public AllocatorBase {
                     bool use_reserve);
 
   Arena* const arena_;  // owned by the depot
-  // Shared with nobody for long: a thread that ends just now may be returning its list.
+  // Shared only briefly: a thread that ends just now may be returning its list.
   const std::shared_ptr<FrameDepot> depot_;
 };
 

@@ -51,7 +51,7 @@ class Vmap final : public ArenaAllocator {
   }
 
   void FreeBlock(FolioBlock& block) override {
-    // Before the pages: whoever gets them next may want the window too.
+    // Before the pages: the caller that gets them next may want the window too.
     if (block.direct != nullptr) windows_.Retire(block.direct, block.slots.size() * page_bytes());
     ArenaAllocator::FreeBlock(block);
   }

@@ -55,7 +55,7 @@ WindowPool::~WindowPool() {
     // In a child there may be something else at these addresses by now.
     if (size.base == nullptr || withheld_) continue;
     const size_t bytes = size.limit * page_bytes_ << size.order;
-    UnpoisonPages(size.base, bytes);  // whoever is mapped here next starts afresh
+    UnpoisonPages(size.base, bytes);  // the next mapping here starts afresh
     os_->Unmap(size.base, bytes);
   }
 }
@@ -239,7 +239,7 @@ WindowPool::Batch WindowPool::TakeRetiredLocked(Size& size, size_t count) {
   return batch;
 }
 
-// Unmaps windows that nobody else can reach: neighbours with one call.
+// Unmaps windows, neighbours with one call. REQUIRES: no other thread can reach them.
 void WindowPool::Unmap(Batch& batch) {
   Size& size = *batch.size;
   const size_t bytes = page_bytes_ << size.order;

@@ -12,8 +12,8 @@
 // so there often is one), then for a clean one, then maps over the oldest retired one. When many
 // are retired, Map unmaps the older half of them in one go, neighbours with one call.
 //
-// What the process may have of mappings is shared with everybody else in it, so windows are
-// limited, and refusals are no errors: the caller has a page array then.
+// All parts of the process share the number of mappings that it may have, so windows are limited,
+// and refusals are no errors: the caller has a page array then.
 //
 // Thread safety: everything may be called from any thread.
 

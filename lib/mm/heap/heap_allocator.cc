@@ -262,7 +262,7 @@ class Heap final : public AllocatorBase {
   // Only where there is a limit. Relaxed: nothing but the limit depends on it.
   sync::Atomic<uint64_t> used_bytes_{0};
   HeapFrames* const frames_;  // owned by the depot
-  // Shared with nobody for long: a thread that ends just now may be returning its list.
+  // Shared only briefly: a thread that ends just now may be returning its list.
   const std::shared_ptr<FrameDepot> depot_;
 };
 

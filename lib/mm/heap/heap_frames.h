@@ -21,7 +21,7 @@ namespace ebcache {
 
 struct HeapFrame {
   PageFrame frame;
-  std::byte* address = nullptr;  // of an allocated one; belongs to whom the frame belongs
+  std::byte* address = nullptr;  // of an allocated one; guarded as the frame is
 };
 
 class HeapFrames final : public FrameSource {

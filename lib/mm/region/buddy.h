@@ -6,11 +6,9 @@
 //
 // Invariants:
 //   1. The word of a frame is a FreeBlock if and only if a free block begins there. The other
-//   frames
-//      of a block are kUntouched: a stale word must not look like a buddy.
+//      frames of a block are kUntouched: a stale word must not look like a buddy.
 //   2. A free block is in the lists of its first frame: of that frame's zone, and of the mobility
-//   of
-//      that frame's page block.
+//      of that frame's page block.
 //   3. No two free buddies of the same order, below the largest order, unless just one of them is
 //      isolated.
 //   4. Inside an isolated page block no free block is larger than what is isolated with it.
@@ -57,7 +55,7 @@ class Buddy {
     bool zone_per_superpageblock = true;
     int max_order = 0;
     // Whether a page block that is entirely free becomes movable, whatever it was. Linux leaves it
-    // what it was until somebody takes it.
+    // what it was until a request takes it.
     bool free_pageblocks_are_movable = true;
   };
 
@@ -73,7 +71,8 @@ class Buddy {
     return areas_[static_cast<size_t>(mobility) * zones_ + zone];
   }
 
-  // Relaxed: without the lock it is a guess, which whoever isolates a page block has to live with.
+  // Relaxed: without the lock it is a guess, and a thread that isolates a page block has to allow
+  // for that.
   Mobility mobility(uint32_t pageblock) const {
     return mobilities_[pageblock].load(std::memory_order_relaxed);
   }

@@ -15,8 +15,8 @@ constexpr uint64_t kImpossible = ~uint64_t{0};
 constexpr uint64_t kRefusedCost = uint64_t{1} << 40;
 constexpr uint64_t kTaintedCost = uint64_t{1} << 41;
 
-// Ranges that one allocation tries to empty, and as many more as there are superpageblocks: whoever
-// asks for a whole one gets it if there is one to be had.
+// Ranges that one allocation tries to empty, and as many more as there are superpageblocks: a
+// request for a whole one gets it if there is one to be had.
 constexpr size_t kMaxRanges = 8;
 
 // Attempts at one page block. What is refused is in use, and mostly not for long.

@@ -155,7 +155,8 @@ bool MovableRegion::Impl::ReturnSuperpageblock() {
     const uint32_t number = (first + i) % all;
     uint64_t returned = 0;
     for (uint32_t n = 0; n < geometry_.pageblocks_each(); ++n) {
-      // A lock for each page block; if somebody takes memory from it meanwhile, the rest stays.
+      // A lock for each page block; if another thread takes memory from it meanwhile, the rest
+      // stays.
       std::lock_guard lock(mutex_);
       if (state_.superpageblocks()[number].category != SuperpageblockCategory::kEmpty) break;
       if (!state_.Purge(number * geometry_.pageblocks_each() + n)) continue;

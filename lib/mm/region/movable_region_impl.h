@@ -1,6 +1,12 @@
 // MovableRegion::Impl: the parts of a movable region put together. One class, whose methods lie in
-// the files of what they are about: region_allocation.cc (allocating and freeing), compaction.cc
-// (emptying page blocks), contiguous.cc (memory in one piece), defragmenter.cc, region_reports.cc.
+// the files of what they are about:
+//
+//   region_allocation.cc  allocating and freeing
+//   region_reserve.cc     owners that release, and the reserve for kNoFail
+//   compaction.cc         emptying page blocks
+//   contiguous.cc         memory in one piece
+//   defragmenter.cc       room in tainted superpageblocks, before it is needed
+//   region_reports.cc     what lies where, counted
 //
 // Locks: a set of page lists first, then mutex_. Neither is held while an owner is called.
 
@@ -67,6 +73,7 @@ class MovableRegion::Impl final : public AllocatorBase {
   std::string PageTypeInfoJson() const;
 
  protected:
+  // ---- What AllocatorBase asks for: region_allocation.cc, ReleaseSome in region_reserve.cc ----
   void CountBlock(BlockForm form) override;
   bool ReleaseSome(OwnerId spared) override;
   bool AnyOwnedBy(OwnerId owner) override;
@@ -87,7 +94,8 @@ class MovableRegion::Impl final : public AllocatorBase {
   };
 
   // ---- region_allocation.cc ----
-  // As what a folio counts. One of a whole superpageblock mixes with nobody, so it taints nothing.
+  // As what a folio counts. One of a whole superpageblock mixes with no other folio, so it taints
+  // nothing.
   Mobility UserOf(bool movable, bool reclaimable, int order) const;
   Mobility UserOf(const FrameState& state) const {
     return UserOf(state.movable, state.reclaimable, state.order);
@@ -108,7 +116,7 @@ class MovableRegion::Impl final : public AllocatorBase {
                          Effort effort);
   absl::Status RefillLocked(PageList& list, Mobility user, uint32_t wanted, Effort effort);
   absl::Status NoMemoryLocked(int order) const;
-  // What kNoFail holds back: pairs of pages.
+  // What kNoFail holds back: pairs of pages. In region_reserve.cc.
   void FillReserve();
   bool SpendReserve(uint64_t frames);
   void FreeSmall(absl::Span<Folio> slots);
@@ -145,7 +153,8 @@ class MovableRegion::Impl final : public AllocatorBase {
   // The same with the page block isolated meanwhile, where nothing in it is unmovable.
   Evacuation Empty(uint32_t pageblock, Effort effort, bool may_release);
   uint32_t CollectLocked(uint32_t pfn, uint32_t end, const Question& question, Batch& batch);
-  // As CollectLocked from where the last call of it stopped, in one page block, and around.
+  // As CollectLocked from where the last call of it stopped, in one page block, and around. In
+  // region_reserve.cc.
   uint32_t CollectNextLocked(const Question& question, Batch& batch);
   void ExpectCopy(const Move& move) const;
   size_t AskOwner(absl::Span<Move> moves) const;
@@ -187,7 +196,7 @@ class MovableRegion::Impl final : public AllocatorBase {
   RegionFrames frames_;        // what may be done without the lock, it says itself
   RegionState state_;
   Steering steering_;
-  // Calls of owners: who may be called, and how many calls are under way.
+  // Calls of owners: which may be called, and how many calls are under way.
   struct OwnerCalls {
     OwnerReport report;
     FolioOwner* owner = nullptr;

@@ -2,8 +2,8 @@
 // do not meet in the region's lock.
 //
 // A thread has a set of lists for itself, until there are more threads than sets. A set has a lock
-// all the same, which costs little where nobody else wants it: compaction must be able to take out
-// the frames of a page block that it is emptying, whoever keeps them.
+// all the same, which costs little where no other thread wants it: compaction must be able to take
+// out the frames of a page block that it is emptying, in whichever set they are.
 //
 // Lock order: a set, then the region.
 

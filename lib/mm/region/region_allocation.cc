@@ -217,7 +217,7 @@ absl::Status MovableRegion::Impl::TakeLarge(const FolioRequest& request, int ord
         if (fuzz::Planted("no-memory-swallowed")) return absl::OkStatus();
         return NoMemoryLocked(order);
       }
-      // At once: the frame must not look like a tail to whoever walks the table.
+      // At once: the frame must not look like a tail to a thread that walks the table.
       frames_[pfn].Store(FrameState::Allocated(request, order));
       taken.push_back(pfn);
     }
@@ -269,7 +269,7 @@ absl::Status MovableRegion::Impl::AllocateOrThrow(const FolioRequest& request, i
     status = TryAllocate(request, order, wanted, slots, Effort::kAnything);
   }
   if (absl::IsResourceExhausted(status) && (may_reclaim || order == 0)) {
-    // What page lists keep at hand is out of everybody else's reach.
+    // What a page list keeps at hand is out of reach of the threads with other lists.
     DrainLists(/*isolated_only=*/false);
     status = TryAllocate(request, order, wanted, slots, Effort::kAnything);
   }
@@ -285,7 +285,7 @@ absl::Status MovableRegion::Impl::AllocateOrThrow(const FolioRequest& request, i
     do {
       DrainLists(/*isolated_only=*/false);
       again = TryAllocate(request, order, wanted, slots, Effort::kAnything);
-      // Somebody else may be quicker to take what is put back.
+      // Another thread may be quicker to take what is put back.
     } while (absl::IsResourceExhausted(again) && use_reserve && SpendReserve(wanted << order));
     return again;
   });
@@ -296,7 +296,7 @@ absl::Status MovableRegion::Impl::AllocateOrThrow(const FolioRequest& request, i
 void MovableRegion::Impl::FreeSmall(absl::Span<Folio> slots) {
   PageListSet& set = lists_.Mine();
   std::lock_guard set_lock(set.mutex);
-  // Back to front: who allocates as many next gets them in the order they had.
+  // Back to front: the next allocation of as many gets them in the order they had.
   for (auto slot = slots.rbegin(); slot != slots.rend(); ++slot) {
     if (slot->empty()) continue;
     const uint32_t pfn = slot->pfn();
@@ -307,7 +307,8 @@ void MovableRegion::Impl::FreeSmall(absl::Span<Folio> slots) {
     if (was.moving) continue;
     const Mobility user = UserOf(was);
     // Frames whose page block is being emptied must not go into a list. Either this sees that it is
-    // isolated, or who isolated it comes by to drain this set afterwards: both hold the set's lock.
+    // isolated, or the thread that isolated it drains this set afterwards: both hold the set's
+    // lock.
     if (state_.mobility(geometry_.PageblockOf(pfn)) == Mobility::kIsolated) {
       std::lock_guard lock(mutex_);
       state_.Put(pfn, 0, user);
@@ -346,7 +347,7 @@ void MovableRegion::Impl::FreeBulk(int order, absl::Span<Folio> slots) {
   } else {
     FreeLarge(order, slots);
   }
-  // Who waits drains the lists of everybody.
+  // A thread that waits drains the lists of all threads.
   if (anyone_waits()) [[unlikely]] {
     NotifyFreed();
   }

@@ -65,8 +65,8 @@ class RegionFrames {
   const bool phantom_;
   const size_t table_bytes_;
   uint32_t usable_frames_;  // written in Reserve
-  // Written once, under the region's lock, before any frame is given out. Relaxed: who has a frame
-  // has got it through that lock, or from somebody who did.
+  // Written once, under the region's lock, before any frame is given out. Relaxed: the holder of a
+  // frame has got it through that lock, or from another holder that did.
   sync::Atomic<std::byte*> base_{nullptr};
   sync::Atomic<PageFrame*> table_{nullptr};
   std::vector<bool> backed_;

@@ -1,4 +1,4 @@
-// What a kNoFail request may count on in a movable region: owners who release, and a reserve.
+// What a kNoFail request may count on in a movable region: owners that release, and a reserve.
 
 #include <algorithm>
 

@@ -80,8 +80,8 @@ void RegionState::Account(uint32_t pfn, int order, Mobility user, bool taken) {
   }
 }
 
-// The last unmovable page of a superpageblock is gone: its page blocks are anybody's, as their
-// movable pages can go elsewhere.
+// The last unmovable page of a superpageblock is gone: its page blocks are open to every kind of
+// page, as their movable pages can go elsewhere.
 void RegionState::Cleanse(uint32_t superpageblock) {
   const uint32_t first = superpageblock * geometry_.pageblocks_each();
   for (uint32_t block = first; block < first + geometry_.pageblocks_each(); ++block) {
