@@ -1,6 +1,7 @@
 #include "lib/cache/reclaim_list.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "lib/cache/state_word.h"
 
@@ -195,15 +196,29 @@ void ReclaimList::Spare(ExtentBuffer* buffer, bool* challenges) {
 }
 
 void ReclaimList::BecomeGhost(const ExtentBuffer* buffer) {
-  // Sized by what is there rather than by a budget that may be far more. What is remembered is lost
-  // when the table grows, which it therefore does by doubling.
-  const uint64_t wanted = uint64_t{kGhostsPerBuffer} * Total();
-  if (2 * ghosts_.capacity() <= wanted) ghosts_.Reset(wanted);
   const bool was_hot = buffer->ring_ == kHot;
   ghosts_.Remember(buffer->start(),
                    {.time = was_hot ? now_ : ReclaimTime{buffer->reclaim_time_},
                     .demoted = was_hot || buffer->demoted_ != 0},
                    now_);
+}
+
+// How many ghosts there is to be room for; 0 while there is enough. Sized by what is there rather
+// than by a budget that may be far more. What is remembered is lost when the table grows, which it
+// therefore does by doubling.
+uint64_t ReclaimList::GhostsWanted() const {
+  const uint64_t wanted = uint64_t{kGhostsPerBuffer} * Total();
+  return 2 * ghosts_.capacity() <= wanted ? wanted : 0;
+}
+
+// Without the lock: a table for a large cache is 44 MiB of zeroes.
+void ReclaimList::GrowGhosts(uint64_t ghosts) {
+  GhostTable bigger;
+  bigger.Reset(ghosts);
+  std::lock_guard lock(mutex_);
+  // Another thread may have done the same meanwhile.
+  if (bigger.capacity() > ghosts_.capacity()) std::swap(ghosts_, bigger);
+  // What was there before is freed behind the lock.
 }
 
 // Kills the buffer or, where that cannot be, parks it until it is idle.
@@ -230,6 +245,12 @@ bool ReclaimList::Kill(ExtentBuffer* buffer, Collected& done) {
 
 ReclaimList::Collected ReclaimList::Collect(absl::Span<ExtentBuffer*> victims, uint32_t max_scan,
                                             bool spare_accessed) {
+  uint64_t ghosts = 0;
+  {
+    std::lock_guard lock(mutex_);
+    if (!all_parked()) ghosts = GhostsWanted();
+  }
+  if (ghosts != 0) GrowGhosts(ghosts);
   Collected done;
   bool challenges = true;
   std::lock_guard lock(mutex_);

@@ -120,6 +120,10 @@ class ReclaimList {
   void Spare(ExtentBuffer* buffer, bool* challenges);
   bool Kill(ExtentBuffer* buffer, Collected& done);
   void BecomeGhost(const ExtentBuffer* buffer);
+  uint64_t GhostsWanted() const;
+
+  // Takes mutex_ itself, after the long part.
+  void GrowGhosts(uint64_t ghosts);
 
   mutable BriefMutex mutex_;
   // Guarded by mutex_, as are older_, newer_ and the reclaim fields of the buffers on the rings.
