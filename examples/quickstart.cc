@@ -4,7 +4,7 @@
 //   2. open the image
 //   3. walk every tree: each block is read through the cache, and verified
 //   4. show what is there, and what the cache had to do
-//   5. prove the steady state: nobody uses a block, so every buffer can go, and goes
+//   5. prove the steady state: no block is in use, so every buffer can go, and goes
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -19,27 +19,25 @@
 
 #include "ebcache/buffer_cache.h"
 #include "ebcache/filesystem.h"
-#include "examples/cache_report.h"
-#include "examples/command_line.h"
-#include "examples/damage_log.h"
-#include "examples/lost_blocks.h"
-#include "examples/program.h"
-#include "examples/progress.h"
 #include "examples/sample_image.h"
-#include "examples/table.h"
-#include "examples/tree_counts.h"
+#include "tools/command.h"
+#include "tools/damage.h"
+#include "tools/memory_report.h"
+#include "tools/program.h"
+#include "tools/progress.h"
+#include "tools/table.h"
+#include "tools/tree_counts.h"
 
 namespace ebcache::examples {
 namespace {
 
 constexpr char kAbout[] =
-    "Makes a btrfs image of many small files, walks and verifies all of its metadata through the\n"
-    "extent buffer cache, and shows what is in it and what the cache did.\n"
-    "\n"
-    "Exit code: 0 all is as it should be; 1 a block is damaged, or a buffer that nobody uses does\n"
-    "not go; 2 cannot tell: the image cannot be made or opened, or the result cannot be written, "
-    "or\n"
-    "the command line is wrong.";
+    R"(Makes a btrfs image of many small files, walks and verifies all of its metadata through the extent
+buffer cache, and shows what is in it and what the cache did.
+
+Exit code: 0 all is as it should be; 1 a block is damaged, or a buffer that nothing uses does not
+go; 2 cannot tell: the image cannot be made or opened, or the result cannot be written, or the
+command line is wrong.)";
 
 constexpr int kNotAsPromised = 1;
 
@@ -47,7 +45,7 @@ absl::StatusOr<std::string> MakeSampleImage(const TemporaryDirectory& directory,
   std::printf("making a btrfs image of %" PRIu64 " files in %s\n", files, directory.path().c_str());
   const std::string tree = directory.path() + "/files";
   const std::string image = directory.path() + "/image";
-  Progress progress;
+  tools::Progress progress;
   absl::Status status =
       MakeFiles(tree, files, [&](uint64_t made) { progress.Update(made, "files", "made"); });
   if (!status.ok()) return status;
@@ -57,18 +55,18 @@ absl::StatusOr<std::string> MakeSampleImage(const TemporaryDirectory& directory,
   return image;
 }
 
-void PrintTrees(const FilesystemCounts& counts, uint32_t node_bytes) {
-  Table table({"tree", "levels", "nodes", "leaves", "items", "bytes"});
-  for (const TreeCounts& tree : counts.trees) {
+void PrintTrees(const tools::FilesystemCounts& counts, uint32_t node_bytes) {
+  tools::Table table({"tree", "levels", "nodes", "leaves", "items", "bytes"});
+  for (const tools::TreeCounts& tree : counts.trees) {
     table.AddRow({tree.root.name, absl::StrCat(tree.levels.size()), absl::StrCat(tree.nodes()),
                   absl::StrCat(tree.leaves()), absl::StrCat(tree.items),
-                  HumanBytes(tree.blocks() * node_bytes)});
+                  tools::HumanBytes(tree.blocks() * node_bytes)});
   }
   table.Print();
 }
 
-// A buffer that nobody uses has one reference, the cache's own. Memory pressure lives on that: such
-// a buffer can be released at any time.
+// A buffer that is not in use has one reference, the cache's own. Memory pressure lives on that:
+// such a buffer can be released at any time.
 absl::Status ProveSteadyState(BufferCache& cache) {
   uint64_t buffers = 0;
   uint64_t with_one_reference = 0;
@@ -84,7 +82,7 @@ absl::Status ProveSteadyState(BufferCache& cache) {
               " are eligible for release\n",
               buffers, with_one_reference, eligible);
   if (buffers == 0) return absl::InternalError("the cache is empty after the walk");
-  if (with_one_reference != buffers) return absl::InternalError("somebody still uses a buffer");
+  if (with_one_reference != buffers) return absl::InternalError("a buffer is still in use");
   if (eligible != buffers) return absl::InternalError("not every buffer is eligible for release");
 
   const uint64_t dropped = cache.DropCaches();
@@ -95,26 +93,26 @@ absl::Status ProveSteadyState(BufferCache& cache) {
 }
 
 absl::Status Explore(const std::string& image) {
-  DamageLog damage;
+  tools::DamageLog damage;
   absl::StatusOr<std::unique_ptr<Filesystem>> filesystem = Filesystem::Open(
       {image}, {.cache = {.budget_bytes = uint64_t{256} << 20, .allocator = nullptr},
                 .on_damage = [&](const MirrorDamage& mirror) { damage.NoteMirror(mirror); }});
   if (!filesystem.ok()) return filesystem.status();
 
-  Progress progress;
-  const FilesystemCounts counts = CountTrees(**filesystem, damage, progress);
+  tools::Progress progress;
+  const tools::FilesystemCounts counts = tools::CountTrees(**filesystem, damage, progress);
   progress.Clear();
   std::printf("%" PRIu64 " blocks read and verified in %.2f s\n\n", counts.unique_blocks,
               progress.elapsed_s());
   PrintTrees(counts, (*filesystem)->superblock().node_bytes);
   std::printf("\n");
-  PrintCacheStats((*filesystem)->cache());
+  tools::PrintCacheStats((*filesystem)->cache());
   std::printf("\n");
   if (damage.lost_count() > 0)
-    return absl::DataLossError(damage.lost().kept(Cause::kDamage)[0].ToString());
+    return absl::DataLossError(damage.lost().kept(tools::Cause::kDamage)[0].ToString());
   if (const uint64_t unread = damage.lost().unread_count(); unread > 0) {
     return absl::ResourceExhaustedError(
-        absl::StrCat(unread, " blocks were not read for want of memory: ", kMemoryAdvice));
+        absl::StrCat(unread, " blocks were not read for want of memory: ", tools::kMemoryAdvice));
   }
   return ProveSteadyState((*filesystem)->cache());
 }
@@ -134,17 +132,17 @@ absl::Status Run(uint64_t files, bool keep) {
 int Main(int argc, char** argv) {
   uint64_t files = 20000;
   bool keep = false;
-  CommandLine line("quickstart", "[options]", kAbout);
-  line.AddFlag("files", "how many files to make (default 20000)", 10'000'000, &files);
-  line.AddFlag("keep", "leave the image where it was made", &keep);
-  return RunProgram(line, [&] {
-    if (std::optional<int> exit_code = line.Parse(argc, argv)) return *exit_code;
-    if (!line.operands().empty()) return line.UsageError("no operands, please");
+  tools::Command command("quickstart", "[options]", kAbout);
+  command.AddNumber("files", "how many files to make (default 20000)", 10'000'000, &files);
+  command.AddFlag("keep", "leave the image where it was made", &keep);
+  return tools::RunProgram(command, [&] {
+    if (std::optional<int> exit_code = command.Parse(argc, argv)) return *exit_code;
+    if (!command.operands().empty()) return command.UsageError("no operands, please");
     const absl::Status status = Run(files, keep);
     if (status.ok()) return 0;
-    line.Complain(status.message());
+    command.Complain(status.message());
     const bool found = absl::IsDataLoss(status) || absl::IsInternal(status);
-    return found ? kNotAsPromised : kCannotTell;
+    return found ? kNotAsPromised : tools::kCannotTell;
   });
 }
 

@@ -91,7 +91,7 @@ absl::StatusOr<TemporaryDirectory> TemporaryDirectory::Create() {
 }
 
 TemporaryDirectory::~TemporaryDirectory() {
-  std::error_code ignored;  // nobody is left to be told
+  std::error_code ignored;  // there is no caller to tell any more
   if (!path_.empty() && !keep_) std::filesystem::remove_all(path_, ignored);
 }
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs libraries, headers, package files, tools and man pages.
+# Installs libraries, headers, package files, the program with its completion, schemas and man pages.
 #   ./bazelw run //:install -- --prefix=DIR [--destdir=DIR]
 # PREFIX is where it will be used (default /usr/local), DESTDIR what is put in front while copying.
 set -eu
@@ -76,11 +76,12 @@ for file in ebcacheConfig.cmake ebcacheConfigVersion.cmake; do
   fill "package/$file.in" >"$top/lib/cmake/ebcache/$file"
 done
 
-while read -r tool; do
-  name=ebcache-$(basename "$tool" | tr _ -)
-  put 755 "$tool" "$top/bin" "$name"
-  bare "$top/bin/$name"
-done <package/tools.txt
+put 755 tools/ebcache "$top/bin"
+bare "$top/bin/ebcache"
+put 644 package/completion.bash "$top/share/bash-completion/completions" ebcache
+for schema in docs/schema/*.json; do
+  put 644 "$schema" "$top/share/ebcache/schema"
+done
 for page in docs/man/*.[1-8]; do
   [ ! -f "$page" ] || put 644 "$page" "$top/share/man/man${page##*.}"
 done

@@ -39,7 +39,7 @@ for label in $programs; do
 done
 
 llvm-profdata-14 merge -sparse -o "$out/all.profdata" "$out"/*.profraw
-others='(^|/)(tests|examples|include|bazel-out|usr)/|(^|/)lib/(mm|cache|capi)/'
+others='(^|/)(tests|tools|examples|include|bazel-out|usr)/|(^|/)lib/(mm|cache|capi)/'
 # shellcheck disable=SC2086  # a list of words
 llvm-cov-14 report -instr-profile="$out/all.profdata" -ignore-filename-regex="$others" $objects
 [ "${1-}" = --show ] || exit 0

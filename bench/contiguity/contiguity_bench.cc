@@ -17,9 +17,9 @@
 #include "bench/contiguity/making.h"
 #include "bench/contiguity/pressure.h"
 #include "bench/contiguity/work.h"
-#include "examples/command_line.h"
-#include "examples/progress.h"
 #include "examples/sample_image.h"
+#include "tools/command.h"
+#include "tools/progress.h"
 
 namespace ebcache::contiguity {
 namespace {
@@ -41,7 +41,7 @@ struct Flags {
 };
 
 absl::StatusOr<std::string> MakeImage(const std::string& directory, uint64_t files,
-                                      examples::Progress& progress) {
+                                      tools::Progress& progress) {
   const std::string tree = directory + "/files";
   absl::Status made = examples::MakeFiles(
       tree, files, [&](uint64_t count) { progress.Update(count, "files", "made"); });
@@ -52,8 +52,8 @@ absl::StatusOr<std::string> MakeImage(const std::string& directory, uint64_t fil
   return image;
 }
 
-absl::Status Measure(const Flags& flags, const examples::CommandLine& line, Report& report) {
-  examples::Progress progress;
+absl::Status Measure(const Flags& flags, const tools::Command& line, Report& report) {
+  tools::Progress progress;
   absl::StatusOr<examples::TemporaryDirectory> scratch = examples::TemporaryDirectory::Create();
   if (!scratch.ok()) return scratch.status();
   std::string image;
@@ -75,16 +75,17 @@ absl::Status Measure(const Flags& flags, const examples::CommandLine& line, Repo
 
 int Main(int argc, char** argv) {
   Flags flags;
-  examples::CommandLine line("contiguity", "[FLAG]... [IMAGE]", kAbout);
-  line.AddFlag("files", "files in the image that is made (20000)", 10'000'000, &flags.files);
-  line.AddFlag("rounds", "of each measurement, of which the best counts (7)", 1000, &flags.rounds);
+  tools::Command line("contiguity", "[FLAG]... [IMAGE]", kAbout);
+  line.AddNumber("files", "files in the image that is made (20000)", 10'000'000, &flags.files);
+  line.AddNumber("rounds", "of each measurement, of which the best counts (7)", 1000,
+                 &flags.rounds);
   line.AddFlag("pressure", "also measure with memory short and in pieces", &flags.pressure);
-  line.AddFlag("pressure-mib", "of memory for that, a power of two (64)", 1 << 14,
-               &flags.pressure_mib);
-  line.AddFlag("pressure-reads", "blocks to read for that (100000)", 1'000'000'000,
-               &flags.pressure_reads);
+  line.AddNumber("pressure-mib", "of memory for that, a power of two (64)", 1 << 14,
+                 &flags.pressure_mib);
+  line.AddNumber("pressure-reads", "blocks to read for that (100000)", 1'000'000'000,
+                 &flags.pressure_reads);
   line.AddFlag("json", "print JSON", &flags.json);
-  line.AddFlag("html", "write a page with plots to FILE", &flags.html);
+  line.AddText("html", "write a page with plots to FILE", &flags.html);
   if (auto code = line.Parse(argc, argv)) return *code;
   if (line.operands().size() > 1) return line.UsageError("one image at the most");
   const uint64_t mib = flags.pressure_mib;
@@ -94,7 +95,7 @@ int Main(int argc, char** argv) {
   if (flags.rounds == 0 || flags.files == 0) {
     return line.UsageError("--rounds and --files need at least 1");
   }
-  examples::EnterDirectoryOfCaller();
+  tools::EnterDirectoryOfCaller();
 
   Report report;
   if (absl::Status status = Measure(flags, line, report); !status.ok()) {

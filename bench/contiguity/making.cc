@@ -9,8 +9,8 @@
 
 #include "ebcache/allocators.h"
 #include "ebcache/movable_region.h"
-#include "examples/scattered_pages.h"
 #include "lib/base/check.h"
+#include "tests/support/scattered_pages.h"
 
 namespace ebcache::contiguity {
 namespace {

@@ -186,7 +186,7 @@ PressureFigures MeasureOne(const Case& c, uint64_t reads) {
 
 }  // namespace
 
-void MeasurePressure(uint64_t memory_mib, uint64_t reads, examples::Progress& progress,
+void MeasurePressure(uint64_t memory_mib, uint64_t reads, tools::Progress& progress,
                      Report& report) {
   report.pressure_mib = memory_mib;
   uint64_t steps = 0;

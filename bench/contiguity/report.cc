@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/contiguity/figures.h"
-#include "examples/table.h"
+#include "tools/table.h"
 
 namespace ebcache::contiguity {
 namespace {
@@ -19,10 +19,10 @@ std::string Percent(double share) { return absl::StrFormat("%.1f %%", share * 10
 
 void PrintText(const Report& report) {
   std::printf("%s of trees, %llu keys; nanoseconds; best of %d rounds, of searches the median\n\n",
-              examples::HumanBytes(report.tree_bytes).c_str(),
+              tools::HumanBytes(report.tree_bytes).c_str(),
               static_cast<unsigned long long>(report.keys), report.rounds);
-  examples::Table work({"allocator", "in one piece", "first walk/block", "walk/block", "search/key",
-                        "ratio", "decode/item"});
+  tools::Table work({"allocator", "in one piece", "first walk/block", "walk/block", "search/key",
+                     "ratio", "decode/item"});
   for (const WorkFigures& f : report.work) {
     work.AddRow({f.name, Percent(f.share), Ns(f.walk_ns), Ns(f.rewalk_ns), Ns(f.search_ns),
                  absl::StrFormat("%.2f", f.search_ratio), absl::StrFormat("%.1f", f.decode_ns)});
@@ -30,7 +30,7 @@ void PrintText(const Report& report) {
   work.Print();
 
   std::printf("\n16 KiB blocks of 4 KiB pages, nanoseconds\n\n");
-  examples::Table making({"allocator", "allocate", "free"});
+  tools::Table making({"allocator", "allocate", "free"});
   for (const MapFigures& f : report.making) {
     making.AddRow({f.name, Ns(f.allocate_ns), Ns(f.free_ns)});
   }
@@ -46,8 +46,8 @@ void PrintText(const Report& report) {
       "\n%d MiB of memory, half of it somebody else's, in pieces; reads that miss, in "
       "nanoseconds\n\n",
       static_cast<int>(report.pressure_mib));
-  examples::Table pressure({"allocator", "reads", "failed", "in one piece", "p50", "p90", "p99",
-                            "p99.9", "max", "reclaimed", "released", "moved"});
+  tools::Table pressure({"allocator", "reads", "failed", "in one piece", "p50", "p90", "p99",
+                         "p99.9", "max", "reclaimed", "released", "moved"});
   for (const PressureFigures& f : report.pressure) {
     pressure.AddRow({f.name, absl::StrCat(f.reads), absl::StrCat(f.failed), Percent(f.share),
                      Ns(f.p50_ns), Ns(f.p90_ns), Ns(f.p99_ns), Ns(f.p999_ns), Ns(f.max_ns),

@@ -10,7 +10,7 @@
 #include "ebcache/allocators.h"
 #include "ebcache/filesystem.h"
 #include "ebcache/movable_region.h"
-#include "examples/scattered_pages.h"
+#include "tests/support/scattered_pages.h"
 
 namespace ebcache::contiguity {
 namespace {
@@ -162,7 +162,7 @@ double Median(std::vector<double> values) {
 
 // Searches in turn over all subjects, round after round. Each is compared with the baseline of its
 // own round, so that a machine that is slower for a while does not count.
-absl::Status SearchAll(const std::vector<Key>& keys, int rounds, examples::Progress& progress,
+absl::Status SearchAll(const std::vector<Key>& keys, int rounds, tools::Progress& progress,
                        std::vector<Subject>& subjects) {
   std::vector<std::vector<double>> took(subjects.size());
   size_t baseline = 0;
@@ -190,7 +190,7 @@ absl::Status SearchAll(const std::vector<Key>& keys, int rounds, examples::Progr
 
 }  // namespace
 
-absl::Status MeasureWork(const std::string& image, int rounds, examples::Progress& progress,
+absl::Status MeasureWork(const std::string& image, int rounds, tools::Progress& progress,
                          Report& report) {
   std::vector<Subject> subjects = MakeSubjects();
   uint64_t steps = 0;

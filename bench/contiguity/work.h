@@ -10,14 +10,14 @@
 #include <vector>
 
 #include "bench/contiguity/figures.h"
-#include "examples/progress.h"
+#include "tools/progress.h"
 
 namespace ebcache::contiguity {
 
 // Runs the work on the filesystem in `image`, `rounds` times in turn for each allocator, and takes
 // the best of each, so that what disturbs the machine disturbs them alike. Of searches, five times
 // as many rounds, and the medians.
-absl::Status MeasureWork(const std::string& image, int rounds, examples::Progress& progress,
+absl::Status MeasureWork(const std::string& image, int rounds, tools::Progress& progress,
                          Report& report);
 
 }  // namespace ebcache::contiguity

@@ -20,8 +20,8 @@
 
 #include "bench/eviction/access_trace.h"
 #include "bench/eviction/eviction_policy.h"
-#include "examples/command_line.h"
-#include "examples/program.h"
+#include "tools/command.h"
+#include "tools/program.h"
 
 namespace ebcache::eviction {
 namespace {
@@ -157,16 +157,16 @@ int Main(int argc, char** argv) {
   std::string path;
   uint64_t seed = 1;
   bool json = false;
-  examples::CommandLine command_line("eviction_bench", "[FLAG...] [BLOCKS...]", kAbout);
-  command_line.AddFlag(
+  tools::Command command_line("eviction_bench", "[FLAG...] [BLOCKS...]", kAbout);
+  command_line.AddText(
       "trace", "replay the recording FILE ($EBCACHE_SHARED/traces/metadata-access.gz)", &path);
-  command_line.AddFlag("seed", "of the walk with lookups (1)", ~uint64_t{0}, &seed);
+  command_line.AddNumber("seed", "of the walk with lookups (1)", ~uint64_t{0}, &seed);
   command_line.AddFlag("json", "JSON instead of text", &json);
-  return examples::RunProgram(command_line, [&]() -> int {
+  return tools::RunProgram(command_line, [&]() -> int {
     if (auto code = command_line.Parse(argc, argv)) return *code;
     const auto sizes = ParseSizes(command_line.operands());
     if (!sizes) return command_line.UsageError("BLOCKS are numbers from 16");
-    examples::EnterDirectoryOfCaller();
+    tools::EnterDirectoryOfCaller();
 
     std::vector<Comparison> comparisons;
     const auto recording = path.empty() ? ReadKernelRecording() : ReadRecording(path);

@@ -13,10 +13,10 @@
 
 #include "bench/lab/machine.h"
 #include "bench/lab/report.h"
-#include "examples/command_line.h"
-#include "examples/peak_memory.h"
-#include "examples/program.h"
-#include "examples/progress.h"
+#include "tools/command.h"
+#include "tools/memory_report.h"
+#include "tools/program.h"
+#include "tools/progress.h"
 
 namespace ebcache::lab {
 namespace {
@@ -29,7 +29,7 @@ constexpr char kAbout[] =
 
 using Policy = MovableRegionOptions::Policy;
 
-Run LiveOnce(const MachineOptions& options, examples::Progress& progress) {
+Run LiveOnce(const MachineOptions& options, tools::Progress& progress) {
   Run run = {.hint = options.hint,
              .policy = options.policy == Policy::kPageblock ? "pageblock" : "superpageblock"};
   const std::string name = run.policy + ", hint " + (run.hint ? "on" : "off") + ", ";
@@ -61,7 +61,7 @@ Run LiveOnce(const MachineOptions& options, examples::Progress& progress) {
   return run;
 }
 
-bool WriteFile(const examples::CommandLine& command_line, const std::string& path,
+bool WriteFile(const tools::Command& command_line, const std::string& path,
                const std::string& text) {
   if (path.empty()) return true;
   std::ofstream file(path, std::ios::binary);
@@ -75,17 +75,17 @@ bool WriteFile(const examples::CommandLine& command_line, const std::string& pat
 int Main(int argc, char** argv) {
   Lab lab = {.memory_gib = 250, .btree_gib = 28, .seed = 1};
   std::string hint = "both", policy = "both", json_path, html_path;
-  examples::CommandLine command_line("fragmentation_lab", "[FLAG...]", kAbout);
-  command_line.AddFlag("memory-gib", "memory of the machine (250)", 1000, &lab.memory_gib);
-  command_line.AddFlag("btree-gib", "of it in btree pages (28)", 1000, &lab.btree_gib);
-  command_line.AddFlag("hint", "whether btree pages are movable (both)", {"on", "off", "both"},
-                       &hint);
-  command_line.AddFlag("policy", "how the allocator groups memory (both)",
-                       {"pageblock", "superpageblock", "both"}, &policy);
-  command_line.AddFlag("seed", "of the random sequence (1)", ~uint64_t{0}, &lab.seed);
-  command_line.AddFlag("json", "write the figures to FILE", &json_path);
-  command_line.AddFlag("html", "write a page with maps of the memory to FILE", &html_path);
-  return examples::RunProgram(command_line, [&]() -> int {
+  tools::Command command_line("fragmentation_lab", "[FLAG...]", kAbout);
+  command_line.AddNumber("memory-gib", "memory of the machine (250)", 1000, &lab.memory_gib);
+  command_line.AddNumber("btree-gib", "of it in btree pages (28)", 1000, &lab.btree_gib);
+  command_line.AddChoice("hint", "whether btree pages are movable (both)", {"on", "off", "both"},
+                         &hint);
+  command_line.AddChoice("policy", "how the allocator groups memory (both)",
+                         {"pageblock", "superpageblock", "both"}, &policy);
+  command_line.AddNumber("seed", "of the random sequence (1)", ~uint64_t{0}, &lab.seed);
+  command_line.AddText("json", "write the figures to FILE", &json_path);
+  command_line.AddText("html", "write a page with maps of the memory to FILE", &html_path);
+  return tools::RunProgram(command_line, [&]() -> int {
     if (auto code = command_line.Parse(argc, argv)) return *code;
     if (!command_line.operands().empty())
       return command_line.UsageError("no operands are expected");
@@ -93,9 +93,9 @@ int Main(int argc, char** argv) {
       return command_line.UsageError(
           "--memory-gib must be at least 4, and --btree-gib from 1 to half of it");
     }
-    examples::EnterDirectoryOfCaller();
+    tools::EnterDirectoryOfCaller();
 
-    examples::Progress progress;
+    tools::Progress progress;
     for (const Policy p : {Policy::kPageblock, Policy::kSuperpageblock}) {
       if (policy == (p == Policy::kPageblock ? "superpageblock" : "pageblock")) continue;
       for (const bool with_hint : {false, true}) {
@@ -109,7 +109,7 @@ int Main(int argc, char** argv) {
       }
     }
     progress.Clear();
-    lab.peak_rss_bytes = examples::PeakRssBytes();
+    lab.peak_rss_bytes = tools::PeakRssBytes();
     PrintTable(lab);
     const bool json_written = WriteFile(command_line, json_path, ToJson(lab));
     const bool html_written = WriteFile(command_line, html_path, ToHtml(lab));

@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "examples/table.h"
+#include "tools/table.h"
 
 namespace ebcache::lab {
 namespace {
@@ -33,8 +33,8 @@ void PrintTable(const Lab& lab) {
     std::printf("  %7s  %s\n", absl::StrFormat("%g", a.value).c_str(), a.meaning);
   }
   std::printf("\n");
-  examples::Table table({"policy", "hint", "tainted", "with btree", "recoverable", "1 GiB obtained",
-                         "pages moved", "buffers released", "seconds", "not moved"});
+  tools::Table table({"policy", "hint", "tainted", "with btree", "recoverable", "1 GiB obtained",
+                      "pages moved", "buffers released", "seconds", "not moved"});
   for (const Run& run : lab.runs) {
     table.AddRow({run.policy, run.hint ? "on" : "off", absl::StrCat(run.census.tainted),
                   absl::StrCat(run.census.holding_btree), absl::StrCat(run.census.recoverable),
@@ -51,8 +51,7 @@ void PrintTable(const Lab& lab) {
     std::printf("  %s, hint %s: %.1f %%, %.1f %%\n", run.policy.c_str(), run.hint ? "on" : "off",
                 run.luck.made * 100, run.luck.cached * 100);
   }
-  std::printf("\npeak memory of this program: %s\n",
-              examples::HumanBytes(lab.peak_rss_bytes).c_str());
+  std::printf("\npeak memory of this program: %s\n", tools::HumanBytes(lab.peak_rss_bytes).c_str());
 }
 
 std::string ToJson(const Lab& lab) {

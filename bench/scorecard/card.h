@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "bench/scorecard/quiet.h"
-#include "examples/progress.h"
+#include "tools/progress.h"
 
 namespace ebcache::scorecard {
 
@@ -119,7 +119,7 @@ class Card {
  private:
   const Settings settings_;
   const QuietWatch watch_;
-  examples::Progress progress_;
+  tools::Progress progress_;
   std::vector<Row> rows_;
   std::vector<Plot> plots_;
   std::string not_quiet_;

@@ -29,7 +29,7 @@ absl::StatusOr<Finished> Run(const std::vector<std::string>& command);
 // The same, and an exit code other than 0 is an error.
 absl::StatusOr<Finished> RunWell(const std::vector<std::string>& command);
 
-// A program of this project that was built along with this one; `label` as "examples/tree_stats".
+// A program of this project that was built along with this one; `label` as "tools/ebcache".
 std::string BuiltProgram(std::string_view label);
 
 }  // namespace ebcache::scorecard

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "bench/scorecard/card.h"
-#include "examples/command_line.h"
+#include "tools/command.h"
 
 namespace ebcache::scorecard {
 namespace {
@@ -37,14 +37,14 @@ int Main(int argc, char** argv) {
   bool json = false;
   std::string html;
   std::string rows;
-  examples::CommandLine line("scorecard", "[FLAG]...", kAbout);
+  tools::Command line("scorecard", "[FLAG]...", kAbout);
   line.AddFlag("json", "print JSON", &json);
-  line.AddFlag("html", "write a page with plots to FILE", &html);
-  line.AddFlag("rows", "only rows with one of these in their name, separated by ;", &rows);
-  line.AddFlag("repetitions", "turns of each side (default 5)", 1000, &repetitions);
+  line.AddText("html", "write a page with plots to FILE", &html);
+  line.AddText("rows", "only rows with one of these in their name, separated by ;", &rows);
+  line.AddNumber("repetitions", "turns of each side (default 5)", 1000, &repetitions);
   line.AddFlag("quick", "short turns, no rows with a million blocks", &settings.quick);
-  line.AddFlag("image", "a btrfs image to walk", &settings.image);
-  line.AddFlag("trace", "a recording to replay ($EBCACHE_SHARED/traces/metadata-access.gz)",
+  line.AddText("image", "a btrfs image to walk", &settings.image);
+  line.AddText("trace", "a recording to replay ($EBCACHE_SHARED/traces/metadata-access.gz)",
                &settings.trace);
   line.AddFlag("lab", "run the fragmentation lab as well, a minute or two", &settings.lab);
   if (auto exit_code = line.Parse(argc, argv)) return *exit_code;
@@ -52,7 +52,7 @@ int Main(int argc, char** argv) {
   if (repetitions == 0) return line.UsageError("--repetitions=0 measures nothing");
   settings.repetitions = static_cast<int>(repetitions);
   settings.rows = absl::StrSplit(rows, ';', absl::SkipEmpty());
-  examples::EnterDirectoryOfCaller();
+  tools::EnterDirectoryOfCaller();
 
   Card card(std::move(settings));
   // Memory first: it wants a process with one thread, and little in it.

@@ -26,7 +26,7 @@ struct Walk {
 };
 
 absl::StatusOr<Walk> OurWalk(const std::string& image, std::vector<std::string> flags) {
-  std::vector<std::string> command = {BuiltProgram("examples/tree_stats"), "--json",
+  std::vector<std::string> command = {BuiltProgram("tools/ebcache"), "tree-stats", "--json",
                                       "--cache-mib=64"};
   command.insert(command.end(), flags.begin(), flags.end());
   command.push_back(image);
@@ -34,7 +34,7 @@ absl::StatusOr<Walk> OurWalk(const std::string& image, std::vector<std::string> 
   if (!finished.ok()) return finished.status();
   const Json report = Json::parse(finished->output, nullptr, /*allow_exceptions=*/false);
   if (!report.is_object() || !report.contains("totals") || !report.contains("cache")) {
-    return absl::UnavailableError("tree_stats printed no report");
+    return absl::UnavailableError("ebcache tree-stats printed no report");
   }
   return Walk{.blocks = report["totals"].value("blocks", uint64_t{0}),
               .reads = report["cache"].value("reads", uint64_t{0}),
@@ -75,9 +75,9 @@ std::string WhyNoImage(const std::string& image) {
   return access(image.c_str(), R_OK) == 0 ? "" : absl::StrCat(image, " cannot be read");
 }
 
-// Whether tree_stats has the flag; older ones have it not.
+// Whether tree-stats has the flag; older ones have it not.
 bool Offers(std::string_view flag) {
-  const auto help = Run({BuiltProgram("examples/tree_stats"), "--help"});
+  const auto help = Run({BuiltProgram("tools/ebcache"), "tree-stats", "--help"});
   return help.ok() && help->output.find(flag) != std::string::npos;
 }
 
@@ -184,7 +184,7 @@ void MeasureDirectWalk(Card& card) {
     return card.NotMeasured(comparison, why);
   }
   if (!Offers("--direct") || !Offers("--queue-depth")) {
-    return card.NotMeasured(comparison, "tree_stats has no --direct and --queue-depth");
+    return card.NotMeasured(comparison, "ebcache tree-stats has no --direct and --queue-depth");
   }
   const Fio fio(card.settings());
   card.Measure(

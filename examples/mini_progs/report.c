@@ -22,7 +22,7 @@ struct work {
   struct fs_info* fs;
   struct report* report;
   int with_text;
-  atomic_size_t next; /* the tree that nobody has taken yet */
+  atomic_size_t next; /* the first tree that no thread has taken yet */
 };
 
 static int dump_to_text(struct work* work, struct tree_report* tree) {

@@ -23,7 +23,9 @@
 #include <vector>
 
 #include "ebcache/block_bytes.h"
+#include "ebcache/items_root.h"
 #include "ebcache/key.h"
+#include "ebcache/uuid.h"
 
 namespace ebcache {
 
@@ -69,6 +71,8 @@ inline constexpr uint8_t kInodeItemType = 1;
 inline constexpr uint8_t kInodeRefType = 12;
 inline constexpr uint8_t kInodeExtrefType = 13;
 inline constexpr uint8_t kXattrItemType = 24;
+inline constexpr uint8_t kVerityDescriptorType = 36;
+inline constexpr uint8_t kVerityMerkleType = 37;
 inline constexpr uint8_t kOrphanItemType = 48;
 inline constexpr uint8_t kDirLogItemType = 60;
 inline constexpr uint8_t kDirLogIndexType = 72;
@@ -94,6 +98,9 @@ inline constexpr uint8_t kDevExtentType = 204;
 inline constexpr uint8_t kDevItemType = 216;
 inline constexpr uint8_t kChunkItemType = 228;
 inline constexpr uint8_t kRaidStripeType = 230;
+inline constexpr uint8_t kIdentityRemapType = 234;
+inline constexpr uint8_t kRemapType = 235;
+inline constexpr uint8_t kRemapBackrefType = 236;
 inline constexpr uint8_t kQgroupStatusType = 240;
 inline constexpr uint8_t kQgroupInfoType = 242;
 inline constexpr uint8_t kQgroupLimitType = 244;
@@ -104,6 +111,9 @@ inline constexpr uint8_t kDevReplaceType = 250;
 inline constexpr uint8_t kUuidSubvolType = 251;
 inline constexpr uint8_t kUuidReceivedSubvolType = 252;
 inline constexpr uint8_t kStringItemType = 253;
+
+// "INODE_ITEM", as btrfs-progs prints it; empty for types without a name here.
+std::string_view ItemTypeName(uint8_t type);
 
 // ---- Checksums ----------------------------------------------------------------------------------
 
@@ -119,10 +129,6 @@ inline constexpr size_t kSuperblockBytes = 4096;
 inline constexpr std::array<uint64_t, 3> kSuperblockOffsets = {
     uint64_t{64} << 10, uint64_t{64} << 20, uint64_t{256} << 30};
 inline constexpr uint8_t kMaxLevels = 8;
-
-using Uuid = std::array<std::byte, 16>;
-// "01234567-89ab-cdef-0123-456789abcdef"
-std::string UuidString(const Uuid& uuid);
 
 // Incompatible features: a reader that does not know one must not read.
 enum class IncompatFlag : uint64_t {
@@ -160,13 +166,63 @@ enum class SuperblockFlag : uint64_t {
   kChangingBlockChecksums = 1ull << 40,
 };
 
-// One device of a filesystem, as its superblock or the chunk tree describe it.
+// One device of a filesystem, as its superblock or (1, DEV_ITEM, id) of the chunk tree has it.
 struct DeviceItem {
+  static constexpr size_t kBytes = 98;
+
   uint64_t id = 0;
   uint64_t total_bytes = 0;
+  uint64_t bytes_used = 0;    // allocated to chunks
+  uint32_t io_align = 0;      // bytes; nothing looks at it
+  uint32_t io_width = 0;      // the same
+  uint32_t sector_bytes = 0;  // the same
+  uint64_t type = 0;
+  uint64_t generation = 0;
+  uint64_t start_offset = 0;
+  uint32_t group = 0;
+  uint8_t seek_speed = 0;
+  uint8_t bandwidth = 0;
   Uuid uuid{};
   Uuid fsid{};
+
+  friend constexpr bool operator==(const DeviceItem&, const DeviceItem&) = default;
 };
+
+// The roots of a commit, as one of the last four superblocks had them. Levels are those of the
+// trees' roots.
+struct BackupRoot {
+  static constexpr size_t kBytes = 168;
+
+  uint64_t root = 0;
+  uint64_t root_generation = 0;
+  uint64_t chunk_root = 0;
+  uint64_t chunk_root_generation = 0;
+  uint64_t extent_root = 0;
+  uint64_t extent_root_generation = 0;
+  uint64_t fs_root = 0;
+  uint64_t fs_root_generation = 0;
+  uint64_t dev_root = 0;
+  uint64_t dev_root_generation = 0;
+  uint64_t csum_root = 0;
+  uint64_t csum_root_generation = 0;
+  uint64_t total_bytes = 0;
+  uint64_t bytes_used = 0;
+  uint64_t num_devices = 0;
+  std::array<uint64_t, 4> unused{};
+  uint8_t root_level = 0;
+  uint8_t chunk_root_level = 0;
+  uint8_t extent_root_level = 0;
+  uint8_t fs_root_level = 0;
+  uint8_t dev_root_level = 0;
+  uint8_t csum_root_level = 0;
+  std::array<std::byte, 10> unused_bytes{};
+
+  friend constexpr bool operator==(const BackupRoot&, const BackupRoot&) = default;
+};
+
+inline constexpr uint64_t kSuperblockMagic = 0x4d5f53665248425f;  // "_BHRfS_M"
+inline constexpr size_t kLabelBytes = 256;
+inline constexpr size_t kSystemChunkArrayBytes = 2048;
 
 // A superblock, parsed. Which checks it has passed is told by who made it: see ParseSuperblock.
 struct Superblock {
@@ -196,6 +252,26 @@ struct Superblock {
   Uuid metadata_uuid{};
   std::vector<std::byte> system_chunk_array;  // at most 2048 bytes, unparsed
 
+  // What reading does not need, and a writer has to hand on.
+  uint64_t magic = kSuperblockMagic;
+  uint64_t log_root_transaction = 0;         // not in use any more
+  uint64_t root_directory = kRootTreeDirId;  // object of the root tree
+  uint32_t leaf_bytes = 0;                   // node_bytes, in all that pass the checks
+  uint32_t stripe_bytes = 0;                 // sector_bytes
+  uint64_t cache_generation = 0;             // of the space caches of version 1
+  uint64_t uuid_tree_generation = 0;         // up to which the uuid tree is complete
+  uint64_t global_roots = 0;                 // of extent-tree-v2
+  uint64_t remap_root = 0;                   // this and the next two: of remap-tree
+  uint64_t remap_root_generation = 0;
+  uint8_t remap_root_level = 0;
+  std::array<BackupRoot, 4> backup_roots{};
+  std::array<std::byte, 199> reserved{};
+  std::array<std::byte, 565> padding{};
+  // What lies behind the label and behind the array, where that is not all zero. Written back as it
+  // was while what it follows has the length that it had, else zeroes are.
+  std::vector<std::byte> label_remainder;
+  std::vector<std::byte> system_chunk_array_remainder;
+
   // Whether the filesystem uses that feature.
   bool has(IncompatFlag flag) const { return (incompat_flags & static_cast<uint64_t>(flag)) != 0; }
   bool has(SuperblockFlag flag) const { return (flags & static_cast<uint64_t>(flag)) != 0; }
@@ -203,13 +279,22 @@ struct Superblock {
   const Uuid& header_fsid() const {
     return has(IncompatFlag::kMetadataUuid) ? metadata_uuid : fsid;
   }
+  friend bool operator==(const Superblock&, const Superblock&) = default;
 };
 
 // Parses and checks one copy of a superblock that was read at `physical`: magic, checksum type,
-// checksum, own address, node and sector size, levels, alignment of the roots, the system chunks, and
-// features that this library can read. `bytes` must be kSuperblockBytes long.
-// Errors: DataLoss (damaged or not btrfs; says what), Unimplemented (a feature; says which).
+// checksum, own address, node and sector size, levels, alignment of the roots, the system chunks,
+// and features that this library can read. `bytes` must be kSuperblockBytes long. Errors: DataLoss
+// (damaged or not btrfs; says what), Unimplemented (a feature; says which).
 absl::StatusOr<Superblock> ParseSuperblock(absl::Span<const std::byte> bytes, uint64_t physical);
+
+// Writes a superblock as it is to lie at superblock.bytenr: with a checksum of its own, by
+// checksum_type; superblock.checksum is not looked at. (ParseItem<Superblock> and
+// EncodeItem<Superblock> of item_codec.h go between bytes and fields and check, or make, nothing.)
+// Errors, and `out` is as it was: InvalidArgument (not kSuperblockBytes long; the label or the
+// system chunks have more bytes than there is room for; no such checksum type), Internal (the
+// checksum cannot be computed, as in FIPS mode).
+absl::Status EncodeSuperblock(const Superblock& superblock, absl::Span<std::byte> out);
 
 // ---- Chunks -------------------------------------------------------------------------------------
 
@@ -238,6 +323,8 @@ struct ChunkStripe {
   uint64_t device_id = 0;
   uint64_t physical = 0;  // where the stripe starts on that device
   Uuid device_uuid{};
+
+  friend constexpr bool operator==(const ChunkStripe&, const ChunkStripe&) = default;
 };
 
 // A chunk: a range of logical addresses and where it lies.
@@ -249,6 +336,11 @@ struct Chunk {
   uint64_t stripe_bytes = 0;  // how much lies on one stripe before the next one's turn
   uint16_t sub_stripes = 0;
   std::vector<ChunkStripe> stripes;
+  // What mapping does not need, and a writer has to hand on.
+  uint64_t owner = kExtentTreeId;
+  uint32_t io_align = 65536;
+  uint32_t io_width = 65536;
+  uint32_t sector_bytes = 4096;
 
   // Copies of each block: 1 for single and raid0, 2 for dup, raid1 and raid10, ...
   int copies() const;
@@ -262,20 +354,6 @@ absl::StatusOr<Chunk> ParseChunkItem(uint64_t logical, absl::Span<const std::byt
 
 // Parses and checks a device item. Errors: DataLoss.
 absl::StatusOr<DeviceItem> ParseDeviceItem(absl::Span<const std::byte> item);
-
-// ---- Roots --------------------------------------------------------------------------------------
-
-// The part of a root item that says where the tree is.
-struct RootItem {
-  uint64_t bytenr = 0;
-  uint64_t generation = 0;
-  uint8_t level = 0;
-  uint32_t refs = 0;  // 0: being deleted
-  Key drop_progress;  // of a tree being deleted: what is gone below it
-  uint8_t drop_level = 0;
-};
-// Parses a root item of either size in use (239 or 439 bytes). Errors: DataLoss.
-absl::StatusOr<RootItem> ParseRootItem(absl::Span<const std::byte> item);
 
 // ---- Tree blocks --------------------------------------------------------------------------------
 
@@ -293,13 +371,26 @@ class Header {
   Header(const Header&) = delete;
   Header& operator=(const Header&) = delete;
 
+  // Where the fields are; the library does not build where the layout of BlockHeader says
+  // otherwise.
+  struct Offsets {
+    static constexpr size_t kBytenr = 48;
+    static constexpr size_t kFlags = 56;
+    static constexpr size_t kGeneration = 80;
+    static constexpr size_t kOwner = 88;
+    static constexpr size_t kItemCount = 96;
+    static constexpr size_t kLevel = 100;
+  };
+
   Uuid fsid() const;
-  uint64_t bytenr() const { return Field<uint64_t>(48); }
-  uint64_t flags() const { return Field<uint64_t>(56); }
-  uint64_t generation() const { return Field<uint64_t>(80); }
-  uint64_t owner() const { return Field<uint64_t>(88); }
-  uint32_t item_count() const { return Field<uint32_t>(96); }  // the kernel's nritems
-  uint8_t level() const { return Field<uint8_t>(100); }
+  uint64_t bytenr() const { return Field<uint64_t>(Offsets::kBytenr); }
+  uint64_t flags() const { return Field<uint64_t>(Offsets::kFlags); }
+  uint64_t generation() const { return Field<uint64_t>(Offsets::kGeneration); }
+  uint64_t owner() const { return Field<uint64_t>(Offsets::kOwner); }
+  uint32_t item_count() const {
+    return Field<uint32_t>(Offsets::kItemCount);
+  }  // the kernel's nritems
+  uint8_t level() const { return Field<uint8_t>(Offsets::kLevel); }
 
  private:
   template <typename T>
@@ -320,6 +411,8 @@ struct KeyPointer {
   Key key;
   uint64_t bytenr = 0;
   uint64_t generation = 0;
+
+  friend constexpr bool operator==(const KeyPointer&, const KeyPointer&) = default;
 };
 // REQUIRES: slot < Header(node).item_count(), and the node has passed the checker.
 Key NodeKey(const BlockBytes& node, uint32_t slot);

@@ -2,20 +2,19 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "ebcache/item_codec.h"
+#include "ebcache/items_device.h"
 #include "ebcache/on_disk.h"
 #include "lib/base/messages.h"
 #include "lib/base/planted.h"
-#include "lib/format/byte_reader.h"
 #include "lib/format/chunk_check.h"
+#include "lib/format/key_bytes.h"
+#include "lib/format/layout_device.h"
 #include "lib/format/raid_profile.h"
 #include "lib/format/system_chunk_array.h"
 
 namespace ebcache {
 namespace {
-
-constexpr size_t kStripeItemBytes = 32;
-constexpr size_t kStripesOffset = 48;
-constexpr size_t kStripeCountOffset = 44;
 
 absl::StatusOr<Chunk> ParseBody(uint64_t logical, absl::Span<const std::byte> item,
                                 uint32_t sector_bytes) {
@@ -23,36 +22,38 @@ absl::StatusOr<Chunk> ParseBody(uint64_t logical, absl::Span<const std::byte> it
     return absl::DataLossError(
         absl::StrCat("item of ", item.size(), " bytes, one with a stripe has ", ChunkItemBytes(1)));
   }
-  ByteReader reader(item);
-  size_t stripe_count = reader.Load<uint16_t>(kStripeCountOffset);
-  if (fuzz::Planted("no-stripes-taken-for-one") && stripe_count == 0) stripe_count = 1;
+  const size_t stripe_count = LoadLe16(item, format::kChunkStripeCountOffset);
+  if (fuzz::Planted("no-stripes-taken-for-one") && stripe_count == 0) {
+    std::vector<std::byte> one(item.begin(), item.end());
+    StoreLe16(absl::MakeSpan(one), format::kChunkStripeCountOffset, 1);
+    return ParseBody(logical, one, sector_bytes);
+  }
   if (stripe_count == 0) return absl::DataLossError("no stripes");
   if (item.size() != ChunkItemBytes(stripe_count)) {
     return absl::DataLossError(absl::StrCat("item of ", item.size(), " bytes, one with ",
                                             stripe_count, " stripes has ",
                                             ChunkItemBytes(stripe_count)));
   }
-  const uint32_t sector = reader.Load<uint32_t>(40);
-  if (sector != sector_bytes) {
+  absl::StatusOr<ChunkItem> fields = ParseItem<ChunkItem>(item);
+  if (!fields.ok()) return fields.status();
+  if (fields->sector_bytes != sector_bytes) {
     return absl::DataLossError(
-        absl::StrCat("sector size ", sector, ", the superblock has ", sector_bytes));
+        absl::StrCat("sector size ", fields->sector_bytes, ", the superblock has ", sector_bytes));
   }
   Chunk chunk;
   chunk.logical = logical;
-  chunk.length = reader.Load<uint64_t>(0);
-  chunk.stripe_bytes = reader.Load<uint64_t>(16);
-  chunk.type = reader.Load<uint64_t>(24);
-  chunk.sub_stripes = reader.Load<uint16_t>(46);
+  chunk.length = fields->length;
+  chunk.type = fields->type;
+  chunk.stripe_bytes = fields->stripe_bytes;
+  chunk.sub_stripes = fields->sub_stripes;
+  chunk.owner = fields->owner;
+  chunk.io_align = fields->io_align;
+  chunk.io_width = fields->io_width;
+  chunk.sector_bytes = fields->sector_bytes;
   absl::StatusOr<RaidProfile> profile = ProfileOfType(chunk.type);
   if (!profile.ok()) return profile.status();
   chunk.profile = *profile;
-  chunk.stripes.reserve(stripe_count);
-  for (size_t i = 0; i < stripe_count; ++i) {
-    const size_t at = kStripesOffset + i * kStripeItemBytes;
-    chunk.stripes.push_back({.device_id = reader.Load<uint64_t>(at),
-                             .physical = reader.Load<uint64_t>(at + 8),
-                             .device_uuid = reader.LoadUuid(at + 16)});
-  }
+  chunk.stripes = std::move(fields->stripes);
   if (absl::Status status = CheckChunk(chunk, sector_bytes); !status.ok()) return status;
   return chunk;
 }
@@ -61,7 +62,21 @@ absl::StatusOr<Chunk> ParseBody(uint64_t logical, absl::Span<const std::byte> it
 
 int Chunk::copies() const { return TraitsOf(profile).copies; }
 
-size_t ChunkItemBytes(size_t stripes) { return kStripesOffset + stripes * kStripeItemBytes; }
+ChunkItem ItemOf(const Chunk& chunk) {
+  return {.length = chunk.length,
+          .owner = chunk.owner,
+          .stripe_bytes = chunk.stripe_bytes,
+          .type = chunk.type,
+          .io_align = chunk.io_align,
+          .io_width = chunk.io_width,
+          .sector_bytes = chunk.sector_bytes,
+          .sub_stripes = chunk.sub_stripes,
+          .stripes = chunk.stripes};
+}
+
+size_t ChunkItemBytes(size_t stripes) {
+  return ChunkItem::kHeadBytes + stripes * ChunkItem::kStripeBytes;
+}
 
 absl::StatusOr<Chunk> ParseChunkItem(uint64_t logical, absl::Span<const std::byte> item,
                                      uint32_t sector_bytes) {
@@ -73,21 +88,23 @@ absl::StatusOr<Chunk> ParseChunkItem(uint64_t logical, absl::Span<const std::byt
 absl::StatusOr<std::vector<Chunk>> ParseSystemChunkArray(absl::Span<const std::byte> array,
                                                          uint32_t sector_bytes) {
   std::vector<Chunk> chunks;
-  ByteReader reader(array);
   for (size_t at = 0; at < array.size();) {
     const std::string where = absl::StrCat("system chunk array at byte ", at);
-    const Key key = reader.LoadKey(at);
-    const size_t stripe_count = reader.Load<uint16_t>(at + kKeyBytes + kStripeCountOffset);
+    const absl::Span<const std::byte> rest = array.subspan(at);
+    constexpr size_t kCountOffset = kKeyBytes + format::kChunkStripeCountOffset;
+    const size_t stripe_count =
+        rest.size() < kCountOffset + sizeof(uint16_t) ? 0 : LoadLe16(rest, kCountOffset);
     const size_t item_bytes = ChunkItemBytes(stripe_count);
-    absl::Span<const std::byte> item = reader.Slice(at + kKeyBytes, item_bytes);
-    if (!reader.ok()) {
+    if (rest.size() < kKeyBytes + item_bytes) {
       return absl::DataLossError(
           absl::StrCat(where, ": entry runs past the end, ", array.size(), " bytes"));
     }
+    const Key key = KeyAt(rest.data());
     if (key.type != kChunkItemType) {
       return absl::DataLossError(absl::StrCat(where, ": key ", key.ToString(), " is no chunk"));
     }
-    absl::StatusOr<Chunk> chunk = ParseChunkItem(key.offset, item, sector_bytes);
+    absl::StatusOr<Chunk> chunk =
+        ParseChunkItem(key.offset, rest.subspan(kKeyBytes, item_bytes), sector_bytes);
     if (!chunk.ok()) return Prefixed(where, chunk.status());
     if ((chunk->type & kBlockGroupSystem) == 0) {
       return absl::DataLossError(absl::StrCat(where, ": chunk ", chunk->logical, " has type 0x",

@@ -11,7 +11,7 @@
 
 namespace ebcache {
 
-inline constexpr size_t kDeviceItemBytes = 98;
+inline constexpr size_t kDeviceItemBytes = DeviceItem::kBytes;
 
 // The fields as they are, unchecked. REQUIRES: kDeviceItemBytes bytes.
 DeviceItem DecodeDeviceItem(absl::Span<const std::byte> item);

@@ -3,27 +3,15 @@
 #ifndef EBCACHE_LIB_FORMAT_KEY_BYTES_H_
 #define EBCACHE_LIB_FORMAT_KEY_BYTES_H_
 
-#include <bit>
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
 
-#include "ebcache/on_disk.h"
+#include "ebcache/key.h"
+#include "lib/format/layout_block.h"
 
 namespace ebcache {
 
-// The integer at an address.
-template <typename T>
-T IntegerAt(const std::byte* at) {
-  static_assert(std::endian::native == std::endian::little);
-  T value;
-  std::memcpy(&value, at, sizeof(T));
-  return value;
-}
-
-inline Key KeyAt(const std::byte* at) {
-  return {IntegerAt<uint64_t>(at), IntegerAt<uint8_t>(at + 8), IntegerAt<uint64_t>(at + 9)};
-}
+// REQUIRES: kKeyBytes bytes there.
+inline Key KeyAt(const std::byte* at) { return format::Decode<Key>(at); }
 
 }  // namespace ebcache
 

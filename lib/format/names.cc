@@ -51,7 +51,9 @@ std::string_view KnownTreeName(uint64_t tree) {
   }
 }
 
-std::string_view KnownItemType(uint8_t type) {
+}  // namespace
+
+std::string_view ItemTypeName(uint8_t type) {
   switch (type) {
     case kInodeItemType:
       return "INODE_ITEM";
@@ -61,9 +63,9 @@ std::string_view KnownItemType(uint8_t type) {
       return "INODE_EXTREF";
     case kXattrItemType:
       return "XATTR_ITEM";
-    case 36:
+    case kVerityDescriptorType:
       return "VERITY_DESC_ITEM";
-    case 37:
+    case kVerityMerkleType:
       return "VERITY_MERKLE_ITEM";
     case kOrphanItemType:
       return "ORPHAN_ITEM";
@@ -115,6 +117,12 @@ std::string_view KnownItemType(uint8_t type) {
       return "CHUNK_ITEM";
     case kRaidStripeType:
       return "RAID_STRIPE";
+    case kIdentityRemapType:
+      return "IDENTITY_REMAP";
+    case kRemapType:
+      return "REMAP";
+    case kRemapBackrefType:
+      return "REMAP_BACKREF";
     case kQgroupStatusType:
       return "QGROUP_STATUS";
     case kQgroupInfoType:
@@ -140,15 +148,13 @@ std::string_view KnownItemType(uint8_t type) {
   }
 }
 
-}  // namespace
-
 std::string TreeName(uint64_t tree) {
   std::string_view known = KnownTreeName(tree);
   return known.empty() ? absl::StrCat(tree) : std::string(known);
 }
 
 std::string Key::ToString() const {
-  std::string_view known = KnownItemType(type);
+  std::string_view known = ItemTypeName(type);
   std::string type_name = known.empty() ? absl::StrCat(type) : std::string(known);
   return absl::StrCat("(", objectid, " ", type_name, " ", offset, ")");
 }

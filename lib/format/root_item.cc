@@ -2,16 +2,16 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "ebcache/item_codec.h"
 #include "ebcache/on_disk.h"
 #include "lib/base/planted.h"
-#include "lib/format/byte_reader.h"
 
 namespace ebcache {
 namespace {
 
-// Filesystems made before 2012 have items without the second generation and the uuids at the end.
-constexpr size_t kLegacyRootItemBytes = 239;
-constexpr size_t kRootItemBytes = 439;
+// Filesystems made before 2012 have items without the extension.
+constexpr size_t kLegacyRootItemBytes = RootItem::kBytes;
+constexpr size_t kRootItemBytes = RootItem::kBytes + RootItemExtension::kBytes;
 // Any sector size is a multiple of this one.
 constexpr uint64_t kMinSectorBytes = 4096;
 
@@ -38,15 +38,9 @@ absl::StatusOr<RootItem> ParseRootItem(absl::Span<const std::byte> item) {
     return absl::DataLossError(absl::StrCat("root item of ", item.size(), " bytes, they have ",
                                             kLegacyRootItemBytes, " or ", kRootItemBytes));
   }
-  ByteReader reader(item);
-  RootItem root;
-  root.generation = reader.Load<uint64_t>(160);
-  root.bytenr = reader.Load<uint64_t>(176);
-  root.refs = reader.Load<uint32_t>(216);
-  root.drop_progress = reader.LoadKey(220);
-  root.drop_level = reader.Load<uint8_t>(237);
-  root.level = reader.Load<uint8_t>(238);
-  if (absl::Status status = CheckRootItem(root); !status.ok()) return status;
+  absl::StatusOr<RootItem> root = ParseItem<RootItem>(item);
+  if (!root.ok()) return root.status();
+  if (absl::Status status = CheckRootItem(*root); !status.ok()) return status;
   return root;
 }
 

@@ -2,18 +2,19 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <optional>
 #include <vector>
 
+#include "ebcache/item_codec.h"
 #include "ebcache/on_disk.h"
 #include "lib/base/messages.h"
 #include "lib/base/planted.h"
-#include "lib/format/byte_reader.h"
 #include "lib/format/checksum.h"
-#include "lib/format/device_item.h"
 #include "lib/format/feature_flags.h"
+#include "lib/format/superblock_codec.h"
 #include "lib/format/superblock_format.h"
 #include "lib/format/system_chunk_array.h"
 
@@ -24,53 +25,12 @@ constexpr uint32_t kMinSectorBytes = 4096;
 // From here up the format allows sectors; below 4096 they are a feature that cannot be read.
 constexpr uint32_t kMinSectorBytesOfFormat = 512;
 constexpr uint32_t kMaxNodeBytes = 65536;
-constexpr size_t kLabelBytes = 256;
-
-// Fields that only the checks look at.
-struct Extras {
-  uint32_t leaf_bytes = 0;
-  uint32_t system_chunk_array_bytes = 0;
-};
-
-Superblock Decode(absl::Span<const std::byte> bytes, Extras& extras) {
-  ByteReader reader(bytes);
-  Superblock sb;
-  std::memcpy(sb.checksum.data(), bytes.data(), sb.checksum.size());
-  sb.fsid = reader.LoadUuid(32);
-  sb.bytenr = reader.Load<uint64_t>(48);
-  sb.flags = reader.Load<uint64_t>(56);
-  sb.generation = reader.Load<uint64_t>(72);
-  sb.root = reader.Load<uint64_t>(80);
-  sb.chunk_root = reader.Load<uint64_t>(88);
-  sb.log_root = reader.Load<uint64_t>(96);
-  sb.total_bytes = reader.Load<uint64_t>(112);
-  sb.bytes_used = reader.Load<uint64_t>(120);
-  sb.num_devices = reader.Load<uint64_t>(136);
-  sb.sector_bytes = reader.Load<uint32_t>(144);
-  sb.node_bytes = reader.Load<uint32_t>(148);
-  extras.leaf_bytes = reader.Load<uint32_t>(152);
-  extras.system_chunk_array_bytes = reader.Load<uint32_t>(160);
-  sb.chunk_root_generation = reader.Load<uint64_t>(164);
-  sb.compat_flags = reader.Load<uint64_t>(172);
-  sb.compat_ro_flags = reader.Load<uint64_t>(180);
-  sb.incompat_flags = reader.Load<uint64_t>(188);
-  sb.root_level = reader.Load<uint8_t>(198);
-  sb.chunk_root_level = reader.Load<uint8_t>(199);
-  sb.log_root_level = reader.Load<uint8_t>(200);
-  sb.device = DecodeDeviceItem(bytes.subspan(201, kDeviceItemBytes));
-  const auto* label = reinterpret_cast<const char*>(bytes.data() + 299);
-  const size_t most = kLabelBytes + (fuzz::Planted("label-without-end") ? 16 : 0);
-  sb.label.assign(label, strnlen(label, most));
-  sb.metadata_uuid = reader.LoadUuid(571);
-  return sb;
-}
 
 // What must hold before any other field may be believed.
 absl::Status CheckIntegrity(absl::Span<const std::byte> bytes, uint64_t physical,
                             ChecksumType* type) {
   if (!HasSuperblockMagic(bytes)) return absl::DataLossError("no btrfs magic");
-  ByteReader reader(bytes);
-  const uint16_t type_on_disk = reader.Load<uint16_t>(196);
+  const uint16_t type_on_disk = LoadLe16(bytes, format::kOffsetOf<&Superblock::checksum_type>);
   std::optional<ChecksumType> known = ChecksumTypeFromDisk(type_on_disk);
   if (!known) return absl::DataLossError(absl::StrCat("unknown checksum type ", type_on_disk));
   *type = *known;
@@ -80,14 +40,14 @@ absl::Status CheckIntegrity(absl::Span<const std::byte> bytes, uint64_t physical
   if (!computed.ok()) return computed.status();
   absl::Status same = CompareChecksums(*known, stored, *computed);
   if (!same.ok() && !fuzz::Planted("checksum-not-looked-at")) return same;
-  const uint64_t bytenr = reader.Load<uint64_t>(48);
+  const uint64_t bytenr = format::LoadField<&Superblock::bytenr>(bytes.data());
   if (bytenr != physical && !fuzz::Planted("address-not-looked-at")) {
     return absl::DataLossError(absl::StrCat("says that it is at ", bytenr));
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckSizes(const Superblock& sb, const Extras& extras) {
+absl::Status CheckSizes(const Superblock& sb, size_t array_bytes) {
   const uint32_t least_sector_bytes =
       fuzz::Planted("small-sectors-let-pass") ? kMinSectorBytesOfFormat : kMinSectorBytes;
   if (std::has_single_bit(sb.sector_bytes) && sb.sector_bytes >= kMinSectorBytesOfFormat &&
@@ -111,19 +71,17 @@ absl::Status CheckSizes(const Superblock& sb, const Extras& extras) {
                                             " is no power of two from the sector size ",
                                             sb.sector_bytes, " to ", kMaxNodeBytes));
   }
-  if (extras.leaf_bytes != sb.node_bytes) {
+  if (sb.leaf_bytes != sb.node_bytes) {
     return absl::DataLossError(
-        absl::StrCat("leaf size ", extras.leaf_bytes, " is not the node size ", sb.node_bytes));
+        absl::StrCat("leaf size ", sb.leaf_bytes, " is not the node size ", sb.node_bytes));
   }
-  if (extras.system_chunk_array_bytes > kSystemChunkArrayBytes &&
-      !fuzz::Planted("array-length-believed")) {
-    return absl::DataLossError(absl::StrCat("system chunk array of ",
-                                            extras.system_chunk_array_bytes, " bytes, room is for ",
-                                            kSystemChunkArrayBytes));
+  if (array_bytes > kSystemChunkArrayBytes && !fuzz::Planted("array-length-believed")) {
+    return absl::DataLossError(absl::StrCat("system chunk array of ", array_bytes,
+                                            " bytes, room is for ", kSystemChunkArrayBytes));
   }
-  if (extras.system_chunk_array_bytes < kKeyBytes + ChunkItemBytes(1)) {
-    return absl::DataLossError(absl::StrCat(
-        "system chunk array of ", extras.system_chunk_array_bytes, " bytes holds no chunk"));
+  if (array_bytes < kKeyBytes + ChunkItemBytes(1)) {
+    return absl::DataLossError(
+        absl::StrCat("system chunk array of ", array_bytes, " bytes holds no chunk"));
   }
   return absl::OkStatus();
 }
@@ -170,23 +128,39 @@ absl::StatusOr<Superblock> Parse(absl::Span<const std::byte> bytes, uint64_t phy
   }
   ChecksumType type;
   if (absl::Status status = CheckIntegrity(bytes, physical, &type); !status.ok()) return status;
-  Extras extras;
-  Superblock sb = Decode(bytes, extras);
-  sb.checksum_type = type;
+  Superblock sb = format::Decode<Superblock>(bytes.data());
   // Before the other fields: a feature may have changed what they mean.
   if (absl::Status status = CheckIncompatFeatures(sb.incompat_flags); !status.ok()) return status;
-  if (absl::Status status = CheckSizes(sb, extras); !status.ok()) return status;
+  const size_t array_bytes = LoadLe32(bytes, format::kSystemChunkArrayBytesOffset);
+  if (absl::Status status = CheckSizes(sb, array_bytes); !status.ok()) return status;
   if (absl::Status status = CheckRoots(sb); !status.ok()) return status;
   if (absl::Status status = CheckTotals(sb); !status.ok()) return status;
-  absl::Span<const std::byte> array =
-      bytes.subspan(kSystemChunkArrayOffset, extras.system_chunk_array_bytes);
-  sb.system_chunk_array.assign(array.begin(), array.end());
-  absl::StatusOr<std::vector<Chunk>> chunks = ParseSystemChunkArray(array, sb.sector_bytes);
+  format::DecodeVariableParts(bytes, array_bytes, sb);
+  absl::StatusOr<std::vector<Chunk>> chunks =
+      ParseSystemChunkArray(sb.system_chunk_array, sb.sector_bytes);
   if (!chunks.ok()) return chunks.status();
   return sb;
 }
 
 }  // namespace
+
+absl::Status EncodeSuperblock(const Superblock& superblock, absl::Span<std::byte> out) {
+  const std::optional<ChecksumType> type =
+      ChecksumTypeFromDisk(static_cast<uint16_t>(superblock.checksum_type));
+  if (!type) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "superblock: unknown checksum type ", static_cast<uint16_t>(superblock.checksum_type)));
+  }
+  // Beside `out`, which is not to change when the checksum cannot be computed.
+  std::vector<std::byte> bytes(out.size());
+  absl::Status status = EncodeItem(superblock, absl::MakeSpan(bytes));
+  if (!status.ok()) return status;
+  absl::StatusOr<Checksum> checksum = ComputeBlockChecksum(*type, {bytes});
+  if (!checksum.ok()) return checksum.status();
+  format::StoreField<&Superblock::checksum>(*checksum, bytes.data());
+  std::copy(bytes.begin(), bytes.end(), out.begin());
+  return absl::OkStatus();
+}
 
 bool HasSuperblockMagic(absl::Span<const std::byte> bytes) {
   constexpr char kMagic[] = {'_', 'B', 'H', 'R', 'f', 'S', '_', 'M'};

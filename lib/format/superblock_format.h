@@ -7,10 +7,12 @@
 
 #include <cstddef>
 
+#include "lib/format/layout_superblock.h"
+
 namespace ebcache {
 
-inline constexpr size_t kSuperblockMagicOffset = 64;
-inline constexpr size_t kSystemChunkArrayOffset = 811;
+inline constexpr size_t kSuperblockMagicOffset = format::kOffsetOf<&Superblock::magic>;
+using format::kSystemChunkArrayOffset;
 
 // Whether there is a btrfs superblock at all, sound or not.
 bool HasSuperblockMagic(absl::Span<const std::byte> bytes);

@@ -14,8 +14,6 @@
 
 namespace ebcache {
 
-inline constexpr size_t kSystemChunkArrayBytes = 2048;
-
 // Size of a chunk item with that many stripes.
 size_t ChunkItemBytes(size_t stripes);
 

@@ -6,18 +6,14 @@
 #include <cstring>
 
 #include "lib/base/messages.h"
-#include "lib/format/byte_reader.h"
 #include "lib/format/check/parent_check.h"
 #include "lib/format/check/tree_block_checker.h"
 #include "lib/format/checksum.h"
+#include "lib/format/layout_block.h"
 #include "lib/volume/interrupted_change.h"
 
 namespace ebcache {
 namespace {
-
-// Of a tree block's header: the block has been on a disk.
-constexpr uint64_t kWrittenFlag = 1;
-constexpr size_t kHeaderFlagsOffset = 56;
 
 absl::Status CheckBytenr(uint64_t found, uint64_t expected) {
   if (found == expected) return absl::OkStatus();
@@ -87,18 +83,17 @@ absl::Status BlockValidator::CheckChecksum(const ExtentBuffer& buffer) const {
 }
 
 absl::Status BlockValidator::Seal(uint64_t bytenr, absl::Span<std::byte> block) const {
-  ByteReader header(block);
-  const uint64_t flags = header.Load<uint64_t>(kHeaderFlagsOffset) | kWrittenFlag;
-  if (block.size() >= kHeaderBytes) {
-    std::memcpy(block.data() + kHeaderFlagsOffset, &flags, sizeof(flags));
+  const bool whole = block.size() >= kHeaderBytes;
+  const auto header = whole ? format::Decode<BlockHeader>(block.data()) : BlockHeader{};
+  if (whole) {
+    format::StoreField<&BlockHeader::flags>(header.flags | kHeaderWritten, block.data());
   }
-  absl::Status status = CheckBytenr(header.Load<uint64_t>(48), bytenr);
-  if (status.ok()) status = CheckFsid(header.LoadUuid(32));
+  absl::Status status = CheckBytenr(header.bytenr, bytenr);
+  if (status.ok()) status = CheckFsid(header.fsid);
   if (status.ok()) status = CheckTreeBlockBytes(block, limits_);
   if (!status.ok()) return status;
-  const uint64_t generation = header.Load<uint64_t>(80);
-  if (generation <= committed_generation_) {
-    return absl::FailedPreconditionError(absl::StrCat("generation ", generation,
+  if (header.generation <= committed_generation_) {
+    return absl::FailedPreconditionError(absl::StrCat("generation ", header.generation,
                                                       " is not newer than the last committed, ",
                                                       committed_generation_));
   }

@@ -13,8 +13,6 @@
 
 #include "ebcache/btree.h"
 #include "ebcache/filesystem.h"
-#include "examples/progress.h"
-#include "examples/scrub.h"
 #include "tests/device/memory_device.h"
 #include "tests/format/format_bytes.h"
 #include "tests/fs/sample_device.h"
@@ -22,6 +20,8 @@
 #include "tests/fuzz/oracle.h"
 #include "tests/fuzz/small_image.h"
 #include "tests/fuzz/trusting_decoder.h"
+#include "tools/progress.h"
+#include "tools/verify/scrub.h"
 
 namespace ebcache::fuzz {
 namespace {
@@ -150,15 +150,15 @@ void Run(const uint8_t* data, size_t size) {
   FuzzInput input(data, size);
   Copies copies;
   const std::unique_ptr<testing::MemoryDevice> device = EditedDevice(input, copies);
-  examples::LostCopies lost;
+  tools::LostCopies lost;
   const absl::StatusOr<std::unique_ptr<Filesystem>> filesystem = Filesystem::OpenDevices(
       testing::Borrow(*device), {.cache = {.budget_bytes = 64 << 10},
                                  .on_damage = [&](const MirrorDamage& copy) { lost.Note(copy); }});
   EBCACHE_ORACLE("sound-opens", size > 0 || filesystem.ok());
   if (!filesystem.ok()) return;
   const int damage = ReadAll(**filesystem);
-  examples::Progress progress;
-  const examples::ScrubReport report = examples::Scrub(**filesystem, lost, progress);
+  tools::Progress progress;
+  const tools::ScrubReport report = tools::Scrub(**filesystem, lost, progress);
   EBCACHE_ORACLE("sound-is-sound", size > 0 || (damage == 0 && !report.damage()));
   EBCACHE_ORACLE("scrub-finds-it", damage == 0 || report.damage());
   EBCACHE_ORACLE("reads-end", device->reads().size() < kMostReads);

@@ -24,9 +24,9 @@ class AddressSpaceTest(image_test.ImageTest):
             {b for tree in dump_tree.all_trees([self.image]).values() for b, _ in tree.blocks}
         )
 
-    def run_within(self, limit_bytes, program, *arguments):
+    def run_within(self, limit_bytes, subcommand, *arguments):
         """As under `ulimit -v`."""
-        command = [program, *map(str, arguments)]
+        command = image_test.command(subcommand, *arguments)
         done = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
@@ -47,18 +47,17 @@ class AddressSpaceTest(image_test.ImageTest):
         self.assertEqual(run.exit_code, image_test.EXIT_FAILED, str(run))
         self.assertRegex(run.stderr, "--allocator=heap|--memory-mib", str(run))
 
-    def programs(self):
-        programs = image_test.arguments()
-        yield [programs.tree_stats]
-        yield [programs.tree_stats, "--threads=4"]
-        yield [programs.verify]
-        yield [programs.cachetop, "--once"]
+    def commands(self):
+        yield ["tree-stats"]
+        yield ["tree-stats", "--threads=4"]
+        yield ["verify"]
+        yield ["top", "--once"]
 
     def test_where_the_usual_arena_is_not_to_be_had(self):
         # That is 64 GiB.
-        for program, *flags in self.programs():
-            with self.subTest(program=program, flags=flags):
-                run = self.run_within(4096 * MIB, program, *flags, self.image)
+        for subcommand, *flags in self.commands():
+            with self.subTest(subcommand=subcommand, flags=flags):
+                run = self.run_within(4096 * MIB, subcommand, *flags, self.image)
                 self.assertEqual(run.exit_code, image_test.EXIT_GOOD, str(run))
 
     def test_any_limit(self):
@@ -67,7 +66,7 @@ class AddressSpaceTest(image_test.ImageTest):
                 with self.subTest(mib=mib, allocator=allocator):
                     run = self.run_within(
                         mib * MIB,
-                        image_test.arguments().tree_stats,
+                        "tree-stats",
                         f"--allocator={allocator}",
                         self.image,
                     )
@@ -75,9 +74,9 @@ class AddressSpaceTest(image_test.ImageTest):
 
     def test_any_limit_for_the_others(self):
         for mib in (32, 96, 128, 256, 512):
-            for program, *flags in self.programs():
-                with self.subTest(program=program, mib=mib):
-                    self.check_loaded(self.run_within(mib * MIB, program, *flags, self.image))
+            for subcommand, *flags in self.commands():
+                with self.subTest(subcommand=subcommand, mib=mib):
+                    self.check_loaded(self.run_within(mib * MIB, subcommand, *flags, self.image))
 
     def check_loaded(self, run):
         if run.exit_code == 127 and "error while loading shared libraries" in run.stderr:

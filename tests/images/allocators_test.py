@@ -13,7 +13,7 @@ PROFILES = (
     ("raid10", 4),
 )
 # Of 4 KiB pages, with 16 KiB nodes: a block is of order 2.
-SCATTERED = ("--memory-mib=24", "--scatter", "--cache-mib=256")
+SCATTERED = ("--memory-mib=24", "--inject-scatter", "--cache-mib=256")
 
 
 class AllocatorsTest(image_test.ImageTest):
@@ -58,7 +58,7 @@ class AllocatorsTest(image_test.ImageTest):
             arguments = [*image_test.failures(allocator), "--cache-mib=2"]
             if allocator == "vmap":
                 # Scattered, so that there are windows at all.
-                arguments += ["--memory-mib=24", "--scatter"]
+                arguments += ["--memory-mib=24", "--inject-scatter"]
             with self.subTest(allocator=allocator):
                 pages = self.check(expected, allocator, *arguments, *devices)
                 blocks = pages["allocated_blocks"]
@@ -102,11 +102,11 @@ class AllocatorsTest(image_test.ImageTest):
     def test_choices_that_make_no_sense(self):
         for arguments in (
             ["--allocator=buddy"],
-            ["--scatter"],
-            ["--allocator=heap", "--scatter", "--memory-mib=8"],
+            ["--inject-scatter"],
+            ["--allocator=heap", "--inject-scatter", "--memory-mib=8"],
             ["--memory-mib=3"],
-            ["--allocator=order0", "--fail-windows-percent=5"],
-            ["--fail-orders-percent=101"],
+            ["--allocator=order0", "--inject-window-failures=5"],
+            ["--inject-order-failures=101"],
         ):
             with self.subTest(arguments=arguments):
                 self.check_complaint(self.run_tree_stats(*arguments, "disk.img"))

@@ -1,4 +1,4 @@
-"""What `btrfs inspect-internal dump-tree` says of an image: the measure for tree_stats."""
+"""What `btrfs inspect-internal dump-tree` says of an image: the measure for tree-stats."""
 
 import dataclasses
 import re

@@ -1,4 +1,4 @@
-"""Images from situations that people report, through tree_stats and verify: refused by the name of
+"""Images from situations that people report, through tree-stats and verify: refused by the name of
 the rule or of the feature, or read, each with the exit code and the words that are right."""
 
 
@@ -72,7 +72,7 @@ class FieldImagesTest(image_test.ImageTest):
         return paths
 
     def both(self, names):
-        """Runs of tree_stats and of verify."""
+        """Runs of tree-stats and of verify."""
         paths = self.images(names)
         return self.run_tree_stats("--json", *paths), self.run_verify("--json", *paths)
 

@@ -1,4 +1,4 @@
-"""find_block: every block of an image is found where dump-tree has it, with its copies and its path;
+"""ebcache find-block: every block of an image is found where dump-tree has it, with its copies and its path;
 damage, missing devices, and addresses where there is no block, are told apart."""
 
 import shutil

@@ -10,9 +10,9 @@ MEMORY_LIMIT_BYTES = 256 * MIB
 
 
 def answer(run):
-    """What a run of tree_stats says of an image, whatever the memory it had."""
+    """What a run of tree-stats says of an image, whatever the memory it had."""
     if run.exit_code == image_test.EXIT_FAILED:
-        return run.exit_code, run.stderr
+        return run.exit_code, run.complaints()
     report = run.report()
     return run.exit_code, report["trees"], report["totals"], report["damage"]
 
@@ -64,7 +64,7 @@ class FuzzImagesTest(image_test.ImageTest):
             self.assertNotEqual(run.stderr, "", str(run))
 
     def check_verify(self, image, stats):
-        """Sees what tree_stats sees, and the copies that tree_stats had no need to read."""
+        """Sees what tree-stats sees, and the copies that tree-stats had no need to read."""
         run = self.run_verify("--json", image, timeout_s=TIMEOUT_S)
         if stats.exit_code == image_test.EXIT_FAILED:
             self.check_complaint(run)

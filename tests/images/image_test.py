@@ -33,6 +33,10 @@ class Run:
         """What the program printed with --json."""
         return json.loads(self.stdout)
 
+    def complaints(self):
+        """The lines on stderr without the name of the program in front."""
+        return [line.split(": ", 1)[1] for line in self.stderr.splitlines()]
+
     def __str__(self):
         return (
             f"{' '.join(self.command)}\nexit code {self.exit_code}\n"
@@ -41,8 +45,8 @@ class Run:
 
 
 def sanitizer():
-    """The sanitizer that tree_stats is built with: "asan", "tsan", "ubsan" or None."""
-    with open(_ARGUMENTS.tree_stats, "rb") as program:
+    """The sanitizer that the program is built with: "asan", "tsan", "ubsan" or None."""
+    with open(_ARGUMENTS.ebcache, "rb") as program:
         content = program.read()
     for name in ("asan", "tsan", "ubsan"):
         if b"lib" + name.encode() + b".so" in content:
@@ -51,14 +55,21 @@ def sanitizer():
 
 
 def arguments():
-    """What main() was given: `tree_stats`, `quickstart`, ..."""
+    """What main() was given: `ebcache`, `quickstart`, ..."""
     return _ARGUMENTS
+
+
+def command(subcommand, *words):
+    """The words that run a subcommand; of the program that injects failures, if they are to be."""
+    words = [str(word) for word in words]
+    faulty = any(word.startswith("--inject-") for word in words)
+    return [_ARGUMENTS.faulty if faulty else _ARGUMENTS.ebcache, subcommand, *words]
 
 
 def failures(allocator):
     """Arguments with which half of all large folios, and a tenth of all windows, are not to be had."""
-    windows = ("--fail-windows-percent=10",) if allocator == "vmap" else ()
-    return ("--fail-orders-percent=50", *windows)
+    windows = ("--inject-window-failures=10",) if allocator == "vmap" else ()
+    return ("--inject-order-failures=50", *windows)
 
 
 def seeds():
@@ -89,25 +100,24 @@ class ImageTest(unittest.TestCase):
         self.scratch = pathlib.Path(scratch.name)
 
     def run_tree_stats(self, *arguments, timeout_s=60):
-        return self.run_program(_ARGUMENTS.tree_stats, *arguments, timeout_s=timeout_s)
+        return self.run_program(command("tree-stats", *arguments), timeout_s)
 
     def run_verify(self, *arguments, timeout_s=60):
-        return self.run_program(_ARGUMENTS.verify, *arguments, timeout_s=timeout_s)
+        return self.run_program(command("verify", *arguments), timeout_s)
 
     def run_find_block(self, *arguments, timeout_s=60):
-        return self.run_program(_ARGUMENTS.find_block, *arguments, timeout_s=timeout_s)
+        return self.run_program(command("find-block", *arguments), timeout_s)
 
-    def run_cachetop(self, *arguments, timeout_s=60):
-        return self.run_program(_ARGUMENTS.cachetop, *arguments, timeout_s=timeout_s)
+    def run_top(self, *arguments, timeout_s=60):
+        return self.run_program(command("top", *arguments), timeout_s)
 
     def run_mini_dump(self, *arguments, timeout_s=60):
-        return self.run_program(_ARGUMENTS.mini_dump, *arguments, timeout_s=timeout_s)
+        return self.run_program([_ARGUMENTS.mini_dump, *map(str, arguments)], timeout_s)
 
-    def run_program(self, program, *arguments, timeout_s=60):
+    def run_program(self, words, timeout_s=60):
         """Runs a program, which must end in time, by itself, with an exit code it documents."""
-        command = [program, *map(str, arguments)]
         done = subprocess.run(
-            command,
+            words,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -116,7 +126,7 @@ class ImageTest(unittest.TestCase):
             timeout=timeout_s,
             check=False,
         )
-        run = Run(command, done.returncode, done.stdout, done.stderr)
+        run = Run(words, done.returncode, done.stdout, done.stderr)
         self.assertNotRegex(run.stderr, _SANITIZER, str(run))
         self.assertNotIn("check failed", run.stderr, str(run))
         self.assertIn(run.exit_code, (EXIT_GOOD, EXIT_DAMAGED, EXIT_FAILED), str(run))
@@ -167,6 +177,8 @@ class ImageTest(unittest.TestCase):
         self.assertEqual(run.stdout, "", str(run))
         self.assertEqual(len(run.stderr.splitlines()), 1, str(run))
         name = os.path.basename(run.command[0])
+        if run.command[0] in (_ARGUMENTS.ebcache, _ARGUMENTS.faulty):
+            name += " " + run.command[1]
         self.assertTrue(run.stderr.startswith(f"{name}: "), str(run))
         self.assertGreater(len(run.stderr), len(name) + 12, str(run))
 
@@ -183,13 +195,12 @@ def main():
     """Runs the tests of the calling script: our flags first, then those of unittest."""
     parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
     parser.add_argument(
-        "--tree-stats", required=True, type=os.path.abspath, help="the program under test"
+        "--ebcache", required=True, type=os.path.abspath, help="the program under test"
     )
+    parser.add_argument("--faulty", type=os.path.abspath, help="the same, with --inject-...")
     parser.add_argument("--quickstart", type=os.path.abspath, help="another one")
-    parser.add_argument("--verify", type=os.path.abspath, help="and another one")
-    parser.add_argument("--find-block", type=os.path.abspath, help="and another one")
-    parser.add_argument("--cachetop", type=os.path.abspath, help="and another one")
     parser.add_argument("--mini-dump", type=os.path.abspath, help="and another one")
+    parser.add_argument("--dump-items", type=os.path.abspath, help="and another one")
     parser.add_argument("--failing-reads", type=os.path.abspath, help="a library for LD_PRELOAD")
     parser.add_argument("--seed", type=int, default=1, help="first seed of random tests")
     parser.add_argument("--rounds", type=int, default=300, help="of random tests")

@@ -71,7 +71,7 @@ class InUseTest(image_test.ImageTest):
             "tree_stats": self.run_tree_stats(*flags, *devices),
             "verify": self.run_verify(*flags, *devices),
             "find_block": self.run_find_block(*flags, *devices, self.block_in_use()),
-            "cachetop": self.run_cachetop("--once", *flags, *devices),
+            "top": self.run_top("--once", *flags, *devices),
             "mini_dump": self.run_mini_dump(*flags, *devices),
         }
 
@@ -240,7 +240,7 @@ class InUseTest(image_test.ImageTest):
         rights = "-dac_override,-dac_read_search"
         tool = make_images.find_tool("setpriv")
         return self.run_program(
-            tool, f"--bounding-set={rights}", image_test.arguments().verify, *devices
+            [tool, f"--bounding-set={rights}", *image_test.command("verify", *devices)]
         )
 
     def test_a_loop_device_that_may_not_be_opened(self):

@@ -21,7 +21,7 @@ class MissingDevicesTest(image_test.ImageTest):
         return {logical for tree in self.trees.values() for logical, _ in tree.blocks}
 
     def check_text(self, run, missing, exit_code=2):
-        name = run.command[0].rsplit("/", 1)[-1]
+        name = f"ebcache {run.command[1]}"
         self.assertEqual(run.exit_code, exit_code, str(run))
         self.assertEqual(
             [line for line in run.stderr.splitlines() if "missing" in line][:1],
@@ -58,7 +58,7 @@ class MissingDevicesTest(image_test.ImageTest):
                 self.assertEqual(verified["damaged_copies"], 0)
                 for run in (self.run_tree_stats, self.run_verify):
                     self.check_text(run(device), missing)
-                self.check_text(self.run_cachetop("--once", device), missing)
+                self.check_text(self.run_top("--once", device), missing)
                 self.assertEqual(self.run_mini_dump(device).exit_code, 2)
 
     def test_damage_beside_it_is_damage(self):

@@ -1,4 +1,4 @@
-"""Every node size, checksum and profile that mkfs.btrfs makes: tree_stats counts what is there."""
+"""Every node size, checksum and profile that mkfs.btrfs makes: tree-stats counts what is there."""
 
 import dump_tree
 import image_test

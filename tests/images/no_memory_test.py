@@ -23,9 +23,9 @@ class NoMemoryTest(image_test.ImageTest):
             [self.scratch / "disk.img"], 4096, rootdir=self.scratch / "rootdir"
         )
 
-    def run_failing(self, first, count, program, *arguments):
-        command = [program, *map(str, arguments), str(self.image)]
-        if program == image_test.arguments().find_block:
+    def run_failing(self, first, count, subcommand, *arguments):
+        command = image_test.command(subcommand, *arguments, self.image)
+        if subcommand == "find-block":
             command.append(str(self.block))
         done = subprocess.run(
             command,
@@ -44,14 +44,14 @@ class NoMemoryTest(image_test.ImageTest):
         )
         return image_test.Run(command, done.returncode, done.stdout, done.stderr)
 
-    def check(self, summary, program, *arguments):
+    def check(self, summary, subcommand, *arguments):
         """0 and all that there is, or 2 and why; and the latter where all reads fail."""
-        whole = self.run_failing(0, 0, program, *arguments)
+        whole = self.run_failing(0, 0, subcommand, *arguments)
         self.assertEqual(whole.exit_code, image_test.EXIT_GOOD, str(whole))
         for count in COUNTS:
             for first in FIRST:
                 with self.subTest(first=first, count=count):
-                    run = self.run_failing(first, count, program, *arguments)
+                    run = self.run_failing(first, count, subcommand, *arguments)
                     self.assertNotRegex(run.stdout, "lost:|damaged:", str(run))
                     self.assertNotRegex(run.stderr, "recovered|lost", str(run))
                     if run.exit_code == image_test.EXIT_GOOD:
@@ -64,7 +64,7 @@ class NoMemoryTest(image_test.ImageTest):
     def test_tree_stats(self):
         self.check(
             lambda run: (run.report()["totals"], run.report()["damage"]),
-            image_test.arguments().tree_stats,
+            "tree-stats",
             "--json",
             "--threads=1",
         )
@@ -72,20 +72,20 @@ class NoMemoryTest(image_test.ImageTest):
     def test_verify(self):
         self.check(
             lambda run: (run.report()["blocks"], run.report()["damage"]),
-            image_test.arguments().verify,
+            "verify",
             "--json",
             "--threads=1",
         )
 
-    def test_cachetop(self):
-        self.check(lambda run: None, image_test.arguments().cachetop, "--once")
+    def test_top(self):
+        self.check(lambda run: None, "top", "--once")
 
     def test_find_block(self):
         trees = dump_tree.all_trees([self.image])
         self.block = max(trees.values(), key=lambda tree: len(tree.blocks)).blocks[-1][0]
         self.check(
             lambda run: (run.report()["verdict"], run.report()["copies"]),
-            image_test.arguments().find_block,
+            "find-block",
             "--json",
         )
 

@@ -1,4 +1,4 @@
-"""The example programs as people use them: output to read, help, relative paths."""
+"""The programs as people use them: output to read, help, relative paths."""
 
 import os
 import re
@@ -92,21 +92,20 @@ class TreeStatsTest(image_test.ImageTest):
 
     def test_relative_paths_are_those_of_the_caller(self):
         # `bazel run` starts programs elsewhere, and says where the caller stands.
-        program = image_test.arguments().tree_stats
-        done = run(program, "--json", "disk.img", BUILD_WORKING_DIRECTORY=str(self.scratch))
+        command = image_test.command("tree-stats", "--json", "disk.img")
+        done = run(*command, BUILD_WORKING_DIRECTORY=str(self.scratch))
         self.assertEqual(done.returncode, 0, done)
 
     def test_names_that_look_like_flags(self):
         shutil.copyfile(self.image, self.scratch / "--json")
-        program = image_test.arguments().tree_stats
-        done = run(program, "--", "--json", BUILD_WORKING_DIRECTORY=str(self.scratch))
+        command = image_test.command("tree-stats", "--", "--json")
+        done = run(*command, BUILD_WORKING_DIRECTORY=str(self.scratch))
         self.assertEqual(done.returncode, 0, done)
         self.assertIn("FS_TREE", done.stdout)
 
     def test_help_and_version(self):
-        program = image_test.arguments().tree_stats
         for flag, part in (("--help", "--cache-mib"), ("-h", "Exit code"), ("--version", "ebcache")):
-            done = run(program, flag)
+            done = run(*image_test.command("tree-stats", flag))
             self.assertEqual(done.returncode, 0, done)
             self.assertIn(part, done.stdout)
             self.assertEqual(done.stderr, "")
@@ -116,7 +115,7 @@ class TreeStatsTest(image_test.ImageTest):
             self.skipTest("no /dev/full")
         with open("/dev/full", "w", encoding="ascii") as full:
             done = subprocess.run(
-                [image_test.arguments().tree_stats, str(self.image)],
+                image_test.command("tree-stats", self.image),
                 stdout=full,
                 stderr=subprocess.PIPE,
                 encoding="utf-8",

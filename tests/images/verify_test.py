@@ -1,4 +1,4 @@
-"""verify: on a sound image it reads every copy and finds nothing; on a damaged one it names exactly
+"""ebcache verify: on a sound image it reads every copy and finds nothing; on a damaged one it names exactly
 the copies that are damaged."""
 
 import random

@@ -18,7 +18,7 @@
 #include "ebcache/allocators.h"
 #include "ebcache/movable_region.h"
 #include "ebcache/testing/fault_injection.h"
-#include "examples/scattered_pages.h"
+#include "tests/support/scattered_pages.h"
 
 namespace ebcache {
 

@@ -1,7 +1,7 @@
 """The package as its users have it: installed, found by pkg-config and CMake, built against.
 
-By hand, after ./bazelw build //package:install //examples:tree_stats, from the top of bazel-bin's
-runfiles of this test: python3 tests/package/package_test.py --install=... --tree-stats=...
+By hand, after ./bazelw build //package:install //tools:ebcache, from the top of bazel-bin's
+runfiles of this test: python3 tests/package/package_test.py --install=... --ebcache=...
 """
 
 import argparse
@@ -16,7 +16,7 @@ import tempfile
 import unittest
 
 ARGUMENTS = argparse.Namespace()
-TOOLS = ("ebcache-cachetop", "ebcache-find-block", "ebcache-tree-stats", "ebcache-verify")
+SUBCOMMANDS = ("find-block", "top", "tree-stats", "verify")
 SYSTEM_PATH = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
 
 
@@ -42,7 +42,7 @@ class PackageTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        with open(ARGUMENTS.tree_stats, "rb") as program:
+        with open(ARGUMENTS.ebcache, "rb") as program:
             if re.search(rb"lib[atu]b?san\.so", program.read()):
                 raise unittest.SkipTest("built with a sanitizer: programs without cannot load it")
         cls.scratch = pathlib.Path(tempfile.mkdtemp(dir=os.environ.get("TEST_TMPDIR")))
@@ -57,7 +57,7 @@ class PackageTest(unittest.TestCase):
         with open(cls.image, "wb") as image:
             image.truncate(128 << 20)
         run("mkfs.btrfs", "-q", "-f", "--rootdir", files, cls.image)
-        report = json.loads(run(ARGUMENTS.tree_stats, "--json", cls.image))
+        report = json.loads(run(ARGUMENTS.ebcache, "tree-stats", "--json", cls.image))
         cls.expected = {
             tree["name"]: [tree["items"], tree["levels"][0], sum(tree["levels"][1:])]
             for tree in report["trees"]
@@ -98,14 +98,26 @@ class PackageTest(unittest.TestCase):
             "lib/cmake/ebcache/ebcacheConfig.cmake",
             "lib/cmake/ebcache/ebcacheConfigVersion.cmake",
             "share/doc/ebcache/LICENSE",
-            *(f"bin/{tool}" for tool in TOOLS),
-            *(f"share/man/man8/{tool}.8" for tool in TOOLS),
+            "bin/ebcache",
+            "share/bash-completion/completions/ebcache",
+            "share/man/man8/ebcache.8",
+            *(f"share/man/man8/ebcache-{name}.8" for name in SUBCOMMANDS),
+            *(f"share/ebcache/schema/{name}.json" for name in SUBCOMMANDS),
         }
         self.assertEqual(expected - there, set())
         self.assertEqual(there - expected, set())
-        for tool in TOOLS:
-            said = run(self.prefix / "bin" / tool, "--version")
-            self.assertEqual(said, f"{tool}, part of ebcache v0.1.0\n")
+        self.assertEqual(run(self.prefix / "bin/ebcache", "--version"), "ebcache v0.1.0\n")
+        for name in SUBCOMMANDS:
+            schema = run(self.prefix / "bin/ebcache", name, "--json-schema")
+            installed = self.prefix / f"share/ebcache/schema/{name}.json"
+            self.assertEqual(installed.read_text(encoding="utf-8"), schema)
+
+    def test_the_installed_completion_completes(self):
+        script = """
+            PATH=$1/bin:$PATH; source "$1/share/bash-completion/completions/ebcache"
+            COMP_WORDS=(ebcache ver); COMP_CWORD=1; _ebcache; echo "${COMPREPLY[@]}"
+        """
+        self.assertEqual(run("bash", "--norc", "-c", script, "bash", self.prefix), "verify\n")
 
     def test_the_versions_are_the_headers(self):
         header = (self.prefix / "include/ebcache/version.h").read_text()
@@ -194,6 +206,6 @@ class PackageTest(unittest.TestCase):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
     parser.add_argument("--install", required=True, type=os.path.abspath)
-    parser.add_argument("--tree-stats", required=True, type=os.path.abspath)
+    parser.add_argument("--ebcache", required=True, type=os.path.abspath)
     _, rest = parser.parse_known_args(namespace=ARGUMENTS)
     unittest.main(argv=[sys.argv[0], *rest], verbosity=2)

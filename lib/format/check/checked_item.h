@@ -5,27 +5,13 @@
 
 #include <absl/types/span.h>
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include "ebcache/on_disk.h"
+#include "lib/format/layout.h"
 
 namespace ebcache {
-
-// REQUIRES: inside. Who calls has proved that, once per block or item and not once per field.
-template <typename T>
-T LoadAt(const std::byte* at) {
-  static_assert(std::endian::native == std::endian::little);
-  T value;
-  std::memcpy(&value, at, sizeof(T));
-  return value;
-}
-
-// Of a tree block's header.
-inline constexpr size_t kFlagsOffset = 56;
-inline constexpr size_t kOwnerOffset = 88;
 
 // A view of an item whose place in the leaf is known to be sound. A pointer to its head is all it
 // is: rules load the few fields that they look at, and copying keys would cost more than the rules.
@@ -38,19 +24,30 @@ class CheckedItem {
         slot_(slot),
         limits_(limits) {}
 
-  uint64_t objectid() const { return LoadAt<uint64_t>(head_); }
-  uint8_t type() const { return LoadAt<uint8_t>(head_ + 8); }
-  uint64_t offset() const { return LoadAt<uint64_t>(head_ + 9); }
-  Key key() const { return {objectid(), type(), offset()}; }
-  uint32_t size() const { return LoadAt<uint32_t>(head_ + kKeyBytes + 4); }
+  uint64_t objectid() const { return format::LoadField<&Key::objectid>(head_); }
+  uint8_t type() const { return format::LoadField<&Key::type>(head_); }
+  uint64_t offset() const { return format::LoadField<&Key::offset>(head_); }
+  Key key() const { return format::LoadField<&DiskItemHead::key>(head_); }
+  uint32_t size() const { return format::LoadField<&DiskItemHead::size>(head_); }
   absl::Span<const std::byte> data() const {
-    return {leaf_ + kHeaderBytes + LoadAt<uint32_t>(head_ + kKeyBytes), size()};
+    return {leaf_ + kHeaderBytes + format::LoadField<&DiskItemHead::offset>(head_), size()};
   }
 
-  // A field of the data. REQUIRES: at + sizeof(T) <= size(), which a rule has established.
+  // A field of the structure that is the data: Get<&InodeItem::mode>(), or of one that begins at
+  // `at`. REQUIRES: the field lies inside, which a rule has established.
+  template <auto kField>
+  auto Get(uint64_t at = 0) const {
+    return format::LoadField<kField>(data().data() + at);
+  }
+  // The length of a string of the structure at `at`. REQUIRES: the structure's fields lie inside.
+  template <auto kString>
+  uint32_t StringBytes(uint64_t at) const {
+    return LoadLe<uint16_t>(data().data() + at + format::kLengthOffsetOf<kString>);
+  }
+  // All of a structure. REQUIRES: it lies inside.
   template <typename T>
-  T Load(size_t at) const {
-    return LoadAt<T>(data().data() + at);
+  T Decode(uint64_t at = 0) const {
+    return format::Decode<T>(data().data() + at);
   }
 
   // The item in the slot before, for rules about neighbours. REQUIRES: slot() > 0.
@@ -62,7 +59,7 @@ class CheckedItem {
   }
 
   // The tree that the leaf says it belongs to.
-  uint64_t leaf_owner() const { return LoadAt<uint64_t>(leaf_ + kOwnerOffset); }
+  uint64_t leaf_owner() const { return format::LoadField<&BlockHeader::owner>(leaf_); }
 
   const TreeBlockLimits& limits() const { return limits_; }
   // Sector sizes are powers of two, and a division costs more than all else a rule does.

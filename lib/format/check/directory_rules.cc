@@ -9,20 +9,16 @@
 namespace ebcache {
 namespace {
 
-constexpr uint32_t kEntryHeaderBytes = 30;
-constexpr uint8_t kXattrEntryType = 8;
-// Of the type: the name is encrypted.
-constexpr uint8_t kEncryptedFlag = 0x80;
-
-constexpr uint32_t kMaxNameBytes = 255;
+constexpr uint32_t kEntryHeaderBytes = DirEntry::kHeadBytes;
+constexpr uint8_t kXattrEntryType = static_cast<uint8_t>(DirEntryType::kXattr);
 
 // An entry's header. REQUIRES: inside the item.
 struct Entry {
   Entry(const CheckedItem& item, uint64_t at)
-      : location{item.Load<uint64_t>(at), item.Load<uint8_t>(at + 8), item.Load<uint64_t>(at + 9)},
-        data_bytes(item.Load<uint16_t>(at + 25)),
-        name_bytes(item.Load<uint16_t>(at + 27)),
-        type(item.Load<uint8_t>(at + 29)) {}
+      : location(item.Get<&DirEntry::location>(at)),
+        data_bytes(item.StringBytes<&DirEntry::data>(at)),
+        name_bytes(item.StringBytes<&DirEntry::name>(at)),
+        type(item.Get<&DirEntry::type>(at)) {}
   Key location;
   uint16_t data_bytes;
   uint16_t name_bytes;
@@ -52,7 +48,7 @@ bool IsLocation(const Key& key, bool is_xattr) {
 
 absl::Status CheckEntryFields(const CheckedItem& item, const Entry& entry) {
   const bool is_xattr = item.type() == kXattrItemType;
-  const uint8_t type = entry.type & ~kEncryptedFlag;
+  const uint8_t type = entry.type & ~kDirEntryEncrypted;
   if (!IsLocation(entry.location, is_xattr)) [[unlikely]] {
     return Reject(Rejection::kDirectoryLocation, "leads to ", entry.location.ToString());
   }

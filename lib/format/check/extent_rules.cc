@@ -10,19 +10,14 @@
 namespace ebcache {
 namespace {
 
-constexpr uint32_t kExtentHeaderBytes = 24;
-constexpr uint32_t kTreeBlockInfoBytes = 18;  // a key and a level, in items that are not skinny
-constexpr uint64_t kDataFlag = 1 << 0;
-constexpr uint64_t kTreeBlockFlag = 1 << 1;
-constexpr uint64_t kFullBackrefFlag = 1 << 8;
-
-constexpr uint32_t kDataReferenceBytes = 28;
+constexpr uint32_t kExtentHeaderBytes = ExtentHead::kBytes;
+constexpr uint32_t kDataReferenceBytes = ExtentDataRef::kBytes;
 // Holds the cache of free inode numbers, in filesystems that still have one. Kernels of 2025 and
 // later refuse references to it; those before made them, and we read them.
 constexpr uint64_t kFreeInodesObjectId = static_cast<uint64_t>(-12);
 
 bool IsTreeBlock(const CheckedItem& item) {
-  return (item.Load<uint64_t>(16) & kTreeBlockFlag) != 0;
+  return (item.Get<&ExtentHead::flags>() & kExtentTreeBlock) != 0;
 }
 
 // How many bytes of address space an extent takes that has passed CheckExtentKey.
@@ -32,12 +27,12 @@ uint64_t ExtentBytes(const CheckedItem& item, uint32_t block_bytes) {
 
 // Bits that are not known are let pass.
 absl::Status CheckExtentFlags(const CheckedItem& item) {
-  const uint64_t flags = item.Load<uint64_t>(16);
-  const uint64_t kind = flags & (kDataFlag | kTreeBlockFlag);
-  const bool one_kind = kind == kDataFlag || kind == kTreeBlockFlag;
-  const bool data_in_place = kind != kDataFlag || item.type() == kExtentItemType;
+  const uint64_t flags = item.Get<&ExtentHead::flags>();
+  const uint64_t kind = flags & (kExtentData | kExtentTreeBlock);
+  const bool one_kind = kind == kExtentData || kind == kExtentTreeBlock;
+  const bool data_in_place = kind != kExtentData || item.type() == kExtentItemType;
   // Only blocks are referred to by their parents rather than by their trees.
-  const bool full_in_place = (flags & kFullBackrefFlag) == 0 || kind == kTreeBlockFlag;
+  const bool full_in_place = (flags & kExtentFullBackref) == 0 || kind == kExtentTreeBlock;
   if (one_kind && data_in_place && full_in_place) [[likely]]
     return absl::OkStatus();
   return Reject(Rejection::kExtentFlags, "flags 0x", absl::Hex(flags));
@@ -82,42 +77,27 @@ absl::Status CheckExtentOverlap(const CheckedItem& item, uint32_t block_bytes) {
 // ---- References to data
 // --------------------------------------------------------------------------
 
-// The one who refers to data: a file of a tree, wherever the reference is written.
-struct DataReference {
-  DataReference(const CheckedItem& item, size_t at)
-      : root(item.Load<uint64_t>(at)),
-        objectid(item.Load<uint64_t>(at + 8)),
-        offset(item.Load<uint64_t>(at + 16)),
-        count(item.Load<uint32_t>(at + 24)) {}
-  uint64_t root;
-  uint64_t objectid;
-  uint64_t offset;
-  uint32_t count;
+// What references of one extent are sorted by.
+uint64_t HashOf(const ExtentDataRef& reference) {
+  // Of the three fields in front of the count, as they lie on disk.
+  std::byte bytes[kDataReferenceBytes];
+  format::DiskType<ExtentDataRef>::Encode(reference, bytes);
+  const uint32_t high = Crc32cOf(~uint32_t{0}, {bytes, 8});
+  const uint32_t low = Crc32cOf(~uint32_t{0}, {bytes + 8, 16});
+  return (uint64_t{high} << 31) ^ low;
+}
 
-  // What references of one extent are sorted by.
-  uint64_t Hash() const {
-    const uint32_t high = Crc32cOf(~uint32_t{0}, BytesOf(root));
-    const uint32_t low = Crc32cOf(Crc32cOf(~uint32_t{0}, BytesOf(objectid)), BytesOf(offset));
-    return (uint64_t{high} << 31) ^ low;
-  }
-
- private:
-  static absl::Span<const std::byte> BytesOf(const uint64_t& value) {
-    return {reinterpret_cast<const std::byte*>(&value), sizeof(value)};
-  }
-};
-
-absl::Status CheckDataReferenceFields(const CheckedItem& item, const DataReference& reference) {
+absl::Status CheckDataReferenceFields(const CheckedItem& item, const ExtentDataRef& reference) {
   // Files; data being moved; the space cache of old, which the root tree has.
   if (!IsFsTree(reference.root) && reference.root != kDataRelocTreeId &&
       reference.root != kRootTreeId) [[unlikely]] {
     return Reject(Rejection::kDataRefRoot, "data of tree ", TreeName(reference.root));
   }
   const bool inode =
-      (reference.objectid >= kFirstFreeObjectId && reference.objectid <= kLastFreeObjectId) ||
-      reference.objectid == kFreeInodesObjectId;
+      (reference.inode >= kFirstFreeObjectId && reference.inode <= kLastFreeObjectId) ||
+      reference.inode == kFreeInodesObjectId;
   if (!inode) [[unlikely]] {
-    return Reject(Rejection::kDataRefObject, "data of object ", reference.objectid,
+    return Reject(Rejection::kDataRefObject, "data of object ", reference.inode,
                   ", which is no file");
   }
   if (!item.Aligned(reference.offset)) [[unlikely]] {
@@ -137,14 +117,23 @@ uint32_t InlineReferenceBytes(uint8_t type) {
     case kExtentOwnerRefType:
     case kTreeBlockRefType:
     case kSharedBlockRefType:
-      return 1 + 8;
+      return 1 + TreeBlockRef::kBytes;
     case kExtentDataRefType:
-      return 1 + kDataReferenceBytes;
+      return 1 + ExtentDataRef::kBytes;
     case kSharedDataRefType:
-      return 1 + 8 + 4;
+      return 1 + SharedDataRef::kBytes;
     default:
       return 0;
   }
+}
+
+// What a reference of any other type than to data by its owner begins with: a tree or a block.
+uint64_t NumberOf(const CheckedItem& item, uint64_t at) {
+  constexpr size_t kOffset = format::kOffsetOf<&TreeBlockRef::root>;
+  static_assert(format::kOffsetOf<&SharedBlockRef::parent> == kOffset &&
+                format::kOffsetOf<&SharedDataRef::parent> == kOffset &&
+                format::kOffsetOf<&ExtentOwnerRef::root> == kOffset);
+  return item.Get<&TreeBlockRef::root>(at + 1);
 }
 
 // How many references one at `at` stands for. REQUIRES: it lies inside the item.
@@ -153,9 +142,9 @@ uint64_t ReferencesOf(const CheckedItem& item, uint8_t type, uint64_t at) {
     case kExtentOwnerRefType:
       return 0;  // tells who pays for the extent, and holds nothing
     case kExtentDataRefType:
-      return item.Load<uint32_t>(at + 1 + 24);
+      return item.Get<&ExtentDataRef::count>(at + 1);
     case kSharedDataRefType:
-      return item.Load<uint32_t>(at + 1 + 8);
+      return item.Get<&SharedDataRef::count>(at + 1);
     default:
       return 1;
   }
@@ -163,18 +152,18 @@ uint64_t ReferencesOf(const CheckedItem& item, uint8_t type, uint64_t at) {
 
 // What references of one type are in descending order of.
 uint64_t OrderOf(const CheckedItem& item, uint8_t type, uint64_t at) {
-  return type == kExtentDataRefType ? DataReference(item, at + 1).Hash()
-                                    : item.Load<uint64_t>(at + 1);
+  return type == kExtentDataRefType ? HashOf(item.Decode<ExtentDataRef>(at + 1))
+                                    : NumberOf(item, at);
 }
 
 absl::Status CheckInlineReference(const CheckedItem& item, uint8_t type, uint64_t at) {
   if (type == kExtentDataRefType) {
-    return CheckDataReferenceFields(item, DataReference(item, at + 1));
+    return CheckDataReferenceFields(item, item.Decode<ExtentDataRef>(at + 1));
   }
   const bool by_parent = type == kSharedBlockRefType || type == kSharedDataRefType;
-  if (by_parent && !item.Aligned(item.Load<uint64_t>(at + 1))) [[unlikely]] {
+  if (by_parent && !item.Aligned(NumberOf(item, at))) [[unlikely]] {
     return Reject(Rejection::kInlineRefAlign, "reference at ", at, " from block ",
-                  item.Load<uint64_t>(at + 1), ", which is not aligned");
+                  NumberOf(item, at), ", which is not aligned");
   }
   if (type == kSharedDataRefType && ReferencesOf(item, type, at) == 0) [[unlikely]] {
     return Reject(Rejection::kInlineRefCount, "reference at ", at, " that counts 0 times");
@@ -199,7 +188,7 @@ absl::Status CheckInlineReferences(const CheckedItem& item, uint64_t at) {
   uint8_t previous = 0;
   uint64_t previous_at = 0;
   while (at < item.size()) {
-    const uint8_t type = item.Load<uint8_t>(at);
+    const uint8_t type = LoadLe8(item.data(), at);
     const uint32_t bytes = InlineReferenceBytes(type);
     if (bytes == 0) [[unlikely]]
       return Reject(Rejection::kInlineRefType, "reference of type ", type, " at ", at);
@@ -216,10 +205,10 @@ absl::Status CheckInlineReferences(const CheckedItem& item, uint64_t at) {
     previous_at = at;
     at += bytes;
   }
-  if (references > item.Load<uint64_t>(0) && !fuzz::Planted("references-not-added-up"))
+  if (references > item.Get<&ExtentHead::references>() && !fuzz::Planted("references-not-added-up"))
       [[unlikely]] {
-    return Reject(Rejection::kInlineRefCount, references, " references, ", item.Load<uint64_t>(0),
-                  " by its count");
+    return Reject(Rejection::kInlineRefCount, references, " references, ",
+                  item.Get<&ExtentHead::references>(), " by its count");
   }
   return absl::OkStatus();
 }
@@ -235,18 +224,18 @@ absl::Status CheckExtentItem(const CheckedItem& item, uint32_t block_bytes) {
   if (status.ok()) status = CheckExtentKey(item, block_bytes);
   if (status.ok()) status = CheckExtentOverlap(item, block_bytes);
   if (!status.ok()) return status;
-  if (item.TooNew(item.Load<uint64_t>(8))) [[unlikely]] {
-    return Reject(Rejection::kExtentGeneration, "generation ", item.Load<uint64_t>(8),
+  if (item.TooNew(item.Get<&ExtentHead::generation>())) [[unlikely]] {
+    return Reject(Rejection::kExtentGeneration, "generation ", item.Get<&ExtentHead::generation>(),
                   ", the newest is ", item.limits().newest_generation);
   }
   uint64_t references_at = kExtentHeaderBytes;
   if (item.type() == kExtentItemType && IsTreeBlock(item)) {
-    references_at += kTreeBlockInfoBytes;
+    references_at += TreeBlockInfo::kBytes;
     if (item.size() < references_at) [[unlikely]] {
       return Reject(Rejection::kExtentSize, item.size(), " bytes, of a tree block it has ",
                     references_at);
     }
-    const uint8_t level = item.Load<uint8_t>(references_at - 1);
+    const uint8_t level = item.Get<&TreeBlockInfo::level>(kExtentHeaderBytes);
     if (level >= kMaxLevels) [[unlikely]] {
       return Reject(Rejection::kExtentLevel, "level ", level, ", the highest is ", kMaxLevels - 1);
     }
@@ -271,18 +260,19 @@ absl::Status CheckDataReference(const CheckedItem& item) {
     return Reject(Rejection::kReferenceKey, "an extent that is not aligned");
   }
   for (uint32_t at = 0; at < item.size(); at += kDataReferenceBytes) {
-    absl::Status status = CheckDataReferenceFields(item, DataReference(item, at));
+    absl::Status status = CheckDataReferenceFields(item, item.Decode<ExtentDataRef>(at));
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
 
 absl::Status CheckSharedDataReference(const CheckedItem& item) {
-  if (absl::Status status = CheckExactSize(item, 4); !status.ok()) return status;
+  if (absl::Status status = CheckExactSize(item, SharedDataCount::kBytes); !status.ok())
+    return status;
   if (!item.Aligned(item.objectid()) || !item.Aligned(item.offset())) [[unlikely]] {
     return Reject(Rejection::kReferenceKey, "an extent or a block that is not aligned");
   }
-  if (item.Load<uint32_t>(0) == 0) [[unlikely]] {
+  if (item.Get<&SharedDataCount::count>() == 0) [[unlikely]] {
     return Reject(Rejection::kReferenceCount, "counts 0 times");
   }
   return absl::OkStatus();

@@ -7,21 +7,17 @@
 namespace ebcache {
 namespace {
 
-constexpr uint64_t kDataChecksumsObjectId = static_cast<uint64_t>(-10);
-// Those of the new type, while the type is being changed.
-constexpr uint64_t kNewDataChecksumsObjectId = static_cast<uint64_t>(-13);
-
-constexpr uint32_t kFileExtentHeaderBytes = 21;
-constexpr uint32_t kFileExtentItemBytes = 53;
-constexpr uint8_t kInlineExtent = 0;
-constexpr uint8_t kPreallocatedExtent = 2;  // the last
-constexpr uint8_t kMostCompression = 3;     // zstd
+constexpr uint32_t kFileExtentHeaderBytes = FileExtentItem::kHeadBytes;
+constexpr uint32_t kFileExtentItemBytes = FileExtentItem::kHeadBytes + FileExtentPlace::kBytes;
+constexpr uint8_t kInlineExtent = static_cast<uint8_t>(FileExtentType::kInline);
+constexpr uint8_t kLastExtentType = static_cast<uint8_t>(FileExtentType::kPreallocated);
+constexpr uint8_t kMostCompression = static_cast<uint8_t>(Compression::kZstd);
 
 absl::Status CheckInlineExtent(const CheckedItem& item, bool compressed) {
   if (item.offset() != 0) [[unlikely]] {
     return Reject(Rejection::kFileExtentInline, "inline data that is not the front of its file");
   }
-  const uint64_t file_bytes = item.Load<uint64_t>(8);
+  const uint64_t file_bytes = item.Get<&FileExtentItem::ram_bytes>();
   const uint64_t here = item.size() - kFileExtentHeaderBytes;
   if (!compressed && file_bytes != here) [[unlikely]] {
     return Reject(Rejection::kFileExtentInline, here, " bytes of inline data, ", file_bytes,
@@ -31,13 +27,16 @@ absl::Status CheckInlineExtent(const CheckedItem& item, bool compressed) {
 }
 
 // REQUIRES: kFileExtentItemBytes.
-uint64_t FileExtentBytes(const CheckedItem& item) { return item.Load<uint64_t>(45); }
+uint64_t FileExtentBytes(const CheckedItem& item) {
+  return item.Get<&FileExtentPlace::file_bytes>(kFileExtentHeaderBytes);
+}
 
 // How far into its file the extent of an item reaches that has passed.
 uint64_t FileExtentReach(const CheckedItem& item) {
-  if (item.Load<uint8_t>(20) != kInlineExtent) return item.offset() + FileExtentBytes(item);
+  if (item.Get<&FileExtentItem::type>() != kInlineExtent)
+    return item.offset() + FileExtentBytes(item);
   const uint64_t last_byte = item.limits().sector_bytes - 1;
-  const uint64_t bytes = item.Load<uint64_t>(8);
+  const uint64_t bytes = item.Get<&FileExtentItem::ram_bytes>();
   return bytes > ~uint64_t{0} - last_byte ? bytes : (bytes + last_byte) & ~last_byte;
 }
 
@@ -53,19 +52,17 @@ absl::Status CheckExtentOnDisk(const CheckedItem& item) {
     return Reject(Rejection::kFileExtentSize, item.size(), " bytes, an extent on disk has ",
                   kFileExtentItemBytes);
   }
-  const uint64_t disk_start = item.Load<uint64_t>(21);
-  const uint64_t disk_bytes = item.Load<uint64_t>(29);
-  const uint64_t skipped_bytes = item.Load<uint64_t>(37);
-  const uint64_t file_bytes = FileExtentBytes(item);
-  const uint64_t all_bytes = item.Load<uint64_t>(8);
-  if (!item.Aligned(disk_start | disk_bytes | skipped_bytes | file_bytes | all_bytes))
-      [[unlikely]] {
-    return Reject(Rejection::kFileExtentAlign, file_bytes, " bytes, from ", skipped_bytes, " in ",
-                  all_bytes, ", at ", disk_start, ", ", disk_bytes, " on disk: not in sectors");
+  const auto place = item.Decode<FileExtentPlace>(kFileExtentHeaderBytes);
+  const uint64_t all_bytes = item.Get<&FileExtentItem::ram_bytes>();
+  if (!item.Aligned(place.disk_bytenr | place.disk_bytes | place.offset | place.file_bytes |
+                    all_bytes)) [[unlikely]] {
+    return Reject(Rejection::kFileExtentAlign, place.file_bytes, " bytes, from ", place.offset,
+                  " in ", all_bytes, ", at ", place.disk_bytenr, ", ", place.disk_bytes,
+                  " on disk: not in sectors");
   }
-  if (!FitsAddressSpace(item.offset(), file_bytes) && !fuzz::Planted("file-range-wraps"))
+  if (!FitsAddressSpace(item.offset(), place.file_bytes) && !fuzz::Planted("file-range-wraps"))
       [[unlikely]] {
-    return Reject(Rejection::kFileExtentRange, file_bytes, " bytes: longer than any file");
+    return Reject(Rejection::kFileExtentRange, place.file_bytes, " bytes: longer than any file");
   }
   return CheckFileExtentOverlap(item);
 }
@@ -91,10 +88,10 @@ absl::Status CheckFileExtent(const CheckedItem& item) {
     return Reject(Rejection::kFileExtentSize, item.size(), " bytes, the header alone has ",
                   kFileExtentHeaderBytes);
   }
-  const uint8_t compression = item.Load<uint8_t>(16);
-  const uint8_t encryption = item.Load<uint8_t>(17);
-  const uint8_t type = item.Load<uint8_t>(20);
-  if (type > kPreallocatedExtent) [[unlikely]] {
+  const uint8_t compression = item.Get<&FileExtentItem::compression>();
+  const uint8_t encryption = item.Get<&FileExtentItem::encryption>();
+  const uint8_t type = item.Get<&FileExtentItem::type>();
+  if (type > kLastExtentType) [[unlikely]] {
     return Reject(Rejection::kFileExtentType, "extent of type ", type);
   }
   // The other encoding, behind these two, was never in use, and never looked at.

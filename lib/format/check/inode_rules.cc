@@ -6,13 +6,8 @@
 namespace ebcache {
 namespace {
 
-constexpr uint32_t kInodeItemBytes = 160;
 // Holds the cache of free inode numbers, in filesystems that still have one.
 constexpr uint64_t kFreeInodesObjectId = static_cast<uint64_t>(-12);
-// In front of each name.
-constexpr uint32_t kRefHeaderBytes = 10;
-constexpr uint32_t kExtrefHeaderBytes = 18;
-
 constexpr uint32_t kModeKindMask = 0170000;
 constexpr uint32_t kModeBits = kModeKindMask | 07777;
 
@@ -22,9 +17,9 @@ bool IsInodeNumber(uint64_t objectid) {
 }
 
 // Flags that a reader has to know: twelve of what files can be asked to be, and that of roots.
-constexpr uint64_t kKnownFlags = 0xfff | uint64_t{1} << 31;
+constexpr uint64_t kKnownFlags = ((kInodeCompress << 1) - 1) | kInodeRootItemInit;
 // In the upper half those that only a writer has to know: fs-verity.
-constexpr uint64_t kKnownWriterFlags = uint64_t{1} << 32;
+constexpr uint64_t kKnownWriterFlags = kInodeVerity;
 
 constexpr uint32_t kDirectoryMode = 0040000;
 
@@ -45,16 +40,18 @@ bool IsFileMode(uint32_t mode) {
   }
 }
 
-// Names one after the other, each behind a header with its length in the last two bytes.
-absl::Status CheckNames(const CheckedItem& item, uint32_t header_bytes) {
+// Names one after the other, each behind the fields of a Ref.
+template <typename Ref>
+absl::Status CheckNames(const CheckedItem& item) {
+  constexpr uint32_t kHeadBytes = Ref::kHeadBytes;
   uint64_t at = 0;
   do {
-    if (at + header_bytes > item.size()) [[unlikely]] {
+    if (at + kHeadBytes > item.size()) [[unlikely]] {
       return Reject(Rejection::kNameTruncated, "reference at ", at, " leaves the item, which has ",
                     item.size());
     }
-    const uint32_t length = item.Load<uint16_t>(at + header_bytes - 2);
-    at += header_bytes;
+    const uint32_t length = item.StringBytes<&Ref::name>(at);
+    at += kHeadBytes;
     if (absl::Status status = CheckName(item, at, length); !status.ok()) return status;
     at += length;
   } while (at < item.size());
@@ -63,7 +60,7 @@ absl::Status CheckNames(const CheckedItem& item, uint32_t header_bytes) {
 
 absl::Status CheckInodeFlags(const CheckedItem& item) {
   constexpr uint64_t kLowerHalf = 0xffffffff;
-  uint64_t unknown = item.Load<uint64_t>(64) & ~(kKnownFlags | kKnownWriterFlags);
+  uint64_t unknown = item.Get<&InodeItem::flags>() & ~(kKnownFlags | kKnownWriterFlags);
   if (!item.limits().writable) unknown &= kLowerHalf;
   if (unknown == 0) [[likely]]
     return absl::OkStatus();
@@ -73,21 +70,21 @@ absl::Status CheckInodeFlags(const CheckedItem& item) {
 }  // namespace
 
 absl::Status CheckInodeItem(const CheckedItem& item) {
-  if (absl::Status status = CheckExactSize(item, kInodeItemBytes); !status.ok()) return status;
+  if (absl::Status status = CheckExactSize(item, InodeItem::kBytes); !status.ok()) return status;
   if (!IsInodeNumber(item.objectid()) || item.offset() != 0) [[unlikely]] {
     return Reject(Rejection::kInodeKey, "not the key of an inode");
   }
-  const uint64_t generation = item.Load<uint64_t>(0);
-  const uint64_t transaction = item.Load<uint64_t>(8);
+  const uint64_t generation = item.Get<&InodeItem::generation>();
+  const uint64_t transaction = item.Get<&InodeItem::transaction>();
   if (item.TooNew(generation) || item.TooNew(transaction)) [[unlikely]] {
     return Reject(Rejection::kInodeGeneration, "generation ", generation, ", transaction ",
                   transaction, ", the newest is ", item.limits().newest_generation);
   }
-  const uint32_t mode = item.Load<uint32_t>(52);
+  const uint32_t mode = item.Get<&InodeItem::mode>();
   if (!IsFileMode(mode)) [[unlikely]] {
     return Reject(Rejection::kInodeMode, "mode 0x", absl::Hex(mode), " is no kind of file");
   }
-  const uint32_t links = item.Load<uint32_t>(40);
+  const uint32_t links = item.Get<&InodeItem::link_count>();
   if ((mode & kModeKindMask) == kDirectoryMode && links > 1) [[unlikely]] {
     return Reject(Rejection::kInodeLinks, "a directory with ", links, " links");
   }
@@ -96,11 +93,9 @@ absl::Status CheckInodeItem(const CheckedItem& item) {
 
 absl::Status CheckInodeRefs(const CheckedItem& item) {
   absl::Status status = CheckFollowsInode(item);
-  return status.ok() ? CheckNames(item, kRefHeaderBytes) : status;
+  return status.ok() ? CheckNames<InodeRef>(item) : status;
 }
 
-absl::Status CheckInodeExtrefs(const CheckedItem& item) {
-  return CheckNames(item, kExtrefHeaderBytes);
-}
+absl::Status CheckInodeExtrefs(const CheckedItem& item) { return CheckNames<InodeExtref>(item); }
 
 }  // namespace ebcache

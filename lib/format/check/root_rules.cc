@@ -6,11 +6,6 @@
 namespace ebcache {
 namespace {
 
-constexpr uint64_t kReadOnlyFlag = 1;
-constexpr uint64_t kDeadFlag = uint64_t{1} << 48;
-// Where items of the old size end.
-constexpr uint32_t kSecondGenerationOffset = 239;
-
 // A relocation tree is known by the tree whose blocks it moves. Kernels refuse the one of data,
 // which balances of old left behind; `btrfs check` reads it, and so do we.
 bool IsRootKey(const CheckedItem& item) {
@@ -20,15 +15,14 @@ bool IsRootKey(const CheckedItem& item) {
   return item.objectid() != 0;
 }
 
-absl::Status CheckRootGenerations(const CheckedItem& item, uint64_t generation) {
-  const uint64_t last_snapshot = item.Load<uint64_t>(200);
-  const uint64_t second =
-      item.size() > kSecondGenerationOffset ? item.Load<uint64_t>(kSecondGenerationOffset) : 0;
-  if (!item.TooNew(generation) && !item.TooNew(last_snapshot) && !item.TooNew(second)) [[likely]] {
+absl::Status CheckRootGenerations(const CheckedItem& item, const RootItem& root) {
+  const uint64_t second = root.extension ? root.extension->generation_v2 : 0;
+  if (!item.TooNew(root.generation) && !item.TooNew(root.last_snapshot) && !item.TooNew(second))
+      [[likely]] {
     return absl::OkStatus();
   }
-  return Reject(Rejection::kRootGeneration, "generation ", generation, " and ", second,
-                ", last snapshot ", last_snapshot, ", the newest is ",
+  return Reject(Rejection::kRootGeneration, "generation ", root.generation, " and ", second,
+                ", last snapshot ", root.last_snapshot, ", the newest is ",
                 item.limits().newest_generation);
 }
 
@@ -44,12 +38,11 @@ absl::Status CheckRoot(const CheckedItem& item) {
   if (!item.Aligned(root->bytenr)) [[unlikely]] {
     return Reject(Rejection::kRootItem, "block ", root->bytenr, " is not sector-aligned");
   }
-  absl::Status status = CheckRootGenerations(item, root->generation);
+  absl::Status status = CheckRootGenerations(item, *root);
   if (!status.ok()) [[unlikely]]
     return status;
-  const uint64_t flags = item.Load<uint64_t>(208);
-  if ((flags & ~(kReadOnlyFlag | kDeadFlag)) != 0) [[unlikely]] {
-    return Reject(Rejection::kRootFlags, "flags 0x", absl::Hex(flags));
+  if ((root->flags & ~(kRootReadOnly | kRootDead)) != 0) [[unlikely]] {
+    return Reject(Rejection::kRootFlags, "flags 0x", absl::Hex(root->flags));
   }
   return absl::OkStatus();
 }

@@ -13,10 +13,6 @@ namespace ebcache {
 namespace {
 
 constexpr uint64_t kDeviceItemsObjectId = 1;
-constexpr uint32_t kDeviceExtentBytes = 48;
-constexpr uint32_t kBlockGroupBytes = 24;
-
-constexpr uint32_t kStripeEntryBytes = 16;
 
 // Bits that are not known are let pass here, as in no chunk.
 bool IsBlockGroupType(uint64_t type) {
@@ -58,21 +54,21 @@ absl::Status CheckDeviceItem(const CheckedItem& item) {
 }
 
 absl::Status CheckDeviceExtent(const CheckedItem& item) {
-  if (absl::Status status = CheckExactSize(item, kDeviceExtentBytes); !status.ok()) return status;
-  const uint64_t tree = item.Load<uint64_t>(0);
-  const uint64_t objectid = item.Load<uint64_t>(8);
+  if (absl::Status status = CheckExactSize(item, DeviceExtent::kBytes); !status.ok()) return status;
+  const uint64_t tree = item.Get<&DeviceExtent::chunk_tree>();
+  const uint64_t objectid = item.Get<&DeviceExtent::chunk_objectid>();
   if (tree != kChunkTreeId || objectid != kFirstChunkTreeObjectId) [[unlikely]] {
     return Reject(Rejection::kDeviceExtentOwner, "belongs to object ", objectid, " of tree ",
                   TreeName(tree));
   }
-  const uint64_t chunk = item.Load<uint64_t>(16);
-  const uint64_t length = item.Load<uint64_t>(24);
+  const uint64_t chunk = item.Get<&DeviceExtent::chunk_offset>();
+  const uint64_t length = item.Get<&DeviceExtent::length>();
   if (!item.Aligned(item.offset() | chunk | length)) [[unlikely]] {
     return Reject(Rejection::kDeviceExtentRange, "length ", length, ", of chunk ", chunk);
   }
   if (item.follows_its_kind()) {
     const CheckedItem previous = item.previous();  // has passed already
-    if (item.offset() - previous.offset() < previous.Load<uint64_t>(24)) [[unlikely]] {
+    if (item.offset() - previous.offset() < previous.Get<&DeviceExtent::length>()) [[unlikely]] {
       return Reject(Rejection::kDeviceExtentOverlap, "overlaps the extent at ", previous.offset());
     }
   }
@@ -80,18 +76,19 @@ absl::Status CheckDeviceExtent(const CheckedItem& item) {
 }
 
 absl::Status CheckBlockGroup(const CheckedItem& item) {
-  if (absl::Status status = CheckExactSize(item, kBlockGroupBytes); !status.ok()) return status;
+  if (absl::Status status = CheckExactSize(item, BlockGroupItem::kBytes); !status.ok())
+    return status;
   if (item.offset() == 0) [[unlikely]]
     return Reject(Rejection::kBlockGroupRange, "length 0");
-  const uint64_t used = item.Load<uint64_t>(0);
+  const uint64_t used = item.Get<&BlockGroupItem::used>();
   if (used > item.offset()) [[unlikely]] {
     return Reject(Rejection::kBlockGroupUsed, used, " bytes used of ", item.offset());
   }
-  const uint64_t chunk_objectid = item.Load<uint64_t>(8);
+  const uint64_t chunk_objectid = item.Get<&BlockGroupItem::chunk_objectid>();
   if (chunk_objectid != kFirstChunkTreeObjectId) [[unlikely]] {
     return Reject(Rejection::kBlockGroupChunk, "chunk object ", chunk_objectid);
   }
-  const uint64_t type = item.Load<uint64_t>(16);
+  const uint64_t type = item.Get<&BlockGroupItem::flags>();
   if (!IsBlockGroupType(type)) [[unlikely]] {
     return Reject(Rejection::kBlockGroupType, "type 0x", absl::Hex(type));
   }
@@ -102,7 +99,7 @@ absl::Status CheckRaidStripe(const CheckedItem& item) {
   if (!item.limits().raid_stripe_tree) [[unlikely]] {
     return Reject(Rejection::kStripeFeature, "the filesystem has no raid stripe tree");
   }
-  return CheckRecords(item, kStripeEntryBytes);
+  return CheckRecords(item, RaidStride::kBytes);
 }
 
 }  // namespace ebcache

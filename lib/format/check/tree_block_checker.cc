@@ -10,30 +10,24 @@
 #include "lib/format/check/checked_item.h"
 #include "lib/format/check/item_rules.h"
 #include "lib/format/check/rejection.h"
+#include "lib/format/key_bytes.h"
+#include "lib/format/layout_block.h"
 
 namespace ebcache {
 namespace {
 
-constexpr size_t kItemCountOffset = 96;
-constexpr size_t kLevelOffset = 100;
-// Header flags: the block was written since it was made; it belongs to a relocation tree.
-constexpr uint64_t kWrittenFlag = 1 << 0;
-constexpr uint64_t kRelocFlag = 1 << 1;
-
-Key KeyAt(const std::byte* at) {
-  return {LoadAt<uint64_t>(at), LoadAt<uint8_t>(at + 8), LoadAt<uint64_t>(at + 9)};
-}
+using format::LoadField;
 
 // Whether the key at `a` is below the key at `b`. Compares them where they lie: copying keys around
 // took most of the time of the whole check.
 bool IsBelow(const std::byte* a, const std::byte* b) {
-  const uint64_t objectid_a = LoadAt<uint64_t>(a);
-  const uint64_t objectid_b = LoadAt<uint64_t>(b);
+  const uint64_t objectid_a = LoadField<&Key::objectid>(a);
+  const uint64_t objectid_b = LoadField<&Key::objectid>(b);
   if (objectid_a != objectid_b) return objectid_a < objectid_b;
-  const uint8_t type_a = LoadAt<uint8_t>(a + 8);
-  const uint8_t type_b = LoadAt<uint8_t>(b + 8);
+  const uint8_t type_a = LoadField<&Key::type>(a);
+  const uint8_t type_b = LoadField<&Key::type>(b);
   if (type_a != type_b) return type_a < type_b;
-  return LoadAt<uint64_t>(a + 9) < LoadAt<uint64_t>(b + 9);
+  return LoadField<&Key::offset>(a) < LoadField<&Key::offset>(b);
 }
 
 absl::Status KeyOrderError(uint32_t slot, const std::byte* previous, const std::byte* key) {
@@ -44,8 +38,8 @@ absl::Status KeyOrderError(uint32_t slot, const std::byte* previous, const std::
 // An empty leaf is the root of an empty tree, and some trees never are. Of a relocation tree the
 // owner does not tell which tree it is.
 absl::Status CheckMayBeEmpty(absl::Span<const std::byte> block) {
-  if ((LoadAt<uint64_t>(block.data() + kFlagsOffset) & kRelocFlag) != 0) return absl::OkStatus();
-  const uint64_t owner = LoadAt<uint64_t>(block.data() + kOwnerOffset);
+  if ((LoadField<&BlockHeader::flags>(block.data()) & kHeaderReloc) != 0) return absl::OkStatus();
+  const uint64_t owner = LoadField<&BlockHeader::owner>(block.data());
   switch (owner) {
     case 0:
       return Reject(Rejection::kLeafEmpty, "empty leaf without an owner");
@@ -91,8 +85,8 @@ absl::Status CheckLeaf(absl::Span<const std::byte> block, uint32_t count,
     if (slot > 0 && !IsBelow(head - kItemBytes, head)) [[unlikely]] {
       return KeyOrderError(slot, head - kItemBytes, head);
     }
-    const uint64_t offset = LoadAt<uint32_t>(head + kKeyBytes);
-    const uint64_t size = LoadAt<uint32_t>(head + kKeyBytes + 4);
+    const uint64_t offset = LoadField<&DiskItemHead::offset>(head);
+    const uint64_t size = LoadField<&DiskItemHead::size>(head);
     if (offset + size != expected_end && !fuzz::Planted("item-end-not-looked-at")) [[unlikely]] {
       return Reject(Rejection::kLeafDataEnd, "slot ", slot, ": item data ends at ",
                     offset + size + kHeaderBytes, ", not at ", expected_end + kHeaderBytes);
@@ -122,7 +116,7 @@ absl::Status CheckNode(absl::Span<const std::byte> block, uint32_t count, uint32
     if (slot > 0 && !IsBelow(pointer - kKeyPointerBytes, pointer)) [[unlikely]] {
       return KeyOrderError(slot, pointer - kKeyPointerBytes, pointer);
     }
-    const uint64_t bytenr = LoadAt<uint64_t>(pointer + kKeyBytes);
+    const uint64_t bytenr = LoadField<&KeyPointer::bytenr>(pointer);
     if (bytenr == 0) [[unlikely]] {
       return Reject(Rejection::kNodePointerZero, "slot ", slot, ": pointer to block 0");
     }
@@ -140,13 +134,13 @@ absl::Status CheckTreeBlockBytes(absl::Span<const std::byte> block, const TreeBl
   if (block.size() < kHeaderBytes) {
     return Reject(Rejection::kBlockSize, "block of ", block.size(), " bytes");
   }
-  const uint8_t level = LoadAt<uint8_t>(block.data() + kLevelOffset);
-  const uint32_t count = LoadAt<uint32_t>(block.data() + kItemCountOffset);
+  const uint8_t level = LoadField<&BlockHeader::level>(block.data());
+  const uint32_t count = LoadField<&BlockHeader::item_count>(block.data());
   if (level >= kMaxLevels) {
     return Reject(Rejection::kBlockLevel, "level ", level, ", the highest is ", kMaxLevels - 1);
   }
-  const uint64_t flags = LoadAt<uint64_t>(block.data() + kFlagsOffset);
-  if (limits.from_disk && (flags & kWrittenFlag) == 0) {
+  const uint64_t flags = LoadField<&BlockHeader::flags>(block.data());
+  if (limits.from_disk && (flags & kHeaderWritten) == 0) {
     return Reject(Rejection::kNotWritten, "header flags 0x", absl::Hex(flags),
                   " without WRITTEN, which every block has that was ever on a disk");
   }
@@ -167,12 +161,12 @@ absl::Status CheckTreeBlock(const BlockBytes& block, const TreeBlockLimits& limi
 }
 
 UnusedBytes FindUnusedBytes(absl::Span<const std::byte> block) {
-  const uint8_t level = LoadAt<uint8_t>(block.data() + kLevelOffset);
-  const uint32_t count = LoadAt<uint32_t>(block.data() + kItemCountOffset);
+  const uint8_t level = LoadField<&BlockHeader::level>(block.data());
+  const uint32_t count = LoadField<&BlockHeader::item_count>(block.data());
   size_t begin = kHeaderBytes + size_t{count} * (level == 0 ? kItemBytes : kKeyPointerBytes);
   size_t end = block.size();
   if (level == 0 && count > 0) {
-    end = kHeaderBytes + LoadAt<uint32_t>(block.data() + begin - kItemBytes + kKeyBytes);
+    end = kHeaderBytes + LoadField<&DiskItemHead::offset>(block.data() + begin - kItemBytes);
   }
   return {begin, end - begin};
 }

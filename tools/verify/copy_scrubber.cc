@@ -1,0 +1,184 @@
+#include "tools/verify/copy_scrubber.h"
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "ebcache/block_device.h"
+#include "ebcache/on_disk.h"
+#include "tools/damage.h"
+
+namespace ebcache::tools {
+
+// A copy that is to be read.
+struct CopyScrubber::Pending {
+  uint64_t tree;
+  uint64_t key_offset;
+  bool tree_deleted;
+  uint64_t logical;
+  int mirror;
+  int good_mirror;
+  PhysicalExtent place;
+  ParentCheck check;
+  absl::Status may_be_read;  // Volume::CheckCopy
+  ExtentBufferRef buffer;
+};
+
+namespace {
+
+// What the good copy says of itself, for the others to be the same.
+ParentCheck CheckOf(const ExtentBuffer& block) {
+  const Header header(block);
+  ParentCheck check{.level = header.level(),
+                    .generation = header.generation(),
+                    .owner = header.owner(),
+                    .first_key = {}};
+  if (header.item_count() > 0) check.first_key = LoadKey(block, kHeaderBytes);
+  return check;
+}
+
+}  // namespace
+
+std::string DamagedCopy::ToString() const {
+  const std::string other =
+      good_mirror != 0 ? absl::StrCat("mirror ", good_mirror, " is good") : "no copy is good";
+  return absl::StrCat("tree ", TreeNameWithState(tree, key_offset, tree_deleted), ", level ", level,
+                      ", block ", copy.logical, ", ", copy.ToString(), "; ", other);
+}
+
+CopyScrubber::CopyScrubber(Filesystem& filesystem)
+    : volume_(filesystem.volume()),
+      buffers_({.node_bytes = filesystem.superblock().node_bytes, .budget_bytes = 0}) {}
+
+CopyScrubber::~CopyScrubber() = default;
+
+DeviceTally& CopyScrubber::TallyOf(const PhysicalExtent& extent) {
+  DeviceTally& tally = devices_[extent.device_id];
+  if (tally.name.empty()) {
+    tally.name = extent.device != nullptr ? extent.device->name()
+                                          : absl::StrCat("missing device ", extent.device_id);
+  }
+  return tally;
+}
+
+DeviceTally CopyScrubber::totals() const {
+  DeviceTally sum;
+  for (const auto& [id, tally] : devices_) {
+    sum.read += tally.read;
+    sum.damaged += tally.damaged;
+    sum.missing += tally.missing;
+    sum.no_memory += tally.no_memory;
+  }
+  return sum;
+}
+
+void CopyScrubber::Add(const TreeRoot& tree, const ExtentBuffer& block) {
+  const absl::StatusOr<std::vector<PhysicalExtent>> copies =
+      volume_.Map(block.start(), block.length());
+  if (!copies.ok()) return;  // it was mapped a moment ago, to be read
+  for (size_t copy = 0; copy < copies->size(); ++copy) {
+    const PhysicalExtent& place = (*copies)[copy];
+    const int mirror = static_cast<int>(copy) + 1;
+    if (place.device == nullptr) {
+      ++TallyOf(place).missing;
+    } else if (mirror == block.mirror()) {
+      ++TallyOf(place).read;
+    } else {
+      pending_.push_back({.tree = tree.id,
+                          .key_offset = tree.key_offset,
+                          .tree_deleted = tree.deleted(),
+                          .logical = block.start(),
+                          .mirror = mirror,
+                          .good_mirror = block.mirror(),
+                          .place = place,
+                          .check = CheckOf(block),
+                          .may_be_read = volume_.CheckCopy(block.start(), mirror),
+                          .buffer = {}});
+    }
+  }
+  if (pending_.size() >= kBatch) Flush();
+}
+
+void CopyScrubber::AddLost(const WalkDamage& damage, const std::vector<MirrorDamage>& copies) {
+  for (const MirrorDamage& copy : copies) {
+    DeviceTally& tally = devices_[copy.device_id];
+    if (tally.name.empty()) tally.name = copy.device;
+    if (copy.device_missing) {
+      ++tally.missing;
+      continue;
+    }
+    if (copy.no_memory) {
+      ++tally.no_memory;
+      continue;
+    }
+    ++tally.read;
+    Note({.copy = copy,
+          .tree = damage.tree,
+          .key_offset = damage.key_offset,
+          .tree_deleted = damage.tree_deleted,
+          .level = damage.level});
+  }
+}
+
+void CopyScrubber::Note(DamagedCopy copy) {
+  ++devices_[copy.copy.device_id].damaged;
+  if (damaged_.size() < kKept) damaged_.push_back(std::move(copy));
+}
+
+void CopyScrubber::Judge(Pending& pending, const absl::Status& transferred) {
+  absl::Status status = pending.may_be_read.ok() ? transferred : pending.may_be_read;
+  if (!pending.buffer || absl::IsResourceExhausted(transferred)) {
+    ++TallyOf(pending.place).no_memory;
+    return;
+  }
+  if (status.ok()) status = volume_.Validate(*pending.buffer, &pending.check);
+  ++TallyOf(pending.place).read;
+  if (status.ok()) return;
+  // The block's address stands in the report already.
+  std::string reason(status.message());
+  const std::string prefix = absl::StrCat("block ", pending.logical, ": ");
+  if (reason.rfind(prefix, 0) == 0) reason.erase(0, prefix.size());
+  Note({.copy = {.logical = pending.logical,
+                 .mirror = pending.mirror,
+                 .device_id = pending.place.device_id,
+                 .device = pending.place.device->name(),
+                 .physical = pending.place.physical,
+                 .reason = std::move(reason),
+                 .recovered = true},
+        .tree = pending.tree,
+        .key_offset = pending.key_offset,
+        .tree_deleted = pending.tree_deleted,
+        .level = *pending.check.level,
+        .good_mirror = pending.good_mirror});
+}
+
+void CopyScrubber::Flush() {
+  std::sort(pending_.begin(), pending_.end(), [](const Pending& a, const Pending& b) {
+    if (a.place.device_id != b.place.device_id) return a.place.device_id < b.place.device_id;
+    return a.place.physical < b.place.physical;
+  });
+  for (size_t begin = 0; begin < pending_.size();) {
+    size_t end = begin;
+    std::vector<DeviceRead> reads;
+    for (; end < pending_.size() && pending_[end].place.device == pending_[begin].place.device;
+         ++end) {
+      Pending& pending = pending_[end];
+      absl::StatusOr<ExtentBufferRef> buffer = buffers_.CreateDummy(pending.logical);
+      DeviceRead read{.offset = pending.place.physical, .segments = {}, .status = buffer.status()};
+      if (buffer.ok()) {
+        pending.buffer = *std::move(buffer);
+        read.segments = pending.buffer->mutable_segments();
+      }
+      reads.push_back(std::move(read));
+    }
+    pending_[begin].place.device->Read(absl::MakeSpan(reads));
+    for (size_t i = begin; i < end; ++i) Judge(pending_[i], reads[i - begin].status);
+    begin = end;
+  }
+  pending_.clear();
+}
+
+}  // namespace ebcache::tools
