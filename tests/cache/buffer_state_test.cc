@@ -81,8 +81,6 @@ const std::vector<Row>& Table() {
       {"Put", Put, Holder, AfterPut},
       {"PutStale", PutStale, Holder,
        [](uint32_t r, uint32_t f) { return AfterPut(r, f | kStale); }},
-      {"TakeTreeRef", TakeTreeRef,
-       [](uint32_t r, uint32_t f) { return Holder(r, f) && !(f & kUnmapped); }, WithTreeRef},
       {"TryRelease", TryRelease, Idle,
        [](uint32_t, uint32_t f) {
          return BufferState{0, f & ~kTreeRef};
