@@ -38,7 +38,6 @@ class WatchedOs final : public OsCalls {
   bool AdviseHugePages(void* address, size_t bytes) override {
     return real_->AdviseHugePages(address, bytes);
   }
-  uint64_t NowNanoseconds() override { return real_->NowNanoseconds(); }
   int CreateMemory(size_t bytes) override { return real_->CreateMemory(bytes); }
   void CloseMemory(int memory) override { real_->CloseMemory(memory); }
   void* MapMemory(int memory, size_t bytes, size_t alignment) override {

@@ -44,9 +44,6 @@ class OsCalls {
     return (void)address, (void)bytes, false;
   }
 
-  // Monotonic time in nanoseconds.
-  virtual uint64_t NowNanoseconds() = 0;
-
   // ---- Memory that can be mapped at several addresses at a time ----
   // An implementation that leaves these as they are refuses all of them. Vmap does without then.
 

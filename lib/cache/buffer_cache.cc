@@ -131,28 +131,26 @@ ExtentBuffer* BufferCacheImpl::NextReferenced(uint64_t start, Wanted which) {
     if (which == Wanted::kAny) return true;
     return which == Wanted::kDirty ? s.has(BufferFlag::kDirty) : s.under_io();
   };
-  const auto wanted = [&](const ExtentBuffer& buffer) {
-    const BufferState s = buffer.state();
-    return s.refs != 0 && is_wanted(s);
-  };
   uint64_t block = index_.BlockOf(start);
   for (;;) {
-    uint64_t found = 0;
-    ExtentBuffer* candidate = index_.NextCandidate(block, wanted, &found);
-    if (candidate == nullptr) return nullptr;
+    const BufferIndex::Step step =
+        which == Wanted::kAny ? index_.Next(block) : index_.NextUnwritten(block);
+    if (step.at_end) return nullptr;
+    block = step.block;
+    if (step.candidate == nullptr) continue;  // only a place to go on from
+    ExtentBuffer* const candidate = step.candidate;
     const auto got = state::Apply(candidate->state_, state::GetForLookup);
     if (got.result == state::Result::kChanged) {
       const bool right =
-          index_.BlockOf(candidate->start_) == found && !got.after.has(BufferFlag::kUnmapped);
+          index_.BlockOf(candidate->start_) == block && !got.after.has(BufferFlag::kUnmapped);
       if (right && candidate->start_ >= start && is_wanted(got.after)) return candidate;
       Put(candidate);
-      block = right ? found + 1 : found;
+      if (right) ++block;
     } else if (got.after.has(BufferFlag::kMigrating)) {
       state::WaitWhile(candidate->state_, BufferFlag::kMigrating);
-      block = found;
     } else {
       if (got.after.refs != 0) TooManyReferences();
-      block = found + 1;  // died since
+      ++block;  // dead
     }
   }
 }

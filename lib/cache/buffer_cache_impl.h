@@ -206,6 +206,8 @@ class BufferCacheImpl final : public FolioOwner {
   absl::Status WriteBegun(absl::Span<BlockWrite> writes);
   void FinishWriteback(ExtentBuffer* buffer, const absl::Status& status);
   absl::Status AwaitOthersWrite(ExtentBuffer* buffer, bool has_all);
+  state::Outcome ApplyIndexed(ExtentBuffer* buffer,
+                              absl::FunctionRef<state::Outcome(BufferState before)> step);
   state::Outcome Clean(ExtentBuffer* buffer, state::Outcome (*step)(BufferState before));
   // What a write has for a status before the source has set one.
   absl::Status UnwrittenStatus() const;

@@ -5,14 +5,22 @@
 
 namespace ebcache {
 
+namespace {
+// Leaves without buffers that are left alone: besides these, as many as half of all.
+constexpr uint64_t kEmptyLeaves = 16;
+}  // namespace
+
 BufferIndex::BufferIndex(uint32_t node_bytes, OsCalls* os, uint64_t multiplier)
     : node_shift_(std::countr_zero(node_bytes)), os_(os), multiplier_(multiplier) {
-  tables_.push_back(std::make_unique<Table>(64, multiplier_));
+  tables_.push_back(std::make_unique<Table>(kFirstCapacity, multiplier_));
   table_.store(tables_.back().get(), std::memory_order_release);
-  bytes_.store(64 * sizeof(Entry), std::memory_order_relaxed);
+  bytes_.store(kFirstCapacity * sizeof(Entry), std::memory_order_relaxed);
 }
 
 BufferIndex::~BufferIndex() {
+  // What leaves own lies elsewhere.
+  for (const auto& [key, leaf] : leaves_) leaf->spare = {};
+  for (Leaf* leaf = free_leaves_; leaf != nullptr; leaf = leaf->next_free) leaf->spare = {};
   for (void* chunk : leaf_chunks_) os_->Unmap(chunk, kLeafChunkBytes);
 }
 
@@ -75,20 +83,72 @@ void BufferIndex::EraseEntry(Table& table, uint64_t key) {
   last.key_plus_one.store(0, std::memory_order_release);
 }
 
-void BufferIndex::GrowTable() {
-  Table& old = *tables_.back();
-  const uint64_t capacity = (old.mask + 1) * 2;
-  auto bigger = std::make_unique<Table>(capacity, multiplier_);
-  for (const auto& [key, leaf] : leaves_) StoreEntry(*bigger, key, leaf);
-  tables_.push_back(std::move(bigger));
-  table_.store(tables_.back().get(), std::memory_order_release);
-  bytes_.fetch_add(capacity * sizeof(Entry), std::memory_order_relaxed);
+// ---- Growing ------------------------------------------------------------------------------------
+
+bool BufferIndex::TooSmall(uint64_t leaves) const { return leaves * 2 > tables_.back()->mask + 1; }
+bool BufferIndex::NearlyFull(uint64_t leaves) const {
+  return leaves * 8 > (tables_.back()->mask + 1) * 7;
 }
+
+// Null when memory is out. Zeroes what it makes, and so is called without the mutex.
+std::unique_ptr<BufferIndex::Table> BufferIndex::MakeBigger(uint64_t capacity) noexcept try {
+  return std::make_unique<Table>(capacity, multiplier_);
+} catch (const std::bad_alloc&) {
+  return nullptr;
+}
+
+// Called without the mutex, after an insertion that found the table too small. Where there is no
+// memory for a bigger one, a later insertion tries again; the one in use has room for some more.
+void BufferIndex::BeginGrowth() {
+  uint64_t capacity = 0;
+  {
+    std::lock_guard lock(mutex_);
+    if (growth_begun_ || bigger_ != nullptr || !TooSmall(leaves_.size())) return;
+    growth_begun_ = true;
+    capacity = (tables_.back()->mask + 1) * 2;
+  }
+  std::unique_ptr<Table> bigger = MakeBigger(capacity);
+  std::lock_guard lock(mutex_);
+  growth_begun_ = false;
+  // Unless one was made under the mutex meanwhile, because there was no room left.
+  if (bigger_ != nullptr || tables_.back()->mask + 1 >= capacity) return;
+  bigger_ = std::move(bigger);
+  grown_to_ = 0;
+}
+
+// A few more leaves into the bigger table, which is published with the last one.
+void BufferIndex::GrowSome() {
+  auto it = leaves_.lower_bound(grown_to_);
+  for (uint64_t i = 0; i < kLeavesPerHold && it != leaves_.end(); ++i, ++it) {
+    ++steps_;
+    StoreEntry(*bigger_, it->first, it->second);
+  }
+  if (it != leaves_.end()) {
+    grown_to_ = it->first;
+    return;
+  }
+  bytes_.fetch_add((bigger_->mask + 1) * sizeof(Entry), std::memory_order_relaxed);
+  tables_.push_back(std::move(bigger_));
+  table_.store(tables_.back().get(), std::memory_order_release);
+}
+
+void BufferIndex::StoreEverywhere(uint64_t key, Leaf* leaf) {
+  StoreEntry(*tables_.back(), key, leaf);
+  if (bigger_ != nullptr && key < grown_to_) StoreEntry(*bigger_, key, leaf);
+}
+
+void BufferIndex::EraseEverywhere(uint64_t key) {
+  EraseEntry(*tables_.back(), key);
+  if (bigger_ != nullptr && key < grown_to_) EraseEntry(*bigger_, key);
+}
+
+// ---- Leaves -------------------------------------------------------------------------------------
 
 BufferIndex::Leaf* BufferIndex::AddLeaf(uint64_t key) {
   Leaf* leaf = TakeLeaf();
   if (leaf == nullptr) return nullptr;
   leaf->key = key;
+  leaf->unwritten = 0;
   leaf->occupied = 0;
   if (!EnterLeaf(key, leaf)) {
     leaf->next_free = free_leaves_;
@@ -102,38 +162,68 @@ BufferIndex::Leaf* BufferIndex::AddLeaf(uint64_t key) {
 // In the table and in the order of keys, or in neither: what look-ups find and what a flush finds
 // is the same.
 bool BufferIndex::EnterLeaf(uint64_t key, Leaf* leaf) noexcept try {
-  if ((leaves_.size() + 1) * 2 > tables_.back()->mask + 1) GrowTable();
+  const uint64_t leaves = leaves_.size() + 1;
+  if (bigger_ == nullptr && NearlyFull(leaves)) {
+    // Others are making one, or could not: this one cannot wait.
+    bigger_ = std::make_unique<Table>((tables_.back()->mask + 1) * 2, multiplier_);
+    grown_to_ = 0;
+  }
+  if (bigger_ != nullptr) tables_.reserve(tables_.size() + 1);  // what GrowSome will need
+  if (!leaf->spare) leaf->spare = NodeFor(leaf);
+  leaf->spare.key() = key;
+  // A place stays free, at which probes end. (Each insertion moves more leaves than it adds, so this
+  // is never come to where a hold takes more than a few.)
+  while (bigger_ != nullptr && leaves >= tables_.back()->mask + 1) GrowSome();
   leaves_.emplace(key, leaf);
-  StoreEntry(*tables_.back(), key, leaf);
+  StoreEverywhere(key, leaf);
+  if (bigger_ != nullptr) GrowSome();
   return true;
 } catch (const std::bad_alloc&) {
   return false;
 }
 
-// Takes away all leaves without buffers. Done when there are many, so that a block that comes and
-// goes does not take its leaf along each time, and the sweep is paid for by what made them empty.
-void BufferIndex::SweepEmptyLeaves() {
+// An entry for unwritten_leaves_. Throws bad_alloc.
+BufferIndex::LeafMap::node_type BufferIndex::NodeFor(Leaf* leaf) {
+  LeafMap one;
+  one.emplace(0, leaf);
+  return one.extract(one.begin());
+}
+
+// Takes away some of the leaves without buffers. Done while there are many, so that a block that
+// comes and goes does not take its leaf along each time, and the sweep is paid for by what made
+// them empty.
+void BufferIndex::SweepSome() {
   const uint64_t version = version_.load(std::memory_order_relaxed);
   version_.store(version + 1, std::memory_order_release);
-  for (auto it = leaves_.begin(); it != leaves_.end();) {
+  auto it = leaves_.lower_bound(swept_to_);
+  for (uint64_t i = 0; i < kLeavesPerHold && it != leaves_.end(); ++i) {
+    ++steps_;
     Leaf* leaf = it->second;
     if (leaf->occupied != 0) {
       ++it;
       continue;
     }
-    EraseEntry(*tables_.back(), leaf->key);
+    EraseEverywhere(leaf->key);
     leaf->next_free = free_leaves_;
     free_leaves_ = leaf;
+    --empty_leaves_;
     it = leaves_.erase(it);
   }
-  empty_leaves_ = 0;
+  swept_to_ = it == leaves_.end() ? 0 : it->first;
   version_.store(version + 2, std::memory_order_release);
 }
 
+// ---- Coming and going ---------------------------------------------------------------------------
+
 void BufferIndex::Insert(absl::Span<Newcomer> newcomers, uint64_t birth,
                          absl::FunctionRef<Grab(ExtentBuffer*, uint64_t)> grab) {
-  std::lock_guard lock(mutex_);
-  for (Newcomer& newcomer : newcomers) newcomer.outcome = InsertLocked(newcomer, birth, grab);
+  bool too_small = false;
+  {
+    const Hold hold(*this);
+    for (Newcomer& newcomer : newcomers) newcomer.outcome = InsertLocked(newcomer, birth, grab);
+    too_small = bigger_ == nullptr && !growth_begun_ && TooSmall(leaves_.size());
+  }
+  if (too_small) BeginGrowth();
 }
 
 BufferIndex::Insertion BufferIndex::InsertLocked(
@@ -167,7 +257,7 @@ BufferIndex::Insertion BufferIndex::InsertLocked(
 }
 
 void BufferIndex::Remove(absl::Span<ExtentBuffer* const> dead) {
-  std::lock_guard lock(mutex_);
+  const Hold hold(*this);
   for (ExtentBuffer* buffer : dead) RemoveLocked(buffer);
 }
 
@@ -181,23 +271,64 @@ void BufferIndex::RemoveLocked(ExtentBuffer* buffer) {
   if (slot.load(std::memory_order_relaxed) != buffer && compares) return;
   slot.store(nullptr, std::memory_order_release);
   if (--leaf->occupied != 0) return;
-  if (++empty_leaves_ > 16 + leaves_.size() / 2) SweepEmptyLeaves();
+  if (++empty_leaves_ > kEmptyLeaves + leaves_.size() / 2) SweepSome();
 }
 
-ExtentBuffer* BufferIndex::NextCandidate(uint64_t block,
-                                         absl::FunctionRef<bool(const ExtentBuffer&)> wanted,
-                                         uint64_t* found) const {
-  std::lock_guard lock(mutex_);
-  for (auto it = leaves_.lower_bound(block >> kLeafShift); it != leaves_.end(); ++it) {
+// ---- Iteration ----------------------------------------------------------------------------------
+
+BufferIndex::Step BufferIndex::Next(uint64_t block) const {
+  const Hold hold(*this);
+  auto it = leaves_.lower_bound(block >> kLeafShift);
+  for (uint64_t i = 0; i < kLeavesPerHold && it != leaves_.end(); ++i, ++it) {
+    ++steps_;
     const uint64_t first = it->first << kLeafShift;
     for (uint64_t at = block > first ? block - first : 0; at < kLeafSlots; ++at) {
       ExtentBuffer* candidate = it->second->slots[at].load(std::memory_order_relaxed);
-      if (candidate == nullptr || !wanted(*candidate)) continue;
-      *found = first + at;
-      return candidate;
+      if (candidate != nullptr) return {.candidate = candidate, .block = first + at};
     }
   }
-  return nullptr;
+  if (it == leaves_.end()) return {.at_end = true};
+  return {.block = it->first << kLeafShift};
+}
+
+BufferIndex::Step BufferIndex::NextUnwritten(uint64_t block) const {
+  const Hold hold(*this);
+  const uint64_t key = block >> kLeafShift;
+  auto it = unwritten_leaves_.lower_bound(key);
+  for (; it != unwritten_leaves_.end(); ++it) {  // twice at the most
+    ++steps_;
+    const uint64_t from = it->first == key ? block & (kLeafSlots - 1) : 0;
+    const uint64_t there = it->second->unwritten >> from << from;
+    if (there == 0) continue;
+    const auto at = static_cast<uint64_t>(std::countr_zero(there));
+    return {.candidate = it->second->slots[at].load(std::memory_order_relaxed),
+            .block = (it->first << kLeafShift) + at};
+  }
+  return {.at_end = true};
+}
+
+void BufferIndex::ChangeUnwritten(const ExtentBuffer* buffer,
+                                  absl::FunctionRef<std::optional<bool>()> step) {
+  const Hold hold(*this);
+  const std::optional<bool> unwritten = step();
+  if (!unwritten.has_value()) return;
+  const uint64_t block = BlockOf(buffer->start_);
+  Leaf* leaf = FindLeaf(block >> kLeafShift);
+  const uint64_t bit = uint64_t{1} << (block & (kLeafSlots - 1));
+  const bool was_empty = leaf->unwritten == 0;
+  leaf->unwritten = *unwritten ? leaf->unwritten | bit : leaf->unwritten & ~bit;
+  if (was_empty && leaf->unwritten != 0) {
+    unwritten_leaves_.insert(std::move(leaf->spare));
+  } else if (!was_empty && leaf->unwritten == 0) {
+    leaf->spare = unwritten_leaves_.extract(leaf->key);
+  }
+}
+
+// ---- Reports ------------------------------------------------------------------------------------
+
+uint64_t BufferIndex::longest_hold() const {
+  std::lock_guard lock(mutex_);
+  return longest_hold_;
 }
 
 BufferIndex::Probes BufferIndex::CountProbes() const {

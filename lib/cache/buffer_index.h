@@ -24,6 +24,13 @@
 //      of them together are smaller than the one in use.
 //   5. A dying buffer takes itself out by compare-and-swap of *itself* to empty. Insert may have
 //      replaced it before: a dead buffer is not in the way.
+//   6. *A live mapped buffer's bit in its leaf is set while it is DIRTY or under WRITEBACK.* What makes
+//      it one of these, and what ends it, is done under the mutex (ChangeUnwritten). Leaves with
+//      such bits are in a map of their own, so that the next one is found without a scan.
+//
+// No hold of the mutex is long, however many blocks there are: the table grows a few leaves at a
+// time, with the insertions that make it too small; leaves without buffers are swept a few at a
+// time; iteration gives the mutex back after a few leaves; memory is zeroed outside of it.
 
 #ifndef EBCACHE_LIB_CACHE_BUFFER_INDEX_H_
 #define EBCACHE_LIB_CACHE_BUFFER_INDEX_H_
@@ -31,6 +38,7 @@
 #include <absl/functional/function_ref.h>
 #include <absl/types/span.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
@@ -38,6 +46,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "ebcache/allocators.h"
@@ -94,11 +103,23 @@ class BufferIndex {
   // Takes dead buffers out, but for those that have been replaced already.
   void Remove(absl::Span<ExtentBuffer* const> dead);
 
-  // The first candidate whose block number is at or above `block`, and that `wanted` likes (asked
-  // under the mutex: must not wait). Null when there is none. `found` is its block number. The
-  // candidate is not referenced: it may be dead, or another block's, by the time it is looked at.
-  ExtentBuffer* NextCandidate(uint64_t block, absl::FunctionRef<bool(const ExtentBuffer&)> wanted,
-                              uint64_t* found) const;
+  // What an iteration comes to next.
+  struct Step {
+    // Null: no more than a place to go on from. It is not referenced: it may be dead, or another
+    // block's, by the time it is looked at.
+    ExtentBuffer* candidate = nullptr;
+    uint64_t block = 0;   // of the candidate; or where to go on
+    bool at_end = false;  // there is nothing at or above the block that was asked for
+  };
+  // The first candidate whose block number is at or above `block`, or how far a bounded look came.
+  Step Next(uint64_t block) const;
+  // The first such whose buffer is DIRTY or under WRITEBACK: one look, whatever else there is.
+  Step NextUnwritten(uint64_t block) const;
+
+  // Calls `step`, which may make the buffer DIRTY or WRITEBACK, or end these, and remembers what it
+  // is then. REQUIRES: a mapped buffer on which the caller has a reference; `step` returns whether
+  // the buffer is one of these, or nothing when that is as it was. It must not wait.
+  void ChangeUnwritten(const ExtentBuffer* buffer, absl::FunctionRef<std::optional<bool>()> step);
 
   uint64_t BlockOf(uint64_t start) const { return start >> node_shift_; }
 
@@ -114,19 +135,34 @@ class BufferIndex {
   };
   Probes CountProbes() const;
 
+  // The most leaves and places of the table that one hold of the mutex has gone through, but for
+  // CountProbes. For tests.
+  uint64_t longest_hold() const;
+
  private:
   static constexpr int kLeafShift = 6;
   static constexpr uint64_t kLeafSlots = uint64_t{1} << kLeafShift;
+  // What one hold of the mutex goes through at the most, for one block: leaves.
+  static constexpr uint64_t kLeavesPerHold = 32;
+  static constexpr uint64_t kFirstCapacity = 64;
   // Leaves come in chunks, whose memory is touched as they are needed.
   static constexpr size_t kLeafChunkBytes = sync::ModelOr<size_t>(32, 256) << 10;
+
+  struct Leaf;
+  // A tree that stays whole when there is no memory for one more, which Abseil's may not.
+  using LeafMap = std::map<uint64_t, Leaf*>;
 
   struct alignas(64) Leaf {
     // Stored by release under the mutex, loaded by acquire: a lookup that sees a pointer sees the
     // descriptor.
     std::array<sync::Atomic<ExtentBuffer*>, kLeafSlots> slots;
-    uint64_t key;       // guarded by mutex_
-    uint32_t occupied;  // guarded by mutex_
-    Leaf* next_free;    // guarded by mutex_
+    // All below are guarded by mutex_.
+    uint64_t key;
+    uint64_t unwritten;  // see 6: a bit for each slot
+    uint32_t occupied;
+    Leaf* next_free;
+    // Its entry in unwritten_leaves_, while it is not there: putting it in needs no memory.
+    LeafMap::node_type spare;
   };
 
   // One place of the hash table. Both are stored by release and loaded by acquire, which keeps a
@@ -164,8 +200,28 @@ class BufferIndex {
                          absl::FunctionRef<Grab(ExtentBuffer*, uint64_t)> grab);
   void RemoveLocked(ExtentBuffer* buffer);
   static void EraseEntry(Table& table, uint64_t key);
-  void GrowTable();
-  void SweepEmptyLeaves();
+  bool TooSmall(uint64_t leaves) const;
+  bool NearlyFull(uint64_t leaves) const;
+  std::unique_ptr<Table> MakeBigger(uint64_t capacity) noexcept;
+  void BeginGrowth();
+  void GrowSome();
+  void SweepSome();
+  void StoreEverywhere(uint64_t key, Leaf* leaf);
+  void EraseEverywhere(uint64_t key);
+  static LeafMap::node_type NodeFor(Leaf* leaf);
+
+  // The mutex, with the steps that are made under it counted.
+  class Hold {
+   public:
+    explicit Hold(const BufferIndex& index) : lock_(index.mutex_), index_(index) {
+      index_.steps_ = 0;
+    }
+    ~Hold() { index_.longest_hold_ = std::max(index_.longest_hold_, index_.steps_); }
+
+   private:
+    const std::lock_guard<BriefMutex> lock_;
+    const BufferIndex& index_;
+  };
 
   const int node_shift_;
   OsCalls* const os_;
@@ -179,9 +235,16 @@ class BufferIndex {
 
   mutable BriefMutex mutex_;
   // All below are guarded by mutex_.
-  // A tree that stays whole when there is no memory for one more, which Abseil's may not.
-  std::map<uint64_t, Leaf*> leaves_;
+  LeafMap leaves_;
+  LeafMap unwritten_leaves_;                    // those with bits in `unwritten`
   std::vector<std::unique_ptr<Table>> tables_;  // the last is the one in use
+  // The next one, until all leaves are in it: those whose keys are below grown_to_ are.
+  std::unique_ptr<Table> bigger_;
+  uint64_t grown_to_ = 0;
+  bool growth_begun_ = false;   // some thread is making bigger_
+  uint64_t swept_to_ = 0;       // where the next piece of a sweep begins
+  mutable uint64_t steps_ = 0;  // of the hold that there is: leaves gone through
+  mutable uint64_t longest_hold_ = 0;
   std::vector<void*> leaf_chunks_;
   Leaf* unused_leaves_ = nullptr;  // of the last chunk, those that never were leaves
   size_t unused_count_ = 0;

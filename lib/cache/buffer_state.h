@@ -155,11 +155,6 @@ constexpr Outcome PutStale(BufferState s) {
   return Became(s, put.after);
 }
 
-constexpr Outcome TakeTreeRef(BufferState s) {
-  if (!CanHaveHolder(s) || s.has(BufferFlag::kUnmapped)) return Refused(s);
-  return Became(s, EnsureTreeRef(s));
-}
-
 // ---- Release ------------------------------------------------------------------------------------
 
 // By any thread: kills an idle buffer. The check and the kill are one step, so no thread can take a

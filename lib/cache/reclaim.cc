@@ -13,6 +13,9 @@ namespace {
 // Buffers killed under one hold of the reclaim lock, and buried after it.
 constexpr uint32_t kBatch = 32;
 
+// Buffers looked at under one hold of it.
+constexpr uint32_t kLooks = 64;
+
 // What a Create over budget looks at first: enough to step over some that are pinned or were found
 // since, little enough that a Create stays a Create.
 constexpr uint64_t kScanPerCreate = 128;
@@ -29,7 +32,7 @@ BufferCacheImpl::Freed BufferCacheImpl::Reclaim(uint64_t wanted_buffers, uint64_
   while (freed.buffers < wanted_buffers && freed.scanned < max_scan) {
     const auto want = std::min<uint64_t>(wanted_buffers - freed.buffers, kBatch);
     // The lock is dropped every so often also where there is little to find.
-    const auto scan = static_cast<uint32_t>(std::min<uint64_t>(max_scan - freed.scanned, 1024));
+    const auto scan = static_cast<uint32_t>(std::min<uint64_t>(max_scan - freed.scanned, kLooks));
     const auto done =
         reclaim_list_.Collect(absl::MakeSpan(victims.data(), want), scan, spare_accessed);
     // Counted before they are gone: a thread that sees that a buffer is not cached any more sees

@@ -1,6 +1,7 @@
 #include "lib/cache/reclaim_list.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "lib/cache/state_word.h"
 
@@ -194,26 +195,53 @@ void ReclaimList::Spare(ExtentBuffer* buffer, bool* challenges) {
   RingOf(buffer).Turn();
 }
 
-void ReclaimList::BecomeGhost(const ExtentBuffer* buffer) {
-  // Sized by what is there rather than by a budget that may be far more. What is remembered is lost
-  // when the table grows, which it therefore does by doubling.
-  const uint64_t wanted = uint64_t{kGhostsPerBuffer} * Total();
-  if (2 * ghosts_.capacity() <= wanted) ghosts_.Reset(wanted);
+void ReclaimList::BecomeGhost(const ExtentBuffer* buffer, Waiting& waiting) {
   const bool was_hot = buffer->ring_ == kHot;
-  ghosts_.Remember(buffer->start(),
-                   {.time = was_hot ? now_ : ReclaimTime{buffer->reclaim_time_},
-                    .demoted = was_hot || buffer->demoted_ != 0},
-                   now_);
+  const Ghost ghost{.time = was_hot ? now_ : ReclaimTime{buffer->reclaim_time_},
+                    .demoted = was_hot || buffer->demoted_ != 0};
+  if (GhostsWanted() == 0) {
+    ghosts_.Remember(buffer->start(), ghost, now_);
+  } else if (waiting.count < waiting.ghosts.size()) {
+    waiting.ghosts[waiting.count++] = {buffer->start(), ghost};
+  }
+}
+
+// How many ghosts there is to be room for; 0 while there is enough. Sized by what is there rather
+// than by a budget that may be far more. What is remembered is lost when the table grows, which it
+// therefore does by doubling.
+uint64_t ReclaimList::GhostsWanted() const {
+  const uint64_t wanted = uint64_t{kGhostsPerBuffer} * Total();
+  return 2 * ghosts_.capacity() <= wanted ? wanted : 0;
+}
+
+// Makes room for more ghosts, and remembers those that waited for it. A table for a large cache is
+// 44 MiB of zeroes, which are written without the lock. Where there is no memory for it, they are
+// forgotten: reclaim is what gives memory back, and does without.
+void ReclaimList::GrowGhosts(const Waiting& waiting) {
+  uint64_t wanted = 0;
+  {
+    std::lock_guard lock(mutex_);
+    wanted = GhostsWanted();
+  }
+  GhostTable bigger;
+  if (wanted != 0) bigger.Reset(wanted);
+  std::lock_guard lock(mutex_);
+  // Another thread may have done the same meanwhile.
+  if (bigger.capacity() > ghosts_.capacity()) std::swap(ghosts_, bigger);
+  for (const auto& [start, ghost] : absl::MakeConstSpan(waiting.ghosts).first(waiting.count)) {
+    ghosts_.Remember(start, ghost, now_);
+  }
+  // What was there before is freed behind the lock.
 }
 
 // Kills the buffer or, where that cannot be, parks it until it is idle.
-bool ReclaimList::Kill(ExtentBuffer* buffer, Collected& done) {
+bool ReclaimList::Kill(ExtentBuffer* buffer, Collected& done, Waiting& waiting) {
   const auto outcome = state::Apply(buffer->state_, [](BufferState s) {
     return state::VerdictOf(s) == ReleaseVerdict::kEligible ? state::TryRelease(s) : state::Park(s);
   });
   if (outcome.result == state::Result::kDied) {
     Leave(buffer);
-    if (!outcome.after.has(BufferFlag::kStale)) BecomeGhost(buffer);
+    if (!outcome.after.has(BufferFlag::kStale)) BecomeGhost(buffer, waiting);
     return true;
   }
   ++done.skipped[static_cast<size_t>(state::VerdictOf(outcome.after))];
@@ -232,18 +260,22 @@ bool ReclaimList::Kill(ExtentBuffer* buffer, Collected& done) {
 ReclaimList::Collected ReclaimList::Collect(absl::Span<ExtentBuffer*> victims, uint32_t max_scan,
                                             bool spare_accessed) {
   Collected done;
+  Waiting waiting;
   bool challenges = true;
-  std::lock_guard lock(mutex_);
-  while (done.victims < victims.size() && done.scanned < max_scan && !all_parked()) {
-    ++done.scanned;
-    ++looks_;
-    ExtentBuffer* buffer = NextRing().oldest();
-    if (spare_accessed && TakeAccess(buffer)) {
-      Spare(buffer, &challenges);
-    } else if (Kill(buffer, done)) {
-      victims[done.victims++] = buffer;
+  {
+    std::lock_guard lock(mutex_);
+    while (done.victims < victims.size() && done.scanned < max_scan && !all_parked()) {
+      ++done.scanned;
+      ++looks_;
+      ExtentBuffer* buffer = NextRing().oldest();
+      if (spare_accessed && TakeAccess(buffer)) {
+        Spare(buffer, &challenges);
+      } else if (Kill(buffer, done, waiting)) {
+        victims[done.victims++] = buffer;
+      }
     }
   }
+  if (waiting.count != 0) GrowGhosts(waiting);
   return done;
 }
 

@@ -49,6 +49,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <utility>
 
 #include "ebcache/extent_buffer.h"
 #include "ebcache/internal/sync.h"
@@ -99,6 +100,12 @@ class ReclaimList {
  private:
   enum Ring : uint32_t { kNursery, kProbation, kHot };  // what ExtentBuffer::ring_ is
 
+  // Ghosts for which there was no room: as many as a batch of victims.
+  struct Waiting {
+    std::array<std::pair<uint64_t, Ghost>, 32> ghosts;
+    size_t count = 0;
+  };
+
   // All of these REQUIRE mutex_.
   void AddLocked(ExtentBuffer* buffer);
   BufferQueue& RingOf(const ExtentBuffer* buffer);
@@ -118,8 +125,12 @@ class ReclaimList {
   void TurnHand();
   BufferQueue& NextRing();
   void Spare(ExtentBuffer* buffer, bool* challenges);
-  bool Kill(ExtentBuffer* buffer, Collected& done);
-  void BecomeGhost(const ExtentBuffer* buffer);
+  bool Kill(ExtentBuffer* buffer, Collected& done, Waiting& waiting);
+  void BecomeGhost(const ExtentBuffer* buffer, Waiting& waiting);
+  uint64_t GhostsWanted() const;
+
+  // Takes mutex_ itself, after the long part.
+  void GrowGhosts(const Waiting& waiting);
 
   mutable BriefMutex mutex_;
   // Guarded by mutex_, as are older_, newer_ and the reclaim fields of the buffers on the rings.

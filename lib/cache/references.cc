@@ -49,13 +49,35 @@ void BufferCacheImpl::PutStale(ExtentBuffer* buffer) {
   Bury({&buffer, 1}, /*listed=*/true);
 }
 
+// Makes a step that may begin or end that the buffer has bytes to be written, and has the index know
+// of it before another thread can act on it.
+state::Outcome BufferCacheImpl::ApplyIndexed(
+    ExtentBuffer* buffer, absl::FunctionRef<state::Outcome(BufferState before)> step) {
+  state::Outcome outcome;
+  index_.ChangeUnwritten(buffer, [&]() -> std::optional<bool> {
+    bool was_unwritten = false;
+    outcome = state::Apply(buffer->state_, [&](BufferState s) {
+      was_unwritten = s.under_io();
+      return step(s);
+    });
+    if (was_unwritten == outcome.after.under_io()) return std::nullopt;
+    return outcome.after.under_io();
+  });
+  return outcome;
+}
+
 bool BufferCacheImpl::TrySetDirty(ExtentBuffer* buffer) {
+  // Most have been dirtied before, which the index knows already.
+  const auto again = state::Apply(buffer->state_, [](BufferState s) {
+    return s.under_io() ? state::SetDirty(s) : state::Refused(s);
+  });
+  if (again.result != state::Result::kRefused) return true;
   // Counted before it is, and uncounted after: where the count is 0, nothing is dirty. The other
   // way round a writer that is quick would uncount what has not been counted, and hide another.
   bool counts_late = sync::Planted("dirty-counted-late");
   if (!counts_late) Count(counters_.unwritten);
   bool was_unwritten = false;
-  const auto outcome = state::Apply(buffer->state_, [&](BufferState s) {
+  const auto outcome = ApplyIndexed(buffer, [&](BufferState s) {
     was_unwritten = s.under_io();
     return state::SetDirty(s);
   });

@@ -91,8 +91,6 @@ uint32_t SubpageFrames::AddGroup(Folio folio, AllocFlags flags) {
   }
   groups_[number] = Group{.folio = folio, .flags = flags};
   SetGroupOf(folio, number);
-  allocator_->SetPrivate(folio, number);
-  ListAsOpen(number);
   return number;
 }
 
@@ -107,12 +105,22 @@ absl::StatusOr<SubpageFrames::Place> SubpageFrames::Allocate(AllocFlags flags, u
   if (auto status = allocator_->AllocateBulk(request, 0, absl::MakeSpan(&folio, 1)); !status.ok()) {
     return status;
   }
+  uint32_t number = kNone;
+  Place place;
   {
     std::lock_guard lock(mutex_);
-    if (PrepareGroup(folio, flags)) return Take(AddGroup(folio, flags), member);
+    if (PrepareGroup(folio, flags)) place = Take(number = AddGroup(folio, flags), member);
   }
-  allocator_->FreeBulk(0, absl::MakeSpan(&folio, 1));
-  return absl::Status(absl::StatusCode::kResourceExhausted, "");
+  if (number == kNone) {
+    allocator_->FreeBulk(0, absl::MakeSpan(&folio, 1));
+    return absl::Status(absl::StatusCode::kResourceExhausted, "");
+  }
+  // Between the locks: the allocator is called without. Until this a mover is told of no group, and
+  // leaves the folio alone; the group stays, because the caller's block is in it.
+  allocator_->SetPrivate(folio, number);
+  std::lock_guard lock(mutex_);
+  ListAsOpen(number);
+  return place;
 }
 
 bool SubpageFrames::Free(Folio folio, uint16_t slot, bool folio_goes_elsewhere) {

@@ -48,8 +48,8 @@ void BufferCacheImpl::FinishWriteback(ExtentBuffer* buffer, const absl::Status& 
   }
   state::Outcome outcome;
   const auto end = [&] {
-    outcome = state::Apply(buffer->state_,
-                           [written](BufferState s) { return state::EndWriteback(s, written); });
+    outcome =
+        ApplyIndexed(buffer, [written](BufferState s) { return state::EndWriteback(s, written); });
     return written;
   };
   if (written && had_failed) {
@@ -74,7 +74,7 @@ state::Outcome BufferCacheImpl::Clean(ExtentBuffer* buffer,
   state::Outcome outcome;
   bool had_failed = false;
   const auto clean = [&] {
-    outcome = state::Apply(buffer->state_, [&](BufferState s) { return step(before = s); });
+    outcome = ApplyIndexed(buffer, [&](BufferState s) { return step(before = s); });
     had_failed = before.has(BufferFlag::kWriteErr) && !outcome.after.has(BufferFlag::kWriteErr);
     return had_failed;
   };

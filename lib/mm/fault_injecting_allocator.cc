@@ -74,7 +74,6 @@ class FaultInjectingOs final : public OsCalls {
   bool CollapseHugePages(void* address, size_t bytes) override {
     return os_->CollapseHugePages(address, bytes);
   }
-  uint64_t NowNanoseconds() override { return os_->NowNanoseconds(); }
   int CreateMemory(size_t bytes) override { return os_->CreateMemory(bytes); }
   void CloseMemory(int memory) override { os_->CloseMemory(memory); }
   void* MapMemory(int memory, size_t bytes, size_t alignment) override {

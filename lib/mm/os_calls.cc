@@ -61,12 +61,6 @@ class RealOsCalls final : public OsCalls {
     return madvise(address, bytes, kCollapse) == 0;
   }
 
-  uint64_t NowNanoseconds() override {
-    timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
-  }
-
   int CreateMemory(size_t bytes) override {
     const int memory = memfd_create("ebcache pages", MFD_CLOEXEC);
     if (memory < 0) return kNoMemory;

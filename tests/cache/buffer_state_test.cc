@@ -81,8 +81,6 @@ const std::vector<Row>& Table() {
       {"Put", Put, Holder, AfterPut},
       {"PutStale", PutStale, Holder,
        [](uint32_t r, uint32_t f) { return AfterPut(r, f | kStale); }},
-      {"TakeTreeRef", TakeTreeRef,
-       [](uint32_t r, uint32_t f) { return Holder(r, f) && !(f & kUnmapped); }, WithTreeRef},
       {"TryRelease", TryRelease, Idle,
        [](uint32_t, uint32_t f) {
          return BufferState{0, f & ~kTreeRef};
@@ -205,13 +203,13 @@ TEST_P(EveryState, GivesTheOutcomeOfTheTable) {
   EXPECT_GT(allowed, 0u) << row.name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Steps, EveryState, testing::Range<size_t>(0, 23), [](const auto& info) {
+INSTANTIATE_TEST_SUITE_P(Steps, EveryState, testing::Range<size_t>(0, 22), [](const auto& info) {
   std::string name = Table()[info.param].name;
   std::erase_if(name, [](char c) { return c == '(' || c == ')'; });
   return name;
 });
 
-TEST(EveryStep, IsInTheTable) { EXPECT_EQ(Table().size(), 23u); }
+TEST(EveryStep, IsInTheTable) { EXPECT_EQ(Table().size(), 22u); }
 
 // ---- What holds along every path ----------------------------------------------------------------
 

@@ -125,6 +125,48 @@ TEST(Frames, APlaceInASharedPageIsUsedAgain) {
   }
 }
 
+// An allocator may do as it likes while it is called, use the cache too: none of the cache's locks are
+// held then, not that of shared pages either.
+TEST(Frames, AnAllocatorOfSharedPagesIsCalledWithoutLocks) {
+  class Reentrant final : public ForwardingAllocator {
+   public:
+    using ForwardingAllocator::ForwardingAllocator;
+    absl::Status AllocateBulk(const FolioRequest& request, int order,
+                              absl::Span<Folio> slots) override {
+      Use(0);
+      return ForwardingAllocator::AllocateBulk(request, order, slots);
+    }
+    void FreeBulk(int order, absl::Span<Folio> slots) override {
+      Use(1);
+      ForwardingAllocator::FreeBulk(order, slots);
+    }
+    void SetPrivate(Folio folio, uint32_t private_bits) override {
+      Use(2);
+      ForwardingAllocator::SetPrivate(folio, private_bits);
+    }
+
+    BufferCache* cache = nullptr;
+    std::array<int, 3> uses{};
+
+   private:
+    void Use(size_t from) {
+      if (cache == nullptr || inside_) return;
+      inside_ = true;
+      ++uses[from];
+      cache->Create((100 + from) * kNode)->PutStale();
+      inside_ = false;
+    }
+    bool inside_ = false;
+  };
+  const auto allocator = std::make_shared<Reentrant>(HeapAllocator({.page_bytes = 65536}));
+  BufferCache cache({.node_bytes = kNode, .allocator = allocator});
+  allocator->cache = &cache;
+  for (uint64_t i = 0; i < 10; ++i) ASSERT_TRUE(cache.Create(i * kNode).ok());
+  EXPECT_EQ(cache.DropCaches(), 10u);
+  for (const int uses : allocator->uses) EXPECT_GT(uses, 0);
+  allocator->cache = nullptr;
+}
+
 // Whichever way a buffer goes.
 TEST(Frames, WhatAnAllocatorGaveItGetsBack) {
   for (const auto& below : Allocators()) {

@@ -104,7 +104,6 @@ class MappingOs final : public OsCalls {
     ++collapsed_;
     return real_->CollapseHugePages(address, bytes);
   }
-  uint64_t NowNanoseconds() override { return real_->NowNanoseconds(); }
 
   size_t chunks() const { return mapped_.size(); }
   int advised() const { return advised_; }

@@ -41,7 +41,6 @@ class CountedOs final : public OsCalls {
   bool CollapseHugePages(void* address, size_t bytes) override {
     return ++calls, real_->CollapseHugePages(address, bytes);
   }
-  uint64_t NowNanoseconds() override { return ++calls, real_->NowNanoseconds(); }
 
  private:
   OsCalls* const real_ = OsCalls::Real();

@@ -37,7 +37,6 @@ class TightOs final : public OsCalls {
   void Unmap(void* address, size_t bytes) override { real_->Unmap(address, bytes); }
   bool Purge(void* address, size_t bytes) override { return real_->Purge(address, bytes); }
   bool AdviseHugePages(void*, size_t) override { return false; }
-  uint64_t NowNanoseconds() override { return real_->NowNanoseconds(); }
 
   size_t largest_refused = 0;
 
@@ -228,7 +227,6 @@ TEST(WindowSpace, FewerWhereTheOsRefusesThatMany) {
     void Unmap(void* address, size_t bytes) override { real_->Unmap(address, bytes); }
     bool Purge(void* address, size_t bytes) override { return real_->Purge(address, bytes); }
     bool AdviseHugePages(void*, size_t) override { return false; }
-    uint64_t NowNanoseconds() override { return 0; }
     int CreateMemory(size_t bytes) override { return real_->CreateMemory(bytes); }
     void CloseMemory(int memory) override { real_->CloseMemory(memory); }
     void* MapMemory(int memory, size_t bytes, size_t alignment) override {

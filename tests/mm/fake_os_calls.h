@@ -47,7 +47,6 @@ class FakeOsCalls final : public OsCalls {
     advised_.push_back({static_cast<std::byte*>(address), bytes});
     return advice_works_ && real_->AdviseHugePages(address, bytes);
   }
-  uint64_t NowNanoseconds() override { return real_->NowNanoseconds(); }
 
   int CreateMemory(size_t bytes) override {
     if (!memory_works_) return kNoMemory;

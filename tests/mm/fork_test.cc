@@ -152,7 +152,6 @@ class SlowOs final : public OsCalls {
   void* Map(size_t bytes, size_t alignment) override { return real_->Map(bytes, alignment); }
   void Unmap(void* address, size_t bytes) override { real_->Unmap(address, bytes); }
   bool Purge(void* address, size_t bytes) override { return real_->Purge(address, bytes); }
-  uint64_t NowNanoseconds() override { return real_->NowNanoseconds(); }
   bool AdviseHugePages(void* address, size_t bytes) override {
     inside = true;
     while (!about_to_fork) std::this_thread::yield();

@@ -63,11 +63,5 @@ TEST(RealOsCallsTest, RefusesWhatCannotBe) {
   EXPECT_DEATH(os->Unmap(reinterpret_cast<void*>(1), 4096), "unmapping a range");
 }
 
-TEST(RealOsCallsTest, TimeDoesNotGoBack) {
-  const uint64_t before = OsCalls::Real()->NowNanoseconds();
-  EXPECT_GT(before, 0u);
-  EXPECT_GE(OsCalls::Real()->NowNanoseconds(), before);
-}
-
 }  // namespace
 }  // namespace ebcache

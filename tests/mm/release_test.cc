@@ -192,7 +192,6 @@ class TableWithATail final : public OsCalls {
   void Unmap(void* address, size_t bytes) override { real_->Unmap(address, bytes + kTail); }
   bool Purge(void*, size_t) override { return false; }
   bool AdviseHugePages(void*, size_t) override { return false; }
-  uint64_t NowNanoseconds() override { return real_->NowNanoseconds(); }
 
  private:
   static constexpr size_t kTail = 4096;

@@ -75,10 +75,11 @@ uint32_t CacheScene::NumberOf(const void* word) const {
 
 bool CacheScene::InIndex(const ExtentBuffer* buffer) const {
   const BufferIndex& index = BufferCachePeer::index(*cache_);
-  uint64_t found = 0;
-  return index.NextCandidate(
-             0, [buffer](const ExtentBuffer& there) { return &there == buffer; }, &found) !=
-         nullptr;
+  for (BufferIndex::Step step = index.Next(0); !step.at_end; step = index.Next(step.block)) {
+    if (step.candidate == buffer) return true;
+    if (step.candidate != nullptr) ++step.block;
+  }
+  return false;
 }
 
 // ---- The checks ---------------------------------------------------------------------------------

@@ -184,6 +184,35 @@ void AddOwnScenarios(std::vector<Program>& programs) {
              s.Expect(static_cast<bool>(ref), "a block that is there was not found");
              s.Put(ref);
            }});
+  // The table has become too small: the two insertions move all leaves to the next one, half each,
+  // and the second publishes it.
+  const auto too_small = [](CacheScene& s) {
+    const uint64_t leaf = 64 * uint64_t{s.node()};
+    ExtentBufferRef kept = s.ReadBlock(40 * leaf);
+    s.Put(kept);
+    for (uint64_t i = 0; i < 32; ++i) {
+      ExtentBufferRef gone = s.Create(i * leaf);
+      s.PutStale(gone);
+    }
+  };
+  const auto two_more = [](CacheScene& s) {
+    for (uint64_t i = 50; i < 52; ++i) {
+      ExtentBufferRef ref = s.Create(i * 64 * uint64_t{s.node()});
+      s.Put(ref);
+    }
+  };
+  add.Add("a block that is there is found while the table grows", {}, too_small,
+          {two_more, [](CacheScene& s) {
+             ExtentBufferRef ref = s.Find(40 * 64 * uint64_t{s.node()});
+             s.Expect(static_cast<bool>(ref), "a block that is there was not found");
+             s.Put(ref);
+           }});
+  add.Add("a leaf that the growing table has already goes", {},
+          [too_small](CacheScene& s) {
+            too_small(s);
+            s.held[0] = s.Create(uint64_t{64} * s.node());
+          },
+          {two_more, PutStale(0)});
 }
 
 }  // namespace ebcache::model

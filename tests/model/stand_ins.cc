@@ -39,7 +39,6 @@ class PooledOs final : public OsCalls {
   void Unmap(void* address, size_t bytes) override { pools_[bytes].push_back(address); }
   bool Purge(void*, size_t) override { return false; }
   bool AdviseHugePages(void*, size_t) override { return false; }
-  uint64_t NowNanoseconds() override { return 0; }
 
  private:
   static constexpr size_t kZeroed = size_t{64} << 10;

@@ -20,7 +20,7 @@ constexpr const char* kNames[] = {
     "kClearDirty", "kWriteback",      "kWritebackAll", "kGiveUpWrite",  "kGiveUpWrites",
     "kReinit",     "kClone",          "kCreateDummy",  "kPutPrivate",   "kDropCaches",
     "kShrink",     "kFirstAtOrAfter", "kNextDirty",    "kReleaseFolio", "kCompact",
-    "kTrim",       "kAdvanceClock",   "kFailReads",    "kFailWrites",   "kFailNextAllocation",
+    "kTrim",       "kNothing",        "kFailReads",    "kFailWrites",   "kFailNextAllocation",
     "kReenter"};
 static_assert(std::size(kNames) == Operation::kKinds);
 

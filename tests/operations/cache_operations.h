@@ -45,7 +45,7 @@ struct Operation {
     kReleaseFolio,
     kCompact,
     kTrim,
-    kAdvanceClock,
+    kNothing,  // was a clock's; recorded programs keep their numbers
     // Switches: what goes wrong from here on.
     kFailReads,
     kFailWrites,

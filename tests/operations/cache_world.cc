@@ -15,20 +15,20 @@ World::World(const Setup& setup) : setup_(setup) {
       break;
     case Setup::kPageArrays:
       node_ = 16384;
-      inner = Order0Allocator({.arena_bytes = 4 << 20, .contiguous_by_luck = false, .os = &clock_});
+      inner = Order0Allocator({.arena_bytes = 4 << 20, .contiguous_by_luck = false, .os = &os_});
       break;
     case Setup::kLargePages:
-      inner = Order0Allocator({.page_bytes = 16384, .arena_bytes = 4 << 20, .os = &clock_});
+      inner = Order0Allocator({.page_bytes = 16384, .arena_bytes = 4 << 20, .os = &os_});
       break;
     case Setup::kRegion:
       inner = region_ = MovableRegion::Create({.arena_bytes = 1 << 20,
                                                .pageblock_bytes = 32 << 10,
                                                .superpageblock_bytes = 128 << 10,
-                                               .os = &clock_});
+                                               .os = &os_});
       if (setup.background_defragmenter) region_->StartDefragmenter();
       break;
     default:
-      inner = Order0Allocator({.arena_bytes = 4 << 20, .os = &clock_});
+      inner = Order0Allocator({.arena_bytes = 4 << 20, .os = &os_});
   }
   allocator_ = std::make_shared<WatchedAllocator>(std::move(inner));
   using Mode = BufferCacheOptions::MigrateMode;

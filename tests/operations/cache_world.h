@@ -19,19 +19,16 @@
 
 namespace ebcache::operations {
 
-// OS calls with a clock that stands still until it is moved.
-class StillClock final : public OsCalls {
+// OS calls without huge pages.
+class SmallPagesOs final : public OsCalls {
  public:
   void* Map(size_t bytes, size_t alignment) override { return real_->Map(bytes, alignment); }
   void Unmap(void* address, size_t bytes) override { real_->Unmap(address, bytes); }
   bool Purge(void* address, size_t bytes) override { return real_->Purge(address, bytes); }
   bool AdviseHugePages(void*, size_t) override { return false; }
-  uint64_t NowNanoseconds() override { return now_; }
-  void Advance(uint64_t nanoseconds) { now_ += nanoseconds; }
 
  private:
   OsCalls* const real_ = OsCalls::Real();
-  uint64_t now_ = 0;
 };
 
 // What the model knows of a block's buffer. References are those of the program, and of calls under
@@ -107,7 +104,7 @@ class World final : public BlockSource {
   void Hold(ExtentBufferRef ref, uint64_t start) { held_.push_back({std::move(ref), start}); }
 
   const Setup setup_;
-  StillClock clock_;
+  SmallPagesOs os_;
   std::shared_ptr<MovableRegion> region_;  // or null
   std::shared_ptr<WatchedAllocator> allocator_;
   std::unique_ptr<BufferCache> cache_;

@@ -253,8 +253,8 @@ void World::Perform(const Operation& operation) {
     case Operation::kTrim:
       (void)allocator_->Trim();
       return;
-    case Operation::kAdvanceClock:
-      return clock_.Advance(uint64_t{operation.which} * 1000000);
+    case Operation::kNothing:
+      return;
     case Operation::kFailReads:
       fail_reads_ = !fail_reads_;
       return;
