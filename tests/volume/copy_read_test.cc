@@ -47,7 +47,7 @@ TEST_F(CopyReadTest, GivesTheBytesOfThatCopy) {
   }
 }
 
-// No other copy takes its place, nothing is repaired, and nobody else hears of it.
+// No other copy takes its place, nothing is repaired, and no listener hears of it.
 TEST_F(CopyReadTest, ABadCopyIsAnErrorThoughAnotherIsGood) {
   TestVolume volume({.profile = RaidProfile::kRaid1, .writable = true});
   volume.Store(kLogical, BlockAt(kLogical));
@@ -95,7 +95,7 @@ TEST_F(CopyReadTest, ADeviceThatGivesAnErrorIsNoBadCopy) {
 // A copy that a write did not reach is older, and validates as well.
 TEST_F(CopyReadTest, ACopyThatMissedAWriteIsNotRead) {
   TestVolume volume({.profile = RaidProfile::kRaid1, .writable = true});
-  volume.Store(kLogical, BlockAt(kLogical));
+  volume.Store(kLogical, BlockAt(kLogical, 8));  // of the transaction that is open
   volume.DeviceOf(2).FailWritesAt(volume.PhysicalOf(2, kLogical), kNode);
   ASSERT_EQ(ReadCopy(volume.volume(), 1), absl::OkStatus());
   ASSERT_EQ(volume.Write(*buffer_), absl::OkStatus());
