@@ -83,6 +83,14 @@ struct PhysicalExtent {
   uint64_t physical = 0;
 };
 
+// One copy of a block, to be read by itself.
+struct CopyRead {
+  ExtentBuffer* buffer = nullptr;  // where to: start() says which block; in no cache (CreateDummy)
+  int mirror = 0;                  // from 1
+  const ParentCheck* check = nullptr;  // null: nothing in particular is expected
+  absl::Status status = absl::Status(absl::StatusCode::kUnknown, "");
+};
+
 class Volume : public BlockSource {
  public:
   // Reads the superblocks of all devices (primary and mirrors) and the system chunks. A device is
@@ -152,6 +160,16 @@ class Volume : public BlockSource {
   // a boundary).
   absl::StatusOr<std::vector<PhysicalExtent>> Map(uint64_t logical, uint64_t length) const;
 
+  // Reads these copies and no others, each device in the order of offsets, and validates each as Read
+  // does. Nothing is repaired or told of (on_damage). The buffers' bytes are whatever came, if any
+  // did, also where a copy is bad. Each status is OK, or "block L: REASON": DataLoss, the copy is
+  // bad; Unavailable, its device is missing, gave an error, or CheckCopy refuses it; OutOfRange, it
+  // lies behind the end of its device; ResourceExhausted, memory was out; NotFound, no such copy;
+  // else as Map. REQUIRES: private buffers of the node size, none of them twice.
+  void ReadCopies(absl::Span<CopyRead> reads) const;
+  // One of them.
+  absl::Status ReadCopy(ExtentBuffer& buffer, int mirror, const ParentCheck* check) const;
+
   // Whether copy `mirror`, from 1, of the block at `logical` may be read, as far as this volume
   // knows: not where a write of the block succeeded in other copies and failed in this one, whose
   // bytes are older, and validate as well. Unavailable then, "block L: mirror M: its last write
@@ -178,6 +196,7 @@ class Volume : public BlockSource {
 
  private:
   struct Impl;
+  absl::Status MissedWrite(uint64_t logical, int mirror) const;
   explicit Volume(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

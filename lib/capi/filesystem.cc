@@ -3,6 +3,7 @@
 #include "ebcache/filesystem.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/strip.h>
 
 #include <algorithm>
 #include <array>
@@ -103,19 +104,11 @@ absl::StatusOr<std::vector<PhysicalExtent>> Copies(const ebcache_filesystem& han
   return copies;
 }
 
-absl::Status ReadCopy(const PhysicalExtent& copy, uint32_t mirror, ExtentBuffer& buffer) {
-  if (copy.device == nullptr) {
-    return absl::UnavailableError(absl::StrCat("device ", copy.device_id, " is missing"));
-  }
-  DeviceRead read{.offset = copy.physical, .segments = buffer.mutable_segments()};
-  copy.device->Read(absl::MakeSpan(&read, 1));
-  buffer.set_mirror(static_cast<int>(mirror));
-  return read.status;
-}
-
-absl::Status Prefixed(uint64_t logical, uint32_t mirror, const absl::Status& status) {
-  return Reworded(status,
-                  absl::StrCat("block ", logical, ", mirror ", mirror, ": ", status.message()));
+// "block L: REASON" with the mirror in it.
+absl::Status WithMirror(uint64_t logical, uint32_t mirror, const absl::Status& status) {
+  absl::string_view reason = status.message();
+  absl::ConsumePrefix(&reason, absl::StrCat("block ", logical, ": "));
+  return Reworded(status, absl::StrCat("block ", logical, ", mirror ", mirror, ": ", reason));
 }
 
 // 0 when there are `count` things, and none of them is NULL.
@@ -248,11 +241,8 @@ int ebcache_read_mirror(ebcache_filesystem* filesystem, uint64_t logical, uint32
     absl::StatusOr<ExtentBufferRef> made = filesystem->cache.cache->CreateDummy(logical);
     if (!made.ok()) return Fail(made.status());
     const Volume& volume = filesystem->filesystem->volume();
-    absl::Status status = volume.CheckCopy(logical, static_cast<int>(mirror));
-    if (!status.ok()) return Fail(status);
-    status = ReadCopy((*copies)[mirror - 1], mirror, **made);
-    if (status.ok()) status = volume.Validate(**made, use);
-    if (!status.ok()) return Fail(Prefixed(logical, mirror, status));
+    const absl::Status status = volume.ReadCopy(**made, static_cast<int>(mirror), use);
+    if (!status.ok()) return Fail(WithMirror(logical, mirror, status));
     if (fuzz::Planted("copy-with-two-references")) (void)HandOut(made->Share());
     *buffer = HandOut(*std::move(made));
     return 0;

@@ -7,6 +7,7 @@
 
 #include "lib/base/check.h"
 #include "lib/base/messages.h"
+#include "lib/device/device_batch.h"
 #include "lib/format/check/parent_check.h"
 #include "lib/format/feature_flags.h"
 #include "lib/format/system_chunk_array.h"
@@ -184,13 +185,58 @@ absl::StatusOr<std::vector<PhysicalExtent>> Volume::Map(uint64_t logical, uint64
   return std::vector<PhysicalExtent>(copies->begin(), copies->end());
 }
 
-absl::Status Volume::CheckCopy(uint64_t logical, int mirror) const {
+void Volume::ReadCopies(absl::Span<CopyRead> reads) const {
+  DeviceBatch<DeviceRead> batch;
+  for (size_t i = 0; i < reads.size(); ++i) {
+    CopyRead& read = reads[i];
+    const uint64_t logical = read.buffer->start();
+    const absl::StatusOr<Copies> copies = impl_->opened->space.Map(logical, read.buffer->length());
+    if (!copies.ok()) {
+      read.status = copies.status();
+    } else if (read.mirror < 1 || static_cast<size_t>(read.mirror) > copies->size()) {
+      read.status =
+          absl::NotFoundError(absl::StrCat("no mirror ", read.mirror, ", it has ", copies->size()));
+    } else if (const PhysicalExtent& place = (*copies)[read.mirror - 1]; place.device == nullptr) {
+      read.status = absl::UnavailableError(absl::StrCat("device ", place.device_id, " is missing"));
+    } else if (absl::Status missed = MissedWrite(logical, read.mirror); !missed.ok()) {
+      read.status = std::move(missed);
+    } else {
+      batch.Add(place.device, i,
+                {.offset = place.physical, .segments = read.buffer->mutable_segments()});
+    }
+  }
+  if (!batch.empty()) {
+    batch.Run([&](size_t i, absl::Status transferred) {
+      CopyRead& read = reads[i];
+      read.status = std::move(transferred);
+      if (!read.status.ok()) return;
+      read.buffer->set_mirror(read.mirror);
+      read.status = impl_->opened->validator.Validate(*read.buffer, read.check);
+    });
+  }
+  for (CopyRead& read : reads) {
+    read.status = Prefixed(absl::StrCat("block ", read.buffer->start()), read.status);
+  }
+}
+
+absl::Status Volume::ReadCopy(ExtentBuffer& buffer, int mirror, const ParentCheck* check) const {
+  CopyRead read{.buffer = &buffer, .mirror = mirror, .check = check};
+  ReadCopies(absl::MakeSpan(&read, 1));
+  return std::move(read.status);
+}
+
+// Why a copy may not be read, "its last write failed: REASON"; OK where it may.
+absl::Status Volume::MissedWrite(uint64_t logical, int mirror) const {
   absl::Status status;
   impl_->missed_writes.ForEachOf(logical, [&](size_t copy, const absl::Status& why) {
-    if (static_cast<int>(copy) + 1 != mirror) return;
-    status = Prefixed(absl::StrCat("block ", logical, ": mirror ", mirror), why);
+    if (static_cast<int>(copy) + 1 == mirror) status = why;
   });
   return status;
+}
+
+absl::Status Volume::CheckCopy(uint64_t logical, int mirror) const {
+  return Prefixed(absl::StrCat("block ", logical, ": mirror ", mirror),
+                  MissedWrite(logical, mirror));
 }
 
 void Volume::Read(absl::Span<BlockRead> reads) { impl_->opened->reader.Read(reads); }

@@ -73,7 +73,7 @@ absl::StatusOr<std::vector<BlockCopy>> CopyReader::Read(uint64_t logical,
   std::vector<BlockCopy> copies;
   for (const PhysicalExtent& place : *places) {
     copies.push_back(CopyAt(place, static_cast<int>(copies.size()) + 1));
-    if (place.device != nullptr) ReadCopy(*place.device, logical, check, copies.back());
+    if (place.device != nullptr) ReadCopy(logical, check, copies.back());
   }
   return copies;
 }
@@ -89,34 +89,19 @@ absl::StatusOr<std::vector<BlockCopy>> CopyReader::Locate(uint64_t logical) {
   return copies;
 }
 
-void CopyReader::ReadCopy(BlockDevice& device, uint64_t logical, const ParentCheck* check,
-                          BlockCopy& copy) {
-  if (absl::Status missed = volume_.CheckCopy(logical, copy.mirror); !missed.ok()) {
-    copy.state = BlockCopy::State::kUnreadable;
-    copy.reason = WithoutAddress(missed, logical);
-    return;
-  }
+void CopyReader::ReadCopy(uint64_t logical, const ParentCheck* check, BlockCopy& copy) {
   const absl::StatusOr<ExtentBufferRef> buffer = buffers_.CreateDummy(logical);
-  if (!buffer.ok()) {
-    copy.state = BlockCopy::State::kNoMemory;
-    copy.reason = WithoutAddress(buffer.status(), logical);
-    return;
-  }
-  DeviceRead read{.offset = copy.physical, .segments = (*buffer)->mutable_segments(), .status = {}};
-  device.Read(absl::MakeSpan(&read, 1));
-  if (!read.status.ok()) {
-    copy.state = absl::IsResourceExhausted(read.status) ? BlockCopy::State::kNoMemory
-                                                        : BlockCopy::State::kUnreadable;
-    copy.reason = std::string(read.status.message());
-    return;
-  }
-  const absl::Status status = volume_.Validate(**buffer, check);
-  copy.state = status.ok() ? BlockCopy::State::kGood : BlockCopy::State::kBad;
+  const absl::Status status =
+      buffer.ok() ? volume_.ReadCopy(**buffer, copy.mirror, check) : buffer.status();
   if (status.ok()) {
+    copy.state = BlockCopy::State::kGood;
     copy.facts = FactsOf(**buffer);
-  } else {
-    copy.reason = WithoutAddress(status, logical);
+    return;
   }
+  copy.reason = WithoutAddress(status, logical);
+  copy.state = absl::IsResourceExhausted(status) ? BlockCopy::State::kNoMemory
+               : absl::IsDataLoss(status)        ? BlockCopy::State::kBad
+                                                 : BlockCopy::State::kUnreadable;
 }
 
 std::optional<uint64_t> CopyReader::FindStart(uint64_t logical) {

@@ -60,7 +60,7 @@ class CopyReader {
   absl::StatusOr<std::vector<BlockCopy>> Locate(uint64_t logical);
 
  private:
-  void ReadCopy(BlockDevice& device, uint64_t logical, const ParentCheck* check, BlockCopy& copy);
+  void ReadCopy(uint64_t logical, const ParentCheck* check, BlockCopy& copy);
 
   Volume& volume_;
   BufferCache buffers_;

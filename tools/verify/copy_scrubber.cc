@@ -4,7 +4,6 @@
 #include <absl/status/statusor.h>
 #include <absl/strings/str_cat.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "ebcache/block_device.h"
@@ -23,8 +22,6 @@ struct CopyScrubber::Pending {
   int good_mirror;
   PhysicalExtent place;
   ParentCheck check;
-  absl::Status may_be_read;  // Volume::CheckCopy
-  ExtentBufferRef buffer;
 };
 
 namespace {
@@ -94,9 +91,7 @@ void CopyScrubber::Add(const TreeRoot& tree, const ExtentBuffer& block) {
                           .mirror = mirror,
                           .good_mirror = block.mirror(),
                           .place = place,
-                          .check = CheckOf(block),
-                          .may_be_read = volume_.CheckCopy(block.start(), mirror),
-                          .buffer = {}});
+                          .check = CheckOf(block)});
     }
   }
   if (pending_.size() >= kBatch) Flush();
@@ -128,13 +123,11 @@ void CopyScrubber::Note(DamagedCopy copy) {
   if (damaged_.size() < kKept) damaged_.push_back(std::move(copy));
 }
 
-void CopyScrubber::Judge(Pending& pending, const absl::Status& transferred) {
-  absl::Status status = pending.may_be_read.ok() ? transferred : pending.may_be_read;
-  if (!pending.buffer || absl::IsResourceExhausted(transferred)) {
+void CopyScrubber::Judge(const Pending& pending, const absl::Status& status) {
+  if (absl::IsResourceExhausted(status)) {
     ++TallyOf(pending.place).no_memory;
     return;
   }
-  if (status.ok()) status = volume_.Validate(*pending.buffer, &pending.check);
   ++TallyOf(pending.place).read;
   if (status.ok()) return;
   // The block's address stands in the report already.
@@ -156,28 +149,21 @@ void CopyScrubber::Judge(Pending& pending, const absl::Status& transferred) {
 }
 
 void CopyScrubber::Flush() {
-  std::sort(pending_.begin(), pending_.end(), [](const Pending& a, const Pending& b) {
-    if (a.place.device_id != b.place.device_id) return a.place.device_id < b.place.device_id;
-    return a.place.physical < b.place.physical;
-  });
-  for (size_t begin = 0; begin < pending_.size();) {
-    size_t end = begin;
-    std::vector<DeviceRead> reads;
-    for (; end < pending_.size() && pending_[end].place.device == pending_[begin].place.device;
-         ++end) {
-      Pending& pending = pending_[end];
-      absl::StatusOr<ExtentBufferRef> buffer = buffers_.CreateDummy(pending.logical);
-      DeviceRead read{.offset = pending.place.physical, .segments = {}, .status = buffer.status()};
-      if (buffer.ok()) {
-        pending.buffer = *std::move(buffer);
-        read.segments = pending.buffer->mutable_segments();
-      }
-      reads.push_back(std::move(read));
+  std::vector<ExtentBufferRef> buffers;
+  std::vector<CopyRead> reads;
+  std::vector<const Pending*> read;  // those that `reads` are of
+  for (const Pending& pending : pending_) {
+    absl::StatusOr<ExtentBufferRef> buffer = buffers_.CreateDummy(pending.logical);
+    if (!buffer.ok()) {
+      Judge(pending, buffer.status());
+      continue;
     }
-    pending_[begin].place.device->Read(absl::MakeSpan(reads));
-    for (size_t i = begin; i < end; ++i) Judge(pending_[i], reads[i - begin].status);
-    begin = end;
+    reads.push_back({.buffer = buffer->get(), .mirror = pending.mirror, .check = &pending.check});
+    read.push_back(&pending);
+    buffers.push_back(*std::move(buffer));
   }
+  volume_.ReadCopies(absl::MakeSpan(reads));
+  for (size_t i = 0; i < reads.size(); ++i) Judge(*read[i], reads[i].status);
   pending_.clear();
 }
 

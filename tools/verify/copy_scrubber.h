@@ -67,7 +67,7 @@ class CopyScrubber {
   struct Pending;
   static constexpr size_t kBatch = 128;  // copies
 
-  void Judge(Pending& pending, const absl::Status& transferred);
+  void Judge(const Pending& pending, const absl::Status& status);
   void Note(DamagedCopy copy);
   DeviceTally& TallyOf(const PhysicalExtent& extent);
 
