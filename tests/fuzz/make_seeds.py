@@ -120,7 +120,32 @@ def edit(block, at, value, width=3, kind=0, which=0, unsealed=False):
     return bytes([block, how]) + struct.pack("<H", at) + value
 
 
+# As item_types.h has the types, by index: those of fixed size, and what to put where a length is.
+ITEM_SIZES = {
+    0: 17, 1: 101, 2: 25, 3: 33, 4: 0, 5: 160, 9: 53, 10: 8, 11: 25, 12: 41, 14: 8, 15: 24, 16: 18,
+    18: 28, 19: 4, 20: 8, 21: 36, 22: 8, 23: 256, 24: 16, 25: 8, 28: 48, 29: 40, 30: 72, 31: 448,
+    32: 40, 33: 40, 34: 40, 35: 439, 36: 98, 37: 168, 38: 4096,
+}
+
+
+def items():
+    """(name, input) of items_target.cc."""
+    for index in range(39):
+        yield f"struct-{index}", bytes([1, index]) + bytes((7 * i + index) % 256 for i in range(300))
+    for index, size in ITEM_SIZES.items():
+        yield f"bytes-{index}", bytes([0, index]) + bytes(size)
+    refs = b"".join(struct.pack("<BQ", kind, 5) for kind in (172, 176, 182))
+    refs += struct.pack("<BQQQI", 178, 5, 257, 0, 1) + struct.pack("<BQI", 184, MIB, 1)
+    names = struct.pack("<QH", 2, 4) + b"name" + struct.pack("<QH", 3, 1) + b"n"
+    entries = entry(b"one", 1) + entry(b"two", 8, b"value")
+    for index, data in ((6, names), (8, entries), (14, bytes(16)), (17, refs), (24, bytes(32)),
+                        (27, chunk_array(chunk_item(), chunk_item()))):
+        yield f"records-{index}", bytes([2, index]) + data
+
+
 def main():
+    for name, data in items():
+        write("items", name, data)
     dup, single = chunk_item(), chunk_item(kind=2, stripes=1)
     raid10 = chunk_item(kind=0x42, stripes=4, sub_stripes=2)
     for kind in range(4):
