@@ -176,6 +176,7 @@ class MovableRegion::Impl final : public AllocatorBase {
   // superpageblocks. Whether some did.
   bool ReleaseFromTainted();
   bool MakeRoomInTainted();
+  bool DefragUntilGone(int tries, Effort effort);
   bool ReturnSuperpageblock();
   void RunDefragmenter();
 
