@@ -14,7 +14,7 @@ struct memory_device {
   int fails_from, fails_to;  /* reads of these numbers, from 1, return `failure` */
   int failure;
   int reads;
-  uint64_t furthest; /* byte that was read, and one */
+  uint64_t furthest; /* end of what was read of blocks */
   int closed;
 };
 
@@ -26,7 +26,8 @@ static int device_read(void* context, uint64_t offset, void* to, size_t length) 
     return device->failure;
   }
   CHECK(offset + length <= device->length);
-  if (device->furthest < offset + length) device->furthest = offset + length;
+  const int is_superblock = offset == 65536 || offset == 64 << 20;
+  if (!is_superblock && device->furthest < offset + length) device->furthest = offset + length;
   if (offset < device->bad_to && offset + length > device->bad_from) {
     ebcache_set_error("scratched");
     return -EIO;
@@ -137,6 +138,15 @@ static void an_image_file(void) {
   CHECK_EQUAL(ebcache_close(filesystem), 0);
 }
 
+static int pass_item(void* context, const struct ebcache_item* item) {
+  (void)item;
+  ++*(int*)context;
+  return 0;
+}
+
+static const struct ebcache_item_visitor every_item = {.size = sizeof every_item,
+                                                       .item = pass_item};
+
 /* Of a device that is shorter than its superblock says the callback is asked for what it has: it
  * checks that itself. */
 static void a_device_is_not_read_beyond_its_end(void) {
@@ -148,7 +158,7 @@ static void a_device_is_not_read_beyond_its_end(void) {
     if (open_device(&memory, &told, &filesystem) != 0) continue;
     ebcache_tree* tree;
     if (ebcache_tree_open(filesystem, 5, &tree) == 0) {
-      (void)ebcache_iterate_past_damage(tree, NULL, NULL, NULL, NULL);
+      (void)ebcache_iterate_past_damage(tree, NULL, NULL, &every_item, &(int){0});
       ebcache_tree_close(tree);
     }
     CHECK_EQUAL(ebcache_close(filesystem), 0);
@@ -161,12 +171,13 @@ static void a_device_that_ends_within_a_block(void) {
   struct told told = {0};
   ebcache_filesystem* filesystem;
   for (int cut = 0; cut < 2; ++cut) {
-    memory.length = cut ? (unsigned long)memory.furthest - 4096 : memory.length;
+    memory.length = cut ? (unsigned long)memory.furthest - 100 : memory.length;
     CHECK_EQUAL(open_device(&memory, &told, &filesystem), 0);
     ebcache_tree* tree;
-    CHECK_EQUAL(ebcache_tree_open(filesystem, 5, &tree), 0);
-    (void)ebcache_iterate_past_damage(tree, NULL, NULL, NULL, NULL);
-    ebcache_tree_close(tree);
+    if (ebcache_tree_open(filesystem, 5, &tree) == 0) {
+      (void)ebcache_iterate_past_damage(tree, NULL, NULL, &every_item, &(int){0});
+      ebcache_tree_close(tree);
+    }
     CHECK_EQUAL(ebcache_close(filesystem), 0);
   }
 }
