@@ -34,9 +34,9 @@ class ForkRegistry {
   using Phase = ForkHandler::Phase;
 
   ForkRegistry() {
-    const int error = pthread_atfork([] { Get().Before(); }, [] { Get().After(false); },
-                                     [] { Get().After(true); });
-    EBCACHE_CHECK(error == 0, "no memory to be told of forks");
+    EBCACHE_CHECK(pthread_atfork([] { Get().Before(); }, [] { Get().After(false); },
+                                 [] { Get().After(true); }) == 0,
+                  "no memory to be told of forks");
   }
 
   // The mutex is held from here to After: the list does not change in between.

@@ -222,6 +222,7 @@ class BufferCacheImpl final : public FolioOwner {
   };
   Freed Reclaim(uint64_t wanted_buffers, uint64_t max_scan, bool spare_accessed);
   // What the budget is, in blocks, and how much of it a thread in the background keeps free.
+  // All 0 where there is no limit.
   struct Room {
     uint64_t allowed = 0;  // 0: no limit
     uint64_t low = 0;

@@ -134,9 +134,11 @@ absl::Status ExtentBuffer::Move(size_t destination, size_t source, size_t length
     const size_t here = std::min(sizeof(part), length - done);
     const size_t at = backwards ? length - done - here : done;
     CopyOutOfPages(source + at, part, here);
-    if (auto status = Write(destination + at, absl::MakeConstSpan(part, here)); !status.ok()) {
-      return status;
-    }
+    const std::byte* from = part;
+    ForEachPiece(destination + at, here, [&](std::byte* to, size_t bytes) {
+      std::memcpy(to, from, bytes);
+      from += bytes;
+    });
     done += here;
   }
   return absl::OkStatus();
@@ -161,10 +163,8 @@ absl::Status ExtentBuffer::CopyFrom(const ExtentBuffer& source, size_t source_of
 
 absl::StatusOr<bool> ExtentBuffer::TestBit(size_t offset, size_t bit) const {
   uint8_t byte = 0;
-  // One after the other: their sum may be anything.
-  if (!InBounds(offset, 1) || bit / 8 >= length() - offset || !Load(offset + bit / 8, byte)) {
-    return OutOfRange("bit", offset, bit / 8);
-  }
+  if (!InBounds(offset, bit / 8 + 1)) return OutOfRange("bit", offset, bit / 8);
+  (void)Load(offset + bit / 8, byte);
   return (byte >> (bit % 8) & 1) != 0;
 }
 
@@ -183,11 +183,9 @@ void ForEachMaskedByte(std::byte* bytes, size_t first_bit, size_t bits, Change c
 
 template <typename Change>
 absl::Status ExtentBuffer::ChangeBits(size_t offset, size_t first_bit, size_t bits, Change change) {
-  // Divided first: offsets and counts may be anything.
+  // Divided first: counts may be anything, and what is left of two of them adds up.
   const size_t last_byte = first_bit / 8 + bits / 8 + (first_bit % 8 + bits % 8 + 7) / 8;
-  if (first_bit / 8 > length() || bits / 8 > length() || !InBounds(offset, last_byte)) {
-    return OutOfRange("bits", offset, bits / 8 + 1);
-  }
+  if (!InBounds(offset, last_byte)) return OutOfRange("bits", offset, bits / 8 + 1);
   size_t base = first_bit / 8 * 8;  // bit number at the front of the piece
   const size_t end = first_bit + bits;
   ForEachPiece(offset + first_bit / 8, last_byte - first_bit / 8,

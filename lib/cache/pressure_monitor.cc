@@ -33,7 +33,7 @@ class Descriptor {
   int get() const { return fd_; }
   bool ok() const { return fd_ >= 0; }
   void Reset(int fd) {
-    if (fd_ >= 0) close(fd_);
+    if (ok()) close(fd_);
     fd_ = fd;
   }
 

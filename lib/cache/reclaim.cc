@@ -103,7 +103,7 @@ void BufferCacheImpl::RestoreBudget() {
 void BufferCacheImpl::WakeReclaim() {
   if (background_ == nullptr || sync::Planted("newcomer-wakes-nobody")) return;
   const Room room = RoomNow();
-  if (room.allowed != 0 && room.free < room.low && !reclaim_list_.all_parked()) background_->Wake();
+  if (room.free < room.low && !reclaim_list_.all_parked()) background_->Wake();
 }
 
 // One step of the thread in the background. True when there is more to do: a step that frees

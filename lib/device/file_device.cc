@@ -60,9 +60,10 @@ class FileDescriptor {
   FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   FileDescriptor& operator=(FileDescriptor&&) = delete;
   ~FileDescriptor() {
-    if (fd_ >= 0) close(fd_);
+    if (is_open()) close(fd_);
   }
   int get() const { return fd_; }
+  bool is_open() const { return fd_ >= 0; }
 
  private:
   int fd_;
@@ -138,7 +139,7 @@ class FileDevice : public BlockDevice {
         size_bytes_(size_bytes),
         writable_(options.writable),
         syncer_(fd_.get()) {
-    const int fast = direct_.get() >= 0 ? direct_.get() : fd_.get();
+    const int fast = direct_.is_open() ? direct_.get() : fd_.get();
     if (options.queue_depth > 1) rings_.emplace(fast, options.queue_depth);
   }
 
@@ -161,13 +162,14 @@ class FileDevice : public BlockDevice {
       const ReadRun& run = plan.runs[number];
       for (size_t i = run.first; i < run.first + run.count; ++i) {
         // Whatever was wrong with a run, each of its reads gets its own chance, and its own error.
-        if (result < 0 || static_cast<uint64_t>(result) != run.bytes) ReadAlone(reads[i]);
+        // An error is no number of bytes.
+        if (static_cast<uint64_t>(result) != run.bytes) ReadAlone(reads[i]);
         done(i);
       }
     };
     size_t next = 0;
     const bool together =
-        rings_.has_value() && plan.runs.size() > 1 && (direct_.get() < 0 || AllAligned(plan));
+        rings_.has_value() && plan.runs.size() > 1 && (!direct_.is_open() || AllAligned(plan));
     if (together) {
       // What the page cache has comes one after the other: `done` then finds it in the processor's
       // cache, where after a whole batch it no longer is.
@@ -211,17 +213,17 @@ class FileDevice : public BlockDevice {
   // Whether all of it was in the page cache, and is read. What else there may be to say of it, the
   // next attempt says.
   bool ReadRunIfCached(const ReadRuns& plan, const ReadRun& run) const {
-    if (direct_.get() >= 0) return false;
+    if (direct_.is_open()) return false;
     const auto vectors = plan.VectorsOf(run);
     if (vectors.size() > IOV_MAX) return false;
     const ssize_t moved = preadv2(fd_.get(), vectors.data(), static_cast<int>(vectors.size()),
                                   static_cast<off_t>(run.offset), RWF_NOWAIT);
-    return moved >= 0 && static_cast<uint64_t>(moved) == run.bytes;
+    return static_cast<uint64_t>(moved) == run.bytes;  // -1 is no number of bytes
   }
 
   // The bytes read, or -errno.
   int ReadRunNow(const ReadRuns& plan, const ReadRun& run) const {
-    const int fd = direct_.get() >= 0 && run.aligned ? direct_.get() : fd_.get();
+    const int fd = direct_.is_open() && run.aligned ? direct_.get() : fd_.get();
     const auto vectors = plan.VectorsOf(run);
     if (vectors.size() > IOV_MAX) return -EINVAL;
     const ssize_t moved = preadv(fd, vectors.data(), static_cast<int>(vectors.size()),
@@ -250,11 +252,11 @@ absl::StatusOr<std::unique_ptr<BlockDevice>> OpenFileDevice(const std::string& p
   // O_NONBLOCK: the open of a pipe must not wait for its other end. Files do not care.
   const int flags = (options.writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK;
   FileDescriptor fd(open(path.c_str(), flags));
-  if (fd.get() < 0) return OpenError(path, errno);
+  if (!fd.is_open()) return OpenError(path, errno);
   absl::StatusOr<uint64_t> size_bytes = FindSize(fd.get(), path);
   if (!size_bytes.ok()) return size_bytes.status();
   FileDescriptor direct(options.direct ? open(path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT) : -1);
-  if (options.direct && direct.get() < 0) {
+  if (options.direct && !direct.is_open()) {
     return errno == EINVAL
                ? absl::InvalidArgumentError(absl::StrCat(path, ": no direct reads here"))
                : OpenError(path, errno);

@@ -119,7 +119,7 @@ absl::StatusOr<BTree> Filesystem::Tree(uint64_t id) {
     return BTree(cache_.get(), LogTreeRoot(superblock()));
   }
   // The key offset is not known: 0 for most trees, a generation for snapshots.
-  absl::StatusOr<Path> path = root_tree.SearchBackward({id, kRootItemType, ~uint64_t{0}});
+  absl::StatusOr<Path> path = root_tree.SearchBackward({id, kRootItemType, kMaxKey.offset});
   const bool missing = path.ok() ? path->key().objectid != id || path->key().type != kRootItemType
                                  : absl::IsNotFound(path.status());
   if (missing) return absl::NotFoundError(absl::StrCat("there is no tree ", TreeName(id)));

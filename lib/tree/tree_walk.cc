@@ -144,7 +144,7 @@ bool Walk::Enter(int level, uint64_t start, absl::StatusOr<ExtentBufferRef> bloc
 
   Frame& frame = frames_[level];
   frame.next_slot = FirstSlotLeft(root_, **block, level);
-  frame.next_ahead = start == sibling_ ? std::max(sibling_ahead_, frame.next_slot) : 0;
+  frame.next_ahead = start == sibling_ ? sibling_ahead_ : 0;
   frame.node = *std::move(block);
   return true;
 }

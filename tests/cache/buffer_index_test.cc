@@ -235,6 +235,16 @@ BufferIndex::Probes ProbesOf(uint64_t multiplier, const std::vector<uint64_t>& s
   return index.CountProbes();
 }
 
+// One leaf, wherever in the table it comes to lie.
+TEST(BufferIndex, ALeafThatIsAloneIsFoundAtTheFirstLook) {
+  for (uint64_t leaf = 0; leaf < 200; ++leaf) {
+    const BufferIndex::Probes probes = ProbesOf(MultiplierOf(0), {leaf * 64 * kNode});
+    ASSERT_EQ(probes.leaves, 1u);
+    ASSERT_EQ(probes.total, 1u) << leaf;
+    ASSERT_EQ(probes.most, 1u) << leaf;
+  }
+}
+
 // Who knows the multiplier can make look-ups walks; so the number of looks is what tells whether
 // others can.
 TEST(BufferIndex, AddressesThatCollideUnderOneMultiplierDoNotUnderOthers) {

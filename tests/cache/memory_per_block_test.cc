@@ -89,7 +89,9 @@ INSTANTIATE_TEST_SUITE_P(Sizes, SteadyMemoryTest, testing::Values(32768, 65536, 
 // Remembers what was mapped for descriptors, which is what wants huge pages.
 class MappingOs final : public OsCalls {
  public:
+  void set_refuses(bool refuses) { refuses_ = refuses; }
   void* Map(size_t bytes, size_t alignment) override {
+    if (refuses_) return nullptr;
     void* const address = real_->Map(bytes, alignment);
     if (alignment > 4096) mapped_.emplace_back(static_cast<std::byte*>(address), bytes);
     return address;
@@ -123,6 +125,7 @@ class MappingOs final : public OsCalls {
   std::vector<std::pair<std::byte*, size_t>> mapped_;
   int advised_ = 0;
   int collapsed_ = 0;
+  bool refuses_ = false;
 };
 
 bool KernelHandsOutHugePagesUnasked() {
@@ -143,6 +146,20 @@ TEST(MemoryPerBlock, DescriptorsThatAreNotCountedAreNotInMemory) {
     if (made % 1000 != 1) continue;
     ASSERT_LE(os.ResidentBytes(), slab.bytes()) << "of " << made << " descriptors";
   }
+}
+
+TEST(MemoryPerBlock, WithoutMemoryForAChunkThereAreNoMoreDescriptors) {
+  constexpr int kChunk = 32768;
+  MappingOs os;
+  DescriptorSlab slab(nullptr, kRowSlots, &os);
+  ExtentBuffer* two[2] = {};
+  for (int made = 0; made < kChunk - 1; ++made) ASSERT_EQ(slab.Allocate({two, 1}), 1);
+  os.set_refuses(true);
+  EXPECT_EQ(slab.Allocate(two), 1u);  // the last one that there is room for
+  EXPECT_EQ(slab.Allocate(two), 0u);
+  EXPECT_EQ(slab.size(), kChunk);
+  os.set_refuses(false);
+  EXPECT_EQ(slab.Allocate(two), 2u);
 }
 
 // Look-ups go all over the descriptors: a chunk that is full is on a huge page.

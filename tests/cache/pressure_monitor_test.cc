@@ -48,6 +48,20 @@ class PressureMonitorTest : public testing::Test {
   BufferCache cache_{{.node_bytes = kNode, .budget_bytes = 0}};
 };
 
+// Descriptor 0 is one like any other in a process that has closed its standard input.
+TEST_F(PressureMonitorTest, DescriptorZeroIsUsedAndClosed) {
+  const int saved = dup(0);
+  close(0);
+  auto monitor = PressureMonitor::Start(&cache_, Options());
+  EXPECT_TRUE(monitor.ok()) << monitor.status();
+  EXPECT_NE(fcntl(0, F_GETFD), -1) << "the test tests nothing";
+  monitor = absl::UnknownError("over");
+  EXPECT_EQ(fcntl(0, F_GETFD), -1);
+  if (saved < 0) return;
+  EXPECT_EQ(dup2(saved, 0), 0);
+  close(saved);
+}
+
 TEST_F(PressureMonitorTest, AStallShrinksTheCache) {
   auto monitor = PressureMonitor::Start(&cache_, Options());
   ASSERT_TRUE(monitor.ok()) << monitor.status();

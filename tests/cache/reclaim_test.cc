@@ -267,6 +267,18 @@ TEST(Reclaim, SetBudgetShrinksWhatWasFoundAgain) {
   EXPECT_EQ(cache.stats().cached_buffers, 30u);
 }
 
+// More than a Create looks at first, and each was found again: one of them goes all the same.
+TEST(Reclaim, ACreateStaysInTheBudgetWhereAllWereFoundAgain) {
+  MemorySource source;
+  constexpr uint64_t kBlocks = 5000;
+  BufferCache cache(WithBudget(kBlocks), &source);
+  for (uint64_t i = 0; i < kBlocks; ++i) (void)*cache.ReadBlock(i * kNode);
+  for (uint64_t i = 0; i < kBlocks; ++i) ASSERT_TRUE(cache.Find(i * kNode));
+  (void)*cache.ReadBlock(kBlocks * kNode);
+  EXPECT_EQ(cache.stats().cached_buffers, kBlocks);
+  EXPECT_EQ(cache.stats().over_budget_creates, 0u);
+}
+
 TEST(Reclaim, DirtyAndBusyBuffersStay) {
   MemorySource source;
   BufferCache cache(WithBudget(4), &source);

@@ -100,6 +100,12 @@ static void many_are_read_as_one(void) {
     CHECK((buffers[i] != NULL) == (errors[i] == 0));
     ebcache_put(buffers[i]);
   }
+  /* The same without errors one by one. */
+  CHECK_FAILS(ebcache_read_many(cache, starts, 5, buffers, NULL), EIO, "1048576");
+  for (int i = 0; i < 5; ++i) {
+    CHECK((buffers[i] == NULL) == (i == 2 || i == 4));
+    ebcache_put(buffers[i]);
+  }
   CHECK_EQUAL(ebcache_read_many(cache, starts, 2, buffers, NULL), 0);
   ebcache_put(buffers[0]);
   ebcache_put(buffers[1]);

@@ -14,6 +14,7 @@ struct memory_device {
   int fails_from, fails_to;  /* reads of these numbers, from 1, return `failure` */
   int failure;
   int reads;
+  uint64_t furthest; /* end of what was read of blocks */
   int closed;
 };
 
@@ -25,6 +26,8 @@ static int device_read(void* context, uint64_t offset, void* to, size_t length) 
     return device->failure;
   }
   CHECK(offset + length <= device->length);
+  const int is_superblock = offset == 65536 || offset == 64 << 20;
+  if (!is_superblock && device->furthest < offset + length) device->furthest = offset + length;
   if (offset < device->bad_to && offset + length > device->bad_from) {
     ebcache_set_error("scratched");
     return -EIO;
@@ -135,6 +138,15 @@ static void an_image_file(void) {
   CHECK_EQUAL(ebcache_close(filesystem), 0);
 }
 
+static int pass_item(void* context, const struct ebcache_item* item) {
+  (void)item;
+  ++*(int*)context;
+  return 0;
+}
+
+static const struct ebcache_item_visitor every_item = {.size = sizeof every_item,
+                                                       .item = pass_item};
+
 /* Of a device that is shorter than its superblock says the callback is asked for what it has: it
  * checks that itself. */
 static void a_device_is_not_read_beyond_its_end(void) {
@@ -146,11 +158,71 @@ static void a_device_is_not_read_beyond_its_end(void) {
     if (open_device(&memory, &told, &filesystem) != 0) continue;
     ebcache_tree* tree;
     if (ebcache_tree_open(filesystem, 5, &tree) == 0) {
-      (void)ebcache_iterate_past_damage(tree, NULL, NULL, NULL, NULL);
+      (void)ebcache_iterate_past_damage(tree, NULL, NULL, &every_item, &(int){0});
       ebcache_tree_close(tree);
     }
     CHECK_EQUAL(ebcache_close(filesystem), 0);
   }
+}
+
+/* Nor where the end is in the middle of what is read. */
+static void a_device_that_ends_within_a_block(void) {
+  struct memory_device memory = sample_device();
+  struct told told = {0};
+  ebcache_filesystem* filesystem;
+  for (int cut = 0; cut < 2; ++cut) {
+    memory.length = cut ? (unsigned long)memory.furthest - 100 : memory.length;
+    CHECK_EQUAL(open_device(&memory, &told, &filesystem), 0);
+    ebcache_tree* tree;
+    if (ebcache_tree_open(filesystem, 5, &tree) == 0) {
+      (void)ebcache_iterate_past_damage(tree, NULL, NULL, &every_item, &(int){0});
+      ebcache_tree_close(tree);
+    }
+    CHECK_EQUAL(ebcache_close(filesystem), 0);
+  }
+}
+
+/* An error on the way loses the path, and each function says so. */
+static void a_path_that_is_lost(void) {
+  struct memory_device memory = sample_device();
+  struct told told = {0};
+  ebcache_filesystem* filesystem;
+  CHECK_EQUAL(open_device(&memory, &told, &filesystem), 0);
+  ebcache_tree* tree;
+  ebcache_path* path;
+  CHECK_EQUAL(ebcache_tree_open(filesystem, 5, &tree), 0);
+  CHECK_EQUAL(ebcache_search(tree, NULL, EBCACHE_SEARCH_AT_OR_AFTER, &path), 0);
+  memory.failure = -EIO;
+  memory.fails_from = memory.reads + 1;
+  memory.fails_to = 1 << 30;
+  int error = 0;
+  while (error == 0) error = ebcache_path_next(path);
+  CHECK(error != -ENOENT);
+  struct ebcache_item item = {.size = sizeof item};
+  CHECK_FAILS(ebcache_path_next(path), EINVAL, "was lost");
+  CHECK_FAILS(ebcache_path_previous(path), EINVAL, "was lost");
+  CHECK_FAILS(ebcache_path_item(path, &item), EINVAL, "was lost");
+  ebcache_path_close(path);
+  ebcache_tree_close(tree);
+  CHECK_EQUAL(ebcache_close(filesystem), 0);
+}
+
+static void a_change_that_was_interrupted(void) {
+  struct memory_device memory = sample_device();
+  unsigned char* const bytes = malloc(memory.length);
+  CHECK(bytes != NULL);
+  memcpy(bytes, memory.bytes, memory.length);
+  unsigned char* const superblock = bytes + 65536;
+  superblock[56 + 4] |= 1 << 6; /* bit 38 of the flags: to or from the block group tree */
+  const uint32_t crc = crc32c(superblock + 32, 4096 - 32);
+  for (int byte = 0; byte < 4; ++byte) superblock[byte] = (unsigned char)(crc >> (8 * byte));
+  memory.bytes = bytes;
+  struct told told = {0};
+  ebcache_filesystem* filesystem;
+  CHECK_EQUAL(open_device(&memory, &told, &filesystem), 0);
+  CHECK(strstr(told.message, "block group tree was interrupted") != NULL);
+  CHECK_EQUAL(ebcache_close(filesystem), 0);
+  free(bytes);
 }
 
 static void what_cannot_be_opened(void) {
@@ -368,6 +440,9 @@ int main(void) {
   RUN(an_image_file);
   RUN(a_device_that_is_not_in_use);
   RUN(a_device_is_not_read_beyond_its_end);
+  RUN(a_device_that_ends_within_a_block);
+  RUN(a_path_that_is_lost);
+  RUN(a_change_that_was_interrupted);
   RUN(what_cannot_be_opened);
   RUN(a_device_in_c);
   RUN(memory_that_is_out_while_a_filesystem_is_opened);

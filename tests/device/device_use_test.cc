@@ -108,6 +108,14 @@ TEST_F(DeviceUseTest, MountedByThatDevice) {
   EXPECT_EQ(Use(image_), "is what " + Dev("loop3") + " reads, which is mounted at /mnt/a b\\");
 }
 
+// What looks like the beginning of an escape and is none stays as it is.
+TEST_F(DeviceUseTest, MountedWhereABackslashIsJustThat) {
+  BelongsToMounted("loop3", "7:3");
+  Mounts("2 1 0:57 / /mnt/a\\09x\\04 rw,relatime shared:1 - btrfs " + Dev("loop3") +
+         " rw,subvol=/\n");
+  EXPECT_EQ(Use(image_), "is what " + Dev("loop3") + " reads, which is mounted at /mnt/a\\09x\\04");
+}
+
 // mountinfo names one device of a filesystem, whichever it was mounted by.
 TEST_F(DeviceUseTest, MountedByAnotherDeviceOfTheFilesystem) {
   BelongsToMounted("loop3", "7:3");

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <random>
@@ -55,6 +56,24 @@ TEST(FileDevice, NameAndSize) {
   ASSERT_TRUE(device.ok()) << device.status();
   EXPECT_EQ((*device)->name(), path);
   EXPECT_EQ((*device)->size_bytes(), 10);
+}
+
+// Descriptor 0 is one like any other in a process that has closed its standard input.
+TEST(FileDevice, DescriptorZeroIsUsedAndClosed) {
+  const std::string path = MakeFile("zero", "0123456789");
+  const int saved = dup(0);
+  close(0);
+  auto device = OpenFileDevice(path);
+  EXPECT_TRUE(device.ok()) << device.status();
+  EXPECT_NE(fcntl(0, F_GETFD), -1) << "the test tests nothing";
+  absl::Status status;
+  EXPECT_EQ(device.ok() ? ReadAt(**device, 2, 3, &status) : "", "234");
+  EXPECT_TRUE(status.ok()) << status;
+  device = absl::UnknownError("over");
+  EXPECT_EQ(fcntl(0, F_GETFD), -1);
+  if (saved < 0) return;
+  EXPECT_EQ(dup2(saved, 0), 0);
+  close(saved);
 }
 
 TEST(FileDevice, ReadsABatch) {
@@ -339,6 +358,62 @@ INSTANTIATE_TEST_SUITE_P(
                       Way{"direct", {.direct = true}},
                       Way{"direct_preadv", {.direct = true, .queue_depth = 1}}),
     [](const auto& info) { return info.param.name; });
+
+// ---- A ring that breaks -------------------------------------------------------------------------
+
+// The descriptors of rings that this process has.
+std::vector<int> Rings() {
+  std::vector<int> rings;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code error;
+    const auto target = std::filesystem::read_symlink(entry.path(), error);
+    if (!error && target == "anon_inode:[io_uring]") {
+      rings.push_back(std::stoi(entry.path().filename()));
+    }
+  }
+  return rings;
+}
+
+// The kernel refuses to go on with it: all runs are read the other way, and later batches have a
+// ring of their own.
+TEST(FileDevice, WhatABrokenRingDoesNotBringIsReadWithoutIt) {
+  constexpr size_t kPage = 4096;
+  constexpr size_t kReads = 100;  // more than are under way at once
+  std::string contents(kReads * 2 * kPage, '\0');
+  for (size_t at = 0; at < contents.size(); at += 8) std::memcpy(&contents[at], &at, 8);
+  const std::string path = MakeFile("ring", contents);
+  auto device = OpenFileDevice(path);
+  ASSERT_TRUE(device.ok()) << device.status();
+  std::vector<std::string> texts(kReads);
+  const auto read_all = [&] {
+    Evict(path, 0);
+    std::vector<DeviceRead> reads;
+    for (size_t i = 0; i < kReads; ++i) {
+      texts[i].assign(kPage, '?');
+      reads.push_back({.offset = i * 2 * kPage,
+                       .segments = {{reinterpret_cast<std::byte*>(texts[i].data()), kPage}}});
+    }
+    std::vector<int> told(kReads);
+    (*device)->ReadEach(absl::MakeSpan(reads), [&](size_t i) { ++told[i]; });
+    for (size_t i = 0; i < kReads; ++i) {
+      EXPECT_TRUE(reads[i].status.ok()) << reads[i].status;
+      EXPECT_EQ(texts[i], contents.substr(i * 2 * kPage, kPage)) << i;
+      EXPECT_EQ(told[i], 1) << i;
+    }
+  };
+  read_all();
+  const std::vector<int> rings = Rings();
+  if (rings.empty()) GTEST_SKIP() << "SKIPPED: the kernel has no rings for this process";
+  for (const int ring : rings) {
+    const int other = open("/dev/null", O_RDWR | O_CLOEXEC);
+    ASSERT_EQ(dup2(other, ring), ring);
+    close(other);
+  }
+  read_all();
+  EXPECT_EQ(Rings(), std::vector<int>()) << "a broken ring is not there any more";
+  read_all();
+  EXPECT_EQ(Rings().size(), 1u);
+}
 
 TEST(FileDevice, PermissionDenied) {
   if (geteuid() == 0) GTEST_SKIP() << "root may read everything";

@@ -5,6 +5,7 @@
 
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -20,6 +21,8 @@
 
 namespace ebcache::testing {
 namespace {
+
+using ::testing::HasSubstr;
 
 constexpr uint32_t kNodeBytes = 4096;
 constexpr TreeBlockLimits kLimits{
@@ -336,6 +339,14 @@ TEST(ItemRules, EveryRejectionSaysWhereAndHasItsName) {
     EXPECT_TRUE(absl::StartsWith(message, where)) << message << ", not " << where;
     EXPECT_TRUE(absl::EndsWith(message, name)) << message << ", not" << name;
   }
+}
+
+// The last checksum of three is of a sector beyond the first of the next item.
+TEST(ItemRules, OverlappingChecksumsSayHowFarTheyReach) {
+  const absl::Status status = Check({{{kChecksums, kExtentCsumType, kMiB}, std::string(12, 'c')},
+                                     {{kChecksums, kExtentCsumType, kMiB + 8192}, "csum"}});
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr(absl::StrCat("checksums of ", kMiB, " reach to ", kMiB + 3 * 4096)));
 }
 
 TEST(ItemRules, EveryNameIsMet) {

@@ -7,8 +7,10 @@
 #include <absl/strings/str_cat.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdint>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <string>
@@ -29,6 +31,7 @@ using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 constexpr int kFiles = 1000;
@@ -219,6 +222,23 @@ TEST_F(FilesystemTest, FindsTreesInTheLeavesThatAreLeft) {
   EXPECT_THAT(trees, Contains(Field(&TreeRoot::name, "EXTENT_TREE")));
   ASSERT_THAT(damage, SizeIs(1));
   EXPECT_EQ(damage[0].logical, last_leaf);
+}
+
+TEST(FilesystemErrors, OneDeviceUnderTwoNames) {
+  const std::string path = ::testing::TempDir() + "/one-device";
+  const std::string link = ::testing::TempDir() + "/the-same-device";
+  const std::string other = ::testing::TempDir() + "/another-device";
+  for (const std::string& name : {path, other}) std::ofstream(name) << "no filesystem";
+  unlink(link.c_str());
+  ASSERT_EQ(symlink(path.c_str(), link.c_str()), 0);
+  const auto message = [](const std::vector<std::string>& paths) {
+    return std::string(Filesystem::Open(paths).status().message());
+  };
+  EXPECT_EQ(message({path, link}), absl::StrCat(path, " and ", link, " are the same device"));
+  EXPECT_EQ(message({other, path, path}), absl::StrCat(path, " is given twice"));
+  EXPECT_THAT(message({path, other}), Not(HasSubstr("same device")));
+  // Of one that is not there opening it says more.
+  EXPECT_THAT(message({"/nowhere", "/nowhere"}), HasSubstr("No such file"));
 }
 
 TEST(FilesystemErrors, NameThePath) {

@@ -3,10 +3,12 @@
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
+#include <absl/strings/str_cat.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
@@ -280,6 +282,27 @@ TEST_F(SuperblockChoiceTest, MemoryThatIsOutWhileAnotherIsTried) {
     }
     if (!device.was_out_of_memory()) break;
   }
+}
+
+// The superblock of the device knows how long it is, its item in the chunk tree does not.
+TEST_F(SuperblockChoiceTest, ADeviceItemThatContradictsItsDeviceIsTold) {
+  for (const fuzz::ImageBlock& block : fuzz::SmallImage()) {
+    if (block.logical != superblock_.chunk_root) continue;
+    Bytes bytes = block.bytes;
+    // The first item of the leaf: behind the header, its key, where its data begins.
+    uint32_t data;
+    std::memcpy(&data, bytes.data() + 101 + 17, sizeof data);
+    data += 101;
+    Put<uint64_t>(bytes, data + 8, kDeviceBytes + kMiB);
+    std::memcpy(bytes.data() + data + 66, superblock_.device.uuid.data(), 16);
+    Seal(bytes, ChecksumType::kCrc32c);
+    for (uint64_t at : block.physical) device_->Store(at, bytes);
+  }
+  const auto filesystem = Open();
+  ASSERT_TRUE(filesystem.ok()) << filesystem.status();
+  ASSERT_EQ((*filesystem)->open_damage().size(), 1);
+  EXPECT_THAT(std::string((*filesystem)->open_damage()[0].status.message()),
+              HasSubstr(absl::StrCat("the chunk tree says ", kDeviceBytes + kMiB)));
 }
 
 TEST_F(SuperblockChoiceTest, MetadataWithParityIsAFeature) {

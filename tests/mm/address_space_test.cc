@@ -32,6 +32,7 @@ class TightOs final : public OsCalls {
   explicit TightOs(size_t most) : most_(most) {}
   void* Map(size_t bytes, size_t alignment) override {
     largest_refused = std::max(largest_refused, bytes > most_ ? bytes : 0);
+    least_refused = std::min(least_refused, bytes > most_ ? bytes : least_refused);
     return bytes > most_ ? nullptr : real_->Map(bytes, alignment);
   }
   void Unmap(void* address, size_t bytes) override { real_->Unmap(address, bytes); }
@@ -39,6 +40,7 @@ class TightOs final : public OsCalls {
   bool AdviseHugePages(void*, size_t) override { return false; }
 
   size_t largest_refused = 0;
+  size_t least_refused = ~size_t{0};
 
  private:
   OsCalls* const real_ = OsCalls::Real();
@@ -91,6 +93,16 @@ TEST(ArenaSpace, TooLittleIsAnErrorThatSaysWhatToDo) {
     EXPECT_THAT(std::string(status.message()), HasSubstr("heap allocator"));
     EXPECT_EQ(allocator->stats().arena_bytes, 0u);
   }
+}
+
+// An arena of a few pages would do more harm than an error.
+TEST(RegionSpace, IsNotHalvedBelow64MiB) {
+  TightOs os(8 * kMiB);  // enough for the table
+  auto region = MovableRegion::Create(
+      {.arena_bytes = 512 * kMiB, .superpageblock_bytes = 16 * kMiB, .os = &os});
+  Folio page;
+  EXPECT_FALSE(region->AllocateBulk({}, 0, {&page, 1}).ok());
+  EXPECT_EQ(os.least_refused, 64 * kMiB);
 }
 
 // More at the first request than the OS turns out to give.

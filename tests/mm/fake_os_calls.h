@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -68,6 +69,7 @@ class FakeOsCalls final : public OsCalls {
   }
   void* ReserveAddresses(size_t bytes) override {
     if (!reserve_works_) return nullptr;
+    if (on_reserve_) on_reserve_();
     void* const address = real_->ReserveAddresses(bytes);
     if (address != nullptr) mapped_bytes_ += bytes;
     return address;
@@ -75,6 +77,7 @@ class FakeOsCalls final : public OsCalls {
   // A window that fails is half mapped, as when mappings run out in the middle.
   bool MapWindow(void* address, int memory, absl::Span<const WindowPiece> pieces) override {
     ++window_calls_;
+    if (const std::function<void()> call = on_map_window_) call();
     if (windows_work_) return real_->MapWindow(address, memory, pieces);
     (void)real_->MapWindow(address, memory, pieces.first(pieces.size() / 2));
     return false;
@@ -89,6 +92,9 @@ class FakeOsCalls final : public OsCalls {
   void set_reserve_works(bool works) { reserve_works_ = works; }
   void set_windows_work(bool work) { windows_work_ = work; }
   void set_unmap_works(bool works) { unmap_works_ = works; }
+  // Called in the middle of MapWindow, of ReserveAddresses. Not to be set while other threads call.
+  void set_on_map_window(std::function<void()> call) { on_map_window_ = std::move(call); }
+  void set_on_reserve(std::function<void()> call) { on_reserve_ = std::move(call); }
   void set_max_mappings(size_t most) { max_mappings_ = most; }
   int memories() const { return memories_; }
   // Calls that map or unmap windows, since the start.
@@ -117,6 +123,8 @@ class FakeOsCalls final : public OsCalls {
   std::atomic<size_t> max_mappings_{1000};
   std::atomic<int> memories_{0};
   std::atomic<int> window_calls_{0};
+  std::function<void()> on_map_window_;
+  std::function<void()> on_reserve_;
   std::mutex mutex_;
   std::vector<Range> purged_;
   std::vector<Range> advised_;

@@ -37,6 +37,16 @@ TEST(HeapAllocatorTest, NoFailBlocksAboveOrderOneAreRefused) {
   heap->FreeBlock(two);
 }
 
+// What mimalloc keeps at hand goes back to the OS.
+TEST(HeapAllocatorTest, TrimGivesBackWhatWasFreed) {
+  const std::shared_ptr<PageAllocator> heap = HeapAllocator();
+  std::vector<Folio> folios(4096);
+  ASSERT_TRUE(heap->AllocateBulk({}, 2, absl::MakeSpan(folios)).ok());
+  for (const Folio folio : folios) *heap->Address(folio) = std::byte{1};
+  heap->FreeBulk(2, absl::MakeSpan(folios));
+  EXPECT_GT(heap->Trim(), 0u);
+}
+
 // Counts what it is asked for.
 class CountingMemory final : public HeapMemory {
  public:

@@ -216,6 +216,26 @@ TEST(MovableRegionOwners, BreachesFoundByCompactionAreCountedByName) {
   region->UnregisterOwner(id);
 }
 
+TEST(MovableRegionOwners, AFewRefusalsAreNoBreach) {
+  auto region = MovableRegion::Create(Small(Policy::kSuperpageblock, 2));
+  Squatter squatter;
+  const OwnerId id = region->RegisterOwner(&squatter);
+  Folio folios[2];
+  const FolioRequest request = {.flags = AllocFlags::kMovable, .owner = id};
+  ASSERT_TRUE(region->AllocateBulk(request, 0, folios).ok());
+  auto first = region->AllocateContiguous({}, kSuperOrder);
+  ASSERT_TRUE(first.ok());
+  EXPECT_FALSE(region->AllocateContiguous({}, kSuperOrder).ok());
+  const MovableRegionReport report = region->report();
+  ASSERT_EQ(report.owners.size(), 1u);
+  EXPECT_GT(report.owners[0].refused, 0u);
+  EXPECT_LT(report.owners[0].refused, 64u);
+  EXPECT_FALSE(report.owners[0].breach);
+  region->FreeBulk(0, folios);
+  region->FreeBulk(kSuperOrder, {&*first, 1});
+  region->UnregisterOwner(id);
+}
+
 TEST(MovableRegionOwners, FoliosFreedWhileTheyMoveAreNotLost) {
   auto region = MovableRegion::Create(Small(Policy::kSuperpageblock, 4));
   Owner owner(region.get());
@@ -300,6 +320,17 @@ TEST(MovableRegionMemory, AnOsThatRefusesIsAnError) {
   }
 }
 
+TEST(MovableRegionMemory, AFullOneSaysWhatWasWantedAndWhatThereIs) {
+  auto region = MovableRegion::Create(Small(Policy::kSuperpageblock, 2));
+  Owner owner(region.get());
+  uint32_t key = 0;
+  while (owner.Allocate(key)) ++key;
+  Folio folio;
+  const FolioRequest request = {.flags = AllocFlags::kNoReclaim};
+  const absl::Status status = region->AllocateBulk(request, 0, {&folio, 1});
+  EXPECT_THAT(std::string(status.message()), HasSubstr("order 0: 0 of 256 frames free"));
+}
+
 TEST(MovableRegionMemory, PhantomFramesHaveNoBytes) {
   FakeOsCalls os;
   auto region = MovableRegion::Create(
@@ -346,7 +377,8 @@ TEST(MovableRegionReports, PagesAreCountedForTheirOwners) {
 TEST(MovableRegionReports, WhatIsFreeIsFreeOnceInEachTable) {
   auto region = MovableRegion::Create(Small(Policy::kSuperpageblock, 3));
   Owner owner(region.get());
-  for (uint32_t key = 0; key < 40; ++key) ASSERT_TRUE(owner.Allocate(key));
+  // An odd number: a single page is free as well.
+  for (uint32_t key = 0; key < 41; ++key) ASSERT_TRUE(owner.Allocate(key));
   Folio unmovable;
   ASSERT_TRUE(region->AllocateBulk({}, 2, {&unmovable, 1}).ok());
   region->Trim();  // nothing waits in lists of threads
@@ -365,6 +397,7 @@ TEST(MovableRegionReports, WhatIsFreeIsFreeOnceInEachTable) {
     }
   }
   EXPECT_EQ(by_zone, by_mobility);
+  EXPECT_GT(by_zone[0], 0u);
   uint64_t pages = 0;
   for (size_t order = 0; order < by_zone.size(); ++order) pages += by_zone[order] << order;
   EXPECT_EQ(pages * kPage + region->stats().in_use_bytes, 3 * kSuperPages * kPage);

@@ -1,10 +1,14 @@
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 
 #include <cstdint>
 #include <cstring>
 #include <fstream>
+#include <string>
 
 #include "ebcache/allocators.h"
+#include "tests/support/in_child.h"
 
 namespace ebcache {
 namespace {
@@ -23,21 +27,67 @@ TEST(RealOsCallsTest, MapsAlignedZeroes) {
   }
 }
 
+uint64_t MappedBytes() {
+  uint64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  return pages * 4096;
+}
+
 // What is mapped to find an aligned place goes again, before and behind it.
 TEST(RealOsCallsTest, TakesNoMoreAddressesThanItGives) {
-  const auto mapped_bytes = [] {
-    uint64_t pages = 0;
-    std::ifstream("/proc/self/statm") >> pages;
-    return pages * 4096;
-  };
   OsCalls* const os = OsCalls::Real();
-  const uint64_t before = mapped_bytes();
+  const uint64_t before = MappedBytes();
   for (int i = 0; i < 200; ++i) {
     void* const memory = os->Map(16 * 4096, 64 * kMiB);
     ASSERT_NE(memory, nullptr);
     os->Unmap(memory, 16 * 4096);
   }
-  EXPECT_LT(mapped_bytes(), before + 64 * kMiB);
+  EXPECT_LT(MappedBytes(), before + 64 * kMiB);
+}
+
+// Nothing behind what was given: it is an address that another mapping may get.
+TEST(RealOsCallsTest, LeavesNothingMappedBehindWhatItGives) {
+  OsCalls* const os = OsCalls::Real();
+  const uint64_t before = MappedBytes();
+  void* const memory = os->Map(16 * 4096, 1024 * kMiB);
+  ASSERT_NE(memory, nullptr);
+  EXPECT_LT(MappedBytes(), before + 64 * kMiB);
+  os->Unmap(memory, 16 * 4096);
+}
+
+TEST(RealOsCallsTest, MemoryThatCannotBeMappedTakesNoAddresses) {
+  OsCalls* const os = OsCalls::Real();
+  const uint64_t before = MappedBytes();
+  for (int i = 0; i < 8; ++i) {
+    EXPECT_EQ(os->MapMemory(OsCalls::kNoMemory, 64 * kMiB, 4096), nullptr);
+  }
+  EXPECT_LT(MappedBytes(), before + 64 * kMiB);
+}
+
+TEST(RealOsCallsTest, AdviceThatTheOsRefusesIsTold) {
+  OsCalls* const os = OsCalls::Real();
+  EXPECT_FALSE(os->AdviseHugePages(reinterpret_cast<void*>(1), 4096));
+  EXPECT_FALSE(os->CollapseHugePages(reinterpret_cast<void*>(1), 4096));
+}
+
+// Another limit than the usual one, seen by a child alone.
+TEST(RealOsCallsTest, MappingsAreAsManyAsTheKernelSays) {
+  const std::string limit = testing::TempDir() + "/max_map_count";
+  std::ofstream(limit) << "1234\n";
+  const char* const real = "/proc/sys/vm/max_map_count";
+  const auto replaced = [&] {
+    return unshare(CLONE_NEWNS) == 0 &&
+           mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+           mount(limit.c_str(), real, nullptr, MS_BIND, nullptr) == 0;
+  };
+  if (InChild([&] { ASSERT_TRUE(replaced()); }) != "") {
+    GTEST_SKIP() << "SKIPPED: no mounts without root: another limit cannot be shown";
+  }
+  EXPECT_EQ(InChild([&] {
+              ASSERT_TRUE(replaced());
+              EXPECT_EQ(OsCalls::Real()->MaxMappings(), 1234u);
+            }),
+            "");
 }
 
 TEST(RealOsCallsTest, PurgedMemoryReadsAsZero) {

@@ -245,6 +245,32 @@ TEST(MovableRegionContiguous, LargeFoliosCompactWhatIsInTheirWay) {
   region->FreeBulk(3, {&folio, 1});
 }
 
+// Each owner is asked about its own folios, also where two call theirs by the same number; and the
+// superpageblock that is being emptied is out of bounds meanwhile, and told as that.
+TEST(MovableRegionContiguous, FoliosOfTwoOwnersWithOneNumber) {
+  auto region = MovableRegion::Create(Small(Policy::kSuperpageblock, 2));
+  Owner squatter(region.get(), "squatter");
+  ASSERT_TRUE(squatter.Allocate(0, AllocFlags::kNone));
+  Owner one(region.get(), "one");
+  Owner other(region.get(), "other");
+  ASSERT_TRUE(one.Allocate(7));
+  ASSERT_TRUE(other.Allocate(7));
+  ASSERT_EQ(one.held.at(7).pfn() / kSuperPages, other.held.at(7).pfn() / kSuperPages);
+  region->Trim();  // nothing is put back into it on the way
+  uint32_t isolated = 0;
+  one.on_question = [&](uint32_t) {
+    isolated = Category(*region, SuperpageblockCategory::kIsolated);
+  };
+  auto got = region->AllocateContiguous({}, kSuperOrder);
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_EQ(isolated, 1u);
+  EXPECT_EQ(region->report().migrated_folios, 2u);
+  EXPECT_EQ(region->report().refused_folios, 0u);
+  one.ExpectStamps();
+  other.ExpectStamps();
+  region->FreeBulk(kSuperOrder, {&*got, 1});
+}
+
 // What was taken apart for it is whole again.
 TEST(MovableRegionContiguous, AnAttemptInVainLeavesFreeMemoryAsItWas) {
   auto region = MovableRegion::Create(Small(Policy::kSuperpageblock, 1));
@@ -282,6 +308,23 @@ TEST(MovableRegionContiguous, TheRangeWithLeastToMoveIsEmptied) {
 }
 
 // ---- Defragmentation ----------------------------------------------------------------------------
+
+// Under the policy of page blocks there is nothing tainted to make room in: a folio that cannot
+// move gets the room that its own order is compacted for.
+TEST(MovableRegionDefrag, NothingMakesRoomUnderThePageblockPolicy) {
+  auto region = MovableRegion::Create(Small(Policy::kPageblock, 2));
+  Owner owner(region.get());
+  Owner squatter(region.get(), "squatter");
+  ASSERT_TRUE(squatter.Allocate(0, AllocFlags::kNone));
+  uint32_t key = 0;
+  while (owner.Allocate(key)) ++key;
+  for (uint32_t k = 0; k < key; k += 2) owner.Free(k);
+  region->Trim();
+  Folio folio;
+  ASSERT_TRUE(region->AllocateBulk({}, 3, {&folio, 1}).ok());
+  EXPECT_EQ(region->report().defrag_pageblocks, 0u);
+  region->FreeBulk(3, {&folio, 1});
+}
 
 // A tainted superpageblock full of movable pages, and room elsewhere.
 std::unique_ptr<Owner> FullTainted(MovableRegion* region) {

@@ -5,7 +5,7 @@ A JSON list of objects: file, function, operator, old, new, occurrence (0 if abs
 
 import json
 
-from mutant import flat
+from mutant import flat, short
 
 
 def load(path):
@@ -15,7 +15,7 @@ def load(path):
     for entry in entries:
         if not entry.get("why", "").strip():
             raise ValueError(f"{path}: no reason given for {entry}")
-        key = (entry["file"], entry["function"], entry["operator"], flat(entry["old"]),
+        key = (short(entry["file"]), entry["function"], entry["operator"], flat(entry["old"]),
                flat(entry["new"]), entry.get("occurrence", 0))
         if key in table:
             raise ValueError(f"{path}: twice: {entry}")
@@ -26,4 +26,5 @@ def load(path):
 def stale(table, places, files):
     """Entries about `files` that no place of the sources has any more."""
     there = {place.key() for place in places}
-    return [key for key in table if key[0] in files and key not in there]
+    names = {short(file) for file in files}
+    return [key for key in table if key[0] in names and key not in there]

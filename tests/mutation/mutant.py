@@ -24,15 +24,21 @@ class Mutant:
     # Which of the places in this function that read the same, from 0.
     occurrence: int = 0
     number: int = -1  # of the run, for the switch
+    rule: str = ""  # by which it is left out (places.py)
 
     def key(self):
         """What stays the same when lines shift: names the mutant in the list of explained ones."""
-        return (self.file, self.function, self.operator, flat(self.old), flat(self.new),
+        return (short(self.file), self.function, self.operator, flat(self.old), flat(self.new),
                 self.occurrence)
 
     def describe(self):
         return (f"{self.file}:{self.line} in {self.function}: {self.operator}: "
                 f"`{flat(self.old)}` -> `{flat(self.new)}`")
+
+
+def short(file):
+    """Of a path the room and the file: what it is called wherever the rooms are."""
+    return "/".join(file.split("/")[-2:])
 
 
 def flat(text):

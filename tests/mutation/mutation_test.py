@@ -52,6 +52,13 @@ int Hinted(const int* values, int count) {
   __builtin_prefetch(values + 77);
   return std::min(count, values[0]) + std::max(count, 5);
 }
+
+int Measured(int count) {
+  const int too_many = sync::Planted("none") && count > 3000 ? 1 : 0;
+  if (too_many > 0) count -= 4000;
+  static_assert(5000 + 1 > 5000);
+  return count + too_many;
+}
 """
 HEADER = """\
 #include <algorithm>
@@ -105,7 +112,7 @@ class MutationTest(unittest.TestCase):
         self.test = Test(self.program.label, [self.program.label], "", [])
 
     def places(self):
-        mutants = places.find(self.top, FILE)
+        mutants = [m for m in places.find(self.top, FILE) if not m.rule]
         for number, mutant in enumerate(mutants):
             mutant.number = number
         return mutants
@@ -190,6 +197,32 @@ class MutationTest(unittest.TestCase):
         for old in olds:
             self.assertFalse("1000" in old or "77" in old, old)
         self.assertEqual([m for m in mutants if m.operator == "swap"], [])
+
+    def test_what_is_left_out_says_by_which_rule(self):
+        rules = {}
+        for mutant in places.find(self.top, FILE):
+            rules.setdefault(mutant.old, set()).add(mutant.rule)
+        self.assertEqual(rules["77"], {places.HINT})
+        self.assertEqual(rules["3000"], {places.PLANTED_ONLY})
+        self.assertEqual(rules["count -= 4000"], {places.PLANTED_ONLY})
+        self.assertEqual(rules["count + too_many"], {places.PLANTED_ONLY})
+        self.assertEqual(rules["5000"], {places.EVALUATED})
+        self.assertEqual(rules["std::max(count, 5)"], {places.EITHER_WAY})
+        self.assertEqual(rules["value * 3"], {""})
+
+    def test_of_a_hash_mix_only_the_constants_are_left_out(self):
+        write(self.top, "lib/sample/ghost_table.cc",
+              "unsigned Hash(unsigned key) { return key * 77u; }\n")
+        rules = {m.old: m.rule for m in places.find(self.top, "lib/sample/ghost_table.cc")}
+        self.assertEqual(rules["77u"], places.SPREAD)
+        self.assertEqual(rules["key * 77u"], "")
+
+    def test_a_room_that_moves_changes_neither_the_draw_nor_what_is_explained(self):
+        before = self.places()
+        drawn = [m.key() for m in run.draw(before, 5, 20)]
+        for mutant in before:
+            mutant.file = mutant.file.replace("lib/", "elsewhere/deeper/")
+        self.assertEqual([m.key() for m in run.draw(before, 5, 20)], drawn)
 
     def test_a_draw_depends_on_each_mutant_alone(self):
         before = self.places()

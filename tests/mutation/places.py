@@ -1,11 +1,10 @@
 """Finds the places of a source that can be changed, in clang's syntax tree.
 
-Left alone is what no test can tell from the original, or what no run reaches: whatever the compiler
-evaluates (template arguments, constexpr variables, static_assert, case labels), arguments of macros
-and of sync::Planted, what runs only where a bug is planted, memory orders, calls that only make room
-(reserve), prefetch or yield, and the order of the arguments of min and max.
+Left out, by a rule that each of those mutants names, is what no test can tell from the original, or
+what no run reaches: docs/mutation.md has the rules and their reasons.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -25,15 +24,31 @@ LOOPS = {K.WHILE_STMT, K.FOR_STMT, K.DO_STMT, K.CXX_FOR_RANGE_STMT}
 BODIES = {K.COMPOUND_STMT, K.CASE_STMT, K.DEFAULT_STMT}
 UNCHANGED = {K.STATIC_ASSERT, K.ENUM_CONSTANT_DECL, K.PARM_DECL, K.CXX_UNARY_EXPR,
              K.TEMPLATE_NON_TYPE_PARAMETER, K.TEMPLATE_TYPE_PARAMETER, K.ALIGNED_ATTR}
+# The rules.
+EVALUATED = "evaluated by the compiler"
+MACRO_ARGUMENT = "arguments of macros"
+PLANTED_ONLY = "planted bugs"
+HINT = "hints and speed"
+ORDER = "memory orders"
+WORDS = "words of messages"
+EITHER_WAY = "min and max"
+SPREAD = "constants of hash mixes"
+
 # Calls whose absence is not to be seen in what a program does, or only by the address sanitizer.
 INVISIBLE = ("reserve(", "yield()", "Pause(", "__builtin_prefetch(", "shrink_to_fit(", "Prefetch",
-             "PoisonPages(", "UnpoisonPages(")
+             "PoisonPages(", "UnpoisonPages(", "ZeroUpperHalves(")
+# Functions that do nothing else.
+HINTS = ("ExpectCopy",)
 PLANTED = "Planted("
 # Where this is asked first, what follows runs only with a planted bug.
 ONLY_PLANTED = re.compile(r"(fuzz|sync)::Planted\(")
+# The value of a variable that is 0 unless a bug is planted.
+ZERO_UNLESS_PLANTED = re.compile(r"(fuzz|sync)::Planted\([^;]*\?[^;]*: 0$")
 # Calls of which not even the arguments can be told.
 UNSEEN = ("__builtin_prefetch", "reserve")
 COMMUTE = ("min", "max")
+# Functions that spread keys over a table. That they do is tested; one constant does it as another.
+MIXES = ("ghost_table.cc: Hash", "window_pool.h: WindowPool::HashOf")
 CHECK = "EBCACHE_CHECK("
 MACRO = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]*\(")
 PARENTHESIS = re.compile(r'"(?:[^"\\]|\\.)*"|[()]')
@@ -58,6 +73,8 @@ class Finder:
         with open(self.path, encoding="latin-1") as source:  # a character a byte
             self.text = source.read()
         self.found = []
+        self.rule = ""  # by which the place that is visited is left out
+        self.zeroes = set()  # variables of this function that are 0 unless a bug is planted
         self.unit = clang.cindex.Index.create().parse(self.path, args=arguments(top))
         errors = [d for d in self.unit.diagnostics if d.severity >= clang.cindex.Diagnostic.Error]
         if errors:
@@ -79,19 +96,41 @@ class Finder:
         for cursor in self.unit.cursor.get_children():
             if cursor.location.file is not None and cursor.location.file.name == self.path:
                 self._visit(cursor, None, "")
-        unique = {(m.begin, m.end, m.form, m.new): m for m in self.found}
+        unique = {}
+        for mutant in sorted(self.found, key=lambda m: m.rule == ""):  # one by no rule comes last
+            unique[mutant.begin, mutant.end, mutant.form, mutant.new] = mutant
         result = list(unique.values())
-        count_occurrences(result)
+        count_occurrences([m for m in result if not m.rule])
         return sorted(result, key=lambda m: (m.begin, m.end, m.operator, m.new))
 
     # ---- The walk -------------------------------------------------------------------------------
 
     def _visit(self, cursor, parent, function):
+        outer, zeroes = self.rule, self.zeroes
+        self.rule = outer or self._rule_of(cursor)
+        if cursor.kind in FUNCTIONS:
+            self.zeroes = set()
+        self._walk(cursor, parent, function)
+        self.rule = outer
+        if cursor.kind in FUNCTIONS:
+            self.zeroes = zeroes
+
+    def _rule_of(self, cursor):
+        """By which the cursor and all below it is left out."""
+        if cursor.kind in UNCHANGED or (cursor.is_definition() and self._is_constexpr(cursor)):
+            return EVALUATED
+        if self._only_planted(cursor) or (cursor.kind in FUNCTIONS and
+                                          cursor.spelling.startswith("Planted")):
+            return PLANTED_ONLY
+        if cursor.spelling in UNSEEN or (cursor.kind in FUNCTIONS and cursor.spelling in HINTS):
+            return HINT
+        return ""
+
+    def _walk(self, cursor, parent, function):
         kind = cursor.kind
-        if kind in UNCHANGED or (cursor.is_definition() and self._is_constexpr(cursor)):
-            return
-        if self._only_planted(cursor) or cursor.spelling in UNSEEN:
-            return
+        if kind == K.VAR_DECL and ZERO_UNLESS_PLANTED.match(
+                self._text(cursor).partition("=")[2].strip()):
+            self.zeroes.add(cursor.spelling)
         if kind in FUNCTIONS:
             owner = cursor.semantic_parent
             scope = owner.spelling + "::" if owner and owner.kind in (
@@ -108,11 +147,16 @@ class Finder:
         if cursor.kind == K.IF_STMT:
             children = list(cursor.get_children())
             return (len(children) == 2 and self._text(children[0]).count("||") == 0 and
-                    ONLY_PLANTED.match(self._text(children[0])) is not None)
+                    self._begins_planted(children[0]))
         if cursor.kind == K.CONDITIONAL_OPERATOR:
             return ONLY_PLANTED.match(self._text(cursor)) is not None
         return (cursor.kind == K.BINARY_OPERATOR and "||" not in self._text(cursor) and
                 ONLY_PLANTED.match(self._text(cursor)) is not None)
+
+    def _begins_planted(self, condition):
+        text = self._text(condition)
+        return (ONLY_PLANTED.match(text) is not None or
+                any(text.startswith(f"{name} > 0") for name in self.zeroes))
 
     def _is_constexpr(self, cursor):
         if cursor.kind != K.VAR_DECL:
@@ -168,20 +212,22 @@ class Finder:
         if sign not in operators.NAMES or (overloaded and sign not in operators.OVERLOADED):
             return
         left_text, right_text = self._text(left), self._text(right)
-        if any(PLANTED in t[:30] for t in (left_text, right_text)):
-            return
         name, others = operators.NAMES[sign]
+        rule = PLANTED_ONLY if any(PLANTED in t[:30] for t in (left_text, right_text)) else ""
+        if sign in "+-" and (left_text in self.zeroes or right_text in self.zeroes):
+            rule = PLANTED_ONLY
         prefix = self.text[cursor.extent.start.offset:left.extent.end.offset]
         suffix = self.text[right.extent.start.offset:cursor.extent.end.offset]
         changed = [prefix + between.replace(sign, other, 1) + suffix for other in others]
         if name == "logic":
             changed += [left_text, right_text]
-        self._add(cursor, function, name, EXPRESSION, changed)
+        self._add(cursor, function, name, EXPRESSION, changed, rule)
 
     def _unary(self, cursor, children, function):
         text = self._text(cursor)
-        if operators.is_negated(text) and PLANTED not in text[:30] and children:
-            self._add(cursor, function, "not", CONDITION, [self._text(children[0])])
+        if operators.is_negated(text) and children:
+            self._add(cursor, function, "not", CONDITION, [self._text(children[0])],
+                      PLANTED_ONLY if PLANTED in text[:30] else "")
         elif text.startswith("~") and children:
             self._add(cursor, function, "bits", EXPRESSION, [self._text(children[0])])
         for sign, other in (("++", "--"), ("--", "++")):
@@ -192,8 +238,8 @@ class Finder:
 
     def _swap(self, cursor, function):
         """Two arguments next to each other, of one type."""
-        if cursor.spelling.startswith("Str") or cursor.spelling in COMMUTE:  # Str: words
-            return
+        name = cursor.spelling
+        rule = WORDS if name.startswith("Str") else EITHER_WAY if name in COMMUTE else ""
         given = [a for a in cursor.get_arguments() if a is not None]
         begin, end = self._span(cursor)
         for a, b in zip(given, given[1:]):
@@ -203,15 +249,16 @@ class Finder:
             if a.type.get_canonical().spelling != b.type.get_canonical().spelling:
                 continue
             first, second = self.text[a_begin:a_end], self.text[b_begin:b_end]
-            if first == second or "memory_order" in first + second:
+            if first == second:
                 continue
+            by_order = ORDER if "memory_order" in first + second else ""
             changed = (self.text[begin:a_begin] + second + self.text[a_end:b_begin] + first +
                        self.text[b_end:end])
-            self._add(cursor, function, "swap", EXPRESSION, [changed])
+            self._add(cursor, function, "swap", EXPRESSION, [changed], rule or by_order)
 
     def _condition(self, cursor, function, ways):
         text = self._text(cursor)
-        if not cursor.kind.is_expression() or PLANTED in text[:30]:
+        if not cursor.kind.is_expression():
             return
         changed = []
         for way in ways:
@@ -220,7 +267,8 @@ class Finder:
                 changed.append(f"!({text})")
             if way in ("true", "false") and text not in ("true", "false"):
                 changed.append(way)
-        self._add(cursor, function, "condition", CONDITION, changed)
+        self._add(cursor, function, "condition", CONDITION, changed,
+                  PLANTED_ONLY if PLANTED in text[:30] else "")
 
     def _compares(self, cursor):
         children = list(cursor.get_children())
@@ -275,8 +323,8 @@ class Finder:
         elif kind in (K.BREAK_STMT, K.CONTINUE_STMT):
             self._remove(begin, end, function, "removed")
         elif kind.is_expression():
-            if not any(word in self.text[begin:end] for word in INVISIBLE):
-                self._remove(begin, end, function, "removed")
+            invisible = any(word in self.text[begin:end] for word in INVISIBLE)
+            self._remove(begin, end, function, "removed", HINT if invisible else "")
 
     def _return(self, cursor, value, function):
         begin, end = self._span(cursor)
@@ -288,13 +336,17 @@ class Finder:
         elif spelling in ("absl::Status", "const absl::Status") and "OkStatus" not in text:
             changed = ["return absl::OkStatus();"]
         end = self._behind_semicolon(end)
-        if end is not None and not self._in_macro(begin, end):
-            self._append(begin, end, function, "return", STATEMENT, changed)
+        if end is not None:
+            rule = MACRO_ARGUMENT if self._in_macro(begin, end) else ""
+            self._append(begin, end, function, "return", STATEMENT, changed, rule)
 
-    def _remove(self, begin, end, function, operator):
+    def _remove(self, begin, end, function, operator, rule=""):
         end = self._behind_semicolon(end)
-        if end is not None and (operator == "check removed" or not self._in_macro(begin, end)):
-            self._append(begin, end, function, operator, REMOVAL, [""])
+        if end is None:
+            return
+        if operator != "check removed" and self._in_macro(begin, end):
+            rule = MACRO_ARGUMENT
+        self._append(begin, end, function, operator, REMOVAL, [""], rule)
 
     def _behind_semicolon(self, end):
         rest = self.text[end:end + 80]
@@ -312,16 +364,20 @@ class Finder:
     def _in_macro(self, begin, end):
         return any(b < end and begin < e for b, e in self.macros)
 
-    def _add(self, cursor, function, operator, form, changed):
+    def _add(self, cursor, function, operator, form, changed, rule=""):
         begin, end = self._span(cursor)
         file = cursor.extent.start.file
-        if file is not None and file.name == self.path and not self._in_macro(begin, end):
-            self._append(begin, end, function, operator, form, changed)
+        if file is not None and file.name == self.path:
+            if self._in_macro(begin, end):
+                rule = MACRO_ARGUMENT
+            self._append(begin, end, function, operator, form, changed, rule)
 
-    def _append(self, begin, end, function, operator, form, changed):
+    def _append(self, begin, end, function, operator, form, changed, rule=""):
+        if operator == "constant" and f"{os.path.basename(self.file)}: {function}" in MIXES:
+            rule = SPREAD
         old = self.text[begin:end]
         line = self.text.count("\n", 0, begin) + 1
         for new in changed:
             if new != old:
                 self.found.append(Mutant(self.file, function, operator, form, begin, end, old, new,
-                                         line))
+                                         line, rule=self.rule or rule))

@@ -4,7 +4,7 @@ import collections
 import json
 
 
-def summary(mutants, results, dropped, explained, excluded_tests, seconds):
+def summary(mutants, results, dropped, explained, excluded_tests, seconds, found=0, by_rule=None):
     counts = collections.Counter()
     survivors = []
     killers = collections.Counter()
@@ -37,6 +37,8 @@ def summary(mutants, results, dropped, explained, excluded_tests, seconds):
         "survived_explained": counts["explained"],
         "survived_not_reached": counts["not_reached"],
         "did_not_build": len(dropped),
+        "places": found,
+        "left_out_by_rule": dict((by_rule or collections.Counter()).most_common()),
         "seconds": round(seconds),
         "tests_left_out": excluded_tests,
         "killers": dict(killers.most_common()),
@@ -49,6 +51,13 @@ def write_json(path, data):
     with open(path, "w", encoding="utf-8") as file:
         json.dump(data, file, indent=1)
         file.write("\n")
+
+
+def rules(found, by_rule):
+    """How many changes of the sources could be drawn, and how many each rule keeps out."""
+    left_out = ", ".join(f"{rule} {count}" for rule, count in sorted(
+        by_rule.items(), key=lambda item: -item[1]))
+    return f"{found} mutants can be drawn; left out by rule: {left_out or 'none'}"
 
 
 def text(data):
@@ -65,6 +74,7 @@ def text(data):
     for words in data["explained_but_killed"]:
         lines.append(f"explained as equivalent, and killed: {words}")
     lines.append("")
+    lines.append(rules(data["places"], data["left_out_by_rule"]))
     lines.append("tests that killed: " + ", ".join(
         f"{label.removeprefix('//tests/')} {count}" for label, count in data["killers"].items()))
     lines.append(

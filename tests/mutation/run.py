@@ -13,6 +13,7 @@ not be told.
 """
 
 import argparse
+import collections
 import concurrent.futures
 import glob
 import hashlib
@@ -118,9 +119,11 @@ def all_places(top, files, cache, jobs, progress):
 def draw(found, seed, count):
     """The first `count` of an order that the seed gives; numbered in that order. Where a mutant
     stands in it depends on nothing but itself: a change of the sources changes only which mutants
-    of that place are drawn."""
+    of that place are drawn, and where the rooms are changes nothing."""
     def place(mutant):
-        return hashlib.sha1(repr((seed, mutant.key(), mutant.form)).encode()).digest()
+        room_and_file, *rest = mutant.key()
+        name = ("lib/" + room_and_file, *rest)
+        return hashlib.sha1(repr((seed, name, mutant.form)).encode()).digest()
 
     drawn = sorted(found, key=place)[:count]
     for number, mutant in enumerate(drawn):
@@ -131,7 +134,7 @@ def draw(found, seed, count):
 def survivors(found, path):
     """Those of `found` that survived in a report, numbered."""
     with open(path, encoding="utf-8") as file:
-        keys = {(s["file"], s["function"], s["operator"], mutants_of.flat(s["old"]),
+        keys = {(mutants_of.short(s["file"]), s["function"], s["operator"], mutants_of.flat(s["old"]),
                  mutants_of.flat(s["new"]), s["occurrence"]) for s in json.load(file)["survivors"]}
     drawn = [mutant for mutant in found if mutant.key() in keys]
     for number, mutant in enumerate(drawn):
@@ -166,7 +169,9 @@ def run(given):
     os.nice(given.nice)
     progress = Progress()
     files = sources(TOP, given.dirs)
-    found = all_places(TOP, files, f"{given.work}/places", given.jobs, progress)
+    places_of_all = all_places(TOP, files, f"{given.work}/places", given.jobs, progress)
+    found = [m for m in places_of_all if not m.rule]
+    by_rule = collections.Counter(m.rule for m in places_of_all if m.rule)
     if given.survivors_of:
         drawn = survivors(found, given.survivors_of)
         given.count = len(drawn)
@@ -174,6 +179,7 @@ def run(given):
         drawn = draw(found, given.seed, int(given.count * SPARE) + 5)
     if given.list:
         print("\n".join(m.describe() for m in drawn[:given.count]))
+        print(report.rules(len(found), by_rule), file=sys.stderr)
         return 0
     known = explained.load(given.explained) if os.path.exists(given.explained) else {}
     stale = explained.stale(known, found, set(files))
@@ -205,7 +211,7 @@ def run(given):
     results = campaign.run(tried)
 
     data = report.summary(tried, results, builder.dropped, known, left_out,
-                          time.monotonic() - begin)
+                          time.monotonic() - begin, len(found), by_rule)
     data = {"seed": given.seed, "count": given.count, "dirs": given.dirs, **data,
             "explained_stale": [" | ".join(map(str, key)) for key in stale]}
     report.write_json(f"{work}/report.json", data)

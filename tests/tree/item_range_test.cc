@@ -152,6 +152,18 @@ TEST(ItemRangeTest, LeavesThatOverlapAreLeftOut) {
   EXPECT_THAT(tree.status().ToString(), HasSubstr("the leaf before it ends with"));
 }
 
+// Seen from behind as well.
+TEST(ItemRangeTest, TheWayBackSaysWhichLeafOverlaps) {
+  DamagedTree tree(9);
+  tree.disk().SetItem(tree.block(0, 1), 2, NumberedKey(7), 4096 - 3 * 13, "item number 5");
+  const BTree btree(&tree.cache(), tree.root());
+  absl::StatusOr<Path> path = btree.Search(NumberedKey(6));
+  ASSERT_TRUE(path.ok()) << path.status();
+  const absl::Status status = btree.Previous(*path);
+  EXPECT_THAT(status.ToString(), HasSubstr("level 0"));
+  EXPECT_THAT(status.ToString(), HasSubstr("the leaf after it starts with"));
+}
+
 TEST(ItemRangeTest, HoldsNothingAtItsEnd) {
   DamagedTree tree(9);
   tree.Erase(0, 2);

@@ -31,13 +31,11 @@ uint64_t FileExtentBytes(const CheckedItem& item) {
   return item.Get<&FileExtentPlace::file_bytes>(kFileExtentHeaderBytes);
 }
 
-// How far into its file the extent of an item reaches that has passed.
+// How far into its file the extent of an item reaches that has passed. An inline one may end in the
+// middle of a sector, which is as good as its end: the next begins at one.
 uint64_t FileExtentReach(const CheckedItem& item) {
-  if (item.Get<&FileExtentItem::type>() != kInlineExtent)
-    return item.offset() + FileExtentBytes(item);
-  const uint64_t last_byte = item.limits().sector_bytes - 1;
-  const uint64_t bytes = item.Get<&FileExtentItem::ram_bytes>();
-  return bytes > ~uint64_t{0} - last_byte ? bytes : (bytes + last_byte) & ~last_byte;
+  return item.Get<&FileExtentItem::type>() == kInlineExtent ? item.Get<&FileExtentItem::ram_bytes>()
+                                                            : item.offset() + FileExtentBytes(item);
 }
 
 absl::Status CheckFileExtentOverlap(const CheckedItem& item) {

@@ -122,23 +122,21 @@ bool MovableRegion::Impl::MakeRoomInTainted() {
     std::lock_guard lock(mutex_);
     if (room_in_tainted_.Skip()) return false;
   }
-  uint32_t gone = 0;
-  for (int tries = 0; tries < kMaxTries && gone == 0; ++tries) {
-    if (!DefragOne(/*short_of_room_only=*/false, Effort::kCleanOnly, /*may_release=*/true, gone)) {
-      break;
-    }
-  }
+  const bool gone = DefragUntilGone(kMaxTries, Effort::kCleanOnly);
   std::lock_guard lock(mutex_);
-  room_in_tainted_.Note(gone != 0);
-  return gone != 0;
+  room_in_tainted_.Note(gone);
+  return gone;
 }
 
 bool MovableRegion::Impl::ReleaseFromTainted() {
+  return DefragUntilGone(kMaxReleaseTries, Effort::kNowhere);
+}
+
+// Tries so often, as long as there is something to try and no folio is gone. Whether one is.
+bool MovableRegion::Impl::DefragUntilGone(int tries, Effort effort) {
   uint32_t gone = 0;
-  for (int tries = 0; tries < kMaxReleaseTries && gone == 0; ++tries) {
-    if (!DefragOne(/*short_of_room_only=*/false, Effort::kNowhere, /*may_release=*/true, gone)) {
-      break;
-    }
+  while (gone == 0 && tries-- > 0 &&
+         DefragOne(/*short_of_room_only=*/false, effort, /*may_release=*/true, gone)) {
   }
   return gone != 0;
 }

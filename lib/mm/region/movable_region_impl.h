@@ -185,6 +185,7 @@ class MovableRegion::Impl final : public AllocatorBase {
   // superpageblocks. Whether some did.
   bool ReleaseFromTainted();
   bool MakeRoomInTainted();
+  bool DefragUntilGone(int tries, Effort effort);
   bool ReturnSuperpageblock();
   void RunDefragmenter();
 
