@@ -16,7 +16,7 @@
 #include "ebcache/allocators.h"
 #include "ebcache/buffer_cache.h"
 #include "ebcache/forwarding_allocator.h"
-#include "ebcache/on_disk.h"
+#include "ebcache/key.h"
 #include "lib/cache/state_word.h"
 #include "tests/support/gate.h"
 #include "tests/support/memory_source.h"
