@@ -122,7 +122,9 @@ struct DirEntry {
   friend constexpr bool operator==(const DirEntry&, const DirEntry&) = default;
 };
 
+// What an extent of a file is: FileExtentItem::type.
 enum class FileExtentType : uint8_t { kInline = 0, kRegular = 1, kPreallocated = 2 };
+// How an extent's bytes are compressed, as they lie on disk.
 enum class Compression : uint8_t { kNone = 0, kZlib = 1, kLzo = 2, kZstd = 3 };
 
 // Where a file's bytes are that are not in the item.

@@ -55,7 +55,7 @@ class ItemsTest(image_test.ImageTest):
         """Of every item on the devices. Fails unless all types that are needed are there.
 
         Returns what dump_items printed."""
-        run = self.run_program(image_test.arguments().dump_items, *devices)
+        run = self.run_program([image_test.arguments().dump_items, *map(str, devices)])
         self.assertEqual(run.exit_code, image_test.EXIT_GOOD, str(run))
         expected = dumped(devices)
         compared = collections.Counter()
