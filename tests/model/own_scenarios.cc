@@ -22,7 +22,9 @@ std::vector<uint64_t> CollidingLeaves() {
   }
   const uint64_t last = keys.back();
   keys.pop_back();
-  for (uint64_t key = 2; keys.size() < 34; ++key) {
+  // Behind those: a sweep goes by keys and takes no more than 32 at a time, and it takes more than one
+  // move to hide a leaf from a look-up that looks twice.
+  for (uint64_t key = keys.back() + 1; keys.size() < 34; ++key) {
     if (home(key) != home(1)) keys.push_back(key);
   }
   keys.push_back(last);

@@ -221,7 +221,7 @@ class MutationTest(unittest.TestCase):
         before = self.places()
         drawn = [m.key() for m in run.draw(before, 5, 20)]
         for mutant in before:
-            mutant.file = mutant.file.replace("lib/", "elsewhere/deeper/")
+            mutant.file = mutant.file.replace("lib/sample/", "elsewhere/sample/deeper/")
         self.assertEqual([m.key() for m in run.draw(before, 5, 20)], drawn)
 
     def test_a_draw_depends_on_each_mutant_alone(self):

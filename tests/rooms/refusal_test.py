@@ -81,14 +81,18 @@ class RefusalTest(unittest.TestCase):
         self.assertNotEqual(status, 0)
         self.assertIn("lib/cache/buffer_state.h", words)
 
-    def test_a_dependency_on_a_room_above(self):
-        for label in ("//lib/volume", "//include/ebcache:volume"):
+    def test_a_dependency_on_a_room_above_or_beside(self):
+        for label, words in (
+            ("//lib/volume", "cycle in dependency graph"),
+            ("//lib/device", "not visible from target '//lib/format:format'"),
+            ("//include/ebcache:volume", "not visible from target '//lib/format:format'"),
+        ):
             with self.subTest(label):
                 self.changed("lib/format/BUILD.bazel", '"//lib/base"', f'"//lib/base", "{label}"')
                 done = self.bazel("build", "--nobuild", "//lib/format")
-                self.assertNotEqual(done.returncode, 0)
-                self.assertIn("not visible from target '//lib/format:format'", done.stdout)
                 self.doCleanups()
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn(words, done.stdout)
 
 
 if __name__ == "__main__":
