@@ -18,9 +18,6 @@ BufferIndex::BufferIndex(uint32_t node_bytes, OsCalls* os, uint64_t multiplier)
 }
 
 BufferIndex::~BufferIndex() {
-  // What leaves own lies elsewhere.
-  for (const auto& [key, leaf] : leaves_) leaf->spare = {};
-  for (Leaf* leaf = free_leaves_; leaf != nullptr; leaf = leaf->next_free) leaf->spare = {};
   for (void* chunk : leaf_chunks_) os_->Unmap(chunk, kLeafChunkBytes);
 }
 
@@ -169,8 +166,7 @@ bool BufferIndex::EnterLeaf(uint64_t key, Leaf* leaf) noexcept try {
     grown_to_ = 0;
   }
   if (bigger_ != nullptr) tables_.reserve(tables_.size() + 1);  // what GrowSome will need
-  if (!leaf->spare) leaf->spare = NodeFor(leaf);
-  leaf->spare.key() = key;
+  written_leaves_.emplace(key, leaf);
   // A place stays free, at which probes end. (Each insertion moves more leaves than it adds, so this
   // is never come to where a hold takes more than a few.)
   while (bigger_ != nullptr && leaves >= tables_.back()->mask + 1) GrowSome();
@@ -179,14 +175,8 @@ bool BufferIndex::EnterLeaf(uint64_t key, Leaf* leaf) noexcept try {
   if (bigger_ != nullptr) GrowSome();
   return true;
 } catch (const std::bad_alloc&) {
+  written_leaves_.erase(key);
   return false;
-}
-
-// An entry for unwritten_leaves_. Throws bad_alloc.
-BufferIndex::LeafMap::node_type BufferIndex::NodeFor(Leaf* leaf) {
-  LeafMap one;
-  one.emplace(0, leaf);
-  return one.extract(one.begin());
 }
 
 // Takes away some of the leaves without buffers. Done while there are many, so that a block that
@@ -204,6 +194,7 @@ void BufferIndex::SweepSome() {
       continue;
     }
     EraseEverywhere(leaf->key);
+    written_leaves_.erase(leaf->key);
     leaf->next_free = free_leaves_;
     free_leaves_ = leaf;
     --empty_leaves_;
@@ -318,9 +309,9 @@ void BufferIndex::ChangeUnwritten(const ExtentBuffer* buffer,
   const bool was_empty = leaf->unwritten == 0;
   leaf->unwritten = *unwritten ? leaf->unwritten | bit : leaf->unwritten & ~bit;
   if (was_empty && leaf->unwritten != 0) {
-    unwritten_leaves_.insert(std::move(leaf->spare));
+    unwritten_leaves_.insert(written_leaves_.extract(leaf->key));
   } else if (!was_empty && leaf->unwritten == 0) {
-    leaf->spare = unwritten_leaves_.extract(leaf->key);
+    written_leaves_.insert(unwritten_leaves_.extract(leaf->key));
   }
 }
 

@@ -161,8 +161,6 @@ class BufferIndex {
     uint64_t unwritten;  // see 6: a bit for each slot
     uint32_t occupied;
     Leaf* next_free;
-    // Its entry in unwritten_leaves_, while it is not there: putting it in needs no memory.
-    LeafMap::node_type spare;
   };
 
   // One place of the hash table. Both are stored by release and loaded by acquire, which keeps a
@@ -208,7 +206,6 @@ class BufferIndex {
   void SweepSome();
   void StoreEverywhere(uint64_t key, Leaf* leaf);
   void EraseEverywhere(uint64_t key);
-  static LeafMap::node_type NodeFor(Leaf* leaf);
 
   // The mutex, with the steps that are made under it counted.
   class Hold {
@@ -236,7 +233,10 @@ class BufferIndex {
   mutable BriefMutex mutex_;
   // All below are guarded by mutex_.
   LeafMap leaves_;
-  LeafMap unwritten_leaves_;                    // those with bits in `unwritten`
+  // Each leaf is in one of these as well: those with bits in `unwritten`, and the others. What makes
+  // a buffer unwritten takes an entry from one to the other, which needs no memory.
+  LeafMap unwritten_leaves_;
+  LeafMap written_leaves_;
   std::vector<std::unique_ptr<Table>> tables_;  // the last is the one in use
   // The next one, until all leaves are in it: those whose keys are below grown_to_ are.
   std::unique_ptr<Table> bigger_;
