@@ -78,9 +78,11 @@ class BlockBytes {
 
   // Copies out of the block. False, and nothing is copied, when the range would leave it.
   [[nodiscard]] bool Copy(size_t offset, absl::Span<std::byte> destination) const {
-    const std::byte* const at = View(offset, destination.size(), destination.data());
+    std::byte none;  // an empty destination may have no address, which View would give back
+    std::byte* const scratch = destination.empty() ? &none : destination.data();
+    const std::byte* const at = View(offset, destination.size(), scratch);
     if (at == nullptr) return false;
-    if (at != destination.data() && !destination.empty()) {
+    if (at != scratch && !destination.empty()) {
       std::memcpy(destination.data(), at, destination.size());
     }
     return true;

@@ -33,6 +33,9 @@ class BufferCachePeer {
   static BufferIndex::Probes Probes(const BufferCache& cache) {
     return cache.impl_->index_.CountProbes();
   }
+  static bool KnowsOfUnwritten(const BufferCache& cache) {
+    return !cache.impl_->index_.NextUnwritten(0).at_end;
+  }
   static uint64_t LongestHold(const BufferCache& cache) {
     return cache.impl_->index_.longest_hold();
   }
@@ -144,6 +147,45 @@ TEST(BufferIndex, KnowsWhatIsDirty) {
     }
   }
   EXPECT_FALSE(dirty.empty());
+  // What was written is not looked at again: nothing is left of it.
+  EXPECT_TRUE(BufferCachePeer::KnowsOfUnwritten(cache));
+  ASSERT_TRUE(cache.WritebackAll().ok());
+  EXPECT_FALSE(BufferCachePeer::KnowsOfUnwritten(cache));
+}
+
+// Many leaves without buffers, too few to be swept, lie in front of the next block.
+TEST(BufferIndex, EmptyLeavesAreSteppedOverInSeveralHolds) {
+  constexpr uint64_t kLeafBytes = 64 * kNode;
+  BufferCache cache({.node_bytes = kNode, .budget_bytes = 0});
+  for (uint64_t i = 0; i < 1000; ++i) (void)*cache.Create(i * kLeafBytes);
+  for (uint64_t i = 0; i < 400; ++i) cache.Find(i * kLeafBytes).PutStale();
+  EXPECT_EQ(cache.FirstAtOrAfter(0)->start(), 400 * kLeafBytes);
+  EXPECT_LE(BufferCachePeer::LongestHold(cache), 64u);
+}
+
+// Leaves are swept, and become others', while the table grows that has some of them already: no
+// block is found where it is not, and each where it is.
+TEST(BufferIndex, LeavesThatGoWhileItGrows) {
+  constexpr uint64_t kLeafBytes = 64 * kNode;
+  // The table of 1024 is too small with the first; with so many more its growth is under way.
+  for (uint64_t more = 1; more <= 17; ++more) {
+    BufferCache cache({.node_bytes = kNode, .budget_bytes = 0});
+    uint64_t next = 0;
+    const auto create = [&] { (void)*cache.Create(next++ * kLeafBytes); };
+    while (next < 513 + more) create();
+    for (uint64_t i = 0; i < 400; ++i) cache.Find(i * kLeafBytes).PutStale();
+    for (int i = 0; i < 100; ++i) create();  // in leaves that were the others', until it has grown
+    for (uint64_t i = 0; i < next; ++i) {
+      ASSERT_EQ(static_cast<bool>(cache.Find(i * kLeafBytes)), i >= 400) << more << ": " << i;
+    }
+    for (uint64_t i = 0; i < 400; ++i) (void)*cache.Create(i * kLeafBytes);
+    for (uint64_t i = 0; i < next; ++i) {
+      const ExtentBufferRef block = cache.Find(i * kLeafBytes);
+      ASSERT_TRUE(block);
+      ASSERT_EQ(block->start(), i * kLeafBytes);
+    }
+    ASSERT_EQ(cache.stats().cached_buffers, next);
+  }
 }
 
 // Memory follows what is cached, not what was ever asked for.

@@ -1,3 +1,0 @@
-#!/bin/sh
-# Runs a Python test of a program: SCRIPT PROGRAM.
-exec python3 "$@"
