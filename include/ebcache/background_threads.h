@@ -80,20 +80,21 @@ class BackgroundThreads {
 
   void EnterPiece();
   void LeavePiece();
-  void BeforeFork();
-  void AfterFork(bool in_child);
+  // The locks that fork handlers hold are held over the fork: the two are halves of one function.
+  void BeforeFork() EBCACHE_NO_THREAD_SAFETY_ANALYSIS;
+  void AfterFork(bool in_child) EBCACHE_NO_THREAD_SAFETY_ANALYSIS;
 
   sync::Mutex& mutex_;
   sync::ConditionVariable& changed_;
-  sync::Mutex control_mutex_;           // one Begin or End at a time, the joins included
-  std::vector<sync::Thread> threads_;   // guarded by control_mutex_
+  sync::Mutex control_mutex_;  // one Begin or End at a time, the joins included
+  std::vector<sync::Thread> threads_ EBCACHE_GUARDED_BY(control_mutex_);
   sync::Atomic<uint64_t> failures_{0};  // relaxed: a statistic
 #if !defined(EBCACHE_MODEL)
   const std::chrono::milliseconds most_rest_;
-  std::mutex rest_mutex_;  // guards all below
-  std::condition_variable rested_;
-  uint32_t pieces_ = 0;  // under way
-  bool forking_ = false;
+  sync::Mutex rest_mutex_;
+  sync::ConditionVariable rested_;
+  uint32_t pieces_ EBCACHE_GUARDED_BY(rest_mutex_) = 0;  // under way
+  bool forking_ EBCACHE_GUARDED_BY(rest_mutex_) = false;
 #endif
   ForkHandler at_fork_;  // last: it uses the others
 };

@@ -40,7 +40,7 @@ BackgroundThreads::~BackgroundThreads() {
 
 size_t BackgroundThreads::Begin(size_t count, const std::function<void()>& prepare,
                                 std::function<void()> body) {
-  std::lock_guard control(control_mutex_);
+  sync::MutexLock control(control_mutex_);
   if (!threads_.empty()) return threads_.size();
   prepare();
   try {
@@ -54,7 +54,7 @@ size_t BackgroundThreads::Begin(size_t count, const std::function<void()>& prepa
 }
 
 void BackgroundThreads::End(const std::function<void()>& tell) {
-  std::unique_lock control(control_mutex_);
+  sync::UniqueLock control(control_mutex_);
   if (threads_.empty()) return;
   tell();
   if (sync::Planted("threads-joined-unlocked")) {
@@ -77,13 +77,13 @@ void BackgroundThreads::AfterFork(bool) {}
 #else
 
 void BackgroundThreads::EnterPiece() {
-  std::unique_lock lock(rest_mutex_);
-  rested_.wait(lock, [this] { return !forking_; });
+  sync::UniqueLock lock(rest_mutex_);
+  rested_.wait(lock, [this]() EBCACHE_REQUIRES(rest_mutex_) { return !forking_; });
   ++pieces_;
 }
 
 void BackgroundThreads::LeavePiece() {
-  std::lock_guard lock(rest_mutex_);
+  sync::MutexLock lock(rest_mutex_);
   --pieces_;
   if (forking_) rested_.notify_all();
 }
@@ -92,9 +92,10 @@ void BackgroundThreads::LeavePiece() {
 // waiting for a thread that is to rest.
 void BackgroundThreads::BeforeFork() {
   {
-    std::unique_lock lock(rest_mutex_);
+    sync::UniqueLock lock(rest_mutex_);
     forking_ = true;
-    rested_.wait_for(lock, most_rest_, [this] { return pieces_ == 0; });
+    rested_.wait_for(lock, most_rest_,
+                     [this]() EBCACHE_REQUIRES(rest_mutex_) { return pieces_ == 0; });
   }
   mutex_.lock();
   rest_mutex_.lock();

@@ -20,13 +20,13 @@ using BriefMutex = sync::Mutex;
 
 #else
 
-class BriefMutex {
+class EBCACHE_CAPABILITY("mutex") BriefMutex {
  public:
   BriefMutex() = default;
   BriefMutex(const BriefMutex&) = delete;
   BriefMutex& operator=(const BriefMutex&) = delete;
 
-  void lock() {
+  void lock() EBCACHE_ACQUIRE() EBCACHE_NO_THREAD_SAFETY_ANALYSIS {
     // With the pause between them some 3 us, where a sleeper is back after 5 to 50.
     constexpr int kLooks = 64;
     for (int i = 0; i < kLooks; ++i) {
@@ -36,8 +36,8 @@ class BriefMutex {
     }
     mutex_.lock();
   }
-  bool try_lock() { return mutex_.try_lock(); }
-  void unlock() { mutex_.unlock(); }
+  bool try_lock() EBCACHE_TRY_ACQUIRE(true) { return mutex_.try_lock(); }
+  void unlock() EBCACHE_RELEASE() { mutex_.unlock(); }
 
  private:
   sync::Mutex mutex_;

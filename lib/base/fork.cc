@@ -2,9 +2,9 @@
 
 #include <pthread.h>
 
-#include <mutex>
 #include <utility>
 
+#include "ebcache/internal/sync.h"
 #include "lib/base/check.h"
 
 namespace ebcache {
@@ -18,14 +18,14 @@ class ForkRegistry {
   }
 
   void Add(ForkHandler* handler) {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     handler->older_ = newest_;
     (newest_ == nullptr ? oldest_ : newest_->newer_) = handler;
     newest_ = handler;
   }
 
   void Remove(ForkHandler* handler) {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     (handler->newer_ == nullptr ? newest_ : handler->newer_->older_) = handler->older_;
     (handler->older_ == nullptr ? oldest_ : handler->older_->newer_) = handler->newer_;
   }
@@ -40,7 +40,7 @@ class ForkRegistry {
   }
 
   // The mutex is held from here to After: the list does not change in between.
-  void Before() {
+  void Before() EBCACHE_NO_THREAD_SAFETY_ANALYSIS {
     mutex_.lock();
     for (const Phase phase : {Phase::kThreads, Phase::kLocks}) {
       for (const ForkHandler* at = newest_; at != nullptr; at = at->older_) {
@@ -49,7 +49,7 @@ class ForkRegistry {
     }
   }
 
-  void After(bool in_child) {
+  void After(bool in_child) EBCACHE_NO_THREAD_SAFETY_ANALYSIS {
     for (const Phase phase : {Phase::kLocks, Phase::kThreads}) {
       for (const ForkHandler* at = oldest_; at != nullptr; at = at->newer_) {
         if (at->phase_ == phase) at->after_(in_child);
@@ -58,9 +58,9 @@ class ForkRegistry {
     mutex_.unlock();
   }
 
-  std::mutex mutex_;  // guards all below
-  ForkHandler* oldest_ = nullptr;
-  ForkHandler* newest_ = nullptr;
+  sync::Mutex mutex_;
+  ForkHandler* oldest_ EBCACHE_GUARDED_BY(mutex_) = nullptr;
+  ForkHandler* newest_ EBCACHE_GUARDED_BY(mutex_) = nullptr;
 };
 
 ForkHandler::ForkHandler(Phase phase, std::function<void()> before, std::function<void(bool)> after)

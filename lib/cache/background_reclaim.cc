@@ -13,7 +13,7 @@ BackgroundReclaim::BackgroundReclaim(std::function<bool()> step)
 BackgroundReclaim::~BackgroundReclaim() {
   threads_.End([this] {
     {
-      std::unique_lock lock(mutex_);
+      sync::UniqueLock lock(mutex_);
       if (sync::Planted("reclaim-stopped-without-lock")) lock.unlock();
       stopping_.store(true, std::memory_order_relaxed);
     }
@@ -26,14 +26,14 @@ void BackgroundReclaim::Wake() {
   // before is seen by the steps that answer it.
   if (wanted_.exchange(true, std::memory_order_acq_rel)) return;
   {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     woken_ = true;
   }
   changed_.notify_one();
 }
 
 void BackgroundReclaim::Run() {
-  std::unique_lock lock(mutex_);
+  sync::UniqueLock lock(mutex_);
   for (;;) {
     changed_.wait(lock, [this] { return woken_ || stopping_.load(std::memory_order_relaxed); });
     if (stopping_.load(std::memory_order_relaxed)) return;

@@ -99,13 +99,13 @@ std::unique_ptr<BufferIndex::Table> BufferIndex::MakeBigger(uint64_t capacity) n
 void BufferIndex::BeginGrowth() {
   uint64_t capacity = 0;
   {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     if (growth_begun_ || bigger_ != nullptr || !TooSmall(leaves_.size())) return;
     growth_begun_ = true;
     capacity = (tables_.back()->mask + 1) * 2;
   }
   std::unique_ptr<Table> bigger = MakeBigger(capacity);
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   growth_begun_ = false;
   // Unless one was made under the mutex meanwhile, because there was no room left.
   if (bigger_ != nullptr || tables_.back()->mask + 1 >= capacity) return;
@@ -318,12 +318,12 @@ void BufferIndex::ChangeUnwritten(const ExtentBuffer* buffer,
 // ---- Reports ------------------------------------------------------------------------------------
 
 uint64_t BufferIndex::longest_hold() const {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   return longest_hold_;
 }
 
 BufferIndex::Probes BufferIndex::CountProbes() const {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   const Table& table = *tables_.back();
   Probes probes{.leaves = leaves_.size()};
   for (uint64_t at = 0; at <= table.mask; ++at) {

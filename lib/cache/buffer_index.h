@@ -216,7 +216,7 @@ class BufferIndex {
     ~Hold() { index_.longest_hold_ = std::max(index_.longest_hold_, index_.steps_); }
 
    private:
-    const std::lock_guard<BriefMutex> lock_;
+    const sync::MutexLock<BriefMutex> lock_;
     const BufferIndex& index_;
   };
 
@@ -294,7 +294,7 @@ ExtentBuffer* BufferIndex::Find(uint64_t start, GrabFn grab) const {
     if (sync::Planted("miss-without-second-look")) return nullptr;
     ExtentBuffer* candidate = nullptr;
     {
-      std::lock_guard lock(mutex_);
+      sync::MutexLock lock(mutex_);
       leaf = FindLeaf(block >> kLeafShift);
       if (leaf != nullptr) {
         candidate = leaf->slots[block & (kLeafSlots - 1)].load(std::memory_order_acquire);

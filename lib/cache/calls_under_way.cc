@@ -21,7 +21,7 @@ class Waiters {
   // Adds `waiter` unless it would close a circle; then false. From a block to the thread that has
   // it, from there to the block that this one waits for, and so on.
   bool Join(Waiter& waiter) {
-    std::unique_lock lock(mutex_);
+    sync::UniqueLock lock(mutex_);
     if (!sync::Planted("circle-of-calls-closed")) {
       for (const ExtentBuffer* block = waiter.buffer; block != nullptr;
            block = WaitedForBy(block)) {
@@ -38,7 +38,7 @@ class Waiters {
   }
 
   void Leave(const Waiter& waiter) {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     Waiter** link = &first_;
     while (*link != &waiter) link = &(*link)->next;
     *link = waiter.next;

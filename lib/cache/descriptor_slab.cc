@@ -44,7 +44,7 @@ void DescriptorSlab::TakeStep(size_t number, uint32_t place) {
 }
 
 size_t DescriptorSlab::Allocate(absl::Span<ExtentBuffer*> buffers) {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   size_t filled = 0;
   for (ExtentBuffer*& buffer : buffers) {
     if (free_ != kNone) {
@@ -79,7 +79,7 @@ ExtentBuffer* DescriptorSlab::MakeLocked() {
 }
 
 void DescriptorSlab::Free(absl::Span<ExtentBuffer* const> buffers) {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   for (ExtentBuffer* buffer : buffers) {
     buffer->older_ = free_;
     free_ = buffer->index_;

@@ -12,7 +12,7 @@ void KeptErrors::Keep(const ExtentBuffer* buffer, const absl::Status& status,
   try {
     Error error{status.code(), NumberOf(status), std::string(status.message()), std::nullopt};
     if (expected != nullptr) error.expected = *expected;
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     if (errors_.insert_or_assign(buffer, std::move(error)).second) sync::Add(count_, 1);
   } catch (const std::bad_alloc&) {
     ForgetIf(buffer, [] { return true; });  // what an earlier one said is not true of this one

@@ -43,7 +43,7 @@ class KeptErrors {
   // The same, while `holds` says so. Between the two nothing is forgotten, nor kept.
   template <typename Holds>
   std::optional<Kept> OfWhile(const ExtentBuffer* buffer, Holds holds) {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     if (!holds()) return std::nullopt;
     return Find(buffer);
   }
@@ -58,7 +58,7 @@ class KeptErrors {
   // begin only after the step.
   template <typename Step>
   void ForgetIf(const ExtentBuffer* buffer, Step step) {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     if (step()) Erase(buffer);
   }
 

@@ -182,8 +182,8 @@ class PressureMonitor::Impl {
   std::atomic<uint64_t> pressures_{0};
   std::atomic<uint64_t> bytes_freed_{0};
   std::atomic<bool> woken_by_kernel_{false};
-  std::mutex mutex_;  // the thread sleeps in poll, and needs neither
-  std::condition_variable unused_;
+  sync::Mutex mutex_;  // the thread sleeps in poll, and needs neither
+  sync::ConditionVariable unused_;
   BackgroundThreads threads_;  // last: one, which uses the others
 };
 

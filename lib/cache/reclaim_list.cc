@@ -135,7 +135,7 @@ bool ReclaimList::Welcome(const Ghost& ghost) {
 }
 
 void ReclaimList::Add(absl::Span<ExtentBuffer* const> newcomers) {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   for (ExtentBuffer* buffer : newcomers) AddLocked(buffer);
 }
 
@@ -220,12 +220,12 @@ uint64_t ReclaimList::GhostsWanted() const {
 void ReclaimList::GrowGhosts(const Waiting& waiting) {
   uint64_t wanted = 0;
   {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     wanted = GhostsWanted();
   }
   GhostTable bigger;
   if (wanted != 0) bigger.Reset(wanted);
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   // Another thread may have done the same meanwhile.
   if (bigger.capacity() > ghosts_.capacity()) std::swap(ghosts_, bigger);
   for (const auto& [start, ghost] : absl::MakeConstSpan(waiting.ghosts).first(waiting.count)) {
@@ -263,7 +263,7 @@ ReclaimList::Collected ReclaimList::Collect(absl::Span<ExtentBuffer*> victims, u
   Waiting waiting;
   bool challenges = true;
   {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     while (done.victims < victims.size() && done.scanned < max_scan && !all_parked()) {
       ++done.scanned;
       ++looks_;
@@ -282,12 +282,12 @@ ReclaimList::Collected ReclaimList::Collect(absl::Span<ExtentBuffer*> victims, u
 // ---- Coming and going ---------------------------------------------------------------------------
 
 void ReclaimList::Remove(ExtentBuffer* buffer) {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   Leave(buffer);
 }
 
 void ReclaimList::Unpark(ExtentBuffer* buffer) {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   if (buffer->parked_ == 0) return;  // it died meanwhile
   parked_.Remove(buffer);
   Stamp(buffer);
@@ -295,22 +295,22 @@ void ReclaimList::Unpark(ExtentBuffer* buffer) {
 }
 
 void ReclaimList::SetCapacity(uint64_t buffers) {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   capacity_ = static_cast<uint32_t>(std::min<uint64_t>(buffers, ~uint32_t{0}));
 }
 
 uint32_t ReclaimList::size() const {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   return Total();
 }
 
 uint64_t ReclaimList::looks() const {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   return looks_;
 }
 
 uint64_t ReclaimList::bytes() const {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   return ghosts_.bytes();
 }
 

@@ -47,7 +47,7 @@ bool SubpageFrames::PrepareGroup(Folio folio, AllocFlags flags) noexcept try {
 }
 
 bool SubpageFrames::PrepareMove(Folio destination) noexcept try {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   PrepareFrame(destination);
   return true;
 } catch (const std::bad_alloc&) {
@@ -96,7 +96,7 @@ uint32_t SubpageFrames::AddGroup(Folio folio, AllocFlags flags) {
 
 absl::StatusOr<SubpageFrames::Place> SubpageFrames::Allocate(AllocFlags flags, uint32_t member) {
   {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     const auto& open = open_[static_cast<uint32_t>(flags)];
     if (!open.empty()) return Take(open.back(), member);
   }
@@ -108,7 +108,7 @@ absl::StatusOr<SubpageFrames::Place> SubpageFrames::Allocate(AllocFlags flags, u
   uint32_t number = kNone;
   Place place;
   {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     if (PrepareGroup(folio, flags)) place = Take(number = AddGroup(folio, flags), member);
   }
   if (number == kNone) {
@@ -118,14 +118,14 @@ absl::StatusOr<SubpageFrames::Place> SubpageFrames::Allocate(AllocFlags flags, u
   // Between the locks: the allocator is called without. Until this a mover is told of no group, and
   // leaves the folio alone; the group stays, because the caller's block is in it.
   allocator_->SetPrivate(folio, number);
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   ListAsOpen(number);
   return place;
 }
 
 bool SubpageFrames::Free(Folio folio, uint16_t slot, bool folio_goes_elsewhere) {
   {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     const uint32_t number = GroupOf(folio);
     Group& group = groups_[number];
     group.used &= ~(uint32_t{1} << slot);
@@ -145,7 +145,7 @@ bool SubpageFrames::Free(Folio folio, uint16_t slot, bool folio_goes_elsewhere) 
 absl::InlinedVector<uint32_t, SubpageFrames::kMaxBlocks> SubpageFrames::Close(Folio folio,
                                                                               uint32_t number) {
   absl::InlinedVector<uint32_t, kMaxBlocks> members;
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   if (number >= groups_.size() || !(groups_[number].folio == folio)) return members;
   Group& group = groups_[number];
   if (group.closed) return members;
@@ -158,14 +158,14 @@ absl::InlinedVector<uint32_t, SubpageFrames::kMaxBlocks> SubpageFrames::Close(Fo
 }
 
 void SubpageFrames::Reopen(Folio folio, uint32_t number) {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   if (number >= groups_.size() || !(groups_[number].folio == folio)) return;
   groups_[number].closed = false;
   ListAsOpen(number);
 }
 
 void SubpageFrames::Moved(Folio destination, Folio source) {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   const uint32_t number = GroupOf(source);
   groups_[number].folio = destination;
   group_of_pfn_[source.pfn()] = kNone;

@@ -110,7 +110,7 @@ RingPool::~RingPool() = default;
 std::unique_ptr<RingPool::Ring> RingPool::Take() {
   if (unavailable_.load(std::memory_order_relaxed)) return nullptr;
   {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     if (!idle_.empty()) {
       auto ring = std::move(idle_.back());
       idle_.pop_back();
@@ -125,7 +125,7 @@ std::unique_ptr<RingPool::Ring> RingPool::Take() {
 }
 
 void RingPool::GiveBack(std::unique_ptr<Ring> ring) {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   try {
     idle_.push_back(std::move(ring));
   } catch (const std::bad_alloc&) {

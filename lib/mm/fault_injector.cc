@@ -31,7 +31,7 @@ FaultInjector::FaultInjector(const FaultOptions& options)
 bool FaultInjector::ShouldFail(int order, uint64_t bytes, AllocFlags flags) {
   if (order < options_.min_order) return false;
   if (options_.spare_no_fail && Has(flags, AllocFlags::kNoFail)) return false;
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   ++counts_.eligible;
   if (bytes <= space_left_) {
     space_left_ -= bytes;
@@ -48,7 +48,7 @@ bool FaultInjector::ShouldFail(int order, uint64_t bytes, AllocFlags flags) {
 }
 
 FaultCounts FaultInjector::counts() const {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   return counts_;
 }
 

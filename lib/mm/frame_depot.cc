@@ -37,7 +37,7 @@ FrameDepot::FrameDepot(std::unique_ptr<FrameSource> source, uint32_t list_capaci
           [this](bool) { mutex_.unlock(); }) {}
 
 absl::Status FrameDepot::Refill(ThreadList& list, uint32_t wanted, bool use_reserve) {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   const uint32_t missing = wanted - list.size_;
   if (auto status = MakeAvailableLocked(missing, use_reserve); !status.ok()) return status;
 
@@ -57,7 +57,7 @@ absl::Status FrameDepot::Refill(ThreadList& list, uint32_t wanted, bool use_rese
 
 absl::Status FrameDepot::Fill(ThreadList& list, uint64_t wanted, const FrameState& state,
                               absl::Span<Folio> slots, bool use_reserve) {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   DrainLocked(list, list.size_);
   if (auto status = MakeAvailableLocked(wanted, use_reserve); !status.ok()) return status;
   for (Folio& slot : slots) {
@@ -70,12 +70,12 @@ absl::Status FrameDepot::Fill(ThreadList& list, uint64_t wanted, const FrameStat
 }
 
 void FrameDepot::Drain(ThreadList& list) {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   DrainLocked(list, list.capacity_ / 2);
 }
 
 void FrameDepot::DrainAll(ThreadList& list) {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   DrainLocked(list, list.size_);
   const uint64_t left = uint64_t{free_frames_} + (max_frames_ - fresh_);
   reserve_in_use_.store(left < reserve_frames_, std::memory_order_relaxed);
@@ -83,7 +83,7 @@ void FrameDepot::DrainAll(ThreadList& list) {
 
 uint32_t FrameDepot::FindReleasable(uint32_t from, Releasable& found) const {
   constexpr uint32_t kLooks = 4096;
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   const uint32_t end = std::min(fresh_, from + std::min(kLooks, fresh_));
   uint32_t pfn = from;
   for (; pfn < end && found.size() < kMostFound; ++pfn) {
@@ -95,12 +95,12 @@ uint32_t FrameDepot::FindReleasable(uint32_t from, Releasable& found) const {
 }
 
 void FrameDepot::Enlist(ThreadList& list) {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   lists_.push_back(&list);
 }
 
 void FrameDepot::Retire(ThreadList& list) {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   DrainLocked(list, list.size_);
   retired_.Add(list.counters);
   std::erase(lists_, &list);
@@ -108,7 +108,7 @@ void FrameDepot::Retire(ThreadList& list) {
 
 size_t FrameDepot::Trim(ThreadList& list, size_t frame_bytes) {
   // Under the lock for all of it: a thread that came in between would find nothing, and fail.
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   DrainLocked(list, list.size_);
   const uint64_t before = ResidentBytesLocked(frame_bytes);
   RetreatLocked();
@@ -118,7 +118,7 @@ size_t FrameDepot::Trim(ThreadList& list, size_t frame_bytes) {
 }
 
 bool FrameDepot::AnyOwnedBy(OwnerId owner) {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   for (uint32_t pfn = 0; pfn < fresh_; ++pfn) {
     const FrameState state = source_->frame(pfn).Load();
     if (state.use == FrameUse::kAllocated && state.owner == owner) return true;
@@ -127,7 +127,7 @@ bool FrameDepot::AnyOwnedBy(OwnerId owner) {
 }
 
 void FrameDepot::AddStats(AllocatorStats& stats, size_t frame_bytes) const {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   FolioCounters sum;
   sum.Add(retired_);
   for (const ThreadList* list : lists_) sum.Add(list->counters);

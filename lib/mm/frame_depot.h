@@ -71,7 +71,7 @@ class FrameDepot {
   uint32_t list_capacity() const { return list_capacity_; }
   // All that can be in use at a time, with the reserve or without.
   uint64_t MostFrames(bool use_reserve) const {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     return max_frames_ - (use_reserve ? 0 : reserve_frames_);
   }
 

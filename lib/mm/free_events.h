@@ -23,7 +23,7 @@ class FreeEvents {
   // Memory was freed.
   void Notify() {
     {
-      std::lock_guard lock(mutex_);
+      sync::MutexLock lock(mutex_);
       ++generation_;
     }
     freed_.notify_all();
@@ -52,12 +52,12 @@ class FreeEvents {
 
     // What is freed from here on ends the next Wait. To be called before an attempt.
     void Look() {
-      std::lock_guard lock(events_.mutex_);
+      sync::MutexLock lock(events_.mutex_);
       seen_ = events_.generation_;
     }
     // Whether anything was freed since Look, or is within `at_most`.
     bool Wait(std::chrono::milliseconds at_most) {
-      std::unique_lock lock(events_.mutex_);
+      sync::UniqueLock lock(events_.mutex_);
       return events_.freed_.wait_for(lock, at_most, [&] { return events_.generation_ != seen_; });
     }
 

@@ -11,7 +11,7 @@ namespace ebcache {
 
 OwnerId OwnerTable::Register(FolioOwner* owner) {
   EBCACHE_CHECK(owner != nullptr, "registering a null folio owner");
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   for (size_t id = kNoOwner + 1; id < owners_.size(); ++id) {
     // Relaxed: only the holder of the mutex writes.
     if (owners_[id].load(std::memory_order_relaxed) != nullptr) continue;
@@ -25,7 +25,7 @@ OwnerId OwnerTable::Register(FolioOwner* owner) {
 void OwnerTable::Unregister(OwnerId id) {
   EBCACHE_CHECK(Find(id) != nullptr, "unregistering nobody");
   Quiesce(id);
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   owners_[id].store(nullptr, std::memory_order_release);
 }
 
@@ -39,7 +39,7 @@ bool OwnerTable::AnyBut(OwnerId id) const {
 
 FolioOwner* OwnerTable::BeginCall(OwnerId id) {
   if (id == kNoOwner) return nullptr;
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   FolioOwner* const owner = owners_[id].load(std::memory_order_relaxed);
   if (owner == nullptr) return nullptr;
   if (calls_[id].refused && !sync::Planted("call-of-a-quiesced-owner")) return nullptr;
@@ -49,7 +49,7 @@ FolioOwner* OwnerTable::BeginCall(OwnerId id) {
 
 void OwnerTable::EndCall(OwnerId id) {
   {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     --calls_[id].under_way;
   }
   calls_ended_.notify_all();
@@ -64,7 +64,7 @@ void OwnerTable::AfterFork(bool in_child) {
 }
 
 void OwnerTable::Quiesce(OwnerId id) {
-  std::unique_lock lock(mutex_);
+  sync::UniqueLock lock(mutex_);
   calls_[id].refused = true;
   if (sync::Planted("quiesce-without-wait")) return;
   calls_ended_.wait(lock, [&] { return calls_[id].under_way == 0; });

@@ -37,7 +37,7 @@ Readahead::Readahead(BufferCache* cache, ReadaheadOptions options)
 Readahead::~Readahead() {
   threads_.End([this] {
     {
-      std::lock_guard lock(mutex_);
+      sync::MutexLock lock(mutex_);
       stopping_ = true;
     }
     if (!sync::Planted("readahead-stops-without-wake")) changed_.notify_all();
@@ -47,7 +47,7 @@ Readahead::~Readahead() {
 bool Readahead::Ask(uint64_t start, const ParentCheck& check, const void* asker) {
   bool full_batch;
   {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     if (waiting_.size() >= options_.most_waiting) return false;
     waiting_.push_back({start, check, asker});
     full_batch = waiting_.size() % options_.batch == 0;
@@ -57,7 +57,7 @@ bool Readahead::Ask(uint64_t start, const ParentCheck& check, const void* asker)
 }
 
 void Readahead::Forget(const void* asker) {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   std::erase_if(waiting_, [asker](const Request& request) { return request.asker == asker; });
 }
 
@@ -74,7 +74,7 @@ std::vector<Readahead::Request> Readahead::TakeBatch() {
 bool Readahead::ReadNextBatch() {
   std::vector<Request> batch;
   {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     batch = TakeBatch();
   }
   ReadBatch(batch);
@@ -83,7 +83,7 @@ bool Readahead::ReadNextBatch() {
 
 // Only an advance is lost: the readers that come for the blocks read them.
 void Readahead::ForgetAll() {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   waiting_.clear();
 }
 
@@ -93,7 +93,7 @@ bool Readahead::ReadSome() noexcept try { return ReadNextBatch(); } catch (...) 
 }
 
 void Readahead::Run() {
-  std::unique_lock lock(mutex_);
+  sync::UniqueLock lock(mutex_);
   for (;;) {
     changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
     if (stopping_) return;

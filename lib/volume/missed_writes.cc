@@ -17,7 +17,7 @@ MissedWrites::MissedWrites()
 void MissedWrites::ForEachOf(
     uint64_t logical, absl::FunctionRef<void(size_t copy, const absl::Status& why)> missed) const {
   if (!any()) return;
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   for (auto it = missed_.lower_bound({logical, 0});
        it != missed_.end() && it->first.first == logical; ++it) {
     missed(it->first.second,
@@ -39,7 +39,7 @@ void MissedWrites::Note(uint64_t logical, uint32_t written,
     throw;
   }
   if (fresh.empty()) return Forget(logical, written);
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   // From here on nothing throws.
   while (!fresh.empty()) {
     auto inserted = missed_.insert(fresh.extract(fresh.begin()));
@@ -50,7 +50,7 @@ void MissedWrites::Note(uint64_t logical, uint32_t written,
 
 void MissedWrites::Forget(uint64_t logical, uint32_t copies) {
   if (!any()) return;
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   ForgetLocked(logical, copies);
 }
 

@@ -17,6 +17,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "ebcache/internal/thread_annotations.h"
+
 namespace ebcache::model {
 
 // What an operation does to its object: what it can be swapped with is decided by this.
@@ -143,19 +145,19 @@ class Atomic {
 };
 
 // `owner` is 0 where nobody has it.
-class Mutex {
+class EBCACHE_CAPABILITY("mutex") Mutex {
  public:
   constexpr Mutex() = default;
   Mutex(const Mutex&) = delete;
   Mutex& operator=(const Mutex&) = delete;
 
-  void lock() {
+  void lock() EBCACHE_ACQUIRE() {
     if (model::Muted()) return;
     model::Reach(this, model::Access::kLock);
     if (held_) model::FailRun("a mutex was locked twice");
     held_ = true;
   }
-  void unlock() {
+  void unlock() EBCACHE_RELEASE() {
     if (model::Muted()) return;
     if (!held_) model::FailRun("a mutex was unlocked that nobody has");
     held_ = false;

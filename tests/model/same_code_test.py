@@ -20,11 +20,14 @@ FOLDERS = ("include/ebcache", "lib/base", "lib/cache", "lib/mm")
 COMPILER = os.environ.get("CXX", "c++")
 
 STANDARD_HEADERS = (
+    "#include \"ebcache/internal/thread_annotations.h\"\n"
     "#include <atomic>\n#include <condition_variable>\n#include <mutex>\n#include <thread>\n"
 )
 REPLACEMENTS = (
     ('#include "ebcache/internal/sync.h"', '#include "ebcache/standard.h"'),  # lines keep their numbers
     (r"sync::Atomic\b", "std::atomic"),
+    (r"sync::MutexLock\b", "std::lock_guard"),
+    (r"sync::UniqueLock\b", "std::unique_lock"),
     (r"sync::Mutex\b", "std::mutex"),
     (r"sync::ConditionVariable\b", "std::condition_variable"),
     (r"sync::Thread\b", "std::thread"),

@@ -9,6 +9,8 @@
 #ifndef EBCACHE_INTERNAL_SYNC_H_
 #define EBCACHE_INTERNAL_SYNC_H_
 
+#include "ebcache/internal/thread_annotations.h"
+
 #if defined(EBCACHE_MODEL)
 
 #include "tests/model/model_sync.h"
@@ -25,7 +27,17 @@ namespace ebcache::sync {
 
 template <typename T>
 using Atomic = std::atomic<T>;
+#if defined(__clang__)
+// The same, with what the thread-safety analysis asks of a lock.
+class EBCACHE_CAPABILITY("mutex") Mutex : public std::mutex {
+ public:
+  void lock() EBCACHE_ACQUIRE() { std::mutex::lock(); }
+  void unlock() EBCACHE_RELEASE() { std::mutex::unlock(); }
+  bool try_lock() EBCACHE_TRY_ACQUIRE(true) { return std::mutex::try_lock(); }
+};
+#else
 using Mutex = std::mutex;
+#endif
 using ConditionVariable = std::condition_variable;
 using Thread = std::thread;
 
@@ -55,5 +67,48 @@ constexpr bool Planted(const char* /*bug*/) { return false; }
 }  // namespace ebcache::sync
 
 #endif  // EBCACHE_MODEL
+
+namespace ebcache::sync {
+
+#if defined(__clang__)
+
+// Has a lock from its construction to its end. M: Mutex, BriefMutex.
+template <typename M>
+class EBCACHE_SCOPED_CAPABILITY MutexLock {
+ public:
+  explicit MutexLock(M& mutex) EBCACHE_ACQUIRE(mutex) : lock_(mutex) {}
+  ~MutexLock() EBCACHE_RELEASE() {}
+  MutexLock(const MutexLock&) = delete;
+  MutexLock& operator=(const MutexLock&) = delete;
+
+ private:
+  std::lock_guard<M> lock_;
+};
+
+// The same, of what can be given back before, taken again, and waited with: a ConditionVariable
+// takes it for the standard's.
+template <typename M>
+class EBCACHE_SCOPED_CAPABILITY UniqueLock
+    : public std::unique_lock<std::conditional_t<std::is_base_of_v<std::mutex, M>, std::mutex, M>> {
+  using Base =
+      std::unique_lock<std::conditional_t<std::is_base_of_v<std::mutex, M>, std::mutex, M>>;
+
+ public:
+  explicit UniqueLock(M& mutex) EBCACHE_ACQUIRE(mutex) : Base(mutex) {}
+  ~UniqueLock() EBCACHE_RELEASE() {}
+  void lock() EBCACHE_ACQUIRE() { Base::lock(); }
+  void unlock() EBCACHE_RELEASE() { Base::unlock(); }
+};
+
+#else
+
+template <typename M>
+using MutexLock = std::lock_guard<M>;
+template <typename M>
+using UniqueLock = std::unique_lock<M>;
+
+#endif
+
+}  // namespace ebcache::sync
 
 #endif  // EBCACHE_INTERNAL_SYNC_H_

@@ -169,7 +169,7 @@ std::byte* WindowPool::Map(int memory, absl::Span<const Folio> pages) {
   const size_t bytes = pages.size() * page_bytes_;
   for (int attempt = 0;; ++attempt) {
     if (attempt == 0) PurgeOlder(/*all=*/false);
-    std::unique_lock lock(mutex_);
+    sync::UniqueLock lock(mutex_);
     Size* const size = SizeLocked(pages.size());
     if (size == nullptr) {
       ++stats_.refused;
@@ -216,7 +216,7 @@ bool WindowPool::Retire(std::byte* address, size_t bytes) {
   const int order = std::countr_zero(bytes / page_bytes_);
   if (order < 1 || order > kSizes) return false;
   Size& size = sizes_[order - 1];
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   if (size.base == nullptr || address < size.base ||
       address >= AddressOf(size, 0) + size.limit * bytes) {
     return false;
@@ -248,7 +248,7 @@ void WindowPool::Unmap(Batch& batch) {
     while (end < batch.windows.size() && batch.windows[end] == batch.windows[end - 1] + 1) ++end;
     const bool unmapped =
         os_->UnmapWindows(size.base + batch.windows[first] * bytes, (end - first) * bytes);
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     ++stats_.unmap_calls;
     for (size_t i = first; i < end; ++i) {
       const uint32_t number = batch.windows[i];
@@ -269,7 +269,7 @@ size_t WindowPool::PurgeOlder(bool all) {
   for (Size& size : sizes_) {
     Batch batch;
     {
-      std::lock_guard lock(mutex_);
+      sync::MutexLock lock(mutex_);
       if (withheld_) return 0;
       const size_t few = std::min(kFewRetired + stats_.windows / 4, max_windows_);
       if (!all && retired_ <= few) return purged;
@@ -286,7 +286,7 @@ size_t WindowPool::PurgeOlder(bool all) {
 size_t WindowPool::Purge() { return PurgeOlder(/*all=*/true); }
 
 WindowStats WindowPool::stats() const {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   WindowStats stats = stats_;
   stats.retired = retired_;
   return stats;

@@ -139,7 +139,7 @@ MovableRegion::Impl::Evacuation MovableRegion::Impl::Evacuate(uint32_t pageblock
   uint32_t pfn = geometry_.FirstFrame(pageblock);
   const uint32_t end = pfn + geometry_.pageblock_frames();
   Batch batch;
-  std::unique_lock lock(mutex_);
+  sync::UniqueLock lock(mutex_);
   while (pfn < end) {
     pfn = CollectLocked(pfn, end, {.effort = effort, .may_release = may_release}, batch);
     if (batch.empty()) continue;
@@ -156,12 +156,12 @@ MovableRegion::Impl::Evacuation MovableRegion::Impl::Evacuate(uint32_t pageblock
 MovableRegion::Impl::Evacuation MovableRegion::Impl::Empty(uint32_t pageblock, Effort effort,
                                                            bool may_release) {
   {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     if (state_.counts(pageblock).nonmovable_frames != 0 || !state_.Isolate(pageblock, 1)) return {};
   }
   DrainLists(/*isolated_only=*/true);
   const Evacuation evacuation = Evacuate(pageblock, effort, may_release);
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   state_.Restore(pageblock, 1);
   return evacuation;
 }

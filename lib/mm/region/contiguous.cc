@@ -76,7 +76,7 @@ bool MovableRegion::Impl::AllFreeLocked(uint32_t first, uint32_t count) const {
 // One page block of an isolated range. Whether it is free now; remembers if it is not.
 bool MovableRegion::Impl::EmptyBlock(uint32_t block, bool may_release) {
   const auto is_free = [this, block] {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     const bool free = AllFreeLocked(block, 1);
     refused_[block] = !free;
     return free;
@@ -98,7 +98,7 @@ bool MovableRegion::Impl::EmptyRange(uint32_t first, uint32_t count, bool may_re
   const uint32_t end = first + count;
   uint32_t doubtful = end;
   {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     if (CostOfRangeLocked(first, count) == kImpossible || !state_.Isolate(first, count)) {
       return false;
     }
@@ -110,7 +110,7 @@ bool MovableRegion::Impl::EmptyRange(uint32_t first, uint32_t count, bool may_re
   bool emptied = doubtful == end || EmptyBlock(doubtful, may_release);
   for (uint32_t block = first; block < end && emptied; ++block)
     emptied = EmptyBlock(block, may_release);
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   if (emptied) return true;
   state_.Restore(first, count);
   return false;
@@ -167,7 +167,7 @@ absl::StatusOr<Folio> MovableRegion::Impl::ContiguousOrThrow(const FolioRequest&
   while (folio.empty()) {
     uint32_t range = kNoFrame;
     {
-      std::lock_guard lock(mutex_);
+      sync::MutexLock lock(mutex_);
       const uint32_t pfn = steering_.Take(user, order, Effort::kAnything);
       if (pfn != kNoFrame) {
         folio = settle(pfn);
@@ -183,12 +183,12 @@ absl::StatusOr<Folio> MovableRegion::Impl::ContiguousOrThrow(const FolioRequest&
     }
     tried.push_back(range);
     if (!EmptyRange(range, count, may_release)) continue;
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     const uint32_t pfn = TakeEmptiedLocked(range, count, user, order);
     if (pfn != kNoFrame) folio = settle(pfn);
   }
   PageListSet& set = lists_.Mine();
-  std::lock_guard lock(set.mutex);
+  sync::MutexLock lock(set.mutex);
   ++set.allocated_folios;
   set.allocated_frames += uint64_t{1} << order;
   return folio;
@@ -199,12 +199,12 @@ bool MovableRegion::Impl::MakeRoomFor(int order) {
       uint32_t{1} << (std::max(order, geometry_.pageblock_order) - geometry_.pageblock_order);
   uint32_t range = kNoFrame;
   {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     if (room_for_order_.Skip()) return false;
     range = PickRangeLocked(count, {});
   }
   const bool emptied = range != kNoFrame && EmptyRange(range, count, /*may_release=*/true);
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   if (emptied) state_.Restore(range, count);
   room_for_order_.Note(emptied);
   return emptied;

@@ -89,7 +89,7 @@ bool MovableRegion::Impl::DefragOne(bool short_of_room_only, Effort effort, bool
   uint32_t pageblock = kNoFrame;
   bool mixed = false;
   {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     super = PickSuperpageblockLocked(short_of_room_only);
     if (super == kNoFrame) return false;
     pageblock = PickPageblockLocked(super);
@@ -102,7 +102,7 @@ bool MovableRegion::Impl::DefragOne(bool short_of_room_only, Effort effort, bool
   const Evacuation evacuation =
       mixed ? Evacuate(pageblock, effort, may_release) : Empty(pageblock, effort, may_release);
   gone += evacuation.gone;
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   Superpageblock& block = state_.superpageblocks()[super];
   // The next attempt is made elsewhere if this one was in vain.
   if (evacuation.gone == 0) defrag_next_ = (super + 1) % geometry_.superpageblocks();
@@ -119,11 +119,11 @@ bool MovableRegion::Impl::DefragOne(bool short_of_room_only, Effort effort, bool
 bool MovableRegion::Impl::MakeRoomInTainted() {
   if (options_.policy != MovableRegionOptions::Policy::kSuperpageblock) return false;
   {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     if (room_in_tainted_.Skip()) return false;
   }
   const bool gone = DefragUntilGone(kMaxTries, Effort::kCleanOnly);
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   room_in_tainted_.Note(gone);
   return gone;
 }
@@ -146,7 +146,7 @@ bool MovableRegion::Impl::ReturnSuperpageblock() {
   const uint32_t all = geometry_.superpageblocks();
   uint32_t first = 0;
   {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     first = return_next_;
   }
   for (uint32_t i = 0; i < all; ++i) {
@@ -155,13 +155,13 @@ bool MovableRegion::Impl::ReturnSuperpageblock() {
     for (uint32_t n = 0; n < geometry_.pageblocks_each(); ++n) {
       // A lock for each page block; if another thread takes memory from it meanwhile, the rest
       // stays.
-      std::lock_guard lock(mutex_);
+      sync::MutexLock lock(mutex_);
       if (state_.superpageblocks()[number].category != SuperpageblockCategory::kEmpty) break;
       if (!state_.Purge(number * geometry_.pageblocks_each() + n)) continue;
       returned += uint64_t{geometry_.pageblock_frames()} * geometry_.page_bytes;
     }
     if (returned == 0) continue;
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     counters_.returned_bytes += returned;
     return_next_ = number;
     return true;
@@ -179,14 +179,14 @@ MovableRegion::DefragProgress MovableRegion::Impl::DefragStep() {
       }
     }
     if (gone != 0) {
-      std::lock_guard lock(mutex_);
+      sync::MutexLock lock(mutex_);
       ++counters_.defrag_steps;
       return DefragProgress::kEmptied;
     }
   }
   if (ReturnSuperpageblock()) return DefragProgress::kEmptied;
   // What was in use now may be idle by the next time.
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   for (uint32_t i = 0; i < geometry_.superpageblocks(); ++i) {
     state_.superpageblocks()[i].futile = false;
   }
@@ -196,7 +196,7 @@ MovableRegion::DefragProgress MovableRegion::Impl::DefragStep() {
 // ---- The background thread ----------------------------------------------------------------------
 
 void MovableRegion::Impl::RunDefragmenter() {
-  std::unique_lock lock(thread_mutex_);
+  sync::UniqueLock lock(thread_mutex_);
   while (!stop_thread_) {
     lock.unlock();
     DefragProgress progress = DefragProgress::kDone;
@@ -210,7 +210,7 @@ void MovableRegion::Impl::RunDefragmenter() {
 
 bool MovableRegion::Impl::StartDefragmenter() {
   const auto forget_stop = [this] {
-    std::lock_guard lock(thread_mutex_);
+    sync::MutexLock lock(thread_mutex_);
     stop_thread_ = false;
   };
   return threads_.Begin(1, forget_stop, [this] { RunDefragmenter(); }) != 0;
@@ -219,7 +219,7 @@ bool MovableRegion::Impl::StartDefragmenter() {
 void MovableRegion::Impl::StopDefragmenter() {
   threads_.End([this] {
     {
-      std::lock_guard lock(thread_mutex_);
+      sync::MutexLock lock(thread_mutex_);
       stop_thread_ = true;
     }
     thread_wakes_.notify_all();

@@ -102,20 +102,20 @@ OwnerId MovableRegion::Impl::RegisterOwner(FolioOwner* owner) {
   OwnerCalls calls{.report = {.name = std::string(owner->name())}, .owner = owner};
   const OwnerId id = AllocatorBase::RegisterOwner(owner);
   if (id == kNoOwner) return id;
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   owner_calls_[id] = std::move(calls);
   return id;
 }
 
 void MovableRegion::Impl::QuiesceOwner(OwnerId owner) {
-  std::unique_lock lock(mutex_);
+  sync::UniqueLock lock(mutex_);
   owner_calls_[owner].quiesced = true;
   if (sync::Planted("region-quiesces-without-wait")) return;
   calls_ended_.wait(lock, [&] { return owner_calls_[owner].under_way == 0; });
 }
 
 bool MovableRegion::Impl::AnyOwnedBy(OwnerId owner) {
-  std::unique_lock lock(mutex_);
+  sync::UniqueLock lock(mutex_);
   // Where a call of the owner is under way, the destination looks like one of its folios.
   calls_ended_.wait(lock, [&] { return owner_calls_[owner].under_way == 0; });
   for (uint32_t pfn = 0; pfn < geometry_.frames && frames_.reserved();) {
@@ -155,7 +155,7 @@ void MovableRegion::Impl::SetPrivate(Folio folio, uint32_t private_bits) {
 
 absl::Status MovableRegion::Impl::Open() {
   if (frames_.reserved()) return absl::OkStatus();
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   return state_.Open();
 }
 
@@ -168,7 +168,7 @@ absl::Status MovableRegion::Impl::NoMemoryLocked(int order) const {
 // Frames for `list`, until it has `wanted`, and a batch more if that is easy.
 absl::Status MovableRegion::Impl::RefillLocked(PageList& list, Mobility user, uint32_t wanted,
                                                Effort effort) {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   const uint32_t target = std::max(wanted, lists_.capacity() / 2);
   while (list.size() < target) {
     // What is more than wanted must not be more than is easy.
@@ -187,7 +187,7 @@ absl::Status MovableRegion::Impl::TakeSmall(const FolioRequest& request, uint32_
   const Mobility user = UserOf(request, 0);
   const FrameState state = FrameState::Allocated(request, 0);
   PageListSet& set = lists_.Mine();
-  std::lock_guard lock(set.mutex);
+  sync::MutexLock lock(set.mutex);
   PageList& list = set.list(user);
   if (list.size() < wanted) {
     if (absl::Status status = RefillLocked(list, user, wanted, effort); !status.ok()) return status;
@@ -208,7 +208,7 @@ absl::Status MovableRegion::Impl::TakeLarge(const FolioRequest& request, int ord
   absl::InlinedVector<uint32_t, 16> taken;
   taken.reserve(slots.size());  // no failure halfway
   {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     for (const Folio slot : slots) {
       if (!slot.empty()) continue;
       const uint32_t pfn = steering_.Take(user, order, effort);
@@ -227,7 +227,7 @@ absl::Status MovableRegion::Impl::TakeLarge(const FolioRequest& request, int ord
     if (slot.empty()) slot = Folio(taken[next++]);
   }
   PageListSet& set = lists_.Mine();
-  std::lock_guard lock(set.mutex);
+  sync::MutexLock lock(set.mutex);
   set.allocated_folios += taken.size();
   set.allocated_frames += uint64_t{taken.size()} << order;
   return absl::OkStatus();
@@ -295,7 +295,7 @@ absl::Status MovableRegion::Impl::AllocateOrThrow(const FolioRequest& request, i
 
 void MovableRegion::Impl::FreeSmall(absl::Span<Folio> slots) {
   PageListSet& set = lists_.Mine();
-  std::lock_guard set_lock(set.mutex);
+  sync::MutexLock set_lock(set.mutex);
   // Back to front: the next allocation of as many gets them in the order they had.
   for (auto slot = slots.rbegin(); slot != slots.rend(); ++slot) {
     if (slot->empty()) continue;
@@ -310,13 +310,13 @@ void MovableRegion::Impl::FreeSmall(absl::Span<Folio> slots) {
     // isolated, or the thread that isolated it drains this set afterwards: both hold the set's
     // lock.
     if (state_.mobility(geometry_.PageblockOf(pfn)) == Mobility::kIsolated) {
-      std::lock_guard lock(mutex_);
+      sync::MutexLock lock(mutex_);
       state_.Put(pfn, 0, user);
       continue;
     }
     PageList& list = set.list(user);
     if (list.size() == lists_.capacity()) {
-      std::lock_guard lock(mutex_);
+      sync::MutexLock lock(mutex_);
       list.TakeOldest(lists_.capacity() / 2, [&](uint32_t old) { state_.Put(old, 0, user); });
     }
     list.Push(pfn);
@@ -326,7 +326,7 @@ void MovableRegion::Impl::FreeSmall(absl::Span<Folio> slots) {
 void MovableRegion::Impl::FreeLarge(int order, absl::Span<Folio> slots) {
   uint64_t freed = 0;
   {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     for (Folio& slot : slots) {
       if (slot.empty()) continue;
       const FrameState was = FrameOf(slot).Free(order);
@@ -336,7 +336,7 @@ void MovableRegion::Impl::FreeLarge(int order, absl::Span<Folio> slots) {
     }
   }
   PageListSet& set = lists_.Mine();
-  std::lock_guard lock(set.mutex);
+  sync::MutexLock lock(set.mutex);
   set.freed_folios += freed;
   set.freed_frames += freed << order;
 }
@@ -355,14 +355,14 @@ void MovableRegion::Impl::FreeBulk(int order, absl::Span<Folio> slots) {
 
 void MovableRegion::Impl::DrainLists(bool isolated_only) {
   for (PageListSet& set : lists_.sets()) {
-    std::lock_guard set_lock(set.mutex);
+    sync::MutexLock set_lock(set.mutex);
     for (int i = 0; i < kRequestMobilities; ++i) {
       const auto user = static_cast<Mobility>(i);
       set.list(user).TakeIf([&](uint32_t pfn) {
         if (isolated_only && state_.mobility(geometry_.PageblockOf(pfn)) != Mobility::kIsolated) {
           return false;
         }
-        std::lock_guard lock(mutex_);
+        sync::MutexLock lock(mutex_);
         state_.Put(pfn, 0, user);
         return true;
       });
@@ -375,10 +375,10 @@ size_t MovableRegion::Impl::Trim() {
   size_t returned = 0;
   for (uint32_t block = 0; block < geometry_.pageblocks(); ++block) {
     // A lock for each, so that others get their turn while gigabytes go.
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     if (state_.Purge(block)) returned += geometry_.pageblock_frames() * geometry_.page_bytes;
   }
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   counters_.returned_bytes += returned;
   return returned;
 }
@@ -387,7 +387,7 @@ size_t MovableRegion::Impl::Trim() {
 
 void MovableRegion::Impl::CountBlock(BlockForm form) {
   PageListSet& set = lists_.Mine();
-  std::lock_guard lock(set.mutex);
+  sync::MutexLock lock(set.mutex);
   ++set.allocated_blocks;
   if (form != BlockForm::kPageArray) ++set.contiguous_blocks;
   if (form == BlockForm::kLucky) ++set.lucky_blocks;
@@ -397,7 +397,7 @@ void MovableRegion::Impl::AddStats(AllocatorStats& stats) const {
   uint64_t allocated_frames = 0;
   uint64_t freed_frames = 0;
   for (PageListSet& set : lists_.sets()) {
-    std::lock_guard lock(set.mutex);
+    sync::MutexLock lock(set.mutex);
     stats.allocated_folios += set.allocated_folios;
     stats.freed_folios += set.freed_folios;
     stats.allocated_blocks += set.allocated_blocks;
@@ -407,7 +407,7 @@ void MovableRegion::Impl::AddStats(AllocatorStats& stats) const {
     freed_frames += set.freed_frames;
   }
   stats.in_use_bytes += (allocated_frames - freed_frames) * geometry_.page_bytes;
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   stats.from_os_bytes += frames_.backed_bytes();
   stats.arena_bytes += frames_.reserved_bytes();
   for (const OwnerCalls& calls : owner_calls_) stats.contract_breaches += calls.report.breach;

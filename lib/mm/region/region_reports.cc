@@ -41,7 +41,7 @@ std::string_view SuperpageblockCategoryName(SuperpageblockCategory category) {
 }
 
 MovableRegionReport MovableRegion::Impl::report() const {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   MovableRegionReport report = counters_;
   report.superpageblocks = geometry_.superpageblocks();
   for (int i = 0; i < kSuperpageblockCategories; ++i) {
@@ -69,7 +69,7 @@ MovableRegionReport MovableRegion::Impl::report() const {
 
 FrameCounts MovableRegion::Impl::CountFrames(uint32_t first, uint32_t frames) const {
   FrameCounts counts;
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   if (!frames_.reserved()) {
     counts.free = frames;
     return counts;
@@ -136,7 +136,7 @@ std::array<uint64_t, kMobilities> PageblocksByMobility(const RegionState& state)
 }  // namespace
 
 std::string MovableRegion::Impl::BuddyInfoText() const {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   std::string text;
   for (uint32_t zone = 0; zone < state_.buddy().zones(); ++zone) {
     const Counts counts = FreeBlocksOf(state_.buddy(), zone);
@@ -148,7 +148,7 @@ std::string MovableRegion::Impl::BuddyInfoText() const {
 }
 
 std::string MovableRegion::Impl::BuddyInfoJson() const {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   std::string text = "{\"zones\": [";
   for (uint32_t zone = 0; zone < state_.buddy().zones(); ++zone) {
     absl::StrAppend(&text, zone == 0 ? "" : ", ",
@@ -168,7 +168,7 @@ std::string MovableRegion::Impl::BuddyInfoJson() const {
 }
 
 std::string MovableRegion::Impl::PageTypeInfoText() const {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   const int orders = state_.buddy().max_order() + 1;
   std::string text = absl::StrFormat("Page block order: %d\nPages per block:  %d\n\n",
                                      geometry_.pageblock_order, geometry_.pageblock_frames());
@@ -190,7 +190,7 @@ std::string MovableRegion::Impl::PageTypeInfoText() const {
 }
 
 std::string MovableRegion::Impl::PageTypeInfoJson() const {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   const int orders = state_.buddy().max_order() + 1;
   std::string text =
       absl::StrFormat("{\"pageblock_order\": %d, \"free_blocks\": {", geometry_.pageblock_order);

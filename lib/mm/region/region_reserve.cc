@@ -35,7 +35,7 @@ bool MovableRegion::Impl::ReleaseSome(OwnerId spared) {
   const Question question{.may_release = true, .reclaimable = true, .spared = spared};
   Evacuation evacuation;
   Batch batch;
-  std::unique_lock lock(mutex_);
+  sync::UniqueLock lock(mutex_);
   for (uint64_t passed = 0; passed <= frames_.usable_frames() && evacuation.gone == 0;) {
     passed += CollectNextLocked(question, batch);
     if (batch.empty()) continue;
@@ -52,7 +52,7 @@ bool MovableRegion::Impl::ReleaseSome(OwnerId spared) {
 
 // Takes pairs out of free memory that is easy to have, until there are as many as there should be.
 void MovableRegion::Impl::FillReserve() {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   while (reserve_.size() < reserve_pairs_) {
     const uint32_t pfn = steering_.Take(Mobility::kUnmovable, kPairOrder, Effort::kWithoutTainting);
     if (pfn == kNoFrame) return;
@@ -63,7 +63,7 @@ void MovableRegion::Impl::FillReserve() {
 
 // Frees as many pairs as it takes. False: there are not enough, and none was freed.
 bool MovableRegion::Impl::SpendReserve(uint64_t frames) {
-  std::lock_guard lock(mutex_);
+  sync::MutexLock lock(mutex_);
   const uint64_t pairs = (frames + 1) >> kPairOrder;
   if (pairs > reserve_.size()) return false;
   for (uint64_t i = 0; i < pairs; ++i) {
