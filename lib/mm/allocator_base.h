@@ -97,8 +97,9 @@ class AllocatorBase : public PageAllocator {
   virtual void AddStats(AllocatorStats& stats) const = 0;
 
  private:
-  void BeforeFork();
-  void AfterFork(bool in_child);
+  // The locks that fork handlers hold are held over the fork: the two are halves of one function.
+  void BeforeFork() EBCACHE_NO_THREAD_SAFETY_ANALYSIS;
+  void AfterFork(bool in_child) EBCACHE_NO_THREAD_SAFETY_ANALYSIS;
   // For a request that may fail: asks the other owners, in turns with `attempt`.
   absl::Status AskOthers(const FolioRequest& request, absl::Status status, Attempt attempt);
   absl::Status InsistNoFail(const FolioRequest& request, bool may_reclaim, Attempt attempt);

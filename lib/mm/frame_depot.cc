@@ -33,8 +33,8 @@ FrameDepot::FrameDepot(std::unique_ptr<FrameSource> source, uint32_t list_capaci
       reserve_frames_(reserve_frames),
       max_frames_(source_->most_frames()),
       at_fork_(
-          ForkHandler::Phase::kLocks, [this] { mutex_.lock(); },
-          [this](bool) { mutex_.unlock(); }) {}
+          ForkHandler::Phase::kLocks, [this]() EBCACHE_ACQUIRE(mutex_) { mutex_.lock(); },
+          [this](bool) EBCACHE_RELEASE(mutex_) { mutex_.unlock(); }) {}
 
 absl::Status FrameDepot::Refill(ThreadList& list, uint32_t wanted, bool use_reserve) {
   sync::MutexLock lock(mutex_);
@@ -207,7 +207,7 @@ void FrameDepot::RetreatLocked() {
 }
 
 void FrameDepot::PurgeRunsLocked() {
-  const auto purgeable = [this](uint32_t pfn) {
+  const auto purgeable = [this](uint32_t pfn) EBCACHE_REQUIRES(mutex_) {
     const FrameState state = source_->frame(pfn).Load();
     return state.use == FrameUse::kFree && !state.purged;
   };

@@ -19,7 +19,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "ebcache/fork.h"
@@ -120,31 +119,30 @@ class FrameDepot {
  private:
   static constexpr uint32_t kEnd = ~uint32_t{0};  // of the free stack
 
-  // REQUIRES for all of these: the caller holds mutex_.
-  absl::Status MakeAvailableLocked(uint64_t count, bool use_reserve);
-  uint32_t PopLocked();
-  void PushLocked(uint32_t pfn);
-  void DrainLocked(ThreadList& list, uint32_t count);
-  void RetreatLocked();
-  void PurgeRunsLocked();
-  void RelinkLocked();
-  uint64_t ResidentBytesLocked(size_t frame_bytes) const;
+  absl::Status MakeAvailableLocked(uint64_t count, bool use_reserve) EBCACHE_REQUIRES(mutex_);
+  uint32_t PopLocked() EBCACHE_REQUIRES(mutex_);
+  void PushLocked(uint32_t pfn) EBCACHE_REQUIRES(mutex_);
+  void DrainLocked(ThreadList& list, uint32_t count) EBCACHE_REQUIRES(mutex_);
+  void RetreatLocked() EBCACHE_REQUIRES(mutex_);
+  void PurgeRunsLocked() EBCACHE_REQUIRES(mutex_);
+  void RelinkLocked() EBCACHE_REQUIRES(mutex_);
+  uint64_t ResidentBytesLocked(size_t frame_bytes) const EBCACHE_REQUIRES(mutex_);
 
   const uint64_t serial_;
-  const std::unique_ptr<FrameSource> source_;
+  mutable BriefMutex mutex_;  // of the frames that are kFree, too
+  const std::unique_ptr<FrameSource> source_ EBCACHE_PT_GUARDED_BY(mutex_);
   const uint32_t list_capacity_;
   const uint32_t reserve_frames_;
 
   sync::Atomic<bool> reserve_in_use_{false};
-  mutable BriefMutex mutex_;  // guards all below, and the frames that are kFree
-  uint32_t max_frames_;       // the most that the source can prepare
-  uint32_t free_top_ = kEnd;
-  uint32_t free_frames_ = 0;    // in the stack
-  uint32_t purged_frames_ = 0;  // of these, without memory
-  uint32_t fresh_ = 0;          // the first frame that was never given out
-  std::vector<ThreadList*> lists_;
-  FolioCounters retired_;  // counts of the threads that ended
-  ForkHandler at_fork_;    // last: it uses the others
+  uint32_t max_frames_ EBCACHE_GUARDED_BY(mutex_);  // the most that the source can prepare
+  uint32_t free_top_ EBCACHE_GUARDED_BY(mutex_) = kEnd;
+  uint32_t free_frames_ EBCACHE_GUARDED_BY(mutex_) = 0;    // in the stack
+  uint32_t purged_frames_ EBCACHE_GUARDED_BY(mutex_) = 0;  // of these, without memory
+  uint32_t fresh_ EBCACHE_GUARDED_BY(mutex_) = 0;  // the first frame that was never given out
+  std::vector<ThreadList*> lists_ EBCACHE_GUARDED_BY(mutex_);
+  FolioCounters retired_ EBCACHE_GUARDED_BY(mutex_);  // counts of the threads that ended
+  ForkHandler at_fork_;                               // last: it uses the others
 };
 
 }  // namespace ebcache

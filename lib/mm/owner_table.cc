@@ -67,7 +67,8 @@ void OwnerTable::Quiesce(OwnerId id) {
   sync::UniqueLock lock(mutex_);
   calls_[id].refused = true;
   if (sync::Planted("quiesce-without-wait")) return;
-  calls_ended_.wait(lock, [&] { return calls_[id].under_way == 0; });
+  calls_ended_.wait(lock,
+                    [this, id]() EBCACHE_REQUIRES(mutex_) { return calls_[id].under_way == 0; });
 }
 
 FolioOwner* OwnerTable::Find(OwnerId id) const {

@@ -42,8 +42,8 @@ WindowPool::WindowPool(OsCalls* os, size_t page_bytes, size_t max_windows, size_
       max_windows_(max_windows),
       max_mappings_(max_mappings),
       at_fork_(
-          ForkHandler::Phase::kLocks, [this] { mutex_.lock(); },
-          [this](bool in_child) {
+          ForkHandler::Phase::kLocks, [this]() EBCACHE_ACQUIRE(mutex_) { mutex_.lock(); },
+          [this](bool in_child) EBCACHE_RELEASE(mutex_) {
             withheld_ |= in_child;
             mutex_.unlock();
           }) {
@@ -60,7 +60,7 @@ WindowPool::~WindowPool() {
   }
 }
 
-bool WindowPool::Fits(uint32_t mappings) const {
+bool WindowPool::FitsLocked(uint32_t mappings) const {
   return stats_.windows < max_windows_ && mappings_ + mappings <= max_mappings_;
 }
 
@@ -114,7 +114,7 @@ uint32_t WindowPool::NewWindowLocked(Size& size) {
 
 // A window to map `mappings` pieces into, clean or not; kNone when there is none to be had.
 uint32_t WindowPool::TakeLocked(Size& size, uint32_t mappings) {
-  if (Fits(mappings)) {
+  if (FitsLocked(mappings)) {
     uint32_t number = kNone;
     if (!size.clean.empty()) {
       number = size.clean.back();

@@ -156,7 +156,7 @@ absl::StatusOr<Folio> MovableRegion::Impl::ContiguousOrThrow(const FolioRequest&
   const Mobility user = UserOf(request, order);
   const uint32_t count =
       uint32_t{1} << (std::max(order, geometry_.pageblock_order) - geometry_.pageblock_order);
-  const auto settle = [&](uint32_t pfn) {
+  const auto settle = [&](uint32_t pfn) EBCACHE_REQUIRES(mutex_) {
     frames_[pfn].Store(FrameState::Allocated(request, order));
     ++counters_.contiguous_allocated;
     return Folio(pfn);
@@ -189,8 +189,8 @@ absl::StatusOr<Folio> MovableRegion::Impl::ContiguousOrThrow(const FolioRequest&
   }
   PageListSet& set = lists_.Mine();
   sync::MutexLock lock(set.mutex);
-  ++set.allocated_folios;
-  set.allocated_frames += uint64_t{1} << order;
+  ++set.counts.allocated_folios;
+  set.counts.allocated_frames += uint64_t{1} << order;
   return folio;
 }
 

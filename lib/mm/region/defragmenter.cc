@@ -203,7 +203,8 @@ void MovableRegion::Impl::RunDefragmenter() {
     threads_.Work([&] { progress = DefragStep(); });
     lock.lock();
     if (progress == DefragProgress::kDone) {
-      thread_wakes_.wait_for(lock, kIdle, [this] { return stop_thread_; });
+      thread_wakes_.wait_for(lock, kIdle,
+                             [this]() EBCACHE_REQUIRES(thread_mutex_) { return stop_thread_; });
     }
   }
 }

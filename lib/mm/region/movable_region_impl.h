@@ -51,8 +51,9 @@ class MovableRegion::Impl final : public AllocatorBase {
   std::byte* Address(Folio folio) const override;
   std::byte* direct_map() const override { return frames_.base(); }
   size_t Trim() override;
-  void BeforeFork();
-  void AfterFork(bool in_child);
+  // The locks that fork handlers hold are held over the fork: the two are halves of one function.
+  void BeforeFork() EBCACHE_NO_THREAD_SAFETY_ANALYSIS;
+  void AfterFork(bool in_child) EBCACHE_NO_THREAD_SAFETY_ANALYSIS;
 
   // ---- contiguous.cc ----
   absl::StatusOr<Folio> AllocateContiguous(const FolioRequest& request, int order);
@@ -105,6 +106,11 @@ class MovableRegion::Impl final : public AllocatorBase {
                   Has(request.flags, AllocFlags::kReclaimable), order);
   }
   PageFrame& FrameOf(Folio folio) const;
+  // All of the state that may be looked at without the region's lock (Buddy::mobility). A guess,
+  // unless the caller holds the lock of a set of page lists: the thread that isolates takes it, too.
+  bool IsolatedNow(uint32_t pfn) const EBCACHE_NO_THREAD_SAFETY_ANALYSIS {
+    return state_.mobility(geometry_.PageblockOf(pfn)) == Mobility::kIsolated;
+  }
   // What every allocation begins with: at the first, address space is asked from the OS.
   absl::Status Open();
   absl::Status AllocateOrThrow(const FolioRequest& request, int order, absl::Span<Folio> slots);
@@ -114,8 +120,8 @@ class MovableRegion::Impl final : public AllocatorBase {
                          Effort effort);
   absl::Status TakeLarge(const FolioRequest& request, int order, absl::Span<Folio> slots,
                          Effort effort);
-  absl::Status RefillLocked(PageList& list, Mobility user, uint32_t wanted, Effort effort);
-  absl::Status NoMemoryLocked(int order) const;
+  absl::Status Refill(PageList& list, Mobility user, uint32_t wanted, Effort effort);
+  absl::Status NoMemoryLocked(int order) const EBCACHE_REQUIRES(mutex_);
   // What kNoFail holds back: pairs of pages. In region_reserve.cc.
   void FillReserve();
   bool SpendReserve(uint64_t frames);
@@ -152,33 +158,35 @@ class MovableRegion::Impl final : public AllocatorBase {
   Evacuation Evacuate(uint32_t pageblock, Effort effort, bool may_release);
   // The same with the page block isolated meanwhile, where nothing in it is unmovable.
   Evacuation Empty(uint32_t pageblock, Effort effort, bool may_release);
-  uint32_t CollectLocked(uint32_t pfn, uint32_t end, const Question& question, Batch& batch);
+  uint32_t CollectLocked(uint32_t pfn, uint32_t end, const Question& question, Batch& batch)
+      EBCACHE_REQUIRES(mutex_);
   // As CollectLocked from where the last call of it stopped, in one page block, and around. In
   // region_reserve.cc.
-  uint32_t CollectNextLocked(const Question& question, Batch& batch);
+  uint32_t CollectNextLocked(const Question& question, Batch& batch) EBCACHE_REQUIRES(mutex_);
   void ExpectCopy(const Move& move) const;
   size_t AskOwner(absl::Span<Move> moves) const;
   void AskOwners(absl::Span<Move> moves) const;
-  void FinishLocked(const Move& move, Evacuation& evacuation);
+  void FinishLocked(const Move& move, Evacuation& evacuation) EBCACHE_REQUIRES(mutex_);
 
   // ---- contiguous.cc ----
   using Tried = absl::InlinedVector<uint32_t, 8>;  // first page blocks of ranges
-  uint32_t PickRangeLocked(uint32_t count, const Tried& tried) const;
-  uint32_t FirstRefusedLocked(uint32_t first, uint32_t count) const;
-  uint64_t CostOfRangeLocked(uint32_t first, uint32_t count) const;
+  uint32_t PickRangeLocked(uint32_t count, const Tried& tried) const EBCACHE_REQUIRES(mutex_);
+  uint32_t FirstRefusedLocked(uint32_t first, uint32_t count) const EBCACHE_REQUIRES(mutex_);
+  uint64_t CostOfRangeLocked(uint32_t first, uint32_t count) const EBCACHE_REQUIRES(mutex_);
   // Isolates `count` page blocks and moves everything out of them. On success they are free, and
   // still isolated; else as before.
   bool EmptyRange(uint32_t first, uint32_t count, bool may_release);
   bool EmptyBlock(uint32_t block, bool may_release);
-  bool AllFreeLocked(uint32_t first, uint32_t count) const;
-  uint32_t TakeEmptiedLocked(uint32_t first, uint32_t count, Mobility user, int order);
+  bool AllFreeLocked(uint32_t first, uint32_t count) const EBCACHE_REQUIRES(mutex_);
+  uint32_t TakeEmptiedLocked(uint32_t first, uint32_t count, Mobility user, int order)
+      EBCACHE_REQUIRES(mutex_);
   // Compaction on behalf of an allocation. Whether it was worth it.
   bool MakeRoomFor(int order);
 
   // ---- defragmenter.cc ----
-  bool WantsDefragLocked(uint32_t superpageblock);
-  uint32_t PickSuperpageblockLocked(bool short_of_room_only);
-  uint32_t PickPageblockLocked(uint32_t superpageblock);
+  bool WantsDefragLocked(uint32_t superpageblock) EBCACHE_REQUIRES(mutex_);
+  uint32_t PickSuperpageblockLocked(bool short_of_room_only) EBCACHE_REQUIRES(mutex_);
+  uint32_t PickPageblockLocked(uint32_t superpageblock) EBCACHE_REQUIRES(mutex_);
   // Works on one page block; how many folios left it. False: there was none to work on.
   bool DefragOne(bool short_of_room_only, Effort effort, bool may_release, uint32_t& gone);
   // For pages that can only move, when there is nowhere: asks others to release theirs from tainted
@@ -193,10 +201,10 @@ class MovableRegion::Impl final : public AllocatorBase {
   const RegionGeometry geometry_;
   const int max_folio_order_;
 
-  mutable sync::Mutex mutex_;  // guards all below down to the page lists
-  RegionFrames frames_;        // what may be done without the lock, it says itself
-  RegionState state_;
-  Steering steering_;
+  mutable sync::Mutex mutex_;
+  RegionFrames frames_;  // what may be done without the lock, it says itself
+  RegionState state_ EBCACHE_GUARDED_BY(mutex_);
+  Steering steering_ EBCACHE_GUARDED_BY(mutex_);
   // Calls of owners: which may be called, and how many calls are under way.
   struct OwnerCalls {
     OwnerReport report;
@@ -204,23 +212,26 @@ class MovableRegion::Impl final : public AllocatorBase {
     bool quiesced = false;
     uint32_t under_way = 0;
   };
-  std::array<OwnerCalls, 256> owner_calls_;
+  std::array<OwnerCalls, 256> owner_calls_ EBCACHE_GUARDED_BY(mutex_);
   sync::ConditionVariable calls_ended_;
-  MovableRegionReport counters_;   // the sums in it
-  uint32_t defrag_next_ = 0;       // the superpageblock to look at next
-  uint32_t return_next_ = 0;       // and that to give back to the OS next
-  uint32_t release_next_ = 0;      // the frame whose owner is asked next; always one of the region
-  const size_t reserve_pairs_;     // how many are held back, for kNoFail alone
-  std::vector<uint32_t> reserve_;  // their first frames; has room for all of them
-  std::vector<bool> refused_;      // page blocks that did not empty when a range was wanted
-  Backoff room_in_tainted_;
-  Backoff room_for_order_;
+  MovableRegionReport counters_ EBCACHE_GUARDED_BY(mutex_);  // the sums in it
+  uint32_t defrag_next_ EBCACHE_GUARDED_BY(mutex_) = 0;      // the superpageblock to look at next
+  uint32_t return_next_ EBCACHE_GUARDED_BY(mutex_) = 0;      // and that to give back to the OS next
+  // The frame whose owner is asked next; always one of the region.
+  uint32_t release_next_ EBCACHE_GUARDED_BY(mutex_) = 0;
+  const size_t reserve_pairs_;  // how many are held back, for kNoFail alone
+  // Their first frames; has room for all of them.
+  std::vector<uint32_t> reserve_ EBCACHE_GUARDED_BY(mutex_);
+  // Page blocks that did not empty when a range was wanted.
+  std::vector<bool> refused_ EBCACHE_GUARDED_BY(mutex_);
+  Backoff room_in_tainted_ EBCACHE_GUARDED_BY(mutex_);
+  Backoff room_for_order_ EBCACHE_GUARDED_BY(mutex_);
 
   mutable PageLists lists_;
 
   sync::Mutex thread_mutex_;  // not taken with any other lock
   sync::ConditionVariable thread_wakes_;
-  bool stop_thread_ = false;   // guarded by thread_mutex_
+  bool stop_thread_ EBCACHE_GUARDED_BY(thread_mutex_) = false;
   BackgroundThreads threads_;  // the defragmenter's, if it runs
 
   ForkHandler at_fork_;  // last: it uses the others

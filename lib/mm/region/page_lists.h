@@ -10,6 +10,8 @@
 #ifndef EBCACHE_LIB_MM_REGION_PAGE_LISTS_H_
 #define EBCACHE_LIB_MM_REGION_PAGE_LISTS_H_
 
+#include <absl/types/span.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -34,10 +36,9 @@ class PageList {
     frames_[0] = pfn;
     ++size_;
   }
-  // Takes the `count` oldest out, calling give(pfn) for each.
-  template <typename Give>
-  void TakeOldest(uint32_t count, Give give) {
-    for (uint32_t i = 0; i < count; ++i) give(frames_[i]);
+  // The `count` oldest, and without them.
+  absl::Span<const uint32_t> Oldest(uint32_t count) const { return {frames_.data(), count}; }
+  void DropOldest(uint32_t count) {
     std::copy(frames_.begin() + count, frames_.begin() + size_, frames_.begin());
     size_ -= count;
   }
@@ -57,18 +58,24 @@ class PageList {
 };
 
 struct alignas(64) PageListSet {
-  BriefMutex mutex;  // guards all below
-  std::array<PageList, kRequestMobilities> lists;
   // Counts since the start, of the threads that use this set.
-  uint64_t allocated_folios = 0;
-  uint64_t freed_folios = 0;
-  uint64_t allocated_frames = 0;
-  uint64_t freed_frames = 0;
-  uint64_t allocated_blocks = 0;
-  uint64_t contiguous_blocks = 0;
-  uint64_t lucky_blocks = 0;
+  struct Counts {
+    uint64_t allocated_folios = 0;
+    uint64_t freed_folios = 0;
+    uint64_t allocated_frames = 0;
+    uint64_t freed_frames = 0;
+    uint64_t allocated_blocks = 0;
+    uint64_t contiguous_blocks = 0;
+    uint64_t lucky_blocks = 0;
+  };
 
-  PageList& list(Mobility mobility) { return lists[static_cast<size_t>(mobility)]; }
+  BriefMutex mutex;
+  std::array<PageList, kRequestMobilities> lists EBCACHE_GUARDED_BY(mutex);
+  Counts counts EBCACHE_GUARDED_BY(mutex);
+
+  PageList& list(Mobility mobility) EBCACHE_REQUIRES(mutex) {
+    return lists[static_cast<size_t>(mobility)];
+  }
 };
 
 class PageLists {

@@ -111,13 +111,17 @@ void MovableRegion::Impl::QuiesceOwner(OwnerId owner) {
   sync::UniqueLock lock(mutex_);
   owner_calls_[owner].quiesced = true;
   if (sync::Planted("region-quiesces-without-wait")) return;
-  calls_ended_.wait(lock, [&] { return owner_calls_[owner].under_way == 0; });
+  calls_ended_.wait(lock, [this, owner]() EBCACHE_REQUIRES(mutex_) {
+    return owner_calls_[owner].under_way == 0;
+  });
 }
 
 bool MovableRegion::Impl::AnyOwnedBy(OwnerId owner) {
   sync::UniqueLock lock(mutex_);
   // Where a call of the owner is under way, the destination looks like one of its folios.
-  calls_ended_.wait(lock, [&] { return owner_calls_[owner].under_way == 0; });
+  calls_ended_.wait(lock, [this, owner]() EBCACHE_REQUIRES(mutex_) {
+    return owner_calls_[owner].under_way == 0;
+  });
   for (uint32_t pfn = 0; pfn < geometry_.frames && frames_.reserved();) {
     const uint32_t super = geometry_.SuperpageblockOf(pfn);
     if (state_.superpageblocks()[super].category == SuperpageblockCategory::kEmpty) {
@@ -166,8 +170,8 @@ absl::Status MovableRegion::Impl::NoMemoryLocked(int order) const {
 }
 
 // Frames for `list`, until it has `wanted`, and a batch more if that is easy.
-absl::Status MovableRegion::Impl::RefillLocked(PageList& list, Mobility user, uint32_t wanted,
-                                               Effort effort) {
+absl::Status MovableRegion::Impl::Refill(PageList& list, Mobility user, uint32_t wanted,
+                                         Effort effort) {
   sync::MutexLock lock(mutex_);
   const uint32_t target = std::max(wanted, lists_.capacity() / 2);
   while (list.size() < target) {
@@ -190,15 +194,15 @@ absl::Status MovableRegion::Impl::TakeSmall(const FolioRequest& request, uint32_
   sync::MutexLock lock(set.mutex);
   PageList& list = set.list(user);
   if (list.size() < wanted) {
-    if (absl::Status status = RefillLocked(list, user, wanted, effort); !status.ok()) return status;
+    if (absl::Status status = Refill(list, user, wanted, effort); !status.ok()) return status;
   }
   for (Folio& slot : slots) {
     if (!slot.empty()) continue;
     slot = Folio(list.Pop());
     frames_[slot.pfn()].Store(state);
   }
-  set.allocated_folios += wanted;
-  set.allocated_frames += wanted;
+  set.counts.allocated_folios += wanted;
+  set.counts.allocated_frames += wanted;
   return absl::OkStatus();
 }
 
@@ -228,8 +232,8 @@ absl::Status MovableRegion::Impl::TakeLarge(const FolioRequest& request, int ord
   }
   PageListSet& set = lists_.Mine();
   sync::MutexLock lock(set.mutex);
-  set.allocated_folios += taken.size();
-  set.allocated_frames += uint64_t{taken.size()} << order;
+  set.counts.allocated_folios += taken.size();
+  set.counts.allocated_frames += uint64_t{taken.size()} << order;
   return absl::OkStatus();
 }
 
@@ -302,14 +306,14 @@ void MovableRegion::Impl::FreeSmall(absl::Span<Folio> slots) {
     const uint32_t pfn = slot->pfn();
     const FrameState was = FrameOf(*slot).Free(0);
     *slot = Folio();
-    ++set.freed_folios;
-    ++set.freed_frames;
+    ++set.counts.freed_folios;
+    ++set.counts.freed_frames;
     if (was.moving) continue;
     const Mobility user = UserOf(was);
     // Frames whose page block is being emptied must not go into a list. Either this sees that it is
     // isolated, or the thread that isolated it drains this set afterwards: both hold the set's
     // lock.
-    if (state_.mobility(geometry_.PageblockOf(pfn)) == Mobility::kIsolated) {
+    if (IsolatedNow(pfn)) {
       sync::MutexLock lock(mutex_);
       state_.Put(pfn, 0, user);
       continue;
@@ -317,7 +321,9 @@ void MovableRegion::Impl::FreeSmall(absl::Span<Folio> slots) {
     PageList& list = set.list(user);
     if (list.size() == lists_.capacity()) {
       sync::MutexLock lock(mutex_);
-      list.TakeOldest(lists_.capacity() / 2, [&](uint32_t old) { state_.Put(old, 0, user); });
+      const uint32_t half = lists_.capacity() / 2;
+      for (const uint32_t old : list.Oldest(half)) state_.Put(old, 0, user);
+      list.DropOldest(half);
     }
     list.Push(pfn);
   }
@@ -337,8 +343,8 @@ void MovableRegion::Impl::FreeLarge(int order, absl::Span<Folio> slots) {
   }
   PageListSet& set = lists_.Mine();
   sync::MutexLock lock(set.mutex);
-  set.freed_folios += freed;
-  set.freed_frames += freed << order;
+  set.counts.freed_folios += freed;
+  set.counts.freed_frames += freed << order;
 }
 
 void MovableRegion::Impl::FreeBulk(int order, absl::Span<Folio> slots) {
@@ -359,9 +365,7 @@ void MovableRegion::Impl::DrainLists(bool isolated_only) {
     for (int i = 0; i < kRequestMobilities; ++i) {
       const auto user = static_cast<Mobility>(i);
       set.list(user).TakeIf([&](uint32_t pfn) {
-        if (isolated_only && state_.mobility(geometry_.PageblockOf(pfn)) != Mobility::kIsolated) {
-          return false;
-        }
+        if (isolated_only && !IsolatedNow(pfn)) return false;
         sync::MutexLock lock(mutex_);
         state_.Put(pfn, 0, user);
         return true;
@@ -388,9 +392,9 @@ size_t MovableRegion::Impl::Trim() {
 void MovableRegion::Impl::CountBlock(BlockForm form) {
   PageListSet& set = lists_.Mine();
   sync::MutexLock lock(set.mutex);
-  ++set.allocated_blocks;
-  if (form != BlockForm::kPageArray) ++set.contiguous_blocks;
-  if (form == BlockForm::kLucky) ++set.lucky_blocks;
+  ++set.counts.allocated_blocks;
+  if (form != BlockForm::kPageArray) ++set.counts.contiguous_blocks;
+  if (form == BlockForm::kLucky) ++set.counts.lucky_blocks;
 }
 
 void MovableRegion::Impl::AddStats(AllocatorStats& stats) const {
@@ -398,13 +402,13 @@ void MovableRegion::Impl::AddStats(AllocatorStats& stats) const {
   uint64_t freed_frames = 0;
   for (PageListSet& set : lists_.sets()) {
     sync::MutexLock lock(set.mutex);
-    stats.allocated_folios += set.allocated_folios;
-    stats.freed_folios += set.freed_folios;
-    stats.allocated_blocks += set.allocated_blocks;
-    stats.contiguous_blocks += set.contiguous_blocks;
-    stats.lucky_blocks += set.lucky_blocks;
-    allocated_frames += set.allocated_frames;
-    freed_frames += set.freed_frames;
+    stats.allocated_folios += set.counts.allocated_folios;
+    stats.freed_folios += set.counts.freed_folios;
+    stats.allocated_blocks += set.counts.allocated_blocks;
+    stats.contiguous_blocks += set.counts.contiguous_blocks;
+    stats.lucky_blocks += set.counts.lucky_blocks;
+    allocated_frames += set.counts.allocated_frames;
+    freed_frames += set.counts.freed_frames;
   }
   stats.in_use_bytes += (allocated_frames - freed_frames) * geometry_.page_bytes;
   sync::MutexLock lock(mutex_);
