@@ -38,27 +38,25 @@ FrameDepot::FrameDepot(std::unique_ptr<FrameSource> source, uint32_t list_capaci
 
 absl::Status FrameDepot::Refill(ThreadList& list, uint32_t wanted, bool use_reserve) {
   sync::MutexLock lock(mutex_);
-  const uint32_t missing = wanted - list.size_;
+  const uint32_t missing = wanted - list.size();
   if (auto status = MakeAvailableLocked(missing, use_reserve); !status.ok()) return status;
 
   // A batch of used frames; of fresh ones no more than needed, so that they stay untouched.
-  const uint32_t half = list.capacity_ / 2;
-  const uint32_t batch = half > list.size_ ? std::min(half - list.size_, free_frames_) : 0;
+  const uint32_t half = list.capacity() / 2;
+  const uint32_t batch = half > list.size() ? std::min(half - list.size(), free_frames_) : 0;
   const uint32_t left = free_frames_ + (max_frames_ - fresh_);
   const uint32_t beyond_reserve = left > reserve_frames_ ? left - reserve_frames_ : 0;
   const uint32_t count = std::max(missing, std::min(batch, beyond_reserve));
   // Beneath what the thread has already, the first one popped uppermost: the order is kept.
-  std::copy_backward(list.frames_.begin(), list.frames_.begin() + list.size_,
-                     list.frames_.begin() + list.size_ + count);
-  for (uint32_t i = count; i-- > 0;) list.frames_[i] = PopLocked();
-  list.size_ += count;
+  const absl::Span<uint32_t> more = list.AddBeneath(count);
+  for (uint32_t i = count; i-- > 0;) more[i] = PopLocked();
   return absl::OkStatus();
 }
 
 absl::Status FrameDepot::Fill(ThreadList& list, uint64_t wanted, const FrameState& state,
                               absl::Span<Folio> slots, bool use_reserve) {
   sync::MutexLock lock(mutex_);
-  DrainLocked(list, list.size_);
+  DrainLocked(list, list.size());
   if (auto status = MakeAvailableLocked(wanted, use_reserve); !status.ok()) return status;
   for (Folio& slot : slots) {
     if (!slot.empty()) continue;
@@ -71,12 +69,12 @@ absl::Status FrameDepot::Fill(ThreadList& list, uint64_t wanted, const FrameStat
 
 void FrameDepot::Drain(ThreadList& list) {
   sync::MutexLock lock(mutex_);
-  DrainLocked(list, list.capacity_ / 2);
+  DrainLocked(list, list.capacity() / 2);
 }
 
 void FrameDepot::DrainAll(ThreadList& list) {
   sync::MutexLock lock(mutex_);
-  DrainLocked(list, list.size_);
+  DrainLocked(list, list.size());
   const uint64_t left = uint64_t{free_frames_} + (max_frames_ - fresh_);
   reserve_in_use_.store(left < reserve_frames_, std::memory_order_relaxed);
 }
@@ -101,7 +99,7 @@ void FrameDepot::Enlist(ThreadList& list) {
 
 void FrameDepot::Retire(ThreadList& list) {
   sync::MutexLock lock(mutex_);
-  DrainLocked(list, list.size_);
+  DrainLocked(list, list.size());
   retired_.Add(list.counters);
   std::erase(lists_, &list);
 }
@@ -109,7 +107,7 @@ void FrameDepot::Retire(ThreadList& list) {
 size_t FrameDepot::Trim(ThreadList& list, size_t frame_bytes) {
   // Under the lock for all of it: a thread that came in between would find nothing, and fail.
   sync::MutexLock lock(mutex_);
-  DrainLocked(list, list.size_);
+  DrainLocked(list, list.size());
   const uint64_t before = ResidentBytesLocked(frame_bytes);
   RetreatLocked();
   PurgeRunsLocked();
@@ -185,9 +183,8 @@ void FrameDepot::PushLocked(uint32_t pfn) {
 
 // The oldest `count` of a list, so that the newest of them is again the first to go.
 void FrameDepot::DrainLocked(ThreadList& list, uint32_t count) {
-  for (uint32_t i = 0; i < count; ++i) PushLocked(list.frames_[i]);
-  std::copy(list.frames_.begin() + count, list.frames_.begin() + list.size_, list.frames_.begin());
-  list.size_ -= count;
+  for (const uint32_t pfn : list.Oldest(count)) PushLocked(pfn);
+  list.DropOldest(count);
 }
 
 // Forgets the steps behind the last frame in use, as if they had never been touched.

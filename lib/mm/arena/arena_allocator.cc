@@ -28,7 +28,8 @@ ArenaAllocator::ArenaAllocator(const Order0Options& options, bool shared)
       depot_(std::make_shared<FrameDepot>(
           std::unique_ptr<FrameSource>(arena_),
           static_cast<uint32_t>(kListBytes / options.page_bytes),
-          static_cast<uint32_t>(kNoFailReserveBytes / options.page_bytes))) {}
+          static_cast<uint32_t>(kNoFailReserveBytes / options.page_bytes))),
+      releaser_(depot_.get(), &owners()) {}
 
 PageFrame& ArenaAllocator::FrameOf(Folio folio) const {
   EBCACHE_CHECK(arena_->Contains(folio.pfn()), "folio was not handed out by this allocator");
@@ -74,8 +75,11 @@ absl::Status ArenaAllocator::AllocateOrThrow(const FolioRequest& request, absl::
     return status;
   }
   const bool possible = wanted <= depot_->MostFrames(Has(request.flags, AllocFlags::kNoFail));
-  return Insist(request, std::move(status), possible,
-                [&](bool use_reserve) { return Take(request, wanted, slots, use_reserve); });
+  return Insist(
+      request, std::move(status),
+      {.possible = possible,
+       .release = [this](OwnerId spared) { return releaser_.ReleaseSome(spared); },
+       .attempt = [&](bool use_reserve) { return Take(request, wanted, slots, use_reserve); }});
 }
 
 void ArenaAllocator::FreeBulk(int order, absl::Span<Folio> slots) {
@@ -93,9 +97,9 @@ void ArenaAllocator::FreeBulk(int order, absl::Span<Folio> slots) {
   }
   list->counters.freed_folios.Add(freed);
   if (!fuzz::Planted("free-not-counted")) list->counters.freed_bytes.Add(freed * page_bytes());
-  if (anyone_waits() || depot_->reserve_in_use()) [[unlikely]] {
+  if (ladder().anyone_waits() || depot_->reserve_in_use()) [[unlikely]] {
     depot_->DrainAll(*list);
-    NotifyFreed();
+    ladder().NotifyFreed();
   }
 }
 

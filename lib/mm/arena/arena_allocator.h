@@ -14,6 +14,7 @@
 #include "ebcache/allocators.h"
 #include "lib/mm/allocator_base.h"
 #include "lib/mm/arena/arena.h"
+#include "lib/mm/depot_releaser.h"
 #include "lib/mm/frame_depot.h"
 
 namespace ebcache {
@@ -38,7 +39,6 @@ class ArenaAllocator : public AllocatorBase {
 
   void CountBlock(BlockForm form) override;
   bool AnyOwnedBy(OwnerId owner) override { return depot_->AnyOwnedBy(owner); }
-  bool ReleaseSome(OwnerId spared) override { return ReleaseSomeOf(*depot_, spared); }
   void AddStats(AllocatorStats& stats) const override;
 
   const Arena& arena() const { return *arena_; }
@@ -52,6 +52,7 @@ class ArenaAllocator : public AllocatorBase {
   Arena* const arena_;  // owned by the depot
   // Shared only briefly: a thread that ends just now may be returning its list.
   const std::shared_ptr<FrameDepot> depot_;
+  DepotReleaser releaser_;
 };
 
 }  // namespace ebcache

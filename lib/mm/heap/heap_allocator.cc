@@ -18,6 +18,7 @@
 #include "lib/base/check.h"
 #include "lib/base/planted.h"
 #include "lib/mm/allocator_base.h"
+#include "lib/mm/depot_releaser.h"
 #include "lib/mm/frame_depot.h"
 #include "lib/mm/heap/heap_frames.h"
 #include "lib/mm/thread_list.h"
@@ -92,7 +93,8 @@ class Heap final : public AllocatorBase {
         max_bytes_(options.max_bytes),
         frames_(new HeapFrames),
         depot_(std::make_shared<FrameDepot>(std::unique_ptr<FrameSource>(frames_),
-                                            ThreadList::kMaxCapacity)) {}
+                                            ThreadList::kMaxCapacity)),
+        releaser_(depot_.get(), &owners()) {}
 
   std::string_view name() const override { return memory_->name(); }
 
@@ -108,8 +110,11 @@ class Heap final : public AllocatorBase {
       }
       const uint64_t bytes = EmptySlots(slots) * (page_bytes() << order);
       const bool possible = bytes <= MostBytes(Has(request.flags, AllocFlags::kNoFail));
-      return Insist(request, std::move(status), possible,
-                    [&](bool use_reserve) { return Take(request, order, slots, use_reserve); });
+      return Insist(
+          request, std::move(status),
+          {.possible = possible,
+           .release = [this](OwnerId spared) { return releaser_.ReleaseSome(spared); },
+           .attempt = [&](bool use_reserve) { return Take(request, order, slots, use_reserve); }});
     });
   }
 
@@ -119,8 +124,8 @@ class Heap final : public AllocatorBase {
     list->counters.freed_folios.Add(freed);
     list->counters.freed_bytes.Add(freed * (page_bytes() << order));
     GiveBytesBack(freed * (page_bytes() << order));
-    if (anyone_waits()) [[unlikely]] {
-      NotifyFreed();
+    if (ladder().anyone_waits()) [[unlikely]] {
+      ladder().NotifyFreed();
     }
   }
 
@@ -148,8 +153,6 @@ class Heap final : public AllocatorBase {
     ThreadListLease list(depot_);
     list->counters.AddBlock(form);
   }
-
-  bool ReleaseSome(OwnerId spared) override { return ReleaseSomeOf(*depot_, spared); }
 
   bool AnyOwnedBy(OwnerId owner) override { return depot_->AnyOwnedBy(owner); }
 
@@ -264,6 +267,7 @@ class Heap final : public AllocatorBase {
   HeapFrames* const frames_;  // owned by the depot
   // Shared only briefly: a thread that ends just now may be returning its list.
   const std::shared_ptr<FrameDepot> depot_;
+  DepotReleaser releaser_;
 };
 
 }  // namespace

@@ -36,20 +36,19 @@ uint32_t MovableRegion::Impl::CollectLocked(uint32_t pfn, uint32_t end, const Qu
     if (question.spared != kNoOwner && seen.owner == question.spared) continue;
     const std::optional<FrameState> state = frame.BeginMove(question.reclaimable);
     if (!state.has_value()) continue;
-    const OwnerCalls& calls = owner_calls_[state->owner];
-    Move move = {.source = source, .state = *state, .owner = calls.owner};
-    const bool callable = calls.owner != nullptr && !calls.quiesced;
+    Move move = {.source = source, .state = *state, .owner = owners().BeginCall(state->owner)};
+    const bool callable = move.owner != nullptr;
     if (callable) {
       move.destination = steering_.Take(Mobility::kMovable, state->order, question.effort);
     }
     const bool askable = callable && (move.destination != kNoFrame || question.may_release);
     if (!askable) {
+      if (callable) owners().EndCall(state->owner);
       if (!frame.EndMove()) state_.Put(source, state->order, UserOf(*state));
       continue;
     }
     // Marked as well: an owner that lets go of the folio altogether frees the destination.
     if (move.destination != kNoFrame) frames_[move.destination].Store(*state);
-    ++owner_calls_[state->owner].under_way;
     batch.push_back(move);
   }
   return pfn;
@@ -93,18 +92,25 @@ void MovableRegion::Impl::AskOwners(absl::Span<Move> moves) const {
   while (!moves.empty()) moves.remove_prefix(AskOwner(moves));
 }
 
+void MovableRegion::Impl::SettleLocked(Batch& batch, Evacuation& evacuation) {
+  for (const Move& move : batch) {
+    FinishLocked(move, evacuation);
+    owners().EndCall(move.state.owner);
+  }
+  batch.clear();
+}
+
 void MovableRegion::Impl::FinishLocked(const Move& move, Evacuation& evacuation) {
   const int order = move.state.order;
   const Mobility user = UserOf(move.state);
-  OwnerCalls& calls = owner_calls_[move.state.owner];
-  --calls.under_way;
+  OwnerReport& report = owner_reports_[move.state.owner];
   const bool migrated = move.agreed && move.destination != kNoFrame;
   if (migrated) {
     EBCACHE_CHECK(frames_[move.source].Load().use == FrameUse::kAllocated,
                   "a folio owner freed the folio that it said had moved");
     state_.Put(move.source, order, user);
     if (!frames_[move.destination].EndMove()) state_.Put(move.destination, order, user);
-    ++calls.report.migrated;
+    ++report.migrated;
     ++counters_.migrated_folios;
     counters_.migrated_frames += uint64_t{1} << order;
     ++evacuation.gone;
@@ -115,7 +121,7 @@ void MovableRegion::Impl::FinishLocked(const Move& move, Evacuation& evacuation)
     state_.Put(move.source, order, user);
     ++evacuation.gone;
     if (move.agreed) {
-      ++calls.report.released;
+      ++report.released;
       ++counters_.released_folios;
     } else {
       ++counters_.lost_races;
@@ -126,10 +132,10 @@ void MovableRegion::Impl::FinishLocked(const Move& move, Evacuation& evacuation)
   ++evacuation.refused;
   if (move.destination == kNoFrame) ++evacuation.homeless;
   ++counters_.refused_folios;
-  ++calls.report.refused;
-  if (move.state.movable && calls.report.refused >= kBreachRefusals &&
-      calls.report.migrated + calls.report.released == 0) {
-    calls.report.breach = true;
+  ++report.refused;
+  if (move.state.movable && report.refused >= kBreachRefusals &&
+      report.migrated + report.released == 0) {
+    report.breach = true;
   }
 }
 
@@ -146,9 +152,7 @@ MovableRegion::Impl::Evacuation MovableRegion::Impl::Evacuate(uint32_t pageblock
     lock.unlock();
     AskOwners(absl::MakeSpan(batch));
     lock.lock();
-    for (const Move& move : batch) FinishLocked(move, evacuation);
-    batch.clear();
-    calls_ended_.notify_all();
+    SettleLocked(batch, evacuation);
   }
   return evacuation;
 }

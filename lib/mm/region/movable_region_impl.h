@@ -8,7 +8,8 @@
 //   defragmenter.cc       room in tainted superpageblocks, before it is needed
 //   region_reports.cc     what lies where, counted
 //
-// Locks: a set of page lists first, then mutex_. Neither is held while an owner is called.
+// Locks: a set of page lists first, then mutex_, then the owner table's. None is held while an owner
+// is called.
 
 #ifndef EBCACHE_LIB_MM_REGION_MOVABLE_REGION_IMPL_H_
 #define EBCACHE_LIB_MM_REGION_MOVABLE_REGION_IMPL_H_
@@ -43,7 +44,6 @@ class MovableRegion::Impl final : public AllocatorBase {
   // ---- region_allocation.cc ----
   std::string_view name() const override { return "movable-region"; }
   OwnerId RegisterOwner(FolioOwner* owner) override;
-  void QuiesceOwner(OwnerId owner) override;
   absl::Status AllocateBulk(const FolioRequest& request, int order,
                             absl::Span<Folio> slots) override;
   void FreeBulk(int order, absl::Span<Folio> slots) override;
@@ -53,7 +53,7 @@ class MovableRegion::Impl final : public AllocatorBase {
   size_t Trim() override;
   // The locks that fork handlers hold are held over the fork: the two are halves of one function.
   void BeforeFork() EBCACHE_NO_THREAD_SAFETY_ANALYSIS;
-  void AfterFork(bool in_child) EBCACHE_NO_THREAD_SAFETY_ANALYSIS;
+  void AfterFork() EBCACHE_NO_THREAD_SAFETY_ANALYSIS;
 
   // ---- contiguous.cc ----
   absl::StatusOr<Folio> AllocateContiguous(const FolioRequest& request, int order);
@@ -74,9 +74,8 @@ class MovableRegion::Impl final : public AllocatorBase {
   std::string PageTypeInfoJson() const;
 
  protected:
-  // ---- What AllocatorBase asks for: region_allocation.cc, ReleaseSome in region_reserve.cc ----
+  // ---- What AllocatorBase asks for: region_allocation.cc ----
   void CountBlock(BlockForm form) override;
-  bool ReleaseSome(OwnerId spared) override;
   bool AnyOwnedBy(OwnerId owner) override;
   void AddStats(AllocatorStats& stats) const override;
 
@@ -120,9 +119,12 @@ class MovableRegion::Impl final : public AllocatorBase {
                          Effort effort);
   absl::Status TakeLarge(const FolioRequest& request, int order, absl::Span<Folio> slots,
                          Effort effort);
-  absl::Status Refill(PageList& list, Mobility user, uint32_t wanted, Effort effort);
+  absl::Status Refill(FrameStack& list, Mobility user, uint32_t wanted, Effort effort);
   absl::Status NoMemoryLocked(int order) const EBCACHE_REQUIRES(mutex_);
-  // What kNoFail holds back: pairs of pages. In region_reserve.cc.
+  // ---- region_reserve.cc ----
+  // A rung of the ReclaimLadder.
+  bool ReleaseSome(OwnerId spared);
+  // What kNoFail holds back: pairs of pages.
   void FillReserve();
   bool SpendReserve(uint64_t frames);
   void FreeSmall(absl::Span<Folio> slots);
@@ -136,7 +138,7 @@ class MovableRegion::Impl final : public AllocatorBase {
     uint32_t source = kNoFrame;
     uint32_t destination = kNoFrame;  // kNoFrame: there is nowhere to put it
     FrameState state;
-    FolioOwner* owner = nullptr;
+    FolioOwner* owner = nullptr;  // whose call is under way
     bool agreed = false;
   };
   static constexpr size_t kBatch = 32;
@@ -166,6 +168,8 @@ class MovableRegion::Impl final : public AllocatorBase {
   void ExpectCopy(const Move& move) const;
   size_t AskOwner(absl::Span<Move> moves) const;
   void AskOwners(absl::Span<Move> moves) const;
+  // All of a batch, which is empty then; and the calls of their owners have ended.
+  void SettleLocked(Batch& batch, Evacuation& evacuation) EBCACHE_REQUIRES(mutex_);
   void FinishLocked(const Move& move, Evacuation& evacuation) EBCACHE_REQUIRES(mutex_);
 
   // ---- contiguous.cc ----
@@ -205,15 +209,7 @@ class MovableRegion::Impl final : public AllocatorBase {
   RegionFrames frames_;  // what may be done without the lock, it says itself
   RegionState state_ EBCACHE_GUARDED_BY(mutex_);
   Steering steering_ EBCACHE_GUARDED_BY(mutex_);
-  // Calls of owners: which may be called, and how many calls are under way.
-  struct OwnerCalls {
-    OwnerReport report;
-    FolioOwner* owner = nullptr;
-    bool quiesced = false;
-    uint32_t under_way = 0;
-  };
-  std::array<OwnerCalls, 256> owner_calls_ EBCACHE_GUARDED_BY(mutex_);
-  sync::ConditionVariable calls_ended_;
+  std::array<OwnerReport, 256> owner_reports_ EBCACHE_GUARDED_BY(mutex_);
   MovableRegionReport counters_ EBCACHE_GUARDED_BY(mutex_);  // the sums in it
   uint32_t defrag_next_ EBCACHE_GUARDED_BY(mutex_) = 0;      // the superpageblock to look at next
   uint32_t return_next_ EBCACHE_GUARDED_BY(mutex_) = 0;      // and that to give back to the OS next

@@ -10,52 +10,16 @@
 #ifndef EBCACHE_LIB_MM_REGION_PAGE_LISTS_H_
 #define EBCACHE_LIB_MM_REGION_PAGE_LISTS_H_
 
-#include <absl/types/span.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdint>
 
 #include "ebcache/internal/sync.h"
 #include "lib/base/brief_mutex.h"
+#include "lib/mm/frame_stack.h"
 #include "lib/mm/region/region_geometry.h"
 
 namespace ebcache {
-
-// A stack of frame numbers: last in, first out.
-class PageList {
- public:
-  static constexpr uint32_t kMaxCapacity = 128;
-
-  uint32_t size() const { return size_; }
-  void Push(uint32_t pfn) { frames_[size_++] = pfn; }
-  uint32_t Pop() { return frames_[--size_]; }
-  // Beneath all others: it will be popped last.
-  void PushBeneath(uint32_t pfn) {
-    std::copy_backward(frames_.begin(), frames_.begin() + size_, frames_.begin() + size_ + 1);
-    frames_[0] = pfn;
-    ++size_;
-  }
-  // The `count` oldest, and without them.
-  absl::Span<const uint32_t> Oldest(uint32_t count) const { return {frames_.data(), count}; }
-  void DropOldest(uint32_t count) {
-    std::copy(frames_.begin() + count, frames_.begin() + size_, frames_.begin());
-    size_ -= count;
-  }
-  // Takes out those for which out(pfn).
-  template <typename Out>
-  void TakeIf(Out out) {
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < size_; ++i) {
-      if (!out(frames_[i])) frames_[kept++] = frames_[i];
-    }
-    size_ = kept;
-  }
-
- private:
-  uint32_t size_ = 0;
-  std::array<uint32_t, kMaxCapacity> frames_;
-};
 
 struct alignas(64) PageListSet {
   // Counts since the start, of the threads that use this set.
@@ -70,10 +34,10 @@ struct alignas(64) PageListSet {
   };
 
   BriefMutex mutex;
-  std::array<PageList, kRequestMobilities> lists EBCACHE_GUARDED_BY(mutex);
+  std::array<FrameStack, kRequestMobilities> lists EBCACHE_GUARDED_BY(mutex);
   Counts counts EBCACHE_GUARDED_BY(mutex);
 
-  PageList& list(Mobility mobility) EBCACHE_REQUIRES(mutex) {
+  FrameStack& list(Mobility mobility) EBCACHE_REQUIRES(mutex) {
     return lists[static_cast<size_t>(mobility)];
   }
 };
@@ -88,7 +52,7 @@ class PageLists {
       : capacity_(std::clamp<uint32_t>(
             static_cast<uint32_t>(std::min<uint64_t>((size_t{512} << 10) / geometry.page_bytes,
                                                      geometry.frames / (8 * kSets))),
-            16, PageList::kMaxCapacity)) {}
+            16, FrameStack::kMaxCapacity)) {}
 
   uint32_t capacity() const { return capacity_; }
   std::array<PageListSet, kSets>& sets() { return sets_; }

@@ -71,8 +71,7 @@ MovableRegion::Impl::Impl(const MovableRegionOptions& options)
       lists_(geometry_),
       threads_(&thread_mutex_, &thread_wakes_),
       at_fork_(
-          ForkHandler::Phase::kLocks, [this] { BeforeFork(); },
-          [this](bool in_child) { AfterFork(in_child); }) {
+          ForkHandler::Phase::kLocks, [this] { BeforeFork(); }, [this](bool) { AfterFork(); }) {
   reserve_.reserve(reserve_pairs_);
 }
 
@@ -85,12 +84,7 @@ void MovableRegion::Impl::BeforeFork() {
   mutex_.lock();
 }
 
-// Calls of owners that other threads were in do not end in a child: they are not there.
-void MovableRegion::Impl::AfterFork(bool in_child) {
-  if (in_child) {
-    for (OwnerCalls& calls : owner_calls_) calls.under_way = 0;
-    std::construct_at(&calls_ended_);
-  }
+void MovableRegion::Impl::AfterFork() {
   mutex_.unlock();
   for (PageListSet& set : lists_.sets()) set.mutex.unlock();
 }
@@ -99,29 +93,16 @@ void MovableRegion::Impl::AfterFork(bool in_child) {
 
 OwnerId MovableRegion::Impl::RegisterOwner(FolioOwner* owner) {
   EBCACHE_CHECK(owner != nullptr, "registering a null folio owner");
-  OwnerCalls calls{.report = {.name = std::string(owner->name())}, .owner = owner};
+  OwnerReport report{.name = std::string(owner->name())};
   const OwnerId id = AllocatorBase::RegisterOwner(owner);
   if (id == kNoOwner) return id;
   sync::MutexLock lock(mutex_);
-  owner_calls_[id] = std::move(calls);
+  owner_reports_[id] = std::move(report);
   return id;
 }
 
-void MovableRegion::Impl::QuiesceOwner(OwnerId owner) {
-  sync::UniqueLock lock(mutex_);
-  owner_calls_[owner].quiesced = true;
-  if (sync::Planted("region-quiesces-without-wait")) return;
-  calls_ended_.wait(lock, [this, owner]() EBCACHE_REQUIRES(mutex_) {
-    return owner_calls_[owner].under_way == 0;
-  });
-}
-
 bool MovableRegion::Impl::AnyOwnedBy(OwnerId owner) {
-  sync::UniqueLock lock(mutex_);
-  // Where a call of the owner is under way, the destination looks like one of its folios.
-  calls_ended_.wait(lock, [this, owner]() EBCACHE_REQUIRES(mutex_) {
-    return owner_calls_[owner].under_way == 0;
-  });
+  sync::MutexLock lock(mutex_);
   for (uint32_t pfn = 0; pfn < geometry_.frames && frames_.reserved();) {
     const uint32_t super = geometry_.SuperpageblockOf(pfn);
     if (state_.superpageblocks()[super].category == SuperpageblockCategory::kEmpty) {
@@ -170,7 +151,7 @@ absl::Status MovableRegion::Impl::NoMemoryLocked(int order) const {
 }
 
 // Frames for `list`, until it has `wanted`, and a batch more if that is easy.
-absl::Status MovableRegion::Impl::Refill(PageList& list, Mobility user, uint32_t wanted,
+absl::Status MovableRegion::Impl::Refill(FrameStack& list, Mobility user, uint32_t wanted,
                                          Effort effort) {
   sync::MutexLock lock(mutex_);
   const uint32_t target = std::max(wanted, lists_.capacity() / 2);
@@ -181,7 +162,7 @@ absl::Status MovableRegion::Impl::Refill(PageList& list, Mobility user, uint32_t
         steering_.Take(user, 0, needed ? effort : std::min(effort, Effort::kWithoutTainting));
     if (pfn == kNoFrame) return needed ? NoMemoryLocked(0) : absl::OkStatus();
     frames_[pfn].Store(FrameState{.use = FrameUse::kListed});
-    list.PushBeneath(pfn);
+    list.AddBeneath(1)[0] = pfn;
   }
   return absl::OkStatus();
 }
@@ -192,7 +173,7 @@ absl::Status MovableRegion::Impl::TakeSmall(const FolioRequest& request, uint32_
   const FrameState state = FrameState::Allocated(request, 0);
   PageListSet& set = lists_.Mine();
   sync::MutexLock lock(set.mutex);
-  PageList& list = set.list(user);
+  FrameStack& list = set.list(user);
   if (list.size() < wanted) {
     if (absl::Status status = Refill(list, user, wanted, effort); !status.ok()) return status;
   }
@@ -284,7 +265,7 @@ absl::Status MovableRegion::Impl::AllocateOrThrow(const FolioRequest& request, i
   // Single pages released here and there make no large folio: compaction has been asked already.
   const bool possible = (wanted << order) <= frames_.usable_frames() &&
                         (order == 0 || Has(request.flags, AllocFlags::kNoFail));
-  return Insist(request, std::move(status), possible, [&](bool use_reserve) {
+  const auto attempt = [&](bool use_reserve) {
     absl::Status again;
     do {
       DrainLists(/*isolated_only=*/false);
@@ -292,7 +273,11 @@ absl::Status MovableRegion::Impl::AllocateOrThrow(const FolioRequest& request, i
       // Another thread may be quicker to take what is put back.
     } while (absl::IsResourceExhausted(again) && use_reserve && SpendReserve(wanted << order));
     return again;
-  });
+  };
+  return Insist(request, std::move(status),
+                {.possible = possible,
+                 .release = [this](OwnerId spared) { return ReleaseSome(spared); },
+                 .attempt = attempt});
 }
 
 // ---- Freeing ------------------------------------------------------------------------------------
@@ -318,7 +303,7 @@ void MovableRegion::Impl::FreeSmall(absl::Span<Folio> slots) {
       state_.Put(pfn, 0, user);
       continue;
     }
-    PageList& list = set.list(user);
+    FrameStack& list = set.list(user);
     if (list.size() == lists_.capacity()) {
       sync::MutexLock lock(mutex_);
       const uint32_t half = lists_.capacity() / 2;
@@ -354,8 +339,8 @@ void MovableRegion::Impl::FreeBulk(int order, absl::Span<Folio> slots) {
     FreeLarge(order, slots);
   }
   // A thread that waits drains the lists of all threads.
-  if (anyone_waits()) [[unlikely]] {
-    NotifyFreed();
+  if (ladder().anyone_waits()) [[unlikely]] {
+    ladder().NotifyFreed();
   }
 }
 
@@ -414,7 +399,7 @@ void MovableRegion::Impl::AddStats(AllocatorStats& stats) const {
   sync::MutexLock lock(mutex_);
   stats.from_os_bytes += frames_.backed_bytes();
   stats.arena_bytes += frames_.reserved_bytes();
-  for (const OwnerCalls& calls : owner_calls_) stats.contract_breaches += calls.report.breach;
+  for (const OwnerReport& report : owner_reports_) stats.contract_breaches += report.breach;
 }
 
 }  // namespace ebcache

@@ -42,9 +42,7 @@ bool MovableRegion::Impl::ReleaseSome(OwnerId spared) {
     lock.unlock();
     AskOwners(absl::MakeSpan(batch));
     lock.lock();
-    for (const Move& move : batch) FinishLocked(move, evacuation);
-    batch.clear();
-    calls_ended_.notify_all();
+    SettleLocked(batch, evacuation);
   }
   if (release_next_ >= frames_.usable_frames()) release_next_ = 0;  // only where the bug is planted
   return evacuation.gone != 0;
