@@ -14,26 +14,26 @@ namespace {
 // What a thread may keep at hand.
 constexpr size_t kListBytes = size_t{512} << 10;
 
-Arena* MakeArena(const Order0Options& options, bool shared) {
+ArenaFrames* NewFrames(const Order0Options& options, Arena::Memory memory) {
   EBCACHE_CHECK(options.arena_bytes > 0, "arena size must be a multiple of 2 MiB");
-  return new Arena(options.os, options.arena_bytes + kNoFailReserveBytes, options.page_bytes,
-                   shared);
+  return new ArenaFrames(options.os, options.arena_bytes + kNoFailReserveBytes, options.page_bytes,
+                         memory);
 }
 
 }  // namespace
 
-ArenaAllocator::ArenaAllocator(const Order0Options& options, bool shared)
+ArenaAllocator::ArenaAllocator(const Order0Options& options, Arena::Memory memory)
     : AllocatorBase(options.page_bytes, options.contiguous_by_luck, options.no_fail_wait_ms),
-      arena_(MakeArena(options, shared)),
+      frames_(NewFrames(options, memory)),
       depot_(std::make_shared<FrameDepot>(
-          std::unique_ptr<FrameSource>(arena_),
+          std::unique_ptr<FrameSource>(frames_),
           static_cast<uint32_t>(kListBytes / options.page_bytes),
           static_cast<uint32_t>(kNoFailReserveBytes / options.page_bytes))),
       releaser_(depot_.get(), &owners()) {}
 
 PageFrame& ArenaAllocator::FrameOf(Folio folio) const {
-  EBCACHE_CHECK(arena_->Contains(folio.pfn()), "folio was not handed out by this allocator");
-  return arena_->frame(folio.pfn());
+  EBCACHE_CHECK(frames_->Contains(folio.pfn()), "folio was not handed out by this allocator");
+  return frames_->frame(folio.pfn());
 }
 
 absl::Status ArenaAllocator::Take(const FolioRequest& request, uint64_t wanted,
@@ -51,7 +51,7 @@ absl::Status ArenaAllocator::Take(const FolioRequest& request, uint64_t wanted,
     for (Folio& slot : slots) {
       if (!slot.empty()) continue;
       slot = Folio(list->Pop());
-      arena_->frame(slot.pfn()).Store(state);
+      frames_->frame(slot.pfn()).Store(state);
     }
   }
   for (Folio slot : slots) UnpoisonPages(Address(slot), page_bytes());
@@ -105,7 +105,7 @@ void ArenaAllocator::FreeBulk(int order, absl::Span<Folio> slots) {
 
 void ArenaAllocator::AddStats(AllocatorStats& stats) const {
   depot_->AddStats(stats, page_bytes());
-  const size_t reserved = arena_->reserved_bytes();
+  const size_t reserved = arena().reserved_bytes();
   if (reserved != 0) stats.arena_bytes += reserved - kNoFailReserveBytes;
 }
 

@@ -11,7 +11,8 @@ namespace {
 
 class Order0 final : public ArenaAllocator {
  public:
-  explicit Order0(const Order0Options& options) : ArenaAllocator(options, /*shared=*/false) {}
+  explicit Order0(const Order0Options& options)
+      : ArenaAllocator(options, Arena::Memory::kPrivate) {}
   std::string_view name() const override { return "order0"; }
 };
 
