@@ -66,9 +66,6 @@ FrameCounts MovableRegion::CountSuperpageblock(uint32_t superpageblock) const {
   const uint32_t frames = impl_->geometry().superpageblock_frames();
   return impl_->CountFrames(superpageblock * frames, frames);
 }
-std::string MovableRegion::BuddyInfoText() const { return impl_->BuddyInfoText(); }
-std::string MovableRegion::BuddyInfoJson() const { return impl_->BuddyInfoJson(); }
-std::string MovableRegion::PageTypeInfoText() const { return impl_->PageTypeInfoText(); }
-std::string MovableRegion::PageTypeInfoJson() const { return impl_->PageTypeInfoJson(); }
+FreeMemoryReport MovableRegion::free_memory() const { return impl_->free_memory(); }
 
 }  // namespace ebcache

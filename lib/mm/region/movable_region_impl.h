@@ -68,10 +68,7 @@ class MovableRegion::Impl final : public AllocatorBase {
   // ---- region_reports.cc ----
   MovableRegionReport report() const;
   FrameCounts CountFrames(uint32_t first, uint32_t frames) const;
-  std::string BuddyInfoText() const;
-  std::string BuddyInfoJson() const;
-  std::string PageTypeInfoText() const;
-  std::string PageTypeInfoJson() const;
+  FreeMemoryReport free_memory() const;
 
  protected:
   // ---- What AllocatorBase asks for: region_allocation.cc ----

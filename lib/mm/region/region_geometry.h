@@ -7,17 +7,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "ebcache/movable_region.h"
 #include "lib/mm/page_frame.h"
 
 namespace ebcache {
 
 inline constexpr uint32_t kNoFrame = FreeBlock::kNone;
 
-// The kind of memory a free list, or a request, is about. A page block is of the kind of the free
-// lists that its free frames are in.
-enum class Mobility : uint8_t { kUnmovable, kReclaimable, kMovable, kIsolated };
-inline constexpr int kMobilities = 4;         // with kIsolated: blocks being emptied, not given out
-inline constexpr int kRequestMobilities = 3;  // those that a request can have
+inline constexpr int kRequestMobilities = 3;  // all but kIsolated
 
 constexpr bool IsMovable(Mobility mobility) { return mobility == Mobility::kMovable; }
 
