@@ -17,6 +17,7 @@
 #include "ebcache/allocators.h"
 #include "ebcache/fork.h"
 #include "ebcache/internal/sync.h"
+#include "lib/mm/frame_number.h"
 #include "lib/mm/page_frame.h"
 
 namespace ebcache {
@@ -61,7 +62,7 @@ class Arena {
   // Address of frame 0; null before Reserve, and of a phantom.
   std::byte* base() const { return base_.load(std::memory_order_relaxed); }
   // REQUIRES: there is an entry in the table for `pfn`.
-  PageFrame& operator[](uint32_t pfn) const { return table()[pfn]; }
+  PageFrame& operator[](FrameNumber pfn) const { return table()[pfn.value()]; }
 
   // The memory behind a shared arena, OsCalls::kNoMemory if there is none, or not yet. For callers
   // that have got a frame.

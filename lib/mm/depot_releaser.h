@@ -25,8 +25,8 @@ class DepotReleaser {
   bool ReleaseSome(OwnerId spared) {
     bool released = false;
     FrameDepot::Releasable found;
-    const uint32_t start = next_.load(std::memory_order_relaxed);
-    uint32_t pfn = start;
+    const FrameNumber start = next_.load(std::memory_order_relaxed);
+    FrameNumber pfn = start;
     // From where the last one stopped to the end, and from the start to there.
     for (bool around = false; !released && !(around && pfn >= start);) {
       found.clear();
@@ -35,10 +35,10 @@ class DepotReleaser {
         if (folio.state.owner == spared) continue;
         const OwnerTable::Call call(&owners_, folio.state.owner);
         if (call.owner() == nullptr) continue;
-        released |= AskToRelease(*call.owner(), Folio(folio.pfn), folio.state.private_bits);
+        released |= AskToRelease(*call.owner(), FolioAt(folio.pfn), folio.state.private_bits);
       }
-      if (pfn == 0 && around) break;
-      around |= pfn == 0;
+      if (pfn == kFirst && around) break;
+      around |= pfn == kFirst;
     }
     next_.store(pfn, std::memory_order_relaxed);
     return released;
@@ -47,7 +47,8 @@ class DepotReleaser {
  private:
   const FrameDepot& depot_;
   OwnerTable& owners_;
-  sync::Atomic<uint32_t> next_{0};  // the frame to ask about next; relaxed: a hint
+  static constexpr FrameNumber kFirst{0};
+  sync::Atomic<FrameNumber> next_{kFirst};  // the frame to ask about next; relaxed: a hint
 };
 
 }  // namespace ebcache

@@ -12,6 +12,8 @@
 #include <array>
 #include <cstdint>
 
+#include "lib/mm/frame_number.h"
+
 namespace ebcache {
 
 class FrameStack {
@@ -20,20 +22,20 @@ class FrameStack {
 
   uint32_t size() const { return size_; }
   // REQUIRES: size() < kMaxCapacity
-  void Push(uint32_t pfn) { frames_[size_++] = pfn; }
+  void Push(FrameNumber pfn) { frames_[size_++] = pfn; }
   // REQUIRES: size() > 0
-  uint32_t Pop() { return frames_[--size_]; }
+  FrameNumber Pop() { return frames_[--size_]; }
 
   // `count` more frames, beneath all others, the last of them to be popped first: for the caller to
   // fill in. REQUIRES: size() + count <= kMaxCapacity
-  absl::Span<uint32_t> AddBeneath(uint32_t count) {
+  absl::Span<FrameNumber> AddBeneath(uint32_t count) {
     std::copy_backward(frames_.begin(), frames_.begin() + size_, frames_.begin() + size_ + count);
     size_ += count;
     return {frames_.data(), count};
   }
 
   // The `count` oldest, and without them. REQUIRES: count <= size()
-  absl::Span<const uint32_t> Oldest(uint32_t count) const { return {frames_.data(), count}; }
+  absl::Span<const FrameNumber> Oldest(uint32_t count) const { return {frames_.data(), count}; }
   void DropOldest(uint32_t count) {
     std::copy(frames_.begin() + count, frames_.begin() + size_, frames_.begin());
     size_ -= count;
@@ -51,7 +53,7 @@ class FrameStack {
 
  private:
   uint32_t size_ = 0;
-  std::array<uint32_t, kMaxCapacity> frames_;
+  std::array<FrameNumber, kMaxCapacity> frames_;
 };
 
 }  // namespace ebcache

@@ -32,6 +32,7 @@
 #include "ebcache/internal/sync.h"
 #include "ebcache/page_allocator.h"
 #include "lib/base/check.h"
+#include "lib/mm/frame_number.h"
 
 namespace ebcache {
 
@@ -79,21 +80,21 @@ struct FrameState {
 // The word of the first frame of a free block: its order, and its neighbours in a free list.
 struct FreeBlock {
   static constexpr int kLinkBits = 28;
-  static constexpr uint32_t kNone = (uint32_t{1} << kLinkBits) - 1;
+  static constexpr FrameNumber kNone{(uint32_t{1} << kLinkBits) - 1};
 
   int order = 0;
-  uint32_t previous = kNone;
-  uint32_t next = kNone;
+  FrameNumber previous = kNone;
+  FrameNumber next = kNone;
 
   constexpr uint64_t Pack() const {
-    return uint64_t{previous} | uint64_t{next} << kLinkBits |
+    return uint64_t{previous.value()} | uint64_t{next.value()} << kLinkBits |
            uint64_t{static_cast<uint8_t>(order)} << 56 |
            uint64_t{static_cast<uint8_t>(FrameUse::kFree)} << 61;
   }
   static constexpr FreeBlock Unpack(uint64_t word) {
     return {.order = static_cast<int>(word >> 56 & 0x1f),
-            .previous = static_cast<uint32_t>(word) & kNone,
-            .next = static_cast<uint32_t>(word >> kLinkBits) & kNone};
+            .previous = FrameNumber(static_cast<uint32_t>(word) & kNone.value()),
+            .next = FrameNumber(static_cast<uint32_t>(word >> kLinkBits) & kNone.value())};
   }
 };
 

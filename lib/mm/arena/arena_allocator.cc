@@ -32,8 +32,9 @@ ArenaAllocator::ArenaAllocator(const Order0Options& options, Arena::Memory memor
       releaser_(depot_.get(), &owners()) {}
 
 PageFrame& ArenaAllocator::FrameOf(Folio folio) const {
-  EBCACHE_CHECK(frames_->Contains(folio.pfn()), "folio was not handed out by this allocator");
-  return frames_->frame(folio.pfn());
+  EBCACHE_CHECK(frames_->Contains(FirstFrameOf(folio)),
+                "folio was not handed out by this allocator");
+  return frames_->frame(FirstFrameOf(folio));
 }
 
 absl::Status ArenaAllocator::Take(const FolioRequest& request, uint64_t wanted,
@@ -50,8 +51,9 @@ absl::Status ArenaAllocator::Take(const FolioRequest& request, uint64_t wanted,
     }
     for (Folio& slot : slots) {
       if (!slot.empty()) continue;
-      slot = Folio(list->Pop());
-      frames_->frame(slot.pfn()).Store(state);
+      const FrameNumber pfn = list->Pop();
+      slot = FolioAt(pfn);
+      frames_->frame(pfn).Store(state);
     }
   }
   for (Folio slot : slots) UnpoisonPages(Address(slot), page_bytes());
@@ -91,7 +93,7 @@ void ArenaAllocator::FreeBulk(int order, absl::Span<Folio> slots) {
     FrameOf(*slot).Free(order);
     PoisonPages(Address(*slot), page_bytes());
     if (list->full()) depot_->Drain(*list);
-    list->Push(slot->pfn());
+    list->Push(FirstFrameOf(*slot));
     if (!fuzz::Planted("slot-kept")) *slot = Folio();
     ++freed;
   }

@@ -20,17 +20,17 @@ ArenaFrames::~ArenaFrames() {
   if (arena_.base() != nullptr) UnpoisonPages(arena_.base(), used_bytes_);
 }
 
-absl::Status ArenaFrames::Prepare(uint32_t end) {
+absl::Status ArenaFrames::Prepare(FrameNumber end) {
   if (arena_.withheld()) return absl::FailedPreconditionError("withheld from children of a fork");
   if (!arena_.reserved()) {
     if (absl::Status status = arena_.Reserve(); !status.ok()) return status;
   }
-  if (end > arena_.frames()) {
+  if (end.value() > arena_.frames()) {
     return absl::ResourceExhaustedError(absl::StrCat("no memory: the OS gave ",
                                                      arena_.reserved_bytes(),
                                                      " bytes of address space and refused more"));
   }
-  const size_t wanted = (end * page_bytes_ + kStepBytes - 1) / kStepBytes * kStepBytes;
+  const size_t wanted = (end.value() * page_bytes_ + kStepBytes - 1) / kStepBytes * kStepBytes;
   if (wanted > prepared_bytes_) {
     arena_.AdviseHugePages(prepared_bytes_, wanted - prepared_bytes_);
     prepared_bytes_ = wanted;
@@ -39,12 +39,12 @@ absl::Status ArenaFrames::Prepare(uint32_t end) {
   return absl::OkStatus();
 }
 
-bool ArenaFrames::Purge(uint32_t first, uint32_t count) {
-  return arena_.Purge(first * page_bytes_, count * page_bytes_);
+bool ArenaFrames::Purge(FrameNumber first, uint32_t count) {
+  return arena_.Purge(first.value() * page_bytes_, count * page_bytes_);
 }
 
-bool ArenaFrames::Retreat(uint32_t end) {
-  const size_t keep = end * page_bytes_;
+bool ArenaFrames::Retreat(FrameNumber end) {
+  const size_t keep = end.value() * page_bytes_;
   if (!arena_.Purge(keep, prepared_bytes_ - keep)) return false;
   prepared_bytes_ = keep;
   return true;

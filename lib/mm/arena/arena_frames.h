@@ -28,13 +28,15 @@ class ArenaFrames final : public FrameSource {
 
   const Arena& arena() const { return arena_; }
   // Whether there is an entry in the table for `pfn`.
-  bool Contains(uint32_t pfn) const { return pfn < arena_.frames() && arena_.reserved(); }
+  bool Contains(FrameNumber pfn) const {
+    return pfn.value() < arena_.frames() && arena_.reserved();
+  }
 
-  PageFrame& frame(uint32_t pfn) override { return arena_[pfn]; }
-  absl::Status Prepare(uint32_t end) override;
+  PageFrame& frame(FrameNumber pfn) override { return arena_[pfn]; }
+  absl::Status Prepare(FrameNumber end) override;
   uint32_t most_frames() const override { return arena_.frames(); }
-  bool Purge(uint32_t first, uint32_t count) override;
-  bool Retreat(uint32_t end) override;
+  bool Purge(FrameNumber first, uint32_t count) override;
+  bool Retreat(FrameNumber end) override;
   uint32_t frames_per_step() const override {
     return static_cast<uint32_t>(kStepBytes / page_bytes_);
   }

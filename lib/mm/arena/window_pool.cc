@@ -87,13 +87,14 @@ WindowPool::Size* WindowPool::SizeLocked(size_t pages) {
 uint32_t WindowPool::FindShowingLocked(Size& size, absl::Span<const Folio> pages) {
   if (size.retired_by_page.empty()) return kNone;
   const size_t mask = size.retired_by_page.size() - 1;
-  const uint32_t number = size.retired_by_page[HashOf(pages[0].pfn()) & mask];
+  const uint32_t number = size.retired_by_page[HashOf(FirstFrameOf(pages[0])) & mask];
   if (number == kNone) return kNone;
   const Window& window = size.windows[number];
-  const uint32_t* const shown = &size.pages[size_t{number} << size.order];
+  const FrameNumber* const shown = &size.pages[size_t{number} << size.order];
   const bool same = window.retired && window.showing &&
-                    std::equal(pages.begin(), pages.end(), shown,
-                               [](Folio page, uint32_t pfn) { return page.pfn() == pfn; });
+                    std::equal(pages.begin(), pages.end(), shown, [](Folio page, FrameNumber pfn) {
+                      return FirstFrameOf(page) == pfn;
+                    });
   return same ? number : kNone;
 }
 
@@ -157,7 +158,7 @@ void WindowPool::RetireLocked(Size& size, uint32_t number, bool showing) {
   size.newest = number;
   ++retired_;
   if (showing) {
-    const uint32_t first = size.pages[size_t{number} << size.order];
+    const FrameNumber first = size.pages[size_t{number} << size.order];
     size.retired_by_page[HashOf(first) & (size.retired_by_page.size() - 1)] = number;
   }
 }
@@ -204,7 +205,7 @@ std::byte* WindowPool::Map(int memory, absl::Span<const Folio> pages) {
       return nullptr;
     }
     for (size_t i = 0; i < pages.size(); ++i) {
-      size->pages[(size_t{number} << size->order) + i] = pages[i].pfn();
+      size->pages[(size_t{number} << size->order) + i] = FirstFrameOf(pages[i]);
     }
     ++stats_.mapped;
     UnpoisonPages(address, bytes);

@@ -31,6 +31,7 @@
 #include "ebcache/fork.h"
 #include "ebcache/internal/sync.h"
 #include "ebcache/page_allocator.h"
+#include "lib/mm/frame_number.h"
 
 namespace ebcache {
 
@@ -69,7 +70,7 @@ class WindowPool {
     std::byte* base = nullptr;
     size_t limit = 0;  // windows that the reserved range holds
     std::vector<Window> windows;
-    std::vector<uint32_t> pages;  // frame numbers, 2^order a window
+    std::vector<FrameNumber> pages;  // frame numbers, 2^order a window
     std::vector<uint32_t> clean;
     // By a hash of the first page: a window that showed it when it was retired. A hint.
     std::vector<uint32_t> retired_by_page;
@@ -95,7 +96,7 @@ class WindowPool {
   std::byte* AddressOf(const Size& size, uint32_t number) const {
     return size.base + (number * page_bytes_ << size.order);
   }
-  static uint32_t HashOf(uint32_t pfn) { return pfn * 0x9e3779b1u >> 7; }
+  static uint32_t HashOf(FrameNumber pfn) { return pfn.value() * 0x9e3779b1u >> 7; }
 
   OsCalls* const os_;
   const size_t page_bytes_;

@@ -164,7 +164,7 @@ class Heap final : public AllocatorBase {
 
  private:
   HeapFrame& Entry(Folio folio) const {
-    HeapFrame* const entry = frames_->Find(folio.pfn());
+    HeapFrame* const entry = frames_->Find(FirstFrameOf(folio));
     EBCACHE_CHECK(entry != nullptr, "folio was not handed out by this allocator");
     return *entry;
   }
@@ -238,7 +238,7 @@ class Heap final : public AllocatorBase {
     if (address == nullptr) {
       return absl::ResourceExhaustedError(absl::StrCat("the heap has no ", bytes, " bytes"));
     }
-    const Folio folio(list.Pop());
+    const Folio folio = FolioAt(list.Pop());
     HeapFrame& entry = Entry(folio);
     entry.address = static_cast<std::byte*>(address);
     entry.frame.Store(FrameState::Allocated(request, order));
@@ -253,7 +253,7 @@ class Heap final : public AllocatorBase {
       entry.frame.Free(order);
       memory_->Free(std::exchange(entry.address, nullptr), page_bytes() << order);
       if (list.full()) depot_->Drain(list);
-      list.Push(slot.pfn());
+      list.Push(FirstFrameOf(slot));
       slot = Folio();
       ++freed;
     }

@@ -25,11 +25,11 @@ void AskToMigrate(FolioOwner& owner, absl::Span<FolioMove> moves, uint32_t priva
 }  // namespace
 
 // Fills `batch` with movable folios from `pfn` on. Returns where to go on.
-uint32_t MovableRegion::Impl::CollectLocked(uint32_t pfn, uint32_t end, const Question& question,
-                                            Batch& batch) {
+FrameNumber MovableRegion::Impl::CollectLocked(FrameNumber pfn, FrameNumber end,
+                                               const Question& question, Batch& batch) {
   while (pfn < end && batch.size() < kBatch) {
     PageFrame& frame = frames_[pfn];
-    const uint32_t source = pfn;
+    const FrameNumber source = pfn;
     const FrameState seen = frame.Load();
     const bool is_head = seen.use == FrameUse::kAllocated || seen.use == FrameUse::kFree;
     pfn += is_head ? uint32_t{1} << seen.order : 1;
@@ -58,9 +58,9 @@ uint32_t MovableRegion::Impl::CollectLocked(uint32_t pfn, uint32_t end, const Qu
 void MovableRegion::Impl::ExpectCopy(const Move& move) const {
   const std::byte* const base = frames_.base();
   if (move.destination == kNoFrame || base == nullptr) return;
-  __builtin_prefetch(base + move.destination * geometry_.page_bytes, 1);
+  __builtin_prefetch(base + move.destination.value() * geometry_.page_bytes, 1);
   for (int i = 0; i < 8; ++i)
-    __builtin_prefetch(base + move.source * geometry_.page_bytes + 64 * i);
+    __builtin_prefetch(base + move.source.value() * geometry_.page_bytes + 64 * i);
 }
 
 // Asks about the first of `moves`, and about those after it that are the same thing to their owner.
@@ -71,7 +71,7 @@ size_t MovableRegion::Impl::AskOwner(absl::Span<Move> moves) const {
   if (frames_[first.source].Load().use != FrameUse::kAllocated) return 1;
   const uint32_t private_bits = first.state.private_bits;
   if (first.destination == kNoFrame) {
-    first.agreed = AskToRelease(*first.owner, Folio(first.source), private_bits);
+    first.agreed = AskToRelease(*first.owner, FolioAt(first.source), private_bits);
     return 1;
   }
   absl::InlinedVector<FolioMove, kBatch> together;
@@ -80,7 +80,7 @@ size_t MovableRegion::Impl::AskOwner(absl::Span<Move> moves) const {
         move.state.order != first.state.order || move.destination == kNoFrame) {
       break;
     }
-    together.push_back({.destination = Folio(move.destination), .source = Folio(move.source)});
+    together.push_back({.destination = FolioAt(move.destination), .source = FolioAt(move.source)});
   }
   if (together.size() < moves.size()) ExpectCopy(moves[together.size()]);
   AskToMigrate(*first.owner, absl::MakeSpan(together), private_bits);
@@ -139,11 +139,11 @@ void MovableRegion::Impl::FinishLocked(const Move& move, Evacuation& evacuation)
   }
 }
 
-MovableRegion::Impl::Evacuation MovableRegion::Impl::Evacuate(uint32_t pageblock, Effort effort,
-                                                              bool may_release) {
+MovableRegion::Impl::Evacuation MovableRegion::Impl::Evacuate(PageblockNumber pageblock,
+                                                              Effort effort, bool may_release) {
   Evacuation evacuation;
-  uint32_t pfn = geometry_.FirstFrame(pageblock);
-  const uint32_t end = pfn + geometry_.pageblock_frames();
+  FrameNumber pfn = geometry_.FirstFrame(pageblock);
+  const FrameNumber end = pfn + geometry_.pageblock_frames();
   Batch batch;
   sync::UniqueLock lock(mutex_);
   while (pfn < end) {
@@ -157,7 +157,7 @@ MovableRegion::Impl::Evacuation MovableRegion::Impl::Evacuate(uint32_t pageblock
   return evacuation;
 }
 
-MovableRegion::Impl::Evacuation MovableRegion::Impl::Empty(uint32_t pageblock, Effort effort,
+MovableRegion::Impl::Evacuation MovableRegion::Impl::Empty(PageblockNumber pageblock, Effort effort,
                                                            bool may_release) {
   {
     sync::MutexLock lock(mutex_);

@@ -67,7 +67,7 @@ class MovableRegion::Impl final : public AllocatorBase {
 
   // ---- region_reports.cc ----
   MovableRegionReport report() const;
-  FrameCounts CountFrames(uint32_t first, uint32_t frames) const;
+  FrameCounts CountFrames(FrameNumber first, uint32_t frames) const;
   FreeMemoryReport free_memory() const;
 
  protected:
@@ -104,7 +104,7 @@ class MovableRegion::Impl final : public AllocatorBase {
   PageFrame& FrameOf(Folio folio) const;
   // All of the state that may be looked at without the region's lock (Buddy::mobility). A guess,
   // unless the caller holds the lock of a set of page lists: the thread that isolates takes it, too.
-  bool IsolatedNow(uint32_t pfn) const EBCACHE_NO_THREAD_SAFETY_ANALYSIS {
+  bool IsolatedNow(FrameNumber pfn) const EBCACHE_NO_THREAD_SAFETY_ANALYSIS {
     return state_.mobility(geometry_.PageblockOf(pfn)) == Mobility::kIsolated;
   }
   // What every allocation begins with: at the first, address space is asked from the OS.
@@ -132,8 +132,8 @@ class MovableRegion::Impl final : public AllocatorBase {
   // ---- compaction.cc ----
   // One folio on its way out of a page block.
   struct Move {
-    uint32_t source = kNoFrame;
-    uint32_t destination = kNoFrame;  // kNoFrame: there is nowhere to put it
+    FrameNumber source = kNoFrame;
+    FrameNumber destination = kNoFrame;  // kNoFrame: there is nowhere to put it
     FrameState state;
     FolioOwner* owner = nullptr;  // whose call is under way
     bool agreed = false;
@@ -154,11 +154,11 @@ class MovableRegion::Impl final : public AllocatorBase {
   };
   // Moves the movable folios out of a page block: to where steering puts them within `effort`; or
   // out of memory where there is no such place, if `may_release`. What is not movable stays.
-  Evacuation Evacuate(uint32_t pageblock, Effort effort, bool may_release);
+  Evacuation Evacuate(PageblockNumber pageblock, Effort effort, bool may_release);
   // The same with the page block isolated meanwhile, where nothing in it is unmovable.
-  Evacuation Empty(uint32_t pageblock, Effort effort, bool may_release);
-  uint32_t CollectLocked(uint32_t pfn, uint32_t end, const Question& question, Batch& batch)
-      EBCACHE_REQUIRES(mutex_);
+  Evacuation Empty(PageblockNumber pageblock, Effort effort, bool may_release);
+  FrameNumber CollectLocked(FrameNumber pfn, FrameNumber end, const Question& question,
+                            Batch& batch) EBCACHE_REQUIRES(mutex_);
   // As CollectLocked from where the last call of it stopped, in one page block, and around. In
   // region_reserve.cc.
   uint32_t CollectNextLocked(const Question& question, Batch& batch) EBCACHE_REQUIRES(mutex_);
@@ -170,24 +170,26 @@ class MovableRegion::Impl final : public AllocatorBase {
   void FinishLocked(const Move& move, Evacuation& evacuation) EBCACHE_REQUIRES(mutex_);
 
   // ---- contiguous.cc ----
-  using Tried = absl::InlinedVector<uint32_t, 8>;  // first page blocks of ranges
-  uint32_t PickRangeLocked(uint32_t count, const Tried& tried) const EBCACHE_REQUIRES(mutex_);
-  uint32_t FirstRefusedLocked(uint32_t first, uint32_t count) const EBCACHE_REQUIRES(mutex_);
-  uint64_t CostOfRangeLocked(uint32_t first, uint32_t count) const EBCACHE_REQUIRES(mutex_);
+  using Tried = absl::InlinedVector<PageblockNumber, 8>;  // first page blocks of ranges
+  PageblockNumber PickRangeLocked(uint32_t count, const Tried& tried) const
+      EBCACHE_REQUIRES(mutex_);
+  PageblockNumber FirstRefusedLocked(PageblockNumber first, uint32_t count) const
+      EBCACHE_REQUIRES(mutex_);
+  uint64_t CostOfRangeLocked(PageblockNumber first, uint32_t count) const EBCACHE_REQUIRES(mutex_);
   // Isolates `count` page blocks and moves everything out of them. On success they are free, and
   // still isolated; else as before.
-  bool EmptyRange(uint32_t first, uint32_t count, bool may_release);
-  bool EmptyBlock(uint32_t block, bool may_release);
-  bool AllFreeLocked(uint32_t first, uint32_t count) const EBCACHE_REQUIRES(mutex_);
-  uint32_t TakeEmptiedLocked(uint32_t first, uint32_t count, Mobility user, int order)
+  bool EmptyRange(PageblockNumber first, uint32_t count, bool may_release);
+  bool EmptyBlock(PageblockNumber block, bool may_release);
+  bool AllFreeLocked(PageblockNumber first, uint32_t count) const EBCACHE_REQUIRES(mutex_);
+  FrameNumber TakeEmptiedLocked(PageblockNumber first, uint32_t count, Mobility user, int order)
       EBCACHE_REQUIRES(mutex_);
   // Compaction on behalf of an allocation. Whether it was worth it.
   bool MakeRoomFor(int order);
 
   // ---- defragmenter.cc ----
-  bool WantsDefragLocked(uint32_t superpageblock) EBCACHE_REQUIRES(mutex_);
-  uint32_t PickSuperpageblockLocked(bool short_of_room_only) EBCACHE_REQUIRES(mutex_);
-  uint32_t PickPageblockLocked(uint32_t superpageblock) EBCACHE_REQUIRES(mutex_);
+  bool WantsDefragLocked(SuperpageblockNumber superpageblock) EBCACHE_REQUIRES(mutex_);
+  SuperpageblockNumber PickSuperpageblockLocked(bool short_of_room_only) EBCACHE_REQUIRES(mutex_);
+  PageblockNumber PickPageblockLocked(SuperpageblockNumber superpageblock) EBCACHE_REQUIRES(mutex_);
   // Works on one page block; how many folios left it. False: there was none to work on.
   bool DefragOne(bool short_of_room_only, Effort effort, bool may_release, uint32_t& gone);
   // For pages that can only move, when there is nowhere: asks others to release theirs from tainted
@@ -208,13 +210,14 @@ class MovableRegion::Impl final : public AllocatorBase {
   Steering steering_ EBCACHE_GUARDED_BY(mutex_);
   std::array<OwnerReport, 256> owner_reports_ EBCACHE_GUARDED_BY(mutex_);
   MovableRegionReport counters_ EBCACHE_GUARDED_BY(mutex_);  // the sums in it
-  uint32_t defrag_next_ EBCACHE_GUARDED_BY(mutex_) = 0;      // the superpageblock to look at next
-  uint32_t return_next_ EBCACHE_GUARDED_BY(mutex_) = 0;      // and that to give back to the OS next
+  // The superpageblock to look at next, and that to give back to the OS next.
+  SuperpageblockNumber defrag_next_ EBCACHE_GUARDED_BY(mutex_);
+  SuperpageblockNumber return_next_ EBCACHE_GUARDED_BY(mutex_);
   // The frame whose owner is asked next; always one of the region.
-  uint32_t release_next_ EBCACHE_GUARDED_BY(mutex_) = 0;
+  FrameNumber release_next_ EBCACHE_GUARDED_BY(mutex_);
   const size_t reserve_pairs_;  // how many are held back, for kNoFail alone
   // Their first frames; has room for all of them.
-  std::vector<uint32_t> reserve_ EBCACHE_GUARDED_BY(mutex_);
+  std::vector<FrameNumber> reserve_ EBCACHE_GUARDED_BY(mutex_);
   // Page blocks that did not empty when a range was wanted.
   std::vector<bool> refused_ EBCACHE_GUARDED_BY(mutex_);
   Backoff room_in_tainted_ EBCACHE_GUARDED_BY(mutex_);

@@ -30,7 +30,7 @@ RegionGeometry GeometryOf(const MovableRegionOptions& options) {
                 "page blocks and superpageblocks must be powers of two of 1 to 2^18 pages");
   EBCACHE_CHECK(options.arena_bytes > 0 && options.arena_bytes % options.superpageblock_bytes == 0,
                 "arena size of a movable region must be a multiple of its superpageblocks'");
-  EBCACHE_CHECK(options.arena_bytes / options.page_bytes < kNoFrame,
+  EBCACHE_CHECK(options.arena_bytes / options.page_bytes < kNoFrame.value(),
                 "arena has more pages than there are numbers");
   return {
       .page_bytes = options.page_bytes,
@@ -103,8 +103,8 @@ OwnerId MovableRegion::Impl::RegisterOwner(FolioOwner* owner) {
 
 bool MovableRegion::Impl::AnyOwnedBy(OwnerId owner) {
   sync::MutexLock lock(mutex_);
-  for (uint32_t pfn = 0; pfn < geometry_.frames && frames_.reserved();) {
-    const uint32_t super = geometry_.SuperpageblockOf(pfn);
+  for (FrameNumber pfn; pfn < geometry_.EndFrame() && frames_.reserved();) {
+    const SuperpageblockNumber super = geometry_.SuperpageblockOf(pfn);
     if (state_.superpageblocks()[super].category == SuperpageblockCategory::kEmpty) {
       pfn += geometry_.superpageblock_frames();
       continue;
@@ -125,8 +125,9 @@ Mobility MovableRegion::Impl::UserOf(bool movable, bool reclaimable, int order) 
 }
 
 PageFrame& MovableRegion::Impl::FrameOf(Folio folio) const {
-  EBCACHE_CHECK(frames_.Contains(folio.pfn()), "folio was not handed out by this allocator");
-  return frames_[folio.pfn()];
+  EBCACHE_CHECK(frames_.Contains(FirstFrameOf(folio)),
+                "folio was not handed out by this allocator");
+  return frames_[FirstFrameOf(folio)];
 }
 
 std::byte* MovableRegion::Impl::Address(Folio folio) const {
@@ -158,7 +159,7 @@ absl::Status MovableRegion::Impl::Refill(FrameStack& list, Mobility user, uint32
   while (list.size() < target) {
     // What is more than wanted must not be more than is easy.
     const bool needed = list.size() < wanted;
-    const uint32_t pfn =
+    const FrameNumber pfn =
         steering_.Take(user, 0, needed ? effort : std::min(effort, Effort::kWithoutTainting));
     if (pfn == kNoFrame) return needed ? NoMemoryLocked(0) : absl::OkStatus();
     frames_[pfn].Store(FrameState{.use = FrameUse::kListed});
@@ -179,8 +180,9 @@ absl::Status MovableRegion::Impl::TakeSmall(const FolioRequest& request, uint32_
   }
   for (Folio& slot : slots) {
     if (!slot.empty()) continue;
-    slot = Folio(list.Pop());
-    frames_[slot.pfn()].Store(state);
+    const FrameNumber pfn = list.Pop();
+    slot = FolioAt(pfn);
+    frames_[pfn].Store(state);
   }
   set.counts.allocated_folios += wanted;
   set.counts.allocated_frames += wanted;
@@ -190,15 +192,15 @@ absl::Status MovableRegion::Impl::TakeSmall(const FolioRequest& request, uint32_
 absl::Status MovableRegion::Impl::TakeLarge(const FolioRequest& request, int order,
                                             absl::Span<Folio> slots, Effort effort) {
   const Mobility user = UserOf(request, order);
-  absl::InlinedVector<uint32_t, 16> taken;
+  absl::InlinedVector<FrameNumber, 16> taken;
   taken.reserve(slots.size());  // no failure halfway
   {
     sync::MutexLock lock(mutex_);
     for (const Folio slot : slots) {
       if (!slot.empty()) continue;
-      const uint32_t pfn = steering_.Take(user, order, effort);
+      const FrameNumber pfn = steering_.Take(user, order, effort);
       if (pfn == kNoFrame) {
-        for (const uint32_t back : taken) state_.Put(back, order, user);
+        for (const FrameNumber back : taken) state_.Put(back, order, user);
         if (fuzz::Planted("no-memory-swallowed")) return absl::OkStatus();
         return NoMemoryLocked(order);
       }
@@ -209,7 +211,7 @@ absl::Status MovableRegion::Impl::TakeLarge(const FolioRequest& request, int ord
   }
   size_t next = 0;
   for (Folio& slot : slots) {
-    if (slot.empty()) slot = Folio(taken[next++]);
+    if (slot.empty()) slot = FolioAt(taken[next++]);
   }
   PageListSet& set = lists_.Mine();
   sync::MutexLock lock(set.mutex);
@@ -288,7 +290,7 @@ void MovableRegion::Impl::FreeSmall(absl::Span<Folio> slots) {
   // Back to front: the next allocation of as many gets them in the order they had.
   for (auto slot = slots.rbegin(); slot != slots.rend(); ++slot) {
     if (slot->empty()) continue;
-    const uint32_t pfn = slot->pfn();
+    const FrameNumber pfn = FirstFrameOf(*slot);
     const FrameState was = FrameOf(*slot).Free(0);
     *slot = Folio();
     ++set.counts.freed_folios;
@@ -307,7 +309,7 @@ void MovableRegion::Impl::FreeSmall(absl::Span<Folio> slots) {
     if (list.size() == lists_.capacity()) {
       sync::MutexLock lock(mutex_);
       const uint32_t half = lists_.capacity() / 2;
-      for (const uint32_t old : list.Oldest(half)) state_.Put(old, 0, user);
+      for (const FrameNumber old : list.Oldest(half)) state_.Put(old, 0, user);
       list.DropOldest(half);
     }
     list.Push(pfn);
@@ -321,7 +323,7 @@ void MovableRegion::Impl::FreeLarge(int order, absl::Span<Folio> slots) {
     for (Folio& slot : slots) {
       if (slot.empty()) continue;
       const FrameState was = FrameOf(slot).Free(order);
-      if (!was.moving) state_.Put(slot.pfn(), order, UserOf(was));
+      if (!was.moving) state_.Put(FirstFrameOf(slot), order, UserOf(was));
       slot = Folio();
       ++freed;
     }
@@ -349,7 +351,7 @@ void MovableRegion::Impl::DrainLists(bool isolated_only) {
     sync::MutexLock set_lock(set.mutex);
     for (int i = 0; i < kRequestMobilities; ++i) {
       const auto user = static_cast<Mobility>(i);
-      set.list(user).TakeIf([&](uint32_t pfn) {
+      set.list(user).TakeIf([&](FrameNumber pfn) {
         if (isolated_only && !IsolatedNow(pfn)) return false;
         sync::MutexLock lock(mutex_);
         state_.Put(pfn, 0, user);
@@ -362,7 +364,7 @@ void MovableRegion::Impl::DrainLists(bool isolated_only) {
 size_t MovableRegion::Impl::Trim() {
   DrainLists(/*isolated_only=*/false);
   size_t returned = 0;
-  for (uint32_t block = 0; block < geometry_.pageblocks(); ++block) {
+  for (PageblockNumber block; block < geometry_.EndPageblock(); ++block) {
     // A lock for each, so that others get their turn while gigabytes go.
     sync::MutexLock lock(mutex_);
     if (state_.Purge(block)) returned += geometry_.pageblock_frames() * geometry_.page_bytes;

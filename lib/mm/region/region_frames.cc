@@ -14,20 +14,20 @@ RegionFrames::RegionFrames(OsCalls* os, const RegionGeometry& geometry, bool pha
                   .name = "a movable region"}),
       backed_(geometry.pageblocks(), false) {}
 
-void RegionFrames::Back(uint32_t pfn, uint32_t frames) {
-  const uint32_t end = geometry_.PageblockOf(pfn + frames - 1);
-  for (uint32_t block = geometry_.PageblockOf(pfn); block <= end; ++block) {
-    if (backed_[block]) continue;
-    backed_[block] = true;
+void RegionFrames::Back(FrameNumber pfn, uint32_t frames) {
+  const PageblockNumber end = geometry_.PageblockOf(pfn + frames - 1);
+  for (PageblockNumber block = geometry_.PageblockOf(pfn); block <= end; ++block) {
+    if (backed_[block.value()]) continue;
+    backed_[block.value()] = true;
     ++backed_pageblocks_;
-    arena_.AdviseHugePages(block * pageblock_bytes(), pageblock_bytes());
+    arena_.AdviseHugePages(block.value() * pageblock_bytes(), pageblock_bytes());
   }
 }
 
-bool RegionFrames::Purge(uint32_t pageblock) {
-  EBCACHE_CHECK(backed_[pageblock], "a page block without memory has none to give back");
-  if (!arena_.Purge(pageblock * pageblock_bytes(), pageblock_bytes())) return false;
-  backed_[pageblock] = false;
+bool RegionFrames::Purge(PageblockNumber pageblock) {
+  EBCACHE_CHECK(backed_[pageblock.value()], "a page block without memory has none to give back");
+  if (!arena_.Purge(pageblock.value() * pageblock_bytes(), pageblock_bytes())) return false;
+  backed_[pageblock.value()] = false;
   --backed_pageblocks_;
   return true;
 }

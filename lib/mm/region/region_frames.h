@@ -34,18 +34,18 @@ class RegionFrames {
   uint32_t usable_frames() const { return arena_.frames(); }
   size_t reserved_bytes() const { return arena_.reserved_bytes(); }
 
-  bool Contains(uint32_t pfn) const { return pfn < geometry_.frames && reserved(); }
+  bool Contains(FrameNumber pfn) const { return pfn < geometry_.EndFrame() && reserved(); }
   // REQUIRES: Contains(pfn)
-  PageFrame& operator[](uint32_t pfn) const { return arena_[pfn]; }
+  PageFrame& operator[](FrameNumber pfn) const { return arena_[pfn]; }
 
   // Address of frame 0; null in a phantom region, and before Reserve.
   std::byte* base() const { return arena_.base(); }
 
   // Counts the page blocks under [pfn, pfn + frames) as backed, with huge pages advised.
-  void Back(uint32_t pfn, uint32_t frames);
-  bool backed(uint32_t pageblock) const { return backed_[pageblock]; }
+  void Back(FrameNumber pfn, uint32_t frames);
+  bool backed(PageblockNumber pageblock) const { return backed_[pageblock.value()]; }
   // Gives the memory of a page block back. REQUIRES: all of it is free. False: the OS would not.
-  bool Purge(uint32_t pageblock);
+  bool Purge(PageblockNumber pageblock);
 
   uint64_t backed_bytes() const {
     return uint64_t{backed_pageblocks_} * geometry_.pageblock_frames() * geometry_.page_bytes;

@@ -23,12 +23,13 @@ MovableRegionReport MovableRegion::Impl::report() const {
         state_.superpageblocks().CountOf(static_cast<SuperpageblockCategory>(i));
   }
   // What has no memory counts as clean and full there.
-  const uint32_t refused = geometry_.SuperpageblockOf(geometry_.frames - frames_.usable_frames());
+  const uint32_t refused =
+      (geometry_.frames - frames_.usable_frames()) >> geometry_.superpageblock_order;
   report.refused_superpageblocks = refused;
   report.superpageblocks -= refused;
   report.by_category[static_cast<size_t>(SuperpageblockCategory::kClean)] -= refused;
   report.free_frames = state_.free_frames();
-  for (uint32_t i = 0; i < geometry_.superpageblocks(); ++i) {
+  for (SuperpageblockNumber i; i < geometry_.EndSuperpageblock(); ++i) {
     report.free_pageblocks += state_.superpageblocks()[i].free_pageblocks;
   }
   report.defrag_failures = threads_.failures();
@@ -40,18 +41,18 @@ MovableRegionReport MovableRegion::Impl::report() const {
   return report;
 }
 
-FrameCounts MovableRegion::Impl::CountFrames(uint32_t first, uint32_t frames) const {
+FrameCounts MovableRegion::Impl::CountFrames(FrameNumber first, uint32_t frames) const {
   FrameCounts counts;
   sync::MutexLock lock(mutex_);
   if (!frames_.reserved()) {
     counts.free = frames;
     return counts;
   }
-  const uint32_t end = first + frames;
+  const FrameNumber end = first + frames;
   // The folio or free block that begins before the range and reaches into it, if there is one.
-  uint32_t pfn = first;
+  FrameNumber pfn = first;
   for (int order = 0; order <= geometry_.superpageblock_order; ++order) {
-    const uint32_t head = first & ~((uint32_t{1} << order) - 1);
+    const FrameNumber head = AlignedDown(first, order);
     const FrameState state = frames_[head].Load();
     const bool is_head = state.use == FrameUse::kFree || state.use == FrameUse::kAllocated;
     if (is_head && head + (uint32_t{1} << state.order) > first) {
@@ -62,7 +63,7 @@ FrameCounts MovableRegion::Impl::CountFrames(uint32_t first, uint32_t frames) co
   while (pfn < end) {
     const FrameState state = frames_[pfn].Load();
     const bool is_head = state.use == FrameUse::kFree || state.use == FrameUse::kAllocated;
-    const uint32_t next = pfn + (is_head ? uint32_t{1} << state.order : 1);
+    const FrameNumber next = pfn + (is_head ? uint32_t{1} << state.order : 1);
     const uint32_t inside = std::min(next, end) - std::max(pfn, first);
     if (state.use == FrameUse::kFree) counts.free += inside;
     if (state.use == FrameUse::kListed) counts.listed += inside;
@@ -86,18 +87,18 @@ FreeMemoryReport MovableRegion::Impl::free_memory() const {
   for (size_t kind = 0; kind < report.by_mobility.size(); ++kind) {
     BlocksByOrder& of_kind = report.by_mobility[kind];
     of_kind.resize(orders);
-    for (uint32_t zone = 0; zone < buddy.zones(); ++zone) {
+    for (ZoneNumber zone; zone.value() < buddy.zones(); ++zone) {
       const FreeArea& area = buddy.area(zone, static_cast<Mobility>(kind));
       for (size_t order = 0; order < orders; ++order) {
-        report.by_zone[zone][order] += area.blocks[order];
+        report.by_zone[zone.value()][order] += area.blocks[order];
         of_kind[order] += area.blocks[order];
       }
     }
   }
-  for (uint32_t block = 0; block < geometry_.pageblocks(); ++block) {
+  for (PageblockNumber block; block < geometry_.EndPageblock(); ++block) {
     ++report.pageblocks[static_cast<size_t>(state_.mobility(block))];
   }
-  for (uint32_t i = 0; i < geometry_.superpageblocks(); ++i) {
+  for (SuperpageblockNumber i; i < geometry_.EndSuperpageblock(); ++i) {
     const Superpageblock& block = state_.superpageblocks()[i];
     report.superpageblocks.push_back({.category = block.category,
                                       .free_frames = block.free_frames,
