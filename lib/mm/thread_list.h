@@ -80,7 +80,7 @@ class ThreadListLease {
   ThreadList* operator->() const { return list_; }
 
  private:
-  void FindOrMake(const std::shared_ptr<FrameDepot>& depot);
+  void FindOrCreate(const std::shared_ptr<FrameDepot>& depot);
   void ReturnPassing();
 
   ThreadList* list_ = nullptr;

@@ -14,17 +14,25 @@ namespace {
 // What a thread may keep at hand.
 constexpr size_t kListBytes = size_t{512} << 10;
 
-ArenaFrames* NewFrames(const Order0Options& options, Arena::Memory memory) {
+ArenaFrames* CreateFrames(const Order0Options& options, Arena::Memory memory) {
   EBCACHE_CHECK(options.arena_bytes > 0, "arena size must be a multiple of 2 MiB");
   return new ArenaFrames(options.os, options.arena_bytes + kNoFailReserveBytes, options.page_bytes,
                          memory);
 }
 
+// Order-0 pages and no more: neighbours only by luck.
+class Order0 final : public ArenaAllocator {
+ public:
+  explicit Order0(const Order0Options& options)
+      : ArenaAllocator(options, Arena::Memory::kPrivate) {}
+  std::string_view name() const override { return "order0"; }
+};
+
 }  // namespace
 
 ArenaAllocator::ArenaAllocator(const Order0Options& options, Arena::Memory memory)
     : AllocatorBase(options.page_bytes, options.contiguous_by_luck, options.no_fail_wait_ms),
-      frames_(NewFrames(options, memory)),
+      frames_(CreateFrames(options, memory)),
       depot_(std::make_shared<FrameDepot>(
           std::unique_ptr<FrameSource>(frames_),
           static_cast<uint32_t>(kListBytes / options.page_bytes),
@@ -119,6 +127,10 @@ size_t ArenaAllocator::Trim() {
 void ArenaAllocator::CountBlock(BlockForm form) {
   ThreadListLease list(depot_);
   list->counters.AddBlock(form);
+}
+
+std::shared_ptr<PageAllocator> Order0Allocator(Order0Options options) {
+  return std::make_shared<Order0>(options);
 }
 
 }  // namespace ebcache

@@ -10,7 +10,7 @@
 namespace ebcache {
 namespace {
 
-FreeArea* MakeAreas(size_t count) {
+FreeArea* CreateAreas(size_t count) {
   void* const areas = std::calloc(count, sizeof(FreeArea));
   if (areas == nullptr) throw std::bad_alloc();
   return static_cast<FreeArea*>(areas);
@@ -23,7 +23,7 @@ Buddy::Buddy(RegionFrames* frames, const RegionGeometry& geometry, const Options
       geometry_(geometry),
       options_(options),
       zones_(options.zone_per_superpageblock ? geometry.superpageblocks() : 1),
-      areas_(MakeAreas(size_t{zones_} * kMobilities)),
+      areas_(CreateAreas(size_t{zones_} * kMobilities)),
       mobilities_(std::make_unique<sync::Atomic<Mobility>[]>(geometry.pageblocks())) {
   EBCACHE_CHECK(options.max_order >= geometry.pageblock_order &&
                     options.max_order <= geometry.superpageblock_order &&

@@ -130,6 +130,13 @@ FrameNumber MovableRegion::Impl::TakeEmptiedLocked(PageblockNumber first, uint32
   return pfn;
 }
 
+Folio MovableRegion::Impl::SettleContiguousLocked(FrameNumber pfn, const FolioRequest& request,
+                                                  int order) {
+  frames_[pfn].Store(FrameState::Allocated(request, order));
+  ++counters_.contiguous_allocated;
+  return FolioAt(pfn);
+}
+
 absl::StatusOr<Folio> MovableRegion::Impl::AllocateContiguous(const FolioRequest& request,
                                                               int order) {
   Folio folio;
@@ -142,26 +149,23 @@ absl::StatusOr<Folio> MovableRegion::Impl::AllocateContiguous(const FolioRequest
   return folio;
 }
 
-absl::StatusOr<Folio> MovableRegion::Impl::ContiguousOrThrow(const FolioRequest& request,
-                                                             int order) {
+absl::Status MovableRegion::Impl::CheckContiguous(const FolioRequest& request, int order) {
   if (order < 0 || order > geometry_.superpageblock_order) {
     return Failed(request, absl::InvalidArgumentError(
                                absl::StrCat("contiguous order ", order, " is not within 0 to ",
                                             geometry_.superpageblock_order)));
   }
   const int checked_order = std::min(order, max_folio_order_);
-  if (auto status = CheckRequest(request, checked_order, max_folio_order_); !status.ok()) {
-    return status;
-  }
+  return CheckRequest(request, checked_order, max_folio_order_);
+}
+
+absl::StatusOr<Folio> MovableRegion::Impl::ContiguousOrThrow(const FolioRequest& request,
+                                                             int order) {
+  if (auto status = CheckContiguous(request, order); !status.ok()) return status;
   if (auto opened = Open(); !opened.ok()) return Failed(request, std::move(opened));
   const Mobility user = UserOf(request, order);
   const uint32_t count =
       uint32_t{1} << (std::max(order, geometry_.pageblock_order) - geometry_.pageblock_order);
-  const auto settle = [&](FrameNumber pfn) EBCACHE_REQUIRES(mutex_) {
-    frames_[pfn].Store(FrameState::Allocated(request, order));
-    ++counters_.contiguous_allocated;
-    return FolioAt(pfn);
-  };
   const bool may_release = !Has(request.flags, AllocFlags::kNoReclaim);
   Folio folio;
   Tried tried;
@@ -171,7 +175,7 @@ absl::StatusOr<Folio> MovableRegion::Impl::ContiguousOrThrow(const FolioRequest&
       sync::MutexLock lock(mutex_);
       const FrameNumber pfn = steering_.Take(user, order, Effort::kAnything);
       if (pfn != kNoFrame) {
-        folio = settle(pfn);
+        folio = SettleContiguousLocked(pfn, request, order);
         break;
       }
       range = tried.size() < kMaxRanges + geometry_.superpageblocks()
@@ -186,7 +190,7 @@ absl::StatusOr<Folio> MovableRegion::Impl::ContiguousOrThrow(const FolioRequest&
     if (!EmptyRange(range, count, may_release)) continue;
     sync::MutexLock lock(mutex_);
     const FrameNumber pfn = TakeEmptiedLocked(range, count, user, order);
-    if (pfn != kNoFrame) folio = settle(pfn);
+    if (pfn != kNoFrame) folio = SettleContiguousLocked(pfn, request, order);
   }
   PageListSet& set = lists_.Mine();
   sync::MutexLock lock(set.mutex);

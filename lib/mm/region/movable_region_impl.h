@@ -1,7 +1,9 @@
 // MovableRegion::Impl: the parts of a movable region put together. One class, whose methods lie in
 // the files of what they are about:
 //
-//   region_allocation.cc  allocating and freeing
+//   movable_region_impl.cc  how it is made; owners, forks, counts
+//   region_allocation.cc  allocating
+//   region_freeing.cc     freeing
 //   region_reserve.cc     owners that release, and the reserve for kNoFail
 //   compaction.cc         emptying page blocks
 //   contiguous.cc         memory in one piece
@@ -110,6 +112,8 @@ class MovableRegion::Impl final : public AllocatorBase {
   // What every allocation begins with: at the first, address space is asked from the OS.
   absl::Status Open();
   absl::Status AllocateOrThrow(const FolioRequest& request, int order, absl::Span<Folio> slots);
+  absl::Status AllocateWithEffort(const FolioRequest& request, int order, uint64_t wanted,
+                                  absl::Span<Folio> slots, absl::Status status);
   absl::Status TryAllocate(const FolioRequest& request, int order, uint64_t wanted,
                            absl::Span<Folio> slots, Effort effort);
   absl::Status TakeSmall(const FolioRequest& request, uint32_t wanted, absl::Span<Folio> slots,
@@ -182,6 +186,9 @@ class MovableRegion::Impl final : public AllocatorBase {
   bool EmptyBlock(PageblockNumber block, bool may_release);
   bool AllFreeLocked(PageblockNumber first, uint32_t count) const EBCACHE_REQUIRES(mutex_);
   FrameNumber TakeEmptiedLocked(PageblockNumber first, uint32_t count, Mobility user, int order)
+      EBCACHE_REQUIRES(mutex_);
+  absl::Status CheckContiguous(const FolioRequest& request, int order);
+  Folio SettleContiguousLocked(FrameNumber pfn, const FolioRequest& request, int order)
       EBCACHE_REQUIRES(mutex_);
   // Compaction on behalf of an allocation. Whether it was worth it.
   bool MakeRoomFor(int order);

@@ -1,3 +1,5 @@
+// Apart from the header because the model build has its own: tests/model/stand_ins.cc.
+
 #include "lib/mm/region/page_lists.h"
 
 #include <atomic>

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "ebcache/allocators.h"
+#include "lib/base/check.h"
 #include "lib/mm/arena.h"
 #include "lib/mm/page_frame.h"
 #include "lib/mm/region/region_geometry.h"
@@ -24,7 +25,15 @@ namespace ebcache {
 
 class RegionFrames {
  public:
-  RegionFrames(OsCalls* os, const RegionGeometry& geometry, bool phantom);
+  RegionFrames(OsCalls* os, const RegionGeometry& geometry, bool phantom)
+      : geometry_(geometry),
+        arena_(os, {.bytes = geometry.frames * geometry.page_bytes,
+                    .page_bytes = geometry.page_bytes,
+                    .unit_bytes = geometry.superpageblock_frames() * geometry.page_bytes,
+                    .memory = phantom ? Arena::Memory::kNone : Arena::Memory::kPrivate,
+                    .whole_table = true,
+                    .name = "a movable region"}),
+        backed_(geometry.pageblocks(), false) {}
 
   bool reserved() const { return arena_.reserved(); }
   // Asks the OS for address space. Where it refuses so much, it is half of it, or half of that, in
@@ -42,10 +51,24 @@ class RegionFrames {
   std::byte* base() const { return arena_.base(); }
 
   // Counts the page blocks under [pfn, pfn + frames) as backed, with huge pages advised.
-  void Back(FrameNumber pfn, uint32_t frames);
+  void Back(FrameNumber pfn, uint32_t frames) {
+    const PageblockNumber end = geometry_.PageblockOf(pfn + frames - 1);
+    for (PageblockNumber block = geometry_.PageblockOf(pfn); block <= end; ++block) {
+      if (backed_[block.value()]) continue;
+      backed_[block.value()] = true;
+      ++backed_pageblocks_;
+      arena_.AdviseHugePages(block.value() * pageblock_bytes(), pageblock_bytes());
+    }
+  }
   bool backed(PageblockNumber pageblock) const { return backed_[pageblock.value()]; }
   // Gives the memory of a page block back. REQUIRES: all of it is free. False: the OS would not.
-  bool Purge(PageblockNumber pageblock);
+  bool Purge(PageblockNumber pageblock) {
+    EBCACHE_CHECK(backed_[pageblock.value()], "a page block without memory has none to give back");
+    if (!arena_.Purge(pageblock.value() * pageblock_bytes(), pageblock_bytes())) return false;
+    backed_[pageblock.value()] = false;
+    --backed_pageblocks_;
+    return true;
+  }
 
   uint64_t backed_bytes() const {
     return uint64_t{backed_pageblocks_} * geometry_.pageblock_frames() * geometry_.page_bytes;
