@@ -1,6 +1,7 @@
 #include "lib/mm/arena/arena_allocator.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "lib/base/check.h"
@@ -14,10 +15,10 @@ namespace {
 // What a thread may keep at hand.
 constexpr size_t kListBytes = size_t{512} << 10;
 
-ArenaFrames* CreateFrames(const Order0Options& options, Arena::Memory memory) {
+std::unique_ptr<ArenaFrames> CreateFrames(const Order0Options& options, Arena::Memory memory) {
   EBCACHE_CHECK(options.arena_bytes > 0, "arena size must be a multiple of 2 MiB");
-  return new ArenaFrames(options.os, options.arena_bytes + kNoFailReserveBytes, options.page_bytes,
-                         memory);
+  return std::make_unique<ArenaFrames>(options.os, options.arena_bytes + kNoFailReserveBytes,
+                                       options.page_bytes, memory);
 }
 
 // Order-0 pages and no more: neighbours only by luck.
@@ -32,7 +33,7 @@ class Order0 final : public ArenaAllocator {
 
 ArenaAllocator::ArenaAllocator(const Order0Options& options, Arena::Memory memory)
     : AllocatorBase(options.page_bytes, options.contiguous_by_luck, options.no_fail_wait_ms),
-      frames_(CreateFrames(options, memory)),
+      frames_(CreateFrames(options, memory).release()),
       depot_(std::make_shared<FrameDepot>(
           std::unique_ptr<FrameSource>(frames_),
           static_cast<uint32_t>(kListBytes / options.page_bytes),

@@ -8,15 +8,12 @@
 #include "lib/base/check.h"
 
 namespace ebcache {
-namespace {
 
-FreeArea* CreateAreas(size_t count) {
+Buddy::Areas Buddy::CreateAreas(size_t count) {
   void* const areas = std::calloc(count, sizeof(FreeArea));
   if (areas == nullptr) throw std::bad_alloc();
-  return static_cast<FreeArea*>(areas);
+  return Areas(static_cast<FreeArea*>(areas));
 }
-
-}  // namespace
 
 Buddy::Buddy(RegionFrames* frames, const RegionGeometry& geometry, const Options& options)
     : frames_(frames),

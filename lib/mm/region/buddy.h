@@ -100,6 +100,13 @@ class Buddy {
   void TakeRange(FrameNumber pfn, uint32_t frames);
 
  private:
+  struct Free {
+    void operator()(FreeArea* areas) const { std::free(areas); }
+  };
+  // From calloc: large tables are fresh memory.
+  using Areas = std::unique_ptr<FreeArea[], Free>;
+  static Areas CreateAreas(size_t count);
+
   FreeArea& AreaOf(FrameNumber pfn) {
     const auto kind = static_cast<size_t>(mobility(geometry_.PageblockOf(pfn)));
     return areas_[kind * zones_ + ZoneOf(pfn).value()];
@@ -125,11 +132,7 @@ class Buddy {
   const RegionGeometry geometry_;
   const Options options_;
   const uint32_t zones_;
-  struct Free {
-    void operator()(FreeArea* areas) const { std::free(areas); }
-  };
-  // By mobility and zone. From calloc: large tables are fresh memory.
-  const std::unique_ptr<FreeArea[], Free> areas_;
+  const Areas areas_;                                           // by mobility and zone
   const std::unique_ptr<sync::Atomic<Mobility>[]> mobilities_;  // by page block
 };
 
