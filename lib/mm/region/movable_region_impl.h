@@ -1,14 +1,14 @@
 // MovableRegion::Impl: the parts of a movable region put together. One class, whose methods lie in
 // the files of what they are about:
 //
-//   movable_region_impl.cc  how it is made; owners, forks, counts
-//   region_allocation.cc  allocating
-//   region_freeing.cc     freeing
-//   region_reserve.cc     owners that release, and the reserve for kNoFail
-//   compaction.cc         emptying page blocks
-//   contiguous.cc         memory in one piece
-//   defragmenter.cc       room in tainted superpageblocks, before it is needed
-//   region_reports.cc     what lies where, counted
+//   movable_region_impl.cc  how it is made and set up; owners, forks, counts
+//   region_allocation.cc    allocating
+//   region_freeing.cc       freeing, and giving back what is kept at hand
+//   region_reserve.cc       owners that release, and the reserve for kNoFail
+//   compaction.cc           emptying page blocks
+//   contiguous.cc           memory in one piece
+//   defragmenter.cc         room in tainted superpageblocks, before it is needed
+//   region_reports.cc       what lies where, counted
 //
 // Locks: a set of page lists first, then mutex_, then the owner table's. None is held while an owner
 // is called.
@@ -43,24 +43,26 @@ class MovableRegion::Impl final : public AllocatorBase {
   explicit Impl(const MovableRegionOptions& options);
   ~Impl() override;
 
-  // ---- region_allocation.cc ----
+  // ---- movable_region_impl.cc ----
   std::string_view name() const override { return "movable-region"; }
   OwnerId RegisterOwner(FolioOwner* owner) override;
-  absl::Status AllocateBulk(const FolioRequest& request, int order,
-                            absl::Span<Folio> slots) override;
-  void FreeBulk(int order, absl::Span<Folio> slots) override;
   void SetPrivate(Folio folio, uint32_t private_bits) override;
   std::byte* Address(Folio folio) const override;
   std::byte* direct_map() const override { return frames_.base(); }
-  size_t Trim() override;
+  const RegionGeometry& geometry() const { return geometry_; }
   // The locks that fork handlers hold are held over the fork: the two are halves of one function.
   void BeforeFork() EBCACHE_NO_THREAD_SAFETY_ANALYSIS;
   void AfterFork() EBCACHE_NO_THREAD_SAFETY_ANALYSIS;
 
+  // ---- region_allocation.cc, region_freeing.cc ----
+  absl::Status AllocateBulk(const FolioRequest& request, int order,
+                            absl::Span<Folio> slots) override;
+  void FreeBulk(int order, absl::Span<Folio> slots) override;
+  size_t Trim() override;
+
   // ---- contiguous.cc ----
   absl::StatusOr<Folio> AllocateContiguous(const FolioRequest& request, int order);
   absl::StatusOr<Folio> ContiguousOrThrow(const FolioRequest& request, int order);
-  const RegionGeometry& geometry() const { return geometry_; }
 
   // ---- defragmenter.cc ----
   DefragProgress DefragStep();
@@ -73,7 +75,7 @@ class MovableRegion::Impl final : public AllocatorBase {
   FreeMemoryReport free_memory() const;
 
  protected:
-  // ---- What AllocatorBase asks for: region_allocation.cc ----
+  // ---- What AllocatorBase asks for: movable_region_impl.cc ----
   void CountBlock(BlockForm form) override;
   bool AnyOwnedBy(OwnerId owner) override;
   void AddStats(AllocatorStats& stats) const override;
@@ -92,7 +94,7 @@ class MovableRegion::Impl final : public AllocatorBase {
     }
   };
 
-  // ---- region_allocation.cc ----
+  // ---- movable_region_impl.cc ----
   // As what a folio counts. One of a whole superpageblock mixes with no other folio, so it taints
   // nothing.
   Mobility UserOf(bool movable, bool reclaimable, int order) const;
@@ -111,6 +113,8 @@ class MovableRegion::Impl final : public AllocatorBase {
   }
   // What every allocation begins with: at the first, address space is asked from the OS.
   absl::Status Open();
+
+  // ---- region_allocation.cc ----
   absl::Status AllocateOrThrow(const FolioRequest& request, int order, absl::Span<Folio> slots);
   absl::Status AllocateWithEffort(const FolioRequest& request, int order, uint64_t wanted,
                                   absl::Span<Folio> slots, absl::Status status);
@@ -122,12 +126,15 @@ class MovableRegion::Impl final : public AllocatorBase {
                          Effort effort);
   absl::Status Refill(FrameStack& list, Mobility user, uint32_t wanted, Effort effort);
   absl::Status NoMemoryLocked(int order) const EBCACHE_REQUIRES(mutex_);
+
   // ---- region_reserve.cc ----
   // A rung of the ReclaimLadder.
   bool ReleaseSome(OwnerId spared);
   // What kNoFail holds back: pairs of pages.
   void FillReserve();
   bool SpendReserve(uint64_t frames);
+
+  // ---- region_freeing.cc ----
   void FreeSmall(absl::Span<Folio> slots);
   void FreeLarge(int order, absl::Span<Folio> slots);
   // Gives the frames that page lists keep back to the free lists: all, or those in isolated blocks.
