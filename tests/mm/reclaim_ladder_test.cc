@@ -131,6 +131,22 @@ TEST_F(ReclaimLadderTest, WhatIsFreedMeanwhileIsTriedFor) {
   EXPECT_FALSE(ladder_.anyone_waits());
 }
 
+// And no other wait: what was freed before an attempt was there for it.
+TEST_F(ReclaimLadderTest, WhatWasFreedEndsOneWait) {
+  const absl::Status status =
+      ladder_.Climb({.flags = AllocFlags::kNoFail}, kNone,
+                    {.possible = false,
+                     .release = [](OwnerId) { return ADD_FAILURE(), false; },
+                     .attempt =
+                         [&](bool use_reserve) {
+                           if (steps_.empty()) ladder_.NotifyFreed();
+                           steps_.push_back(use_reserve ? "reserve" : "try");
+                           return kNone;
+                         }});
+  EXPECT_FALSE(status.ok());
+  EXPECT_THAT(steps_, ElementsAre("try", "try", "reserve"));
+}
+
 TEST_F(ReclaimLadderTest, LargeFoliosCannotBePromised) {
   const FolioRequest no_fail{.flags = AllocFlags::kNoFail};
   EXPECT_TRUE(ladder_.CheckOrder(no_fail, 1).ok());
