@@ -36,6 +36,10 @@ REPLACEMENTS = (
         r"sync::OfThisThread<\w+, ([^>]*)>\(\)",
         r"*[] { static thread_local \1 value{}; return &value; }()",
     ),
+    (
+        r"sync::ThreadNumber\(\)",
+        "[] { static std::atomic<uint32_t> next{0}; thread_local const uint32_t number = next++; return number; }()",
+    ),
     (r"sync::ModelOr<[^>]*>\([^,]*, ([^()]*)\)", r"(\1)"),
 )
 WITHOUT_BUGS = (r'sync::Planted\("[^"]*"\)', "false")

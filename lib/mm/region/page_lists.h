@@ -57,11 +57,9 @@ class PageLists {
   uint32_t capacity() const { return capacity_; }
   std::array<PageListSet, kSets>& sets() { return sets_; }
   // The calling thread's.
-  PageListSet& Mine() { return sets_[ThreadNumber() % kSets]; }
+  PageListSet& Mine() { return sets_[sync::ThreadNumber() % kSets]; }
 
  private:
-  static uint32_t ThreadNumber();
-
   const uint32_t capacity_;
   std::array<PageListSet, kSets> sets_;
 };
