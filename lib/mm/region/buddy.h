@@ -109,10 +109,7 @@ class Buddy {
   }
   // Of two free neighbours that are whole page blocks. They may have been isolated by different
   // threads, each for a range of its own.
-  bool MayMerge(uint32_t pfn, uint32_t buddy) const {
-    if (sync::Planted("isolated-neighbours-merge")) return Isolated(pfn) == Isolated(buddy);
-    return !Isolated(pfn) && !Isolated(buddy);
-  }
+  bool MayMerge(uint32_t pfn, uint32_t buddy) const { return !Isolated(pfn) && !Isolated(buddy); }
   void PutBlock(uint32_t pfn, int order);
   void SetKinds(uint32_t pfn, int order, Mobility mobility);
   void Link(uint32_t pfn, int order);

@@ -9,7 +9,6 @@
 
 #include "ebcache/movable_region.h"
 #include "lib/base/check.h"
-#include "lib/base/planted.h"
 #include "lib/mm/region/movable_region_impl.h"
 
 namespace ebcache {
@@ -110,7 +109,6 @@ OwnerId MovableRegion::Impl::RegisterOwner(FolioOwner* owner) {
 void MovableRegion::Impl::QuiesceOwner(OwnerId owner) {
   sync::UniqueLock lock(mutex_);
   owner_calls_[owner].quiesced = true;
-  if (sync::Planted("region-quiesces-without-wait")) return;
   calls_ended_.wait(lock, [&] { return owner_calls_[owner].under_way == 0; });
 }
 
@@ -214,7 +212,6 @@ absl::Status MovableRegion::Impl::TakeLarge(const FolioRequest& request, int ord
       const uint32_t pfn = steering_.Take(user, order, effort);
       if (pfn == kNoFrame) {
         for (const uint32_t back : taken) state_.Put(back, order, user);
-        if (fuzz::Planted("no-memory-swallowed")) return absl::OkStatus();
         return NoMemoryLocked(order);
       }
       // At once: the frame must not look like a tail to a thread that walks the table.

@@ -23,8 +23,7 @@ uint32_t MovableRegion::Impl::CollectNextLocked(const Question& question, Batch&
     next = CollectLocked(from, end, question, batch);
   }
   EBCACHE_CHECK(from < frames_.usable_frames(), "the release cursor is beyond the region");
-  release_next_ =
-      next < frames_.usable_frames() || sync::Planted("release-cursor-at-the-end") ? next : 0;
+  release_next_ = next < frames_.usable_frames() ? next : 0;
   return next - from;
 }
 
@@ -46,7 +45,6 @@ bool MovableRegion::Impl::ReleaseSome(OwnerId spared) {
     batch.clear();
     calls_ended_.notify_all();
   }
-  if (release_next_ >= frames_.usable_frames()) release_next_ = 0;  // only where the bug is planted
   return evacuation.gone != 0;
 }
 
