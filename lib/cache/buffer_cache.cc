@@ -10,7 +10,6 @@
 #include <cstring>
 
 #include "ebcache/allocators.h"
-#include "lib/base/planted.h"
 #include "lib/cache/buffer_cache_impl.h"
 #include "lib/cache/hash_multiplier.h"
 
@@ -67,7 +66,7 @@ BufferCacheImpl::BufferCacheImpl(BufferCacheOptions options, BlockSource* source
 
 BufferCacheImpl::~BufferCacheImpl() {
   background_.reset();
-  if (!sync::Planted("goes-without-quiescing")) allocator().QuiesceOwner(owner_.id());
+  allocator().QuiesceOwner(owner_.id());
   uint64_t unwritten = 0;
   for (uint32_t i = 0; i < slab_.size(); ++i) {
     ExtentBuffer* buffer = slab_.At(i);
@@ -98,8 +97,7 @@ ExtentBuffer* BufferCacheImpl::FindSlowly(uint64_t start, ExtentBuffer* wrong) {
   return index_.Find(start, [this, start](ExtentBuffer* candidate) {
     const auto got = state::Apply(candidate->state_, state::GetForLookup);
     if (got.result == state::Result::kChanged) [[likely]] {
-      if ((candidate->start_ == start && !got.after.has(BufferFlag::kUnmapped)) ||
-          sync::Planted("find-without-identity-check")) [[likely]] {
+      if (candidate->start_ == start && !got.after.has(BufferFlag::kUnmapped)) [[likely]] {
         return BufferIndex::Grab::kTaken;
       }
       const bool overlaps = index_.BlockOf(candidate->start_) == index_.BlockOf(start) &&
@@ -123,7 +121,6 @@ void BufferCacheImpl::TooManyReferences() {
 }
 
 ExtentBuffer* BufferCacheImpl::NextReferenced(uint64_t start, Wanted which) {
-  if (fuzz::Planted("order-leaves-one-out") && which == Wanted::kAny) ++start;
   if (which != Wanted::kAny && counters_.unwritten.load(std::memory_order_relaxed) == 0) {
     return nullptr;
   }
@@ -171,10 +168,7 @@ absl::Status BufferCache::status() const { return impl_->status(); }
 uint32_t BufferCache::node_bytes() const { return impl_->options().node_bytes; }
 PageAllocator& BufferCache::allocator() const { return impl_->allocator(); }
 
-ExtentBuffer* BufferCache::FindBuffer(uint64_t start) {
-  if (fuzz::Planted("find-misses")) return nullptr;
-  return impl_->Find(start);
-}
+ExtentBuffer* BufferCache::FindBuffer(uint64_t start) { return impl_->Find(start); }
 
 absl::StatusOr<ExtentBufferRef> BufferCache::Create(uint64_t start) {
   auto made = impl_->Create(start);
@@ -203,7 +197,6 @@ absl::StatusOr<ExtentBufferRef> BufferCache::Clone(const ExtentBuffer& source) {
   ExtentBufferRef ref = BufferCacheImpl::Wrap(*made);
   if (auto status = ref->CopyFrom(source, 0, 0, source.length()); !status.ok()) return status;
   ref->set_mirror(source.mirror());
-  if (fuzz::Planted("clone-with-two-references")) (void)ref.Share().Release();
   return ref;
 }
 

@@ -14,7 +14,6 @@
 #include <utility>
 #include <vector>
 
-#include "lib/base/planted.h"
 #include "lib/base/status_number.h"
 #include "lib/cache/buffer_cache_impl.h"
 
@@ -123,8 +122,7 @@ absl::Status BufferCacheImpl::Furnish(ExtentBuffer* buffer, uint64_t start,
   // Out of pages: those of idle buffers will do, wherever they are in the order. A few more each
   // time, because others take them too.
   for (uint64_t wanted = 4;
-       absl::IsResourceExhausted(status) && !Has(flags, AllocFlags::kNoReclaim) && wanted <= 64 &&
-       !fuzz::Planted("gives-up-without-reclaim");
+       absl::IsResourceExhausted(status) && !Has(flags, AllocFlags::kNoReclaim) && wanted <= 64;
        wanted *= 4) {
     const uint64_t all = reclaim_list_.size();
     if (Reclaim(wanted, /*max_scan=*/all, /*spare_accessed=*/false).buffers == 0) break;
@@ -218,8 +216,7 @@ absl::StatusOr<ExtentBuffer*> BufferCacheImpl::Outcome(const BufferIndex::Newcom
   if (newcomer.outcome == BufferIndex::Insertion::kInserted) return newcomer.buffer;
   if (newcomer.outcome == BufferIndex::Insertion::kExists) {
     Count(counters_.create_races_lost);
-    if (!sync::Planted("loser-leaks")) UnmakeBuffer(newcomer.buffer);
-    if (sync::Planted("loser-puts-the-winner")) Put(newcomer.existing);
+    UnmakeBuffer(newcomer.buffer);
     return newcomer.existing;
   }
   UnmakeBuffer(newcomer.buffer);
@@ -280,12 +277,11 @@ void BufferCacheImpl::CreateAbsent(absl::Span<const size_t> which,
     if (newcomers[n].outcome == BufferIndex::Insertion::kInserted)
       buffers[inserted++] = newcomers[n].buffer;
   }
-  if (sync::Planted("batch-unlists-newcomers") && inserted == 2) inserted = 1;
   if (inserted != 0) Welcome({buffers.data(), inserted});
   for (size_t n = 0; n < furnished; ++n) {
     // One that is being moved has to be waited for, which Create does.
     const bool busy = newcomers[n].outcome == BufferIndex::Insertion::kBusy;
-    if (busy && !sync::Planted("batch-keeps-what-was-in-the-way")) {
+    if (busy) {
       UnmakeBuffer(newcomers[n].buffer);
     }
     auto made = busy ? Create(starts[places[n]]) : Outcome(newcomers[n]);
@@ -312,10 +308,6 @@ absl::StatusOr<ExtentBuffer*> BufferCacheImpl::CreateUnmapped(uint64_t start) {
 // ---- Burying ------------------------------------------------------------------------------------
 
 void BufferCacheImpl::Bury(absl::Span<ExtentBuffer* const> dead, bool listed) {
-  const auto free_frames = [&] {
-    for (ExtentBuffer* buffer : dead) FreeFrames(buffer);
-  };
-  if (sync::Planted("folios-before-index")) free_frames();
   // Relaxed: the caller killed them, so no other thread has changed them since.
   const bool unmapped =
       state::Unpack(dead[0]->state_.load(std::memory_order_relaxed)).has(BufferFlag::kUnmapped);
@@ -330,11 +322,10 @@ void BufferCacheImpl::Bury(absl::Span<ExtentBuffer* const> dead, bool listed) {
     }
     Uncount(counters_.cached, dead.size());
   }
-  if (sync::Planted("descriptor-before-folios")) slab_.Free(dead);
   // Then the folios, which by then no thread can reach through these buffers.
-  free_frames();
+  for (ExtentBuffer* buffer : dead) FreeFrames(buffer);
   // The descriptors last: from here on they may be other blocks'.
-  if (!sync::Planted("descriptor-before-folios")) slab_.Free(dead);
+  slab_.Free(dead);
 }
 
 }  // namespace ebcache

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 
-#include "lib/base/planted.h"
 #include "lib/cache/buffer_cache_impl.h"
 #include "lib/cache/page_copy.h"
 
@@ -15,7 +14,6 @@ namespace ebcache {
 
 // Whether all of them have bytes in the folio.
 bool BufferCacheImpl::HaveFolio(absl::Span<ExtentBuffer* const> buffers, Folio folio) const {
-  if (sync::Planted("freeze-without-folio-check")) return true;
   return std::all_of(buffers.begin(), buffers.end(), [&](const ExtentBuffer* buffer) {
     const uint32_t folios = row_slots_ >> buffer->order_;
     return std::count(buffer->folios_, buffer->folios_ + folios, folio) != 0;
@@ -23,14 +21,13 @@ bool BufferCacheImpl::HaveFolio(absl::Span<ExtentBuffer* const> buffers, Folio f
 }
 
 void BufferCacheImpl::Thaw(absl::Span<ExtentBuffer* const> frozen) {
-  if (sync::Planted("migrate-without-freeze")) return;
   for (ExtentBuffer* buffer : frozen) {
     const auto outcome = state::Apply(buffer->state_, state::EndMigrate);
     EBCACHE_CHECK(outcome.result == state::Result::kChanged, "a migration ended that was not one");
-    if (!sync::Planted("thaw-without-wake")) buffer->state_.notify_all();
+    buffer->state_.notify_all();
   }
   // Reclaim has passed over them, because it could neither free nor park them.
-  if (!sync::Planted("thaw-restores-nothing")) RestoreBudget();
+  RestoreBudget();
 }
 
 void BufferCacheImpl::KillFrozen(absl::Span<ExtentBuffer* const> frozen) {
@@ -55,10 +52,7 @@ bool BufferCacheImpl::Freeze(absl::Span<const FolioMove> moves, uint32_t private
   bool all = !numbers.empty();
   for (const uint32_t number : numbers) {
     ExtentBuffer* buffer = slab_.At(number);
-    const auto outcome =
-        state::Apply(buffer->state_, sync::Planted("migrate-without-freeze")
-                                         ? [](BufferState s) { return state::Became(s, s); }
-                                         : state::BeginMigrate);
+    const auto outcome = state::Apply(buffer->state_, state::BeginMigrate);
     if (outcome.result == state::Result::kRefused) {
       Count(counters_.skipped[static_cast<size_t>(state::VerdictOf(outcome.after))], moves.size());
       all = false;
@@ -78,7 +72,6 @@ bool BufferCacheImpl::Freeze(absl::Span<const FolioMove> moves, uint32_t private
 bool BufferCacheImpl::Release(Folio folio, uint32_t private_bits) {
   Members frozen;
   const FolioMove nowhere = {.source = folio};
-  if (fuzz::Planted("folio-never-released")) return false;
   if (!Freeze(absl::MakeConstSpan(&nowhere, 1), private_bits, frozen)) return false;
   Count(counters_.folio_releases, frozen.size());
   KillFrozen(frozen);

@@ -1,7 +1,6 @@
 // Steps that holders of references make, and what a refused one means.
 
 #include "ebcache/extent_buffer.h"
-#include "lib/base/planted.h"
 #include "lib/cache/buffer_cache_impl.h"
 #include "lib/cache/state_word.h"
 
@@ -19,8 +18,7 @@ void BufferCacheImpl::Put(ExtentBuffer* buffer) {
     return state::Put(s);
   });
   if (outcome.result == state::Result::kChanged) [[likely]] {
-    if (was_parked && !outcome.after.has(BufferFlag::kParked) && !sync::Planted("unpark-forgotten"))
-        [[unlikely]] {
+    if (was_parked && !outcome.after.has(BufferFlag::kParked)) [[unlikely]] {
       Unpark(buffer);
     }
     return;
@@ -35,12 +33,11 @@ void BufferCacheImpl::Put(ExtentBuffer* buffer) {
 // to it: puts of buffers that are not parked need not look.
 void BufferCacheImpl::Unpark(ExtentBuffer* buffer) {
   reclaim_list_.Unpark(buffer);
-  if (!sync::Planted("unpark-restores-nothing")) RestoreBudget();
+  RestoreBudget();
   WakeReclaim();
 }
 
 void BufferCacheImpl::PutStale(ExtentBuffer* buffer) {
-  if (fuzz::Planted("stale-forgotten")) return Put(buffer);
   const auto outcome = state::Apply(buffer->state_, state::PutStale);
   EBCACHE_CHECK(outcome.result != state::Result::kRefused,
                 "a reference was put twice, or never taken");
@@ -74,16 +71,14 @@ bool BufferCacheImpl::TrySetDirty(ExtentBuffer* buffer) {
   if (again.result != state::Result::kRefused) return true;
   // Counted before it is, and uncounted after: where the count is 0, nothing is dirty. The other
   // way round a writer that is quick would uncount what has not been counted, and hide another.
-  bool counts_late = sync::Planted("dirty-counted-late");
-  if (!counts_late) Count(counters_.unwritten);
+  Count(counters_.unwritten);
   bool was_unwritten = false;
   const auto outcome = ApplyIndexed(buffer, [&](BufferState s) {
     was_unwritten = s.under_io();
     return state::SetDirty(s);
   });
   const bool refused = outcome.result == state::Result::kRefused;
-  if ((was_unwritten || refused) && !counts_late) Uncount(counters_.unwritten);
-  if (!was_unwritten && !refused && counts_late) Count(counters_.unwritten);
+  if (was_unwritten || refused) Uncount(counters_.unwritten);
   return !refused;
 }
 

@@ -2,7 +2,6 @@
 
 #include "ebcache/buffer_cache.h"
 #include "ebcache/internal/sync.h"
-#include "lib/base/planted.h"
 #include "lib/cache/buffer_cache_impl.h"
 #include "lib/cache/state_word.h"
 
@@ -39,8 +38,6 @@ CacheStats BufferCacheImpl::stats() const {
   CacheStats stats;
   stats.cached_buffers = value(counters_.cached);
   stats.private_buffers = value(counters_.unmapped);
-  if (fuzz::Planted("private-counted-as-cached")) stats.cached_buffers += stats.private_buffers;
-  if (fuzz::Planted("private-not-counted")) stats.private_buffers = 0;
   stats.cached_bytes = stats.cached_buffers * options_.node_bytes;
   stats.dirty_buffers = value(counters_.unwritten);
   stats.peak_cached_buffers = value(counters_.peak_cached);
@@ -54,8 +51,6 @@ CacheStats BufferCacheImpl::stats() const {
   stats.writes = value(counters_.writes);
   stats.write_failures = value(counters_.write_failures);
   stats.write_err_buffers = value(counters_.write_errors);
-  if (fuzz::Planted("failed-not-counted-as-dirty")) stats.dirty_buffers -= stats.write_err_buffers;
-  if (fuzz::Planted("failures-counted-for-ever")) stats.write_err_buffers = stats.write_failures;
   stats.stale_frees = value(counters_.stale_frees);
   stats.reclaimed = value(counters_.reclaimed);
   stats.reclaimed_in_background = value(counters_.reclaimed_in_background);
@@ -76,7 +71,6 @@ std::array<std::pair<ReleaseVerdict, uint64_t>, kReleaseVerdicts> BufferCache::E
   std::array<std::pair<ReleaseVerdict, uint64_t>, kReleaseVerdicts> pins;
   for (int i = 0; i < kReleaseVerdicts; ++i) pins[i] = {static_cast<ReleaseVerdict>(i), 0};
   impl_->ForEachLive([&](const ExtentBuffer&, BufferState s) {
-    if (fuzz::Planted("users-overlooked") && s.refs == 2) --s.refs;
     ++pins[static_cast<size_t>(state::VerdictOf(s))].second;
   });
   return pins;

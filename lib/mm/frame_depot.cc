@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "ebcache/internal/sync.h"
-#include "lib/base/planted.h"
 
 namespace ebcache {
 namespace {
@@ -135,9 +134,7 @@ void FrameDepot::AddStats(AllocatorStats& stats, size_t frame_bytes) const {
   stats.lucky_blocks += sum.lucky_blocks.Load();
   stats.large_blocks += sum.large_blocks.Load();
   stats.mapped_blocks += sum.mapped_blocks.Load();
-  stats.in_use_bytes += fuzz::Planted("bytes-counted-twice")
-                            ? (stats.allocated_folios - stats.freed_folios) * 2 * frame_bytes
-                            : sum.allocated_bytes.Load() - sum.freed_bytes.Load();
+  stats.in_use_bytes += sum.allocated_bytes.Load() - sum.freed_bytes.Load();
   stats.from_os_bytes += ResidentBytesLocked(frame_bytes);
 }
 
@@ -215,9 +212,7 @@ void FrameDepot::PurgeRunsLocked() {
     if (!purgeable(first)) continue;
     FrameNumber end = first + 1;
     while (end < fresh_ && purgeable(end)) ++end;
-    // One more: the first behind the run, which is in use.
-    const uint32_t too_many = fuzz::Planted("purge-one-too-many") && end < fresh_ ? 1 : 0;
-    if (source_->Purge(first, end - first + too_many)) {
+    if (source_->Purge(first, end - first)) {
       for (FrameNumber pfn = first; pfn < end; ++pfn) {
         source_->frame(pfn).Store({.use = FrameUse::kFree, .purged = true});
       }

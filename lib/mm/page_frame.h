@@ -116,10 +116,7 @@ class PageFrame {
   FrameState Free(int order) {
     constexpr uint64_t kListedWord = FrameState{.use = FrameUse::kListed}.Pack();
     const FrameState was =
-        FrameState::Unpack(sync::Planted("free-in-two-steps")
-                               ? Load().Pack()
-                               : word_.exchange(kListedWord, std::memory_order_acq_rel));
-    if (sync::Planted("free-in-two-steps")) word_.store(kListedWord);
+        FrameState::Unpack(word_.exchange(kListedWord, std::memory_order_acq_rel));
     EBCACHE_CHECK(was.use == FrameUse::kAllocated,
                   "folio freed twice, or never handed out by this allocator");
     EBCACHE_CHECK(was.order == order, "folio freed with another order than it was allocated with");
@@ -145,7 +142,7 @@ class PageFrame {
       begun.reset();
       if (state.use != FrameUse::kAllocated) return false;
       if (!state.movable && !(or_reclaimable && state.reclaimable)) return false;
-      if (state.moving && !sync::Planted("two-movers")) return false;
+      if (state.moving) return false;
       state.moving = true;
       begun = state;
       return true;
@@ -155,11 +152,8 @@ class PageFrame {
 
   // Takes the mark away. False: the folio was freed meanwhile, and is the caller's to give back.
   bool EndMove() {
-    int attempts = 0;
-    return Change([&attempts](FrameState& state) {
+    return Change([](FrameState& state) {
       if (state.use != FrameUse::kAllocated) return false;
-      // As if only a thread that frees the folio could be in the way.
-      if (sync::Planted("end-of-move-tries-once") && attempts++ != 0) return false;
       state.moving = false;
       return true;
     });

@@ -14,7 +14,6 @@
 #include "ebcache/extent_buffer.h"
 #include "ebcache/on_disk.h"
 #include "lib/base/check.h"
-#include "lib/base/planted.h"
 #include "lib/tree/slots.h"
 #include "lib/tree/tree_error.h"
 
@@ -75,7 +74,6 @@ absl::Status BTree::GoTo(const Key& key, Path& path) const {
     path.nodes_[level - 1] = *std::move(child);
   }
   path.slots_[0] = CountLeafKeysBelow(*path.nodes_[0], key);
-  if (fuzz::Planted("search-one-too-early") && path.slots_[0] > 0) --path.slots_[0];
   std::move(lost).Cancel();
   return absl::OkStatus();
 }
@@ -112,10 +110,9 @@ absl::StatusOr<Path> BTree::SearchBackward(const Key& key) const {
   absl::StatusOr<Path> path = Locate(key);
   if (!path.ok()) return path;
   const bool there = path->valid() && path->key() == key;
-  if (there || (path->valid() && fuzz::Planted("backward-stays"))) return path;
+  if (there) return path;
   absl::Status moved = Previous(*path);
   if (absl::IsNotFound(moved)) {
-    if (fuzz::Planted("reference-leaked")) new Path(*std::move(path));
     return absl::NotFoundError(
         absl::StrCat("tree ", root_.name, " has no item at or before ", key.ToString()));
   }

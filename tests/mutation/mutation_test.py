@@ -47,22 +47,18 @@ int Sum(const int* values, int count) {
 int Never(int value) { return value * 3; }
 
 int Hinted(const int* values, int count) {
-  if (sync::Planted("none") && count > 1000) return count - 1000;
-  if (!sync::Planted("none") && count > 2000) count = 2000;
+  if (count > 2000) count = 2000;
   __builtin_prefetch(values + 77);
   return std::min(count, values[0]) + std::max(count, 5);
 }
 
 int Measured(int count) {
-  const int too_many = sync::Planted("none") && count > 3000 ? 1 : 0;
-  if (too_many > 0) count -= 4000;
   static_assert(5000 + 1 > 5000);
-  return count + too_many;
+  return count;
 }
 """
 HEADER = """\
 #include <algorithm>
-namespace sync { inline bool Planted(const char*) { return false; } }
 int Clamp(int value);
 int Sum(const int* values, int count);
 int Never(int value);
@@ -195,7 +191,7 @@ class MutationTest(unittest.TestCase):
         self.assertIn("count > 2000", olds)
         self.assertIn("2000", olds)
         for old in olds:
-            self.assertFalse("1000" in old or "77" in old, old)
+            self.assertNotIn("77", old)
         self.assertEqual([m for m in mutants if m.operator == "swap"], [])
 
     def test_what_is_left_out_says_by_which_rule(self):
@@ -203,9 +199,6 @@ class MutationTest(unittest.TestCase):
         for mutant in places.find(self.top, FILE):
             rules.setdefault(mutant.old, set()).add(mutant.rule)
         self.assertEqual(rules["77"], {places.HINT})
-        self.assertEqual(rules["3000"], {places.PLANTED_ONLY})
-        self.assertEqual(rules["count -= 4000"], {places.PLANTED_ONLY})
-        self.assertEqual(rules["count + too_many"], {places.PLANTED_ONLY})
         self.assertEqual(rules["5000"], {places.EVALUATED})
         self.assertEqual(rules["std::max(count, 5)"], {places.EITHER_WAY})
         self.assertEqual(rules["value * 3"], {""})

@@ -70,10 +70,6 @@ constexpr T ModelOr(T /*in_the_model*/, T otherwise) {
   return otherwise;
 }
 
-// Whether the bug of this name is switched on: one of those that tests/model/ plants to see whether
-// it finds them. Never outside of the model build, where this is a constant.
-constexpr bool Planted(const char* /*bug*/) { return false; }
-
 }  // namespace ebcache::sync
 
 #endif  // EBCACHE_MODEL

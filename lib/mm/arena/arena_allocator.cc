@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "lib/base/check.h"
-#include "lib/base/planted.h"
 #include "lib/mm/poison.h"
 #include "lib/mm/thread_list.h"
 
@@ -103,11 +102,11 @@ void ArenaAllocator::FreeBulk(int order, absl::Span<Folio> slots) {
     PoisonPages(Address(*slot), page_bytes());
     if (list->full()) depot_->Drain(*list);
     list->Push(FirstFrameOf(*slot));
-    if (!fuzz::Planted("slot-kept")) *slot = Folio();
+    *slot = Folio();
     ++freed;
   }
   list->counters.freed_folios.Add(freed);
-  if (!fuzz::Planted("free-not-counted")) list->counters.freed_bytes.Add(freed * page_bytes());
+  list->counters.freed_bytes.Add(freed * page_bytes());
   if (ladder().anyone_waits() || depot_->reserve_in_use()) [[unlikely]] {
     depot_->DrainAll(*list);
     ladder().NotifyFreed();

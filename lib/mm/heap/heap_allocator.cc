@@ -16,7 +16,6 @@
 #include "ebcache/allocators.h"
 #include "ebcache/internal/sync.h"
 #include "lib/base/check.h"
-#include "lib/base/planted.h"
 #include "lib/mm/allocator_base.h"
 #include "lib/mm/depot_releaser.h"
 #include "lib/mm/frame_depot.h"
@@ -159,7 +158,7 @@ class Heap final : public AllocatorBase {
   void AddStats(AllocatorStats& stats) const override {
     depot_->AddStats(stats, page_bytes());
     // What the heap holds beyond this serves the whole process, and is not ours to count.
-    stats.from_os_bytes = fuzz::Planted("os-bytes-forgotten") ? 0 : stats.in_use_bytes;
+    stats.from_os_bytes = stats.in_use_bytes;
   }
 
  private:
@@ -224,7 +223,7 @@ class Heap final : public AllocatorBase {
       if (slot.empty()) slot = *next++;
     }
     handed_out = true;
-    if (!fuzz::Planted("folios-not-counted")) list->counters.allocated_folios.Add(wanted);
+    list->counters.allocated_folios.Add(wanted);
     list->counters.allocated_bytes.Add(wanted * folio_bytes);
     return absl::OkStatus();
   }

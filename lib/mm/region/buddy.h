@@ -118,7 +118,6 @@ class Buddy {
   // Of two free neighbours that are whole page blocks. They may have been isolated by different
   // threads, each for a range of its own.
   bool MayMerge(FrameNumber pfn, FrameNumber buddy) const {
-    if (sync::Planted("isolated-neighbours-merge")) return Isolated(pfn) == Isolated(buddy);
     return !Isolated(pfn) && !Isolated(buddy);
   }
   void PutBlock(FrameNumber pfn, int order);

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "lib/base/planted.h"
 #include "lib/mm/region/movable_region_impl.h"
 
 namespace ebcache {
@@ -66,7 +65,6 @@ absl::Status MovableRegion::Impl::TakeLarge(const FolioRequest& request, int ord
       const FrameNumber pfn = steering_.Take(user, order, effort);
       if (pfn == kNoFrame) {
         for (const FrameNumber back : taken) state_.Put(back, order, user);
-        if (fuzz::Planted("no-memory-swallowed")) return absl::OkStatus();
         return NoMemoryLocked(order);
       }
       // At once: the frame must not look like a tail to a thread that walks the table.

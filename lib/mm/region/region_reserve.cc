@@ -23,10 +23,7 @@ uint32_t MovableRegion::Impl::CollectNextLocked(const Question& question, Batch&
     next = CollectLocked(from, end, question, batch);
   }
   EBCACHE_CHECK(from.value() < frames_.usable_frames(), "the release cursor is beyond the region");
-  release_next_ =
-      next.value() < frames_.usable_frames() || sync::Planted("release-cursor-at-the-end")
-          ? next
-          : FrameNumber(0);
+  release_next_ = next.value() < frames_.usable_frames() ? next : FrameNumber(0);
   return next - from;
 }
 
@@ -46,8 +43,6 @@ bool MovableRegion::Impl::ReleaseSome(OwnerId spared) {
     lock.lock();
     SettleLocked(batch, evacuation);
   }
-  if (release_next_.value() >= frames_.usable_frames())
-    release_next_ = FrameNumber(0);  // only where the bug is planted
   return evacuation.gone != 0;
 }
 

@@ -1,0 +1,13 @@
+"""The rooms of lib/: docs/architecture.md."""
+
+ROOMS = [
+    "base",
+    "cache",
+    "capi",
+    "device",
+    "format",
+    "fs",
+    "mm",
+    "tree",
+    "volume",
+]
