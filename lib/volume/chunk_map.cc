@@ -45,8 +45,7 @@ StripeLocations Locate(const Chunk& chunk, uint64_t offset) {
   const size_t told = fuzz::Planted("last-copy-forgotten") ? 1 : copies;
   StripeLocations locations;
   for (size_t copy = 0; copy < told; ++copy) {
-    const ChunkStripe& stripe = chunk.stripes[first_stripe + copy];
-    locations.push_back({&stripe, stripe.physical + stripe_offset});
+    locations.push_back({&chunk.stripes[first_stripe + copy], stripe_offset});
   }
   return locations;
 }

@@ -412,9 +412,9 @@ TEST(Volume, MapErrorsNameTheAddress) {
   const auto extents = (*volume)->Map(22020096 + 4096, 4096);
   ASSERT_TRUE(extents.ok()) << extents.status();
   ASSERT_EQ(extents->size(), 1);
-  EXPECT_EQ((*extents)[0].device_id, 1);
+  EXPECT_EQ((*extents)[0].place.device_id, 1);
   EXPECT_EQ((*extents)[0].device->name(), "disk0.img");
-  EXPECT_EQ((*extents)[0].physical, kMiB + 4096);
+  EXPECT_EQ((*extents)[0].place.offset, kMiB + 4096);
 }
 
 TEST(Volume, ValidateAndCheckParentNameTheBlock) {
