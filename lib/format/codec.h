@@ -180,19 +180,18 @@ absl::Status AppendItem(const T& value, std::vector<std::byte>& out) {
 }
 
 template <typename T>
-bool ItemRecords<T>::Next(T& record) {
-  if (!status_.ok() || next_ >= item_.size()) return false;
+std::optional<T> ItemRecords<T>::Next() {
+  if (!status_.ok() || next_ >= item_.size()) return std::nullopt;
   position_ = next_;
-  T parsed{};
+  std::optional<T> record(std::in_place);
   size_t used = 0;
-  absl::Status status = format::Codec<T>::Decode(item_.subspan(next_), parsed, used);
+  absl::Status status = format::Codec<T>::Decode(item_.subspan(next_), *record, used);
   if (!status.ok()) {
     status_ = absl::DataLossError(absl::StrCat("at byte ", position_, ": ", status.message()));
-    return false;
+    return std::nullopt;
   }
-  record = parsed;
   next_ += used + (fuzz::Planted("entry-leaves-a-gap") ? 1 : 0);
-  return true;
+  return record;
 }
 
 }  // namespace ebcache

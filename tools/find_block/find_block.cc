@@ -53,21 +53,23 @@ struct Request {
   bool json = false;
 };
 
-bool ParseAddress(const std::string& text, uint64_t* address) {
-  if (text.rfind("0x", 0) == 0 || text.rfind("0X", 0) == 0) {
-    return absl::SimpleHexAtoi(text.substr(2), address);
-  }
-  return absl::SimpleAtoi(text, address);
+std::optional<uint64_t> ParseAddress(const std::string& text) {
+  const bool hex = text.rfind("0x", 0) == 0 || text.rfind("0X", 0) == 0;
+  uint64_t address = 0;
+  const bool number =
+      hex ? absl::SimpleHexAtoi(text.substr(2), &address) : absl::SimpleAtoi(text, &address);
+  return number ? std::optional(address) : std::nullopt;
 }
 
 std::optional<DevicePlace> ParsePlace(const std::string& text) {
   const size_t colon = text.find(':');
-  DevicePlace place;
-  if (colon == std::string::npos || !absl::SimpleAtoi(text.substr(0, colon), &place.device_id) ||
-      !ParseAddress(text.substr(colon + 1), &place.offset)) {
+  uint64_t device_id = 0;
+  if (colon == std::string::npos || !absl::SimpleAtoi(text.substr(0, colon), &device_id)) {
     return std::nullopt;
   }
-  return place;
+  const std::optional<uint64_t> offset = ParseAddress(text.substr(colon + 1));
+  if (!offset) return std::nullopt;
+  return DevicePlace{.device_id = device_id, .offset = *offset};
 }
 
 int ExitCodeOf(BlockReport::Verdict verdict) {
@@ -129,9 +131,11 @@ int Start(const Command& command, Request request, const std::string& physical) 
     if (!request.place) return command.UsageError("--physical needs DEVID:OFFSET, two numbers");
   } else {
     if (request.devices.empty()) return command.UsageError("no address given");
-    if (!ParseAddress(request.devices.back(), &request.logical)) {
+    const std::optional<uint64_t> logical = ParseAddress(request.devices.back());
+    if (!logical) {
       return command.UsageError(absl::StrCat("'", request.devices.back(), "' is no address"));
     }
+    request.logical = *logical;
     request.devices.pop_back();
   }
   if (request.devices.empty()) return command.UsageError("no device given");

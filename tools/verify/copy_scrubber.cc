@@ -41,7 +41,7 @@ ParentCheck CheckOf(const ExtentBuffer& block) {
 
 std::string DamagedCopy::ToString() const {
   const std::string other =
-      good_mirror != 0 ? absl::StrCat("mirror ", good_mirror, " is good") : "no copy is good";
+      good_mirror ? absl::StrCat("mirror ", *good_mirror, " is good") : "no copy is good";
   return absl::StrCat("tree ", TreeNameWithState(tree, key_offset, tree_deleted), ", level ", level,
                       ", block ", copy.logical, ", ", copy.ToString(), "; ", other);
 }

@@ -40,7 +40,7 @@ Json DamageJson(const ScrubReport& report) {
                       {"tree_deleted", one.tree_deleted},
                       {"level", one.level},
                       {"reason", one.copy.reason},
-                      {"good_mirror", one.good_mirror}});
+                      {"good_mirror", one.good_mirror.value_or(0)}});
   }
   return damage;
 }
