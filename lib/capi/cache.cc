@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "lib/base/planted.h"
-#include "lib/capi/callback_source.h"
+#include "lib/capi/callbacks.h"
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
 #include "lib/capi/structs.h"

@@ -18,7 +18,7 @@
 #include "ebcache/device_use.h"
 #include "lib/base/planted.h"
 #include "lib/base/status_number.h"
-#include "lib/capi/callback_device.h"
+#include "lib/capi/callbacks.h"
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
 #include "lib/capi/structs.h"

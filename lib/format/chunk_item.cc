@@ -8,7 +8,7 @@
 #include "lib/base/messages.h"
 #include "lib/base/planted.h"
 #include "lib/format/chunk_check.h"
-#include "lib/format/key_bytes.h"
+#include "lib/format/layout_block.h"
 #include "lib/format/layout_device.h"
 #include "lib/format/raid_profile.h"
 #include "lib/format/system_chunk_array.h"

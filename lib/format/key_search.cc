@@ -9,7 +9,7 @@
 #include <cstdint>
 
 #include "ebcache/on_disk.h"
-#include "lib/format/key_bytes.h"
+#include "lib/format/layout_block.h"
 
 namespace ebcache {
 namespace {
