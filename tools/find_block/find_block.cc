@@ -63,13 +63,14 @@ std::optional<uint64_t> ParseAddress(const std::string& text) {
 
 std::optional<DevicePlace> ParsePlace(const std::string& text) {
   const size_t colon = text.find(':');
-  uint64_t device_id = 0;
-  if (colon == std::string::npos || !absl::SimpleAtoi(text.substr(0, colon), &device_id)) {
+  DevicePlace place;
+  if (colon == std::string::npos || !absl::SimpleAtoi(text.substr(0, colon), &place.device_id)) {
     return std::nullopt;
   }
   const std::optional<uint64_t> offset = ParseAddress(text.substr(colon + 1));
   if (!offset) return std::nullopt;
-  return DevicePlace{.device_id = device_id, .offset = *offset};
+  place.offset = *offset;
+  return place;
 }
 
 int ExitCodeOf(BlockReport::Verdict verdict) {
