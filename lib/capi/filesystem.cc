@@ -17,7 +17,7 @@
 
 #include "ebcache/device_use.h"
 #include "lib/base/status_number.h"
-#include "lib/capi/callback_device.h"
+#include "lib/capi/callbacks.h"
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
 #include "lib/capi/structs.h"
@@ -37,8 +37,8 @@ void TellOfMirror(const ebcache_filesystem& handle, const MirrorDamage& damage) 
   if (handle.options.damage == nullptr) return;
   const ebcache_mirror_damage outside{.size = sizeof(outside),
                                       .logical = damage.logical,
-                                      .device_id = damage.device_id,
-                                      .physical = damage.physical,
+                                      .device_id = damage.place.device_id,
+                                      .physical = damage.place.offset,
                                       .device = damage.device.c_str(),
                                       .reason = damage.reason.c_str(),
                                       .mirror = static_cast<uint32_t>(damage.mirror),
@@ -219,7 +219,7 @@ int ebcache_place(const ebcache_filesystem* filesystem, uint64_t logical, uint32
     if (!copies.ok()) return Fail(copies.status());
     const PhysicalExtent& copy = (*copies)[mirror - 1];
     const struct ebcache_place full {
-      .size = sizeof(full), .device_id = copy.device_id, .physical = copy.physical,
+      .size = sizeof(full), .device_id = copy.place.device_id, .physical = copy.place.offset,
       .missing = copy.device == nullptr ? 1u : 0u, .copies = static_cast<uint32_t>(copies->size())
     };
     return CopyOut(full, place, "place");

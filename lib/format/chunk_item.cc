@@ -7,7 +7,7 @@
 #include "ebcache/on_disk.h"
 #include "lib/base/messages.h"
 #include "lib/format/chunk_check.h"
-#include "lib/format/key_bytes.h"
+#include "lib/format/layout_block.h"
 #include "lib/format/layout_device.h"
 #include "lib/format/raid_profile.h"
 #include "lib/format/system_chunk_array.h"

@@ -14,7 +14,6 @@
 #include "lib/format/checksum.h"
 #include "lib/format/feature_flags.h"
 #include "lib/format/superblock_codec.h"
-#include "lib/format/superblock_format.h"
 #include "lib/format/system_chunk_array.h"
 
 namespace ebcache {

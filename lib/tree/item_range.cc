@@ -22,7 +22,7 @@ ItemRange::~ItemRange() = default;
 
 ItemRange::Iterator ItemRange::begin() {
   if (options_.on_gap) {
-    leaves_ = std::make_unique<LeafSequence>(tree_, range_, options_.on_gap);
+    leaves_ = std::make_unique<internal::LeafSequence>(tree_, range_, options_.on_gap);
     leaves_->First(path_);
     SettlePastGaps();
     return Iterator(this);

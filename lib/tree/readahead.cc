@@ -95,7 +95,8 @@ bool Readahead::ReadSome() noexcept try { return ReadNextBatch(); } catch (...) 
 void Readahead::Run() {
   sync::UniqueLock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+    changed_.wait(lock,
+                  [this]() EBCACHE_REQUIRES(mutex_) { return stopping_ || !waiting_.empty(); });
     if (stopping_) return;
     lock.unlock();
     if (!threads_.Work([this] { ReadNextBatch(); })) ForgetAll();

@@ -55,7 +55,7 @@ absl::StatusOr<ExtentBufferRef> BTree::ReadChild(const Path& path, int level) co
 
 absl::Status BTree::GoTo(const Key& key, Path& path) const {
   absl::Cleanup lost = [&] { path = Path(); };  // also when memory is out on the way
-  if (path.root_level_ < 0) {
+  if (path.empty()) {
     absl::StatusOr<ExtentBufferRef> root = ReadRoot();
     if (!root.ok()) return InTree(root_, root_.level, root_.bytenr, root.status());
     StandOnRoot(path, *std::move(root));

@@ -74,7 +74,7 @@ void MirrorReader::Read(absl::Span<BlockRead> reads) const {
       Attempt& attempt = attempts[i];
       if (attempt.done || !attempt.SkipMissing()) continue;
       batch.Add(attempt.current().device, i,
-                {.offset = attempt.current().physical,
+                {.offset = attempt.current().place.offset,
                  .segments = attempt.read->buffer->mutable_segments()});
     }
     batch.Run([&](size_t i, const absl::Status& status) { Judge(attempts[i], status); });
@@ -171,7 +171,7 @@ void MirrorReader::Repair(Attempt& attempt) const {
     }
     // None is on a missing device: those come last, and one before them was good.
     const PhysicalExtent& bad = attempt.copies[copy];
-    DeviceWrite write{.offset = bad.physical, .segments = attempt.read->buffer->segments()};
+    DeviceWrite write{.offset = bad.place.offset, .segments = attempt.read->buffer->segments()};
     bad.device->Write(absl::MakeSpan(&write, 1));
     failure.repaired = write.status.ok();
     if (!write.status.ok()) {

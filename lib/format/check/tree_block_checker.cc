@@ -9,7 +9,6 @@
 #include "lib/format/check/checked_item.h"
 #include "lib/format/check/item_rules.h"
 #include "lib/format/check/rejection.h"
-#include "lib/format/key_bytes.h"
 #include "lib/format/layout_block.h"
 
 namespace ebcache {

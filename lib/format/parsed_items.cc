@@ -1,9 +1,12 @@
-// Root items: where the trees are.
+// Items that are more than their fields: roots, devices, checksums of data.
 
 #include <absl/strings/str_cat.h>
 
 #include "ebcache/item_codec.h"
+#include "ebcache/items_file.h"
 #include "ebcache/on_disk.h"
+#include "lib/base/planted.h"
+#include "lib/format/layout_device.h"
 
 namespace ebcache {
 namespace {
@@ -19,7 +22,7 @@ absl::Status CheckRootItem(const RootItem& root) {
     return absl::DataLossError(
         absl::StrCat("root item: block ", root.bytenr, " is not sector-aligned"));
   }
-  if (root.level >= kMaxLevels) {
+  if (root.level >= kMaxLevels && !fuzz::Planted("root-too-high")) {
     return absl::DataLossError(
         absl::StrCat("root item: level ", root.level, ", the highest is ", kMaxLevels - 1));
   }
@@ -41,6 +44,29 @@ absl::StatusOr<RootItem> ParseRootItem(absl::Span<const std::byte> item) {
   if (!root.ok()) return root.status();
   if (absl::Status status = CheckRootItem(*root); !status.ok()) return status;
   return root;
+}
+
+absl::StatusOr<DeviceItem> ParseDeviceItem(absl::Span<const std::byte> item) {
+  if (item.size() != DeviceItem::kBytes) {
+    return absl::DataLossError(
+        absl::StrCat("device item of ", item.size(), " bytes, they have ", DeviceItem::kBytes));
+  }
+  const auto device = format::Decode<DeviceItem>(item.data());
+  if (device.bytes_used > device.total_bytes) {
+    return absl::DataLossError(absl::StrCat("device item ", device.id, ": ", device.bytes_used,
+                                            " bytes used of ", device.total_bytes));
+  }
+  return device;
+}
+
+absl::StatusOr<DataChecksums> ParseDataChecksums(absl::Span<const std::byte> item,
+                                                 size_t checksum_bytes) {
+  if (checksum_bytes == 0) return absl::InvalidArgumentError("checksums of 0 bytes");
+  if (item.size() % checksum_bytes != 0) {
+    return absl::DataLossError(
+        absl::StrCat("checksums: ", item.size(), " bytes, each has ", checksum_bytes));
+  }
+  return DataChecksums(item, checksum_bytes);
 }
 
 }  // namespace ebcache
