@@ -14,8 +14,7 @@
 
 #include "bench/contiguity/figures.h"
 #include "bench/contiguity/making.h"
-#include "bench/contiguity/pressure.h"
-#include "bench/contiguity/work.h"
+#include "bench/contiguity/measure.h"
 #include "bench/report/output.h"
 #include "examples/sample_image.h"
 #include "tools/command.h"
