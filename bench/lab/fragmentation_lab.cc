@@ -8,11 +8,11 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <fstream>
 #include <string>
 
 #include "bench/lab/machine.h"
 #include "bench/lab/report.h"
+#include "bench/report/output.h"
 #include "tools/command.h"
 #include "tools/memory_report.h"
 #include "tools/program.h"
@@ -62,15 +62,12 @@ Run LiveOnce(const MachineOptions& options, tools::Progress& progress) {
   return run;
 }
 
-bool WriteFile(const tools::Command& command_line, const std::string& path,
-               const std::string& text) {
+// Nothing, unless a path was given.
+bool Written(const tools::Command& command_line, const std::string& path, const std::string& text) {
   if (path.empty()) return true;
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.close();
-  if (file) return true;
-  command_line.Complain(path + ": cannot be written");
-  return false;
+  const absl::Status status = report::WriteFile(path, text);
+  if (!status.ok()) command_line.Complain(status.message());
+  return status.ok();
 }
 
 int Main(int argc, char** argv) {
@@ -114,9 +111,9 @@ int Main(int argc, char** argv) {
     progress.Clear();
     lab.peak_rss_bytes = tools::PeakRssBytes();
     PrintTable(lab);
-    const bool json_written = WriteFile(command_line, json_path, ToJson(lab));
-    const bool html_written = WriteFile(command_line, html_path, ToHtml(lab));
-    const bool proc_written = WriteFile(command_line, proc_path, ToProcText(lab));
+    const bool json_written = Written(command_line, json_path, ToJson(lab));
+    const bool html_written = Written(command_line, html_path, ToHtml(lab));
+    const bool proc_written = Written(command_line, proc_path, ToProcText(lab));
     return json_written && html_written && proc_written ? 0 : 1;
   });
 }

@@ -128,10 +128,14 @@ class FragmentationLabTest(unittest.TestCase):
         self.assertEqual(re.findall(r"(?:src|href)\s*=", self.html), [])
         self.assertEqual(self.html.count("<canvas"), 8)
         for run in self.figures["runs"]:
-            self.assertIn(f"<td>{run['lucky_share_made'] * 100:.1f} %<td>", self.html)
+            self.assertIn(f"<td>{run['lucky_share_made'] * 100:.1f} %</td>", self.html)
         self.assertIn("66.3 %", self.html)
-        maps = re.findall(r"\['[ab]\d','([a-i]+)',512\]", self.html)
-        self.assertEqual([len(m) for m in maps], [8 * 512] * 8)
+        (maps,) = re.findall(r"const maps = (.*);</script>", self.html)
+        names, cells, columns = zip(*json.loads(maps))
+        self.assertEqual(sorted(names), sorted(re.findall(r'<canvas id="(\w+)"', self.html)))
+        self.assertEqual([len(cell) for cell in cells], [8 * 512] * 8)
+        self.assertRegex("".join(cells), "^[a-i]*$")
+        self.assertEqual(columns, (512,) * 8)
 
     def test_bad_flags_are_refused(self):
         for flag in ("--memory-gib=2", "--btree-gib=0", "--btree-gib=5", "--hint=maybe", "--json="):
