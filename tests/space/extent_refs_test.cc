@@ -267,6 +267,38 @@ TEST_P(ExtentRefsTest, Refusals) {
   EXPECT_EQ(refused(unborn), absl::StatusCode::kInvalidArgument);
 }
 
+// The one with an item of its own goes in the change in which another comes, which therefore has an
+// item of its own too.
+TEST_P(ExtentRefsTest, AddsBeforeItDrops) {
+  ExtentChange born = Change({{AnyOf(0), 1}});
+  born.is_new = true;
+  ASSERT_TRUE(ChangeExtent(store_, born, rules_).ok());
+  int64_t n = 1;
+  while (Read(store_).keyed_refs.empty()) {
+    ASSERT_TRUE(ChangeExtent(store_, Change({{AnyOf(n++), 1}}), rules_).ok());
+  }
+  const ExtentRef last = AnyOf(n - 1);
+  ASSERT_TRUE(ChangeExtent(store_, Change({{AnyOf(0), -1}}), rules_).ok());  // room inline
+  ASSERT_TRUE(ChangeExtent(store_, Change({{last, -1}, {AnyOf(n), 1}}), rules_).ok());
+  const Found found = Read(store_);
+  ASSERT_EQ(found.keyed_refs.size(), 1);
+  EXPECT_EQ(found.keyed_refs.begin()->first, AnyOf(n));
+}
+
+// A count that is too low does not free an extent that is referred to.
+TEST_P(ExtentRefsTest, CountsThatAreTooLow) {
+  ExtentChange born = Change({{AnyOf(0), 1}});
+  born.is_new = true;
+  ASSERT_TRUE(ChangeExtent(store_, born, rules_).ok());
+  const ExtentRef other = GetParam().data ? ExtentRef::OfLeaf(65536) : ExtentRef::OfParent(65536);
+  store_.items[{kBytenr, other.type, 65536}] =
+      std::vector<std::byte>(GetParam().data ? 4 : 0, std::byte{1});
+  MapStore::Items before = store_.items;
+  EXPECT_EQ(ChangeExtent(store_, Change({{AnyOf(0), -1}}), rules_).status().code(),
+            absl::StatusCode::kDataLoss);
+  EXPECT_EQ(store_.items, before);
+}
+
 TEST_P(ExtentRefsTest, WhatIsThereAlready) {
   ExtentChange old = Change({{AnyOf(0), 1}, {AnyOf(1), 1}});
   old.is_new = true;
