@@ -23,10 +23,6 @@ absl::Status Damage(const Pieces&... pieces) {
   return absl::DataLossError(absl::StrCat(pieces...));
 }
 
-std::string Text(const Range& range) {
-  return absl::StrCat("[", range.start, ", ", range.end(), ")");
-}
-
 // What is planned for one block group: its form is known, its info item is written at the end.
 class GroupChange {
  public:
@@ -152,7 +148,7 @@ class GroupChange {
       if (!run->has_value()) break;
       // Runs that touch would be one.
       if ((*run)->length == 0 || (!first && (*run)->start == at)) {
-        return Damage("run ", Text(**run), " is none of its own");
+        return Damage("run ", (*run)->ToString(), " is none of its own");
       }
       visit(**run);
       at = (*run)->end();
@@ -351,7 +347,7 @@ absl::Status FreeSpaceTree::Change(const Range& range, bool free) {
   GroupChange change(&store_, group_, sector_bytes_);
   absl::Status status = change.LoadInfo();
   if (status.ok()) status = change.Change(range, free);
-  return Named(group_, Prefixed(absl::StrCat(free ? "freeing " : "allocating ", Text(range)),
+  return Named(group_, Prefixed(absl::StrCat(free ? "freeing " : "allocating ", range.ToString()),
                                 std::move(status)));
 }
 

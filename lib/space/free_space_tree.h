@@ -18,17 +18,9 @@
 #include <cstdint>
 
 #include "lib/space/item_store.h"
+#include "lib/space/range.h"
 
 namespace ebcache::space {
-
-// A run of bytes of the logical address space.
-struct Range {
-  uint64_t start = 0;
-  uint64_t length = 0;
-
-  uint64_t end() const { return start + length; }
-  friend constexpr bool operator==(const Range&, const Range&) = default;
-};
 
 // From how many runs on a block group has bitmaps, and below how many it has none again.
 struct FormThresholds {
