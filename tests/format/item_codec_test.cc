@@ -156,16 +156,23 @@ TEST(Items, DataChecksums) {
 }
 
 TEST(Items, FreeSpaceBits) {
-  FreeSpaceBitmap bitmap;
-  bitmap.set_free(9, true);
-  bitmap.set_free(2047, true);
-  EXPECT_EQ(bitmap.bytes[1], std::byte{2});
-  EXPECT_EQ(bitmap.bytes[255], std::byte{0x80});
-  EXPECT_TRUE(bitmap.free(9));
-  EXPECT_FALSE(bitmap.free(8));
-  bitmap.set_free(9, false);
-  EXPECT_FALSE(bitmap.free(9));
-  EXPECT_EQ(bitmap.bytes[1], std::byte{0});
+  Bytes bits(256);
+  SetFree(absl::MakeSpan(bits), 9, true);
+  SetFree(absl::MakeSpan(bits), 2047, true);
+  EXPECT_EQ(bits[1], std::byte{2});
+  EXPECT_EQ(bits[255], std::byte{0x80});
+  const absl::StatusOr<FreeSpaceBitmap> bitmap = ParseItem<FreeSpaceBitmap>(bits);
+  ASSERT_TRUE(bitmap.ok());
+  EXPECT_TRUE(bitmap->free(9));
+  EXPECT_FALSE(bitmap->free(8));
+  SetFree(absl::MakeSpan(bits), 9, false);
+  EXPECT_FALSE(bitmap->free(9));
+  EXPECT_EQ(bits[1], std::byte{0});
+  EXPECT_EQ(ParseItem<FreeSpaceBitmap>({}).status().message(),
+            "free space bitmap: 0 bytes, it has 1 to 256");
+  bits.resize(257);
+  EXPECT_FALSE(ParseItem<FreeSpaceBitmap>(bits).ok());
+  EXPECT_FALSE(EncodeItem(FreeSpaceBitmap{bits}, absl::MakeSpan(bits)).ok());
 }
 
 }  // namespace

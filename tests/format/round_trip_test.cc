@@ -102,8 +102,9 @@ TYPED_TEST(RoundTrip, OtherLengthsAreRefused) {
     const Bytes before = other;
     EXPECT_EQ(EncodeItem(value, absl::MakeSpan(other)).code(), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(other, before);
-    // Inline data of a file has the length that it has.
+    // Inline data of a file has the length that it has, and so has a bitmap.
     if (std::is_same_v<TypeParam, FileExtentItem> && difference > 0) continue;
+    if (std::is_same_v<TypeParam, FreeSpaceBitmap> && difference > 0) continue;
     EXPECT_EQ(ParseItem<TypeParam>(other).status().code(), absl::StatusCode::kDataLoss);
   }
 }
