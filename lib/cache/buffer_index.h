@@ -5,7 +5,7 @@
 // close together in btrfs (metadata chunks), so a leaf is mostly full, the hash table is small
 // enough to stay in the processor's cache, and memory is about 10 bytes a block; a hostile image
 // whose blocks lie far apart costs one leaf (576 bytes) a block of at least 4 KiB. Where a leaf
-// lies in the hash table depends on a number that each index draws (hash_multiplier.h), so that no
+// lies in the hash table depends on a number that each index draws (hash_multiplier.cc), so that no
 // image can be made whose leaves all go to one place.
 //
 // Lookups take no lock and write nothing. Changes are made under a mutex. What makes that work:
@@ -56,6 +56,14 @@
 
 namespace ebcache {
 
+// The multiplier for these choices, a bit for each term: 0 a one, 1 a two. All ones: the golden
+// ratio's.
+uint64_t MultiplierOf(uint64_t choices);
+
+// A multiplier that others cannot guess. In the model build it is always the golden ratio's: there
+// every run must be as the one before.
+uint64_t RandomMultiplier();
+
 class BufferIndex {
  public:
   // What became of the attempt to take a reference on a candidate.
@@ -66,7 +74,7 @@ class BufferIndex {
     kBusy,   // it is being migrated: wait for it, then look again
   };
 
-  // `multiplier`: one of hash_multiplier.h.
+  // `multiplier`: one of MultiplierOf.
   BufferIndex(uint32_t node_bytes, OsCalls* os, uint64_t multiplier);
   ~BufferIndex();
   BufferIndex(const BufferIndex&) = delete;

@@ -57,7 +57,6 @@
 #include "lib/cache/buffer_queue.h"
 #include "lib/cache/descriptor_slab.h"
 #include "lib/cache/ghost_table.h"
-#include "lib/cache/reclaim_clock.h"
 
 namespace ebcache {
 

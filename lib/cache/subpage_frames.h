@@ -34,7 +34,10 @@ class SubpageFrames {
   };
 
   // `blocks_per_page`: 1 to kMaxBlocks.
-  SubpageFrames(PageAllocator* allocator, OwnerId owner, int blocks_per_page);
+  SubpageFrames(PageAllocator* allocator, int blocks_per_page);
+
+  // For whom it allocates. REQUIRES: before the first Allocate.
+  void SetOwner(OwnerId owner) { owner_ = owner; }
 
   // A place for the block of descriptor number `member`. Movable blocks and others never share.
   absl::StatusOr<Place> Allocate(AllocFlags flags, uint32_t member);
@@ -80,7 +83,7 @@ class SubpageFrames {
   bool HasRoom(const Group& group) const { return group.used + 1 < (uint64_t{1} << per_page_); }
 
   PageAllocator* const allocator_;
-  const OwnerId owner_;
+  OwnerId owner_ = kNoOwner;  // set once
   const int per_page_;
   mutable sync::Mutex mutex_;
   // All guarded by mutex_.

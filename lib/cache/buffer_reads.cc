@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "lib/base/planted.h"
-#include "lib/cache/buffer_cache_impl.h"
+#include "lib/cache/buffer_io.h"
+#include "lib/cache/extent_buffer_access.h"
 #include "lib/cache/source_call.h"
 
 namespace ebcache {
@@ -31,24 +32,24 @@ bool IsAnswerFor(const KeptErrors::Kept& error, const ParentCheck* check) {
 
 // Ends a read that this thread began. On failure the error is in place before the waiters wake, and
 // EndRead makes the buffer STALE, so that it cannot stay in the cache.
-void BufferCacheImpl::FinishRead(const BlockRead& read) {
+void BufferIo::FinishRead(const BlockRead& read) {
   ExtentBuffer* const buffer = read.buffer;
   const bool valid = read.status.ok();
   if (valid) {
-    read_errors_.Forget(buffer);
+    pool_->read_errors().Forget(buffer);
   } else {
     Count(counters_.read_failures);
-    read_errors_.Keep(buffer, read.status, ExpectedBy(read));
+    pool_->read_errors().Keep(buffer, read.status, ExpectedBy(read));
   }
-  const auto outcome =
-      state::Apply(buffer->state_, [valid](BufferState s) { return state::EndRead(s, valid); });
+  const auto outcome = state::Apply(Inside(buffer).state_,
+                                    [valid](BufferState s) { return state::EndRead(s, valid); });
   EBCACHE_CHECK(outcome.result == state::Result::kChanged, "a read ended that was not under way");
-  if (!sync::Planted("read-end-without-wake")) buffer->state_.notify_all();
-  Put(buffer);
+  if (!sync::Planted("read-end-without-wake")) Inside(buffer).state_.notify_all();
+  pool_->Put(buffer);
 }
 
 // A read that this thread has begun.
-absl::Status BufferCacheImpl::ReadBegun(ExtentBuffer* buffer, const ParentCheck* check) {
+absl::Status BufferIo::ReadBegun(ExtentBuffer* buffer, const ParentCheck* check) {
   BlockRead read{.buffer = buffer, .check = check, .status = NoSource()};
   if (source_ != nullptr) {
     Count(counters_.reads);
@@ -64,21 +65,19 @@ absl::Status BufferCacheImpl::ReadBegun(ExtentBuffer* buffer, const ParentCheck*
 // Waits for the read of another. Nothing, when there is still no answer for this reader: the other
 // expected something else, and that may have been why it failed. The caller holds a reference, so
 // the buffer stays what it is.
-std::optional<absl::Status> BufferCacheImpl::WaitForRead(ExtentBuffer* buffer,
-                                                         const ParentCheck* check) {
+std::optional<absl::Status> BufferIo::WaitForRead(ExtentBuffer* buffer, const ParentCheck* check) {
   Count(counters_.read_waits);
-  if (!WaitUnlessForEver(buffer, buffer->state_, BufferFlag::kReading)) {
+  if (!WaitUnlessForEver(buffer, Inside(buffer).state_, BufferFlag::kReading)) {
     return WaitForEverRefused(buffer->start());
   }
   if (buffer->uptodate()) return absl::OkStatus();
-  std::optional<KeptErrors::Kept> kept = read_errors_.Of(buffer);
+  std::optional<KeptErrors::Kept> kept = pool_->read_errors().Of(buffer);
   if (!kept.has_value() || !IsAnswerFor(*kept, check)) return std::nullopt;
   return Worded(std::move(kept->status), buffer->start(), "read");
 }
 
 // What the source throws is the answer, as in its reads.
-absl::Status BufferCacheImpl::CheckParent(const ExtentBuffer& buffer,
-                                          const ParentCheck& check) noexcept {
+absl::Status BufferIo::CheckParent(const ExtentBuffer& buffer, const ParentCheck& check) noexcept {
   absl::StatusCode thrown = absl::StatusCode::kInternal;
   try {
     return source_->CheckParent(buffer, check);
@@ -89,11 +88,11 @@ absl::Status BufferCacheImpl::CheckParent(const ExtentBuffer& buffer,
   return Worded(WithoutWords(thrown), buffer.start(), "check");
 }
 
-absl::Status BufferCacheImpl::Read(ExtentBuffer* buffer, const ParentCheck* check) {
+absl::Status BufferIo::Read(ExtentBuffer* buffer, const ParentCheck* check) {
   // Goes round once for each read of others' that gave this reader no answer; reads once at most.
   for (;;) {
     bool looked = sync::Planted("read-without-second-look") && !buffer->uptodate();
-    const auto begun = state::Apply(buffer->state_, [looked](BufferState s) {
+    const auto begun = state::Apply(Inside(buffer).state_, [looked](BufferState s) {
       return state::BeginRead(looked ? state::Without(s, BufferFlag::kUptodate) : s);
     });
     if (begun.result == state::Result::kChanged) return ReadBegun(buffer, check);
@@ -109,9 +108,9 @@ absl::Status BufferCacheImpl::Read(ExtentBuffer* buffer, const ParentCheck* chec
   return CheckParent(*buffer, *check);
 }
 
-void BufferCacheImpl::ReadBlocks(absl::Span<const uint64_t> starts,
-                                 absl::Span<const ParentCheck* const> checks,
-                                 absl::Span<absl::StatusOr<ExtentBufferRef>> results) {
+void BufferIo::ReadBlocks(absl::Span<const uint64_t> starts,
+                          absl::Span<const ParentCheck* const> checks,
+                          absl::Span<absl::StatusOr<ExtentBufferRef>> results) {
   std::vector<BlockRead> reads;
   std::vector<size_t> places;  // in results, of each read
   std::vector<size_t> others;  // those that another thread has read or is reading
@@ -119,11 +118,11 @@ void BufferCacheImpl::ReadBlocks(absl::Span<const uint64_t> starts,
   reads.reserve(starts.size());
   places.reserve(starts.size());
   others.reserve(starts.size());
-  CreateMany(starts, results);
+  pool_->CreateMany(starts, results);
   for (size_t i = 0; i < starts.size(); ++i) {
     if (!results[i].ok()) continue;
     ExtentBuffer* const buffer = results[i]->get();
-    const auto begun = state::Apply(buffer->state_, state::BeginRead);
+    const auto begun = state::Apply(Inside(buffer).state_, state::BeginRead);
     if (begun.result != state::Result::kChanged) {
       others.push_back(i);
       continue;
