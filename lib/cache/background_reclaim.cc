@@ -35,7 +35,9 @@ void BackgroundReclaim::Wake() {
 void BackgroundReclaim::Run() {
   sync::UniqueLock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [this] { return woken_ || stopping_.load(std::memory_order_relaxed); });
+    changed_.wait(lock, [this]() EBCACHE_REQUIRES(mutex_) {
+      return woken_ || stopping_.load(std::memory_order_relaxed);
+    });
     if (stopping_.load(std::memory_order_relaxed)) return;
     if (!sync::Planted("reclaim-forgets-late")) woken_ = false;
     lock.unlock();
