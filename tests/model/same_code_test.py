@@ -14,7 +14,7 @@ import tempfile
 import unittest
 
 # Lookup, references, their end. Paths begin at the top of the workspace, which is where tests run.
-SOURCES = ("lib/cache/buffer_cache.cc", "lib/cache/references.cc")
+SOURCES = ("lib/cache/buffer_cache.cc", "lib/cache/references.cc", "lib/cache/buffer_pool.cc")
 FUNCTIONS = ("ebcache::BufferCache::FindBuffer(", "ebcache::ExtentBufferRef::PutBuffer(")
 FOLDERS = ("include/ebcache", "lib/base", "lib/cache", "lib/mm")
 COMPILER = os.environ.get("CXX", "c++")

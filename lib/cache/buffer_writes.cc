@@ -4,11 +4,15 @@
 //
 // From BeginWriteback to FinishWriteback nothing throws: a buffer must not be left under WRITEBACK.
 
+#include <absl/strings/str_cat.h>
+
 #include <optional>
 #include <utility>
 #include <vector>
 
-#include "lib/cache/buffer_cache_impl.h"
+#include "lib/base/planted.h"
+#include "lib/cache/buffer_io.h"
+#include "lib/cache/extent_buffer_access.h"
 #include "lib/cache/source_call.h"
 
 namespace ebcache {
@@ -36,7 +40,7 @@ void Keep(absl::Status& first, absl::Status status) {
 // ---- Single steps -------------------------------------------------------------------------------
 
 // Ends a write that this thread began. On failure the error is in place before the waiters wake.
-void BufferCacheImpl::FinishWriteback(ExtentBuffer* buffer, const absl::Status& status) {
+void BufferIo::FinishWriteback(ExtentBuffer* buffer, const absl::Status& status) {
   const bool written = status.ok();
   // Under WRITEBACK only the writer changes WRITE_ERR.
   const bool had_failed = buffer->state().has(BufferFlag::kWriteErr);
@@ -47,8 +51,8 @@ void BufferCacheImpl::FinishWriteback(ExtentBuffer* buffer, const absl::Status& 
   }
   state::Outcome outcome;
   const auto end = [&] {
-    outcome =
-        ApplyIndexed(buffer, [written](BufferState s) { return state::EndWriteback(s, written); });
+    outcome = pool_->ApplyIndexed(
+        buffer, [written](BufferState s) { return state::EndWriteback(s, written); });
     return written;
   };
   if (written && had_failed) {
@@ -58,65 +62,78 @@ void BufferCacheImpl::FinishWriteback(ExtentBuffer* buffer, const absl::Status& 
     end();
   }
   EBCACHE_CHECK(outcome.result == state::Result::kChanged, "a write ended that was not under way");
-  if (!outcome.after.under_io()) {
-    Uncount(counters_.unwritten);
+  if (!outcome.after.under_io() || sync::Planted("failed-write-uncounted")) {
+    pool_->NoteWritten();
   }
-  buffer->state_.notify_all();
-  Put(buffer);  // a STALE buffer that only waited for this goes here
+  if (!sync::Planted("write-end-without-wake")) Inside(buffer).state_.notify_all();
+  pool_->Put(buffer);  // a STALE buffer that only waited for this goes here
 }
 
 // Makes a step that takes bytes out of the way of being written, and forgets why they were not:
 // under the lock, because right after the step another write may begin and fail.
-state::Outcome BufferCacheImpl::Clean(ExtentBuffer* buffer,
-                                      state::Outcome (*step)(BufferState before)) {
+state::Outcome BufferIo::Clean(ExtentBuffer* buffer, state::Outcome (*step)(BufferState before)) {
   BufferState before;
   state::Outcome outcome;
   bool had_failed = false;
   const auto clean = [&] {
-    outcome = ApplyIndexed(buffer, [&](BufferState s) { return step(before = s); });
+    outcome = pool_->ApplyIndexed(buffer, [&](BufferState s) { return step(before = s); });
     had_failed = before.has(BufferFlag::kWriteErr) && !outcome.after.has(BufferFlag::kWriteErr);
     return had_failed;
   };
-  write_errors_.ForgetIf(buffer, clean);
+  if (sync::Planted("error-forgotten-late")) {
+    if (clean()) write_errors_.ForgetIf(buffer, [] { return true; });
+  } else {
+    write_errors_.ForgetIf(buffer, clean);
+  }
   if (had_failed) Uncount(counters_.write_errors);
-  if (before.under_io() && !outcome.after.under_io()) Uncount(counters_.unwritten);
+  if (before.under_io() && !outcome.after.under_io()) pool_->NoteWritten();
   return outcome;
 }
 
-absl::Status BufferCacheImpl::WriteError(const ExtentBuffer* buffer) {
+absl::Status BufferIo::WriteError(const ExtentBuffer* buffer) {
   bool failed = false;
   std::optional<KeptErrors::Kept> kept = write_errors_.OfWhile(
       buffer, [&] { return failed = buffer->state().has(BufferFlag::kWriteErr); });
-  if (!failed) return absl::OkStatus();
+  if (!failed || fuzz::Planted("write-error-not-told")) return absl::OkStatus();
   if (!kept.has_value())
     kept = KeptErrors::Kept{.status = WithoutWords(absl::StatusCode::kUnavailable)};
   return Worded(std::move(kept->status), buffer->start(), "write");
 }
 
+void BufferIo::ClearDirty(ExtentBuffer* buffer) {
+  const auto outcome = Clean(buffer, state::ClearDirty);
+  EBCACHE_CHECK(outcome.result != state::Result::kRefused, "ClearDirty without a reference");
+}
+
 // ---- Writing ------------------------------------------------------------------------------------
 
 // Writes this thread has begun: hands them to the source and ends them. The first error.
-absl::Status BufferCacheImpl::WriteBegun(absl::Span<BlockWrite> writes) {
+absl::Status BufferIo::WriteBegun(absl::Span<BlockWrite> writes) {
   Count(counters_.writes, writes.size());
-  if (source_ != nullptr) {
+  if (fuzz::Planted("last-of-a-batch-not-written") && writes.size() > 1) {
+    writes.back().status = absl::OkStatus();
+    const auto handed = writes.first(writes.size() - 1);
+    CallSource(handed, [&] { source_->Write(handed); });
+  } else if (source_ != nullptr) {
     CallSource(writes, [&] { source_->Write(writes); });
   }
   absl::Status first_error;
   for (BlockWrite& write : writes) {
     const uint64_t start = write.buffer->start();  // ended, it may be gone
     FinishWriteback(const_cast<ExtentBuffer*>(write.buffer), write.status);
+    if (fuzz::Planted("error-of-a-write-swallowed")) continue;
     Keep(first_error, Worded(std::move(write.status), start, "write"));
   }
   return first_error;
 }
 
-absl::Status BufferCacheImpl::AwaitOthersWrite(ExtentBuffer* buffer, bool has_all) {
+absl::Status BufferIo::AwaitOthersWrite(ExtentBuffer* buffer, bool has_all) {
   for (;;) {
-    if (!WaitUnlessForEver(buffer, buffer->state_, BufferFlag::kWriteback)) {
+    if (!WaitUnlessForEver(buffer, Inside(buffer).state_, BufferFlag::kWriteback)) {
       return WaitForEverRefused(buffer->start());
     }
     if (has_all) return WriteError(buffer);
-    const auto begun = state::Apply(buffer->state_, state::BeginWriteback);
+    const auto begun = state::Apply(Inside(buffer).state_, state::BeginWriteback);
     if (begun.result == state::Result::kChanged) {
       BlockWrite write{.buffer = buffer, .status = UnwrittenStatus()};
       return WriteBegun(absl::MakeSpan(&write, 1));
@@ -126,8 +143,8 @@ absl::Status BufferCacheImpl::AwaitOthersWrite(ExtentBuffer* buffer, bool has_al
   }
 }
 
-absl::Status BufferCacheImpl::Writeback(ExtentBuffer* buffer) {
-  const auto begun = state::Apply(buffer->state_, state::BeginWriteback);
+absl::Status BufferIo::Writeback(ExtentBuffer* buffer) {
+  const auto begun = state::Apply(Inside(buffer).state_, state::BeginWriteback);
   if (begun.result == state::Result::kChanged) {
     BlockWrite write{.buffer = buffer, .status = UnwrittenStatus()};
     return WriteBegun(absl::MakeSpan(&write, 1));
@@ -136,25 +153,26 @@ absl::Status BufferCacheImpl::Writeback(ExtentBuffer* buffer) {
   return AwaitOthersWrite(buffer, /*has_all=*/!begun.after.has(BufferFlag::kDirty));
 }
 
-absl::Status BufferCacheImpl::WritebackAll() {
+absl::Status BufferIo::WritebackAll() {
   std::vector<ExtentBufferRef> ours;
   std::vector<BlockWrite> writes;
   std::vector<OthersWrite> others;
   ours.reserve(kWriteBatch);
   writes.reserve(kWriteBatch);
   others.reserve(kWriteBatch);
-  Wanted wanted = Wanted::kUnwritten;
+  BufferPool::Wanted wanted = BufferPool::Wanted::kUnwritten;
+  if (sync::Planted("flush-passes-over-others")) wanted = BufferPool::Wanted::kDirty;
   absl::Status first_error;
   uint64_t next = 0;
   for (bool more = true; more;) {
     while (ours.size() + others.size() < kWriteBatch) {
-      ExtentBufferRef buffer = Wrap(NextReferenced(next, wanted));
+      ExtentBufferRef buffer = ExtentBufferRef::Adopt(pool_->NextReferenced(next, wanted));
       if (!buffer) {
         more = false;
         break;
       }
       next = buffer->start() + 1;
-      const auto begun = state::Apply(buffer->state_, state::BeginWriteback);
+      const auto begun = state::Apply(Inside(buffer.get()).state_, state::BeginWriteback);
       if (begun.result == state::Result::kChanged) {
         writes.push_back({.buffer = buffer.get(), .status = UnwrittenStatus()});
         ours.push_back(std::move(buffer));
@@ -167,7 +185,7 @@ absl::Status BufferCacheImpl::WritebackAll() {
     // up.
     for (const OthersWrite& other : others) {
       absl::Status status = AwaitOthersWrite(other.buffer.get(), other.has_all);
-      Keep(first_error, std::move(status));
+      if (!sync::Planted("flush-drops-others-errors")) Keep(first_error, std::move(status));
     }
     ours.clear();
     writes.clear();
@@ -176,40 +194,43 @@ absl::Status BufferCacheImpl::WritebackAll() {
   return first_error;
 }
 
-absl::Status BufferCacheImpl::UnwrittenStatus() const {
+absl::Status BufferIo::UnwrittenStatus() const {
   return source_ != nullptr ? Unanswered() : NoSource();
 }
 
 // ---- Giving up ----------------------------------------------------------------------------------
 
-absl::StatusOr<bool> BufferCacheImpl::GiveUpWrite(ExtentBuffer* buffer) {
+absl::StatusOr<bool> BufferIo::GiveUpWrite(ExtentBuffer* buffer) {
   for (;;) {
     const state::Outcome outcome = Clean(buffer, state::GiveUpWrite);
     if (outcome.result == state::Result::kChanged) return true;
     if (!outcome.after.has(BufferFlag::kWriteback)) return false;
-    if (!WaitUnlessForEver(buffer, buffer->state_, BufferFlag::kWriteback)) {
+    if (!WaitUnlessForEver(buffer, Inside(buffer).state_, BufferFlag::kWriteback)) {
       return WaitForEverRefused(buffer->start());
     }
   }
 }
 
-uint64_t BufferCacheImpl::GiveUpWrites() {
+uint64_t BufferIo::GiveUpWrites() {
   uint64_t given_up = 0;
   uint64_t next = 0;
-  while (ExtentBufferRef buffer = Wrap(NextReferenced(next, Wanted::kUnwritten))) {
+  while (ExtentBufferRef buffer =
+             ExtentBufferRef::Adopt(pool_->NextReferenced(next, BufferPool::Wanted::kUnwritten))) {
     next = buffer->start() + 1;
     if (GiveUpWrite(buffer.get()).value_or(false)) ++given_up;
   }
+  if (fuzz::Planted("given-up-one-too-many")) ++given_up;
   return given_up;
 }
 
-absl::Status BufferCacheImpl::TryReinitAsNewBlock(ExtentBuffer* buffer, uint32_t header_bytes) {
+absl::Status BufferIo::TryReinitAsNewBlock(ExtentBuffer* buffer, uint32_t header_bytes) {
   if (header_bytes > buffer->length()) return buffer->Zero(0, header_bytes);  // says OutOfRange
   const state::Outcome outcome = Clean(buffer, state::ReinitAsNewBlock);
   if (outcome.result == state::Result::kRefused) {
     return absl::InvalidArgumentError(
         absl::StrCat("block ", buffer->start(), ": it is being read or written"));
   }
+  if (fuzz::Planted("new-block-keeps-old-bytes")) return absl::OkStatus();
   return buffer->Zero(0, header_bytes);
 }
 

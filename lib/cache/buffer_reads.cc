@@ -9,7 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "lib/cache/buffer_cache_impl.h"
+#include "lib/base/planted.h"
+#include "lib/cache/buffer_io.h"
+#include "lib/cache/extent_buffer_access.h"
 #include "lib/cache/source_call.h"
 
 namespace ebcache {
@@ -18,7 +20,9 @@ namespace {
 
 // Which readers the error of a read is the answer for: those that expect the same as the reader, if
 // the source may have refused the block for that; null: all.
-const ParentCheck* ExpectedBy(const BlockRead& read) { return read.damaged ? nullptr : read.check; }
+const ParentCheck* ExpectedBy(const BlockRead& read) {
+  return read.damaged || sync::Planted("waiter-gets-anothers-expectation") ? nullptr : read.check;
+}
 
 bool IsAnswerFor(const KeptErrors::Kept& error, const ParentCheck* check) {
   return !error.expected.has_value() || (check != nullptr && *check == *error.expected);
@@ -28,24 +32,24 @@ bool IsAnswerFor(const KeptErrors::Kept& error, const ParentCheck* check) {
 
 // Ends a read that this thread began. On failure the error is in place before the waiters wake, and
 // EndRead makes the buffer STALE, so that it cannot stay in the cache.
-void BufferCacheImpl::FinishRead(const BlockRead& read) {
+void BufferIo::FinishRead(const BlockRead& read) {
   ExtentBuffer* const buffer = read.buffer;
   const bool valid = read.status.ok();
   if (valid) {
-    read_errors_.Forget(buffer);
+    pool_->read_errors().Forget(buffer);
   } else {
     Count(counters_.read_failures);
-    read_errors_.Keep(buffer, read.status, ExpectedBy(read));
+    pool_->read_errors().Keep(buffer, read.status, ExpectedBy(read));
   }
-  const auto outcome =
-      state::Apply(buffer->state_, [valid](BufferState s) { return state::EndRead(s, valid); });
+  const auto outcome = state::Apply(Inside(buffer).state_,
+                                    [valid](BufferState s) { return state::EndRead(s, valid); });
   EBCACHE_CHECK(outcome.result == state::Result::kChanged, "a read ended that was not under way");
-  buffer->state_.notify_all();
-  Put(buffer);
+  if (!sync::Planted("read-end-without-wake")) Inside(buffer).state_.notify_all();
+  pool_->Put(buffer);
 }
 
 // A read that this thread has begun.
-absl::Status BufferCacheImpl::ReadBegun(ExtentBuffer* buffer, const ParentCheck* check) {
+absl::Status BufferIo::ReadBegun(ExtentBuffer* buffer, const ParentCheck* check) {
   BlockRead read{.buffer = buffer, .check = check, .status = NoSource()};
   if (source_ != nullptr) {
     Count(counters_.reads);
@@ -54,27 +58,26 @@ absl::Status BufferCacheImpl::ReadBegun(ExtentBuffer* buffer, const ParentCheck*
     CallSource(reads, [&] { source_->Read(reads); });
   }
   FinishRead(read);
+  if (fuzz::Planted("error-of-a-read-swallowed")) return absl::OkStatus();
   return Worded(std::move(read.status), buffer->start(), "read");
 }
 
 // Waits for the read of another. Nothing, when there is still no answer for this reader: the other
 // expected something else, and that may have been why it failed. The caller holds a reference, so
 // the buffer stays what it is.
-std::optional<absl::Status> BufferCacheImpl::WaitForRead(ExtentBuffer* buffer,
-                                                         const ParentCheck* check) {
+std::optional<absl::Status> BufferIo::WaitForRead(ExtentBuffer* buffer, const ParentCheck* check) {
   Count(counters_.read_waits);
-  if (!WaitUnlessForEver(buffer, buffer->state_, BufferFlag::kReading)) {
+  if (!WaitUnlessForEver(buffer, Inside(buffer).state_, BufferFlag::kReading)) {
     return WaitForEverRefused(buffer->start());
   }
   if (buffer->uptodate()) return absl::OkStatus();
-  std::optional<KeptErrors::Kept> kept = read_errors_.Of(buffer);
+  std::optional<KeptErrors::Kept> kept = pool_->read_errors().Of(buffer);
   if (!kept.has_value() || !IsAnswerFor(*kept, check)) return std::nullopt;
   return Worded(std::move(kept->status), buffer->start(), "read");
 }
 
 // What the source throws is the answer, as in its reads.
-absl::Status BufferCacheImpl::CheckParent(const ExtentBuffer& buffer,
-                                          const ParentCheck& check) noexcept {
+absl::Status BufferIo::CheckParent(const ExtentBuffer& buffer, const ParentCheck& check) noexcept {
   absl::StatusCode thrown = absl::StatusCode::kInternal;
   try {
     return source_->CheckParent(buffer, check);
@@ -85,10 +88,13 @@ absl::Status BufferCacheImpl::CheckParent(const ExtentBuffer& buffer,
   return Worded(WithoutWords(thrown), buffer.start(), "check");
 }
 
-absl::Status BufferCacheImpl::Read(ExtentBuffer* buffer, const ParentCheck* check) {
+absl::Status BufferIo::Read(ExtentBuffer* buffer, const ParentCheck* check) {
   // Goes round once for each read of others' that gave this reader no answer; reads once at most.
   for (;;) {
-    const auto begun = state::Apply(buffer->state_, state::BeginRead);
+    bool looked = sync::Planted("read-without-second-look") && !buffer->uptodate();
+    const auto begun = state::Apply(Inside(buffer).state_, [looked](BufferState s) {
+      return state::BeginRead(looked ? state::Without(s, BufferFlag::kUptodate) : s);
+    });
     if (begun.result == state::Result::kChanged) return ReadBegun(buffer, check);
     if (begun.after.has(BufferFlag::kUptodate)) break;
     EBCACHE_CHECK(begun.after.has(BufferFlag::kReading), "Read without a reference");
@@ -102,9 +108,9 @@ absl::Status BufferCacheImpl::Read(ExtentBuffer* buffer, const ParentCheck* chec
   return CheckParent(*buffer, *check);
 }
 
-void BufferCacheImpl::ReadBlocks(absl::Span<const uint64_t> starts,
-                                 absl::Span<const ParentCheck* const> checks,
-                                 absl::Span<absl::StatusOr<ExtentBufferRef>> results) {
+void BufferIo::ReadBlocks(absl::Span<const uint64_t> starts,
+                          absl::Span<const ParentCheck* const> checks,
+                          absl::Span<absl::StatusOr<ExtentBufferRef>> results) {
   std::vector<BlockRead> reads;
   std::vector<size_t> places;  // in results, of each read
   std::vector<size_t> others;  // those that another thread has read or is reading
@@ -112,11 +118,11 @@ void BufferCacheImpl::ReadBlocks(absl::Span<const uint64_t> starts,
   reads.reserve(starts.size());
   places.reserve(starts.size());
   others.reserve(starts.size());
-  CreateMany(starts, results);
+  pool_->CreateMany(starts, results);
   for (size_t i = 0; i < starts.size(); ++i) {
     if (!results[i].ok()) continue;
     ExtentBuffer* const buffer = results[i]->get();
-    const auto begun = state::Apply(buffer->state_, state::BeginRead);
+    const auto begun = state::Apply(Inside(buffer).state_, state::BeginRead);
     if (begun.result != state::Result::kChanged) {
       others.push_back(i);
       continue;

@@ -9,13 +9,13 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <new>
 #include <utility>
 #include <vector>
 
-#include "lib/base/status_number.h"
-#include "lib/cache/buffer_cache_impl.h"
+#include "lib/base/planted.h"
+#include "lib/cache/buffer_pool.h"
+#include "lib/cache/extent_buffer_access.h"
 
 namespace ebcache {
 
@@ -45,7 +45,7 @@ absl::Status NoMemoryFor(uint64_t start, const char* what) noexcept {
 
 // ---- Memory for one -----------------------------------------------------------------------------
 
-absl::Status BufferCacheImpl::CheckStart(uint64_t start) const {
+absl::Status BufferPool::CheckStart(uint64_t start) const {
   if (start % kStartAlignment != 0) {
     return ErrorOf(absl::StatusCode::kInvalidArgument, start, "not a multiple of 4096");
   }
@@ -55,78 +55,21 @@ absl::Status BufferCacheImpl::CheckStart(uint64_t start) const {
   return absl::OkStatus();
 }
 
-absl::Status BufferCacheImpl::status() const {
-  if (owner_.id() != kNoOwner) return absl::OkStatus();
-  // By its own number: to give memory back would not help.
-  return WithNumber(absl::ResourceExhaustedError(
-                        "the allocator has 255 owners already: the cache needs another one"),
-                    EUSERS);
-}
-
-absl::Status BufferCacheImpl::AllocateFrames(ExtentBuffer* buffer, AllocFlags flags) noexcept try {
-  if (owner_.id() == kNoOwner) return status();
-  buffer->subpage_ = 0;
-  buffer->order_ = 0;
-  if (subpage()) {
-    auto place = subpages_.Allocate(flags, buffer->index_);
-    if (!place.ok()) return place.status();
-    buffer->folios_[0] = place->folio;
-    buffer->subpage_ = static_cast<uint8_t>(place->slot);
-    std::byte* page = allocator().Address(place->folio);
-    PlaceFront(buffer, page == nullptr ? nullptr : page + subpage_offset(buffer));
-    return absl::OkStatus();
-  }
-  FolioBlock block{.slots = absl::MakeSpan(buffer->folios_, row_slots_),
-                   .naturally_aligned = buffer->start_ % options_.node_bytes == 0};
-  const FolioRequest request{.flags = flags, .owner = owner_.id(), .private_bits = buffer->index_};
-  if (auto status = allocator().AllocateBlock(request, block); !status.ok()) return status;
-  buffer->order_ = static_cast<uint8_t>(block.order);
-  PlaceFront(buffer, block.direct);
-  return absl::OkStatus();
-} catch (const std::bad_alloc&) {
-  return absl::Status(absl::StatusCode::kResourceExhausted, "");
-} catch (...) {
-  return absl::Status(absl::StatusCode::kInternal, "");
-}
-
-void BufferCacheImpl::PlaceFront(ExtentBuffer* buffer, std::byte* direct) {
-  buffer->front_ = direct;
-  buffer->front_bytes_ = direct != nullptr ? options_.node_bytes : 0;
-  if (direct != nullptr || direct_map() == nullptr) return;
-  // A page array: frames of one arena, so that a page's address is arithmetic.
-  buffer->front_ =
-      const_cast<std::byte*>(direct_map()) + (size_t{buffer->folios_[0].pfn()} << page_shift_);
-  buffer->front_bytes_ = uint32_t{1} << (page_shift_ + buffer->order_);
-}
-
-void BufferCacheImpl::FreeFrames(ExtentBuffer* buffer) {
-  if (subpage()) {
-    if (buffer->folios_[0].empty()) return;  // migration by dropping took it
-    subpages_.Free(buffer->folios_[0], buffer->subpage_);
-    buffer->folios_[0] = Folio();
-    return;
-  }
-  FolioBlock block{.slots = absl::MakeSpan(buffer->folios_, row_slots_),
-                   .order = buffer->order_,
-                   .direct = const_cast<std::byte*>(buffer->contiguous())};
-  allocator().FreeBlock(block);
-}
-
 // Gives a dead descriptor what a block at `start` needs.
-absl::Status BufferCacheImpl::Furnish(ExtentBuffer* buffer, uint64_t start,
-                                      AllocFlags flags) noexcept {
-  buffer->start_ = start;
-  buffer->length_shift_ = static_cast<uint8_t>(std::countr_zero(options_.node_bytes));
-  buffer->mirror_ = 0;
-  absl::Status status = AllocateFrames(buffer, flags);
+absl::Status BufferPool::Furnish(ExtentBuffer* buffer, uint64_t start, AllocFlags flags) noexcept {
+  Inside(buffer).start_ = start;
+  Inside(buffer).length_shift_ = static_cast<uint8_t>(std::countr_zero(options_.node_bytes));
+  Inside(buffer).mirror_ = 0;
+  absl::Status status = frames_.Allocate(buffer, flags);
   // Out of pages: those of idle buffers will do, wherever they are in the order. A few more each
   // time, because others take them too.
   for (uint64_t wanted = 4;
-       absl::IsResourceExhausted(status) && !Has(flags, AllocFlags::kNoReclaim) && wanted <= 64;
+       absl::IsResourceExhausted(status) && !Has(flags, AllocFlags::kNoReclaim) && wanted <= 64 &&
+       !fuzz::Planted("gives-up-without-reclaim");
        wanted *= 4) {
     const uint64_t all = reclaim_list_.size();
     if (Reclaim(wanted, /*max_scan=*/all, /*spare_accessed=*/false).buffers == 0) break;
-    status = AllocateFrames(buffer, flags);
+    status = frames_.Allocate(buffer, flags);
   }
   if (status.ok()) return status;
   if (!status.message().empty()) return ErrorOf(status.code(), start, status.message());
@@ -134,7 +77,7 @@ absl::Status BufferCacheImpl::Furnish(ExtentBuffer* buffer, uint64_t start,
                  absl::IsInternal(status) ? "the allocator threw an exception" : "out of memory");
 }
 
-absl::StatusOr<ExtentBuffer*> BufferCacheImpl::MakeBuffer(uint64_t start, AllocFlags flags) {
+absl::StatusOr<ExtentBuffer*> BufferPool::MakeBuffer(uint64_t start, AllocFlags flags) {
   ExtentBuffer* buffer = nullptr;
   if (slab_.Allocate({&buffer, 1}) == 0) return NoMemoryFor(start, "no memory for a descriptor");
   absl::Status status = Furnish(buffer, start, flags);
@@ -143,8 +86,8 @@ absl::StatusOr<ExtentBuffer*> BufferCacheImpl::MakeBuffer(uint64_t start, AllocF
   return status;
 }
 
-void BufferCacheImpl::UnmakeBuffer(ExtentBuffer* buffer) {
-  FreeFrames(buffer);
+void BufferPool::UnmakeBuffer(ExtentBuffer* buffer) {
+  frames_.Free(buffer);
   slab_.Free({&buffer, 1});
 }
 
@@ -152,17 +95,17 @@ void BufferCacheImpl::UnmakeBuffer(ExtentBuffer* buffer) {
 
 // A reference on the buffer that is in the index already, if it is the same block's. Under the
 // index's lock it is the index's, so its address can be read without a reference.
-BufferIndex::Grab BufferCacheImpl::GrabForNewcomer(ExtentBuffer* there, uint64_t start) {
-  const auto got = state::Apply(there->state_, [&](BufferState s) {
-    return there->start_ == start ? state::GetForLookup(s) : state::Refused(s);
+BufferIndex::Grab BufferPool::GrabForNewcomer(ExtentBuffer* there, uint64_t start) {
+  const auto got = state::Apply(Inside(there).state_, [&](BufferState s) {
+    return Inside(there).start_ == start ? state::GetForLookup(s) : state::Refused(s);
   });
   if (got.result == state::Result::kChanged) return BufferIndex::Grab::kTaken;
   if (got.after.refs >= state::kMostRefs) TooManyReferences();
   if (got.after.refs == 0) return BufferIndex::Grab::kDead;
-  return there->start_ == start ? BufferIndex::Grab::kBusy : BufferIndex::Grab::kOther;
+  return Inside(there).start_ == start ? BufferIndex::Grab::kBusy : BufferIndex::Grab::kOther;
 }
 
-void BufferCacheImpl::NoteCreated(uint64_t count) {
+void BufferPool::NoteCreated(uint64_t count) {
   Count(counters_.creates, count);
   const uint64_t cached = counters_.cached.fetch_add(count, std::memory_order_relaxed) + count;
   uint64_t peak = counters_.peak_cached.load(std::memory_order_relaxed);
@@ -172,17 +115,17 @@ void BufferCacheImpl::NoteCreated(uint64_t count) {
 }
 
 // A buffer that was found, with a reference for the caller; unless its users have lost count.
-absl::StatusOr<ExtentBuffer*> BufferCacheImpl::UnlessTooMany(ExtentBuffer* found) {
+absl::StatusOr<ExtentBuffer*> BufferPool::UnlessTooMany(ExtentBuffer* found) {
   const uint32_t refs = found->state().refs;
   if (refs <= state::kMaxRefs) [[likely]]
     return found;
-  const uint64_t start = found->start_;
+  const uint64_t start = Inside(found).start_;
   Put(found);
   return absl::ResourceExhaustedError(absl::StrCat(
       "block ", start, ": has ", refs - 1, " references; its users do not put what they take"));
 }
 
-absl::StatusOr<ExtentBuffer*> BufferCacheImpl::Create(uint64_t start) {
+absl::StatusOr<ExtentBuffer*> BufferPool::Create(uint64_t start) {
   if (auto status = CheckStart(start); !status.ok()) return status;
   if (ExtentBuffer* found = Find(start)) return UnlessTooMany(found);
   MakeRoom(1);
@@ -192,7 +135,7 @@ absl::StatusOr<ExtentBuffer*> BufferCacheImpl::Create(uint64_t start) {
     BufferIndex::Newcomer newcomer{.buffer = *made};
     index_.Insert({&newcomer, 1}, state::Pack(state::BornMapped()), GrabForNewcomer);
     if (newcomer.outcome == BufferIndex::Insertion::kBusy) {
-      state::WaitWhile(newcomer.existing->state_, BufferFlag::kMigrating);
+      state::WaitWhile(Inside(newcomer.existing).state_, BufferFlag::kMigrating);
       continue;
     }
     if (newcomer.outcome == BufferIndex::Insertion::kInserted) Welcome({&*made, 1});
@@ -201,7 +144,7 @@ absl::StatusOr<ExtentBuffer*> BufferCacheImpl::Create(uint64_t start) {
 }
 
 // Those that are in the index now. Their maker still has its first reference on each.
-void BufferCacheImpl::Welcome(absl::Span<ExtentBuffer* const> newcomers) {
+void BufferPool::Welcome(absl::Span<ExtentBuffer* const> newcomers) {
   NoteCreated(newcomers.size());
   reclaim_list_.Add(newcomers);
   // After they are on the list: of several threads that go over the budget together, the last one
@@ -211,12 +154,13 @@ void BufferCacheImpl::Welcome(absl::Span<ExtentBuffer* const> newcomers) {
 }
 
 // Converts an insertion's outcome to Create's result. Not for kBusy.
-absl::StatusOr<ExtentBuffer*> BufferCacheImpl::Outcome(const BufferIndex::Newcomer& newcomer) {
-  const uint64_t start = newcomer.buffer->start_;
+absl::StatusOr<ExtentBuffer*> BufferPool::Outcome(const BufferIndex::Newcomer& newcomer) {
+  const uint64_t start = Inside(newcomer.buffer).start_;
   if (newcomer.outcome == BufferIndex::Insertion::kInserted) return newcomer.buffer;
   if (newcomer.outcome == BufferIndex::Insertion::kExists) {
     Count(counters_.create_races_lost);
-    UnmakeBuffer(newcomer.buffer);
+    if (!sync::Planted("loser-leaks")) UnmakeBuffer(newcomer.buffer);
+    if (sync::Planted("loser-puts-the-winner")) Put(newcomer.existing);
     return newcomer.existing;
   }
   UnmakeBuffer(newcomer.buffer);
@@ -226,8 +170,8 @@ absl::StatusOr<ExtentBuffer*> BufferCacheImpl::Outcome(const BufferIndex::Newcom
   return ErrorOf(absl::StatusCode::kAlreadyExists, start, "overlaps another block in the cache");
 }
 
-void BufferCacheImpl::CreateMany(absl::Span<const uint64_t> starts,
-                                 absl::Span<absl::StatusOr<ExtentBufferRef>> results) {
+void BufferPool::CreateMany(absl::Span<const uint64_t> starts,
+                            absl::Span<absl::StatusOr<ExtentBufferRef>> results) {
   std::vector<ExtentBuffer*> candidates(starts.size());
   index_.Candidates(starts, absl::MakeSpan(candidates));
   absl::InlinedVector<size_t, kMadeTogether> absent;
@@ -236,7 +180,8 @@ void BufferCacheImpl::CreateMany(absl::Span<const uint64_t> starts,
       results[i] = status;
     } else if (ExtentBuffer* found = Find(starts[i], candidates[i])) {
       auto usable = UnlessTooMany(found);
-      results[i] = usable.ok() ? absl::StatusOr<ExtentBufferRef>(Wrap(*usable)) : usable.status();
+      results[i] = usable.ok() ? absl::StatusOr<ExtentBufferRef>(ExtentBufferRef::Adopt(*usable))
+                               : usable.status();
     } else {
       absent.push_back(i);
     }
@@ -250,9 +195,8 @@ void BufferCacheImpl::CreateMany(absl::Span<const uint64_t> starts,
 
 // Makes the blocks `which` of `starts`, kMadeTogether at the most, of which none was there at the
 // last look. Nothing here throws: each block has an answer of its own.
-void BufferCacheImpl::CreateAbsent(absl::Span<const size_t> which,
-                                   absl::Span<const uint64_t> starts,
-                                   absl::Span<absl::StatusOr<ExtentBufferRef>> results) {
+void BufferPool::CreateAbsent(absl::Span<const size_t> which, absl::Span<const uint64_t> starts,
+                              absl::Span<absl::StatusOr<ExtentBufferRef>> results) {
   MakeRoom(which.size());
   std::array<ExtentBuffer*, kMadeTogether> buffers;
   const size_t count = slab_.Allocate({buffers.data(), which.size()});
@@ -277,23 +221,24 @@ void BufferCacheImpl::CreateAbsent(absl::Span<const size_t> which,
     if (newcomers[n].outcome == BufferIndex::Insertion::kInserted)
       buffers[inserted++] = newcomers[n].buffer;
   }
+  if (sync::Planted("batch-unlists-newcomers") && inserted == 2) inserted = 1;
   if (inserted != 0) Welcome({buffers.data(), inserted});
   for (size_t n = 0; n < furnished; ++n) {
     // One that is being moved has to be waited for, which Create does.
     const bool busy = newcomers[n].outcome == BufferIndex::Insertion::kBusy;
-    if (busy) {
+    if (busy && !sync::Planted("batch-keeps-what-was-in-the-way")) {
       UnmakeBuffer(newcomers[n].buffer);
     }
     auto made = busy ? Create(starts[places[n]]) : Outcome(newcomers[n]);
     if (made.ok()) {
-      results[places[n]] = Wrap(*made);
+      results[places[n]] = ExtentBufferRef::Adopt(*made);
     } else {
       results[places[n]] = made.status();
     }
   }
 }
 
-absl::StatusOr<ExtentBuffer*> BufferCacheImpl::CreateUnmapped(uint64_t start) {
+absl::StatusOr<ExtentBuffer*> BufferPool::CreateUnmapped(uint64_t start) {
   // Private to a holder, so the cache could not move it, whatever its other buffers are.
   const auto flags = static_cast<AllocFlags>(static_cast<uint32_t>(options_.alloc_flags) &
                                              ~static_cast<uint32_t>(AllocFlags::kMovable));
@@ -301,16 +246,20 @@ absl::StatusOr<ExtentBuffer*> BufferCacheImpl::CreateUnmapped(uint64_t start) {
   if (!made.ok()) return made;
   Count(counters_.unmapped);
   // Release: late readers with a pointer from an earlier life look at the state first.
-  (*made)->state_.store(state::Pack(state::BornUnmapped()), std::memory_order_release);
+  Inside(*made).state_.store(state::Pack(state::BornUnmapped()), std::memory_order_release);
   return *made;
 }
 
 // ---- Burying ------------------------------------------------------------------------------------
 
-void BufferCacheImpl::Bury(absl::Span<ExtentBuffer* const> dead, bool listed) {
+void BufferPool::Bury(absl::Span<ExtentBuffer* const> dead, bool listed) {
+  const auto free_frames = [&] {
+    for (ExtentBuffer* buffer : dead) frames_.Free(buffer);
+  };
+  if (sync::Planted("folios-before-index")) free_frames();
   // Relaxed: the caller killed them, so no other thread has changed them since.
-  const bool unmapped =
-      state::Unpack(dead[0]->state_.load(std::memory_order_relaxed)).has(BufferFlag::kUnmapped);
+  const bool unmapped = state::Unpack(Inside(dead[0]).state_.load(std::memory_order_relaxed))
+                            .has(BufferFlag::kUnmapped);
   if (unmapped) {
     Uncount(counters_.unmapped);
   } else {
@@ -322,10 +271,24 @@ void BufferCacheImpl::Bury(absl::Span<ExtentBuffer* const> dead, bool listed) {
     }
     Uncount(counters_.cached, dead.size());
   }
+  if (sync::Planted("descriptor-before-folios")) slab_.Free(dead);
   // Then the folios, which by then no thread can reach through these buffers.
-  for (ExtentBuffer* buffer : dead) FreeFrames(buffer);
+  free_frames();
   // The descriptors last: from here on they may be other blocks'.
-  slab_.Free(dead);
+  if (!sync::Planted("descriptor-before-folios")) slab_.Free(dead);
+}
+
+void BufferPool::BuryAll(absl::FunctionRef<void(const ExtentBuffer*)> tell_of_unwritten) {
+  for (uint32_t i = 0; i < slab_.size(); ++i) {
+    ExtentBuffer* buffer = slab_.At(i);
+    const BufferState s = state::Unpack(Inside(buffer).state_.load(std::memory_order_acquire));
+    if (s.refs == 0) continue;
+    EBCACHE_CHECK(s.refs == 1 && s.has(BufferFlag::kTreeRef),
+                  "a BufferCache was destroyed while references to its buffers were held");
+    if (s.under_io()) tell_of_unwritten(buffer);
+    Inside(buffer).state_.store(0, std::memory_order_relaxed);  // dirty or not: no writer is left
+    Bury({&buffer, 1}, /*listed=*/true);
+  }
 }
 
 }  // namespace ebcache

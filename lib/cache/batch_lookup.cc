@@ -48,21 +48,20 @@ void BufferIndex::Candidates(absl::Span<const uint64_t> starts,
   }
 }
 
-void BufferCacheImpl::FindMany(absl::Span<const uint64_t> starts,
-                               absl::Span<ExtentBufferRef> results) {
+void BufferPool::FindMany(absl::Span<const uint64_t> starts, absl::Span<ExtentBufferRef> results) {
   std::array<ExtentBuffer*, kTogether> candidates;
   for (size_t begin = 0; begin < starts.size(); begin += kTogether) {
     const auto group = starts.subspan(begin, kTogether);
     index_.Candidates(group, absl::MakeSpan(candidates));
     for (size_t i = 0; i < group.size(); ++i) {
-      results[begin + i] = Wrap(Find(group[i], candidates[i]));
+      results[begin + i] = ExtentBufferRef::Adopt(Find(group[i], candidates[i]));
     }
   }
 }
 
 void BufferCache::FindMany(absl::Span<const uint64_t> starts, absl::Span<ExtentBufferRef> results) {
   EBCACHE_CHECK(results.size() == starts.size(), "FindMany: one result for each block");
-  impl_->FindMany(starts, results);
+  impl_->pool().FindMany(starts, results);
 }
 
 }  // namespace ebcache

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "lib/cache/buffer_cache_impl.h"
+#include "lib/base/planted.h"
+#include "lib/cache/buffer_pool.h"
 
 namespace ebcache {
 
@@ -24,8 +25,8 @@ constexpr uint64_t kBatchesInBudget = 16;
 
 }  // namespace
 
-BufferCacheImpl::Freed BufferCacheImpl::Reclaim(uint64_t wanted_buffers, uint64_t max_scan,
-                                                bool spare_accessed) {
+BufferPool::Freed BufferPool::Reclaim(uint64_t wanted_buffers, uint64_t max_scan,
+                                      bool spare_accessed) {
   Freed freed;
   std::array<ExtentBuffer*, kBatch> victims;
   while (freed.buffers < wanted_buffers && freed.scanned < max_scan) {
@@ -48,7 +49,7 @@ BufferCacheImpl::Freed BufferCacheImpl::Reclaim(uint64_t wanted_buffers, uint64_
   return freed;
 }
 
-BufferCacheImpl::Room BufferCacheImpl::RoomNow() const {
+BufferPool::Room BufferPool::RoomNow() const {
   const uint64_t budget = budget_bytes_.load(std::memory_order_relaxed);
   if (budget == 0) return {};
   Room room;
@@ -61,13 +62,13 @@ BufferCacheImpl::Room BufferCacheImpl::RoomNow() const {
   return room;
 }
 
-uint64_t BufferCacheImpl::MostRoomAtOnce() const {
+uint64_t BufferPool::MostRoomAtOnce() const {
   const Room room = RoomNow();
   return room.allowed == 0 ? ~uint64_t{0} : room.allowed / kBatchesInBudget + 1;
 }
 
 // How many blocks the cache will be over its budget with so many more.
-uint64_t BufferCacheImpl::ExcessWith(uint64_t newcomers) const {
+uint64_t BufferPool::ExcessWith(uint64_t newcomers) const {
   const Room room = RoomNow();
   if (room.allowed == 0 || room.cached + newcomers <= room.allowed) return 0;
   return room.cached + newcomers - room.allowed;
@@ -77,7 +78,7 @@ uint64_t BufferCacheImpl::ExcessWith(uint64_t newcomers) const {
 // not enough, each that can go, goes; and all others are parked, each for its time in use, so that
 // this costs no more than what made them busy did. From then on the put that makes one of them idle
 // comes back here.
-uint64_t BufferCacheImpl::ReclaimExcessWith(uint64_t newcomers) {
+uint64_t BufferPool::ReclaimExcessWith(uint64_t newcomers) {
   if (const uint64_t excess = ExcessWith(newcomers); excess != 0) {
     Reclaim(excess, kScanPerCreate + 2 * std::min<uint64_t>(excess, 1024),
             /*spare_accessed=*/true);
@@ -89,18 +90,18 @@ uint64_t BufferCacheImpl::ReclaimExcessWith(uint64_t newcomers) {
 }
 
 // Called before so many buffers are made.
-void BufferCacheImpl::MakeRoom(uint64_t blocks) {
+void BufferPool::MakeRoom(uint64_t blocks) {
   if (ExcessWith(blocks) == 0) return;
   const uint64_t excess = ReclaimExcessWith(blocks);
   if (excess != 0) Count(counters_.over_budget_creates, std::min(blocks, excess));
 }
 
-void BufferCacheImpl::RestoreBudget() {
+void BufferPool::RestoreBudget() {
   if (ExcessWith(0) != 0) ReclaimExcessWith(0);
 }
 
-void BufferCacheImpl::WakeReclaim() {
-  if (background_ == nullptr) return;
+void BufferPool::WakeReclaim() {
+  if (background_ == nullptr || sync::Planted("newcomer-wakes-nobody")) return;
   const Room room = RoomNow();
   if (room.free < room.low && !reclaim_list_.all_parked()) background_->Wake();
 }
@@ -108,7 +109,7 @@ void BufferCacheImpl::WakeReclaim() {
 // One step of the thread in the background. True when there is more to do: a step that frees
 // nothing has parked what is in use and spared what was found since, and those behind may be idle.
 // After two looks at each there is nothing that the thread could free: a newcomer wakes it again.
-bool BufferCacheImpl::ReclaimInBackground() {
+bool BufferPool::ReclaimInBackground() {
   const Room room = RoomNow();
   bool go_on = false;
   if (room.free < room.high) {
@@ -122,19 +123,24 @@ bool BufferCacheImpl::ReclaimInBackground() {
   return go_on;
 }
 
-uint64_t BufferCacheImpl::DropCaches() {
-  return Reclaim(~uint64_t{0}, reclaim_list_.size(), /*spare_accessed=*/false).buffers;
+uint64_t BufferPool::DropCaches() {
+  if (fuzz::Planted("dropped-not-told")) {
+    Reclaim(~uint64_t{0}, reclaim_list_.size(), /*spare_accessed=*/false);
+    return 0;
+  }
+  const bool spared = fuzz::Planted("drop-spares-what-was-found");
+  return Reclaim(~uint64_t{0}, reclaim_list_.size(), /*spare_accessed=*/spared).buffers;
 }
 
-uint64_t BufferCacheImpl::Shrink(uint64_t bytes) {
+uint64_t BufferPool::Shrink(uint64_t bytes) {
   const uint64_t wanted = bytes / options_.node_bytes + (bytes % options_.node_bytes != 0);
   // Each may be looked at three times: found since on probation, found since among the hot ones,
   // and when it goes.
   const Freed freed = Reclaim(wanted, uint64_t{3} * reclaim_list_.size(), /*spare_accessed=*/true);
-  return freed.buffers * options_.node_bytes;
+  return fuzz::Planted("shrink-tells-blocks") ? freed.buffers : freed.buffers * options_.node_bytes;
 }
 
-void BufferCacheImpl::UseBudget(uint64_t budget_bytes) {
+void BufferPool::UseBudget(uint64_t budget_bytes) {
   budget_bytes_.store(budget_bytes, std::memory_order_relaxed);
   const Room room = RoomNow();
   // What is there most of the time: with a thread that keeps room, not quite the budget.
@@ -142,7 +148,7 @@ void BufferCacheImpl::UseBudget(uint64_t budget_bytes) {
   reclaim_list_.SetCapacity(room.allowed > kept_free ? room.allowed - kept_free : room.allowed);
 }
 
-void BufferCacheImpl::SetBudget(uint64_t budget_bytes) {
+void BufferPool::SetBudget(uint64_t budget_bytes) {
   UseBudget(budget_bytes);
   const uint64_t cached_bytes =
       counters_.cached.load(std::memory_order_relaxed) * options_.node_bytes;
