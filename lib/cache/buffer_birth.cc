@@ -13,7 +13,6 @@
 #include <utility>
 #include <vector>
 
-#include "lib/base/planted.h"
 #include "lib/cache/buffer_pool.h"
 #include "lib/cache/extent_buffer_access.h"
 
@@ -64,8 +63,7 @@ absl::Status BufferPool::Furnish(ExtentBuffer* buffer, uint64_t start, AllocFlag
   // Out of pages: those of idle buffers will do, wherever they are in the order. A few more each
   // time, because others take them too.
   for (uint64_t wanted = 4;
-       absl::IsResourceExhausted(status) && !Has(flags, AllocFlags::kNoReclaim) && wanted <= 64 &&
-       !fuzz::Planted("gives-up-without-reclaim");
+       absl::IsResourceExhausted(status) && !Has(flags, AllocFlags::kNoReclaim) && wanted <= 64;
        wanted *= 4) {
     const uint64_t all = reclaim_list_.size();
     if (Reclaim(wanted, /*max_scan=*/all, /*spare_accessed=*/false).buffers == 0) break;
@@ -159,8 +157,7 @@ absl::StatusOr<ExtentBuffer*> BufferPool::Outcome(const BufferIndex::Newcomer& n
   if (newcomer.outcome == BufferIndex::Insertion::kInserted) return newcomer.buffer;
   if (newcomer.outcome == BufferIndex::Insertion::kExists) {
     Count(counters_.create_races_lost);
-    if (!sync::Planted("loser-leaks")) UnmakeBuffer(newcomer.buffer);
-    if (sync::Planted("loser-puts-the-winner")) Put(newcomer.existing);
+    UnmakeBuffer(newcomer.buffer);
     return newcomer.existing;
   }
   UnmakeBuffer(newcomer.buffer);
@@ -221,12 +218,11 @@ void BufferPool::CreateAbsent(absl::Span<const size_t> which, absl::Span<const u
     if (newcomers[n].outcome == BufferIndex::Insertion::kInserted)
       buffers[inserted++] = newcomers[n].buffer;
   }
-  if (sync::Planted("batch-unlists-newcomers") && inserted == 2) inserted = 1;
   if (inserted != 0) Welcome({buffers.data(), inserted});
   for (size_t n = 0; n < furnished; ++n) {
     // One that is being moved has to be waited for, which Create does.
     const bool busy = newcomers[n].outcome == BufferIndex::Insertion::kBusy;
-    if (busy && !sync::Planted("batch-keeps-what-was-in-the-way")) {
+    if (busy) {
       UnmakeBuffer(newcomers[n].buffer);
     }
     auto made = busy ? Create(starts[places[n]]) : Outcome(newcomers[n]);
@@ -253,10 +249,6 @@ absl::StatusOr<ExtentBuffer*> BufferPool::CreateUnmapped(uint64_t start) {
 // ---- Burying ------------------------------------------------------------------------------------
 
 void BufferPool::Bury(absl::Span<ExtentBuffer* const> dead, bool listed) {
-  const auto free_frames = [&] {
-    for (ExtentBuffer* buffer : dead) frames_.Free(buffer);
-  };
-  if (sync::Planted("folios-before-index")) free_frames();
   // Relaxed: the caller killed them, so no other thread has changed them since.
   const bool unmapped = state::Unpack(Inside(dead[0]).state_.load(std::memory_order_relaxed))
                             .has(BufferFlag::kUnmapped);
@@ -271,11 +263,10 @@ void BufferPool::Bury(absl::Span<ExtentBuffer* const> dead, bool listed) {
     }
     Uncount(counters_.cached, dead.size());
   }
-  if (sync::Planted("descriptor-before-folios")) slab_.Free(dead);
   // Then the folios, which by then no thread can reach through these buffers.
-  free_frames();
+  for (ExtentBuffer* buffer : dead) frames_.Free(buffer);
   // The descriptors last: from here on they may be other blocks'.
-  if (!sync::Planted("descriptor-before-folios")) slab_.Free(dead);
+  slab_.Free(dead);
 }
 
 void BufferPool::BuryAll(absl::FunctionRef<void(const ExtentBuffer*)> tell_of_unwritten) {

@@ -10,7 +10,6 @@
 #include <cstring>
 
 #include "ebcache/allocators.h"
-#include "lib/base/planted.h"
 #include "lib/cache/buffer_cache_impl.h"
 #include "lib/cache/extent_buffer_access.h"
 
@@ -43,7 +42,7 @@ BufferCacheImpl::BufferCacheImpl(BufferCacheOptions options, BlockSource* source
 
 BufferCacheImpl::~BufferCacheImpl() {
   pool_.StopReclaim();
-  if (!sync::Planted("goes-without-quiescing")) mover_.Quiesce();
+  mover_.Quiesce();
   uint64_t unwritten = 0;
   pool_.BuryAll([&](const ExtentBuffer* buffer) {
     ++unwritten;
@@ -72,10 +71,7 @@ absl::Status BufferCache::status() const { return impl_->status(); }
 uint32_t BufferCache::node_bytes() const { return impl_->options().node_bytes; }
 PageAllocator& BufferCache::allocator() const { return impl_->allocator(); }
 
-ExtentBuffer* BufferCache::FindBuffer(uint64_t start) {
-  if (fuzz::Planted("find-misses")) return nullptr;
-  return impl_->pool().Find(start);
-}
+ExtentBuffer* BufferCache::FindBuffer(uint64_t start) { return impl_->pool().Find(start); }
 
 absl::StatusOr<ExtentBufferRef> BufferCache::Create(uint64_t start) {
   auto made = impl_->pool().Create(start);
@@ -104,7 +100,6 @@ absl::StatusOr<ExtentBufferRef> BufferCache::Clone(const ExtentBuffer& source) {
   ExtentBufferRef ref = ExtentBufferRef::Adopt(*made);
   if (auto status = ref->CopyFrom(source, 0, 0, source.length()); !status.ok()) return status;
   ref->set_mirror(source.mirror());
-  if (fuzz::Planted("clone-with-two-references")) (void)ref.Share().Release();
   return ref;
 }
 

@@ -228,7 +228,7 @@ BufferIndex::Insertion BufferIndex::InsertLocked(
   if (leaf == nullptr) return Insertion::kNoMemory;
   auto& slot = leaf->slots[block & (kLeafSlots - 1)];
   ExtentBuffer* there = slot.load(std::memory_order_relaxed);
-  if (there != nullptr && !sync::Planted("insert-without-look")) {
+  if (there != nullptr) {
     newcomer.existing = there;
     switch (grab(there, Inside(buffer).start_)) {
       case Grab::kTaken:
@@ -260,8 +260,7 @@ void BufferIndex::RemoveLocked(ExtentBuffer* buffer) {
   if (leaf == nullptr) return;
   auto& slot = leaf->slots[block & (kLeafSlots - 1)];
   // Under the mutex no other thread stores, so a compare and a store are a compare-and-swap.
-  bool compares = !sync::Planted("remove-without-compare");
-  if (slot.load(std::memory_order_relaxed) != buffer && compares) return;
+  if (slot.load(std::memory_order_relaxed) != buffer) return;
   slot.store(nullptr, std::memory_order_release);
   if (--leaf->occupied != 0) return;
   if (++empty_leaves_ > kEmptyLeaves + leaves_.size() / 2) SweepSome();

@@ -310,7 +310,6 @@ ExtentBuffer* BufferIndex::Find(uint64_t start, GrabFn grab) const {
     }
     // Nothing there, if the way there was sound.
     if ((before & 1) == 0 && version_.load(std::memory_order_acquire) == before) return nullptr;
-    if (sync::Planted("miss-without-second-look")) return nullptr;
     ExtentBuffer* candidate = nullptr;
     {
       sync::MutexLock lock(mutex_);

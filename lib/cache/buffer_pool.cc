@@ -5,8 +5,6 @@
 #include <optional>
 #include <utility>
 
-#include "lib/base/planted.h"
-
 namespace ebcache {
 
 BufferPool::BufferPool(BufferCacheImpl* cache, BufferCacheOptions options)
@@ -29,8 +27,7 @@ ExtentBuffer* BufferPool::FindSlowly(uint64_t start, ExtentBuffer* wrong) {
   return index_.Find(start, [this, start](ExtentBuffer* candidate) {
     const auto got = state::Apply(Inside(candidate).state_, state::GetForLookup);
     if (got.result == state::Result::kChanged) [[likely]] {
-      if ((Inside(candidate).start_ == start && !got.after.has(BufferFlag::kUnmapped)) ||
-          sync::Planted("find-without-identity-check")) [[likely]] {
+      if (Inside(candidate).start_ == start && !got.after.has(BufferFlag::kUnmapped)) [[likely]] {
         return BufferIndex::Grab::kTaken;
       }
       const bool overlaps = index_.BlockOf(Inside(candidate).start_) == index_.BlockOf(start) &&
@@ -54,7 +51,6 @@ void BufferPool::TooManyReferences() {
 }
 
 ExtentBuffer* BufferPool::NextReferenced(uint64_t start, Wanted which) {
-  if (fuzz::Planted("order-leaves-one-out") && which == Wanted::kAny) ++start;
   if (which != Wanted::kAny && counters_.unwritten.load(std::memory_order_relaxed) == 0) {
     return nullptr;
   }
@@ -95,8 +91,7 @@ void BufferPool::Put(ExtentBuffer* buffer) {
     return state::Put(s);
   });
   if (outcome.result == state::Result::kChanged) [[likely]] {
-    if (was_parked && !outcome.after.has(BufferFlag::kParked) && !sync::Planted("unpark-forgotten"))
-        [[unlikely]] {
+    if (was_parked && !outcome.after.has(BufferFlag::kParked)) [[unlikely]] {
       Unpark(buffer);
     }
     return;
@@ -111,12 +106,11 @@ void BufferPool::Put(ExtentBuffer* buffer) {
 // to it: puts of buffers that are not parked need not look.
 void BufferPool::Unpark(ExtentBuffer* buffer) {
   reclaim_list_.Unpark(buffer);
-  if (!sync::Planted("unpark-restores-nothing")) RestoreBudget();
+  RestoreBudget();
   WakeReclaim();
 }
 
 void BufferPool::PutStale(ExtentBuffer* buffer) {
-  if (fuzz::Planted("stale-forgotten")) return Put(buffer);
   const auto outcome = state::Apply(Inside(buffer).state_, state::PutStale);
   EBCACHE_CHECK(outcome.result != state::Result::kRefused,
                 "a reference was put twice, or never taken");
@@ -150,16 +144,14 @@ bool BufferPool::TrySetDirty(ExtentBuffer* buffer) {
   if (again.result != state::Result::kRefused) return true;
   // Counted before it is, and uncounted after: where the count is 0, nothing is dirty. The other
   // way round a writer that is quick would uncount what has not been counted, and hide another.
-  bool counts_late = sync::Planted("dirty-counted-late");
-  if (!counts_late) Count(counters_.unwritten);
+  Count(counters_.unwritten);
   bool was_unwritten = false;
   const auto outcome = ApplyIndexed(buffer, [&](BufferState s) {
     was_unwritten = s.under_io();
     return state::SetDirty(s);
   });
   const bool refused = outcome.result == state::Result::kRefused;
-  if ((was_unwritten || refused) && !counts_late) Uncount(counters_.unwritten);
-  if (!was_unwritten && !refused && counts_late) Count(counters_.unwritten);
+  if (was_unwritten || refused) Uncount(counters_.unwritten);
   return !refused;
 }
 

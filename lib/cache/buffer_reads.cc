@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "lib/base/planted.h"
 #include "lib/cache/buffer_io.h"
 #include "lib/cache/extent_buffer_access.h"
 #include "lib/cache/source_call.h"
@@ -20,9 +19,7 @@ namespace {
 
 // Which readers the error of a read is the answer for: those that expect the same as the reader, if
 // the source may have refused the block for that; null: all.
-const ParentCheck* ExpectedBy(const BlockRead& read) {
-  return read.damaged || sync::Planted("waiter-gets-anothers-expectation") ? nullptr : read.check;
-}
+const ParentCheck* ExpectedBy(const BlockRead& read) { return read.damaged ? nullptr : read.check; }
 
 bool IsAnswerFor(const KeptErrors::Kept& error, const ParentCheck* check) {
   return !error.expected.has_value() || (check != nullptr && *check == *error.expected);
@@ -44,7 +41,7 @@ void BufferIo::FinishRead(const BlockRead& read) {
   const auto outcome = state::Apply(Inside(buffer).state_,
                                     [valid](BufferState s) { return state::EndRead(s, valid); });
   EBCACHE_CHECK(outcome.result == state::Result::kChanged, "a read ended that was not under way");
-  if (!sync::Planted("read-end-without-wake")) Inside(buffer).state_.notify_all();
+  Inside(buffer).state_.notify_all();
   pool_->Put(buffer);
 }
 
@@ -58,7 +55,6 @@ absl::Status BufferIo::ReadBegun(ExtentBuffer* buffer, const ParentCheck* check)
     CallSource(reads, [&] { source_->Read(reads); });
   }
   FinishRead(read);
-  if (fuzz::Planted("error-of-a-read-swallowed")) return absl::OkStatus();
   return Worded(std::move(read.status), buffer->start(), "read");
 }
 
@@ -91,10 +87,7 @@ absl::Status BufferIo::CheckParent(const ExtentBuffer& buffer, const ParentCheck
 absl::Status BufferIo::Read(ExtentBuffer* buffer, const ParentCheck* check) {
   // Goes round once for each read of others' that gave this reader no answer; reads once at most.
   for (;;) {
-    bool looked = sync::Planted("read-without-second-look") && !buffer->uptodate();
-    const auto begun = state::Apply(Inside(buffer).state_, [looked](BufferState s) {
-      return state::BeginRead(looked ? state::Without(s, BufferFlag::kUptodate) : s);
-    });
+    const auto begun = state::Apply(Inside(buffer).state_, state::BeginRead);
     if (begun.result == state::Result::kChanged) return ReadBegun(buffer, check);
     if (begun.after.has(BufferFlag::kUptodate)) break;
     EBCACHE_CHECK(begun.after.has(BufferFlag::kReading), "Read without a reference");

@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "lib/base/planted.h"
 #include "lib/cache/buffer_io.h"
 #include "lib/cache/extent_buffer_access.h"
 #include "lib/cache/source_call.h"
@@ -62,10 +61,10 @@ void BufferIo::FinishWriteback(ExtentBuffer* buffer, const absl::Status& status)
     end();
   }
   EBCACHE_CHECK(outcome.result == state::Result::kChanged, "a write ended that was not under way");
-  if (!outcome.after.under_io() || sync::Planted("failed-write-uncounted")) {
+  if (!outcome.after.under_io()) {
     pool_->NoteWritten();
   }
-  if (!sync::Planted("write-end-without-wake")) Inside(buffer).state_.notify_all();
+  Inside(buffer).state_.notify_all();
   pool_->Put(buffer);  // a STALE buffer that only waited for this goes here
 }
 
@@ -80,11 +79,7 @@ state::Outcome BufferIo::Clean(ExtentBuffer* buffer, state::Outcome (*step)(Buff
     had_failed = before.has(BufferFlag::kWriteErr) && !outcome.after.has(BufferFlag::kWriteErr);
     return had_failed;
   };
-  if (sync::Planted("error-forgotten-late")) {
-    if (clean()) write_errors_.ForgetIf(buffer, [] { return true; });
-  } else {
-    write_errors_.ForgetIf(buffer, clean);
-  }
+  write_errors_.ForgetIf(buffer, clean);
   if (had_failed) Uncount(counters_.write_errors);
   if (before.under_io() && !outcome.after.under_io()) pool_->NoteWritten();
   return outcome;
@@ -94,7 +89,7 @@ absl::Status BufferIo::WriteError(const ExtentBuffer* buffer) {
   bool failed = false;
   std::optional<KeptErrors::Kept> kept = write_errors_.OfWhile(
       buffer, [&] { return failed = buffer->state().has(BufferFlag::kWriteErr); });
-  if (!failed || fuzz::Planted("write-error-not-told")) return absl::OkStatus();
+  if (!failed) return absl::OkStatus();
   if (!kept.has_value())
     kept = KeptErrors::Kept{.status = WithoutWords(absl::StatusCode::kUnavailable)};
   return Worded(std::move(kept->status), buffer->start(), "write");
@@ -110,18 +105,13 @@ void BufferIo::ClearDirty(ExtentBuffer* buffer) {
 // Writes this thread has begun: hands them to the source and ends them. The first error.
 absl::Status BufferIo::WriteBegun(absl::Span<BlockWrite> writes) {
   Count(counters_.writes, writes.size());
-  if (fuzz::Planted("last-of-a-batch-not-written") && writes.size() > 1) {
-    writes.back().status = absl::OkStatus();
-    const auto handed = writes.first(writes.size() - 1);
-    CallSource(handed, [&] { source_->Write(handed); });
-  } else if (source_ != nullptr) {
+  if (source_ != nullptr) {
     CallSource(writes, [&] { source_->Write(writes); });
   }
   absl::Status first_error;
   for (BlockWrite& write : writes) {
     const uint64_t start = write.buffer->start();  // ended, it may be gone
     FinishWriteback(const_cast<ExtentBuffer*>(write.buffer), write.status);
-    if (fuzz::Planted("error-of-a-write-swallowed")) continue;
     Keep(first_error, Worded(std::move(write.status), start, "write"));
   }
   return first_error;
@@ -161,7 +151,6 @@ absl::Status BufferIo::WritebackAll() {
   writes.reserve(kWriteBatch);
   others.reserve(kWriteBatch);
   BufferPool::Wanted wanted = BufferPool::Wanted::kUnwritten;
-  if (sync::Planted("flush-passes-over-others")) wanted = BufferPool::Wanted::kDirty;
   absl::Status first_error;
   uint64_t next = 0;
   for (bool more = true; more;) {
@@ -185,7 +174,7 @@ absl::Status BufferIo::WritebackAll() {
     // up.
     for (const OthersWrite& other : others) {
       absl::Status status = AwaitOthersWrite(other.buffer.get(), other.has_all);
-      if (!sync::Planted("flush-drops-others-errors")) Keep(first_error, std::move(status));
+      Keep(first_error, std::move(status));
     }
     ours.clear();
     writes.clear();
@@ -219,7 +208,6 @@ uint64_t BufferIo::GiveUpWrites() {
     next = buffer->start() + 1;
     if (GiveUpWrite(buffer.get()).value_or(false)) ++given_up;
   }
-  if (fuzz::Planted("given-up-one-too-many")) ++given_up;
   return given_up;
 }
 
@@ -230,7 +218,6 @@ absl::Status BufferIo::TryReinitAsNewBlock(ExtentBuffer* buffer, uint32_t header
     return absl::InvalidArgumentError(
         absl::StrCat("block ", buffer->start(), ": it is being read or written"));
   }
-  if (fuzz::Planted("new-block-keeps-old-bytes")) return absl::OkStatus();
   return buffer->Zero(0, header_bytes);
 }
 

@@ -2,7 +2,6 @@
 
 #include "ebcache/buffer_cache.h"
 #include "ebcache/internal/sync.h"
-#include "lib/base/planted.h"
 #include "lib/cache/buffer_cache_impl.h"
 #include "lib/cache/extent_buffer_access.h"
 #include "lib/cache/state_word.h"
@@ -41,8 +40,6 @@ uint64_t Value(const sync::Atomic<uint64_t>& counter) {
 void BufferPool::AddTo(CacheStats& stats) const {
   stats.cached_buffers = Value(counters_.cached);
   stats.private_buffers = Value(counters_.unmapped);
-  if (fuzz::Planted("private-counted-as-cached")) stats.cached_buffers += stats.private_buffers;
-  if (fuzz::Planted("private-not-counted")) stats.private_buffers = 0;
   stats.cached_bytes = stats.cached_buffers * options_.node_bytes;
   stats.dirty_buffers = Value(counters_.unwritten);
   stats.peak_cached_buffers = Value(counters_.peak_cached);
@@ -66,8 +63,6 @@ void BufferIo::AddTo(CacheStats& stats) const {
   stats.writes = Value(counters_.writes);
   stats.write_failures = Value(counters_.write_failures);
   stats.write_err_buffers = Value(counters_.write_errors);
-  if (fuzz::Planted("failed-not-counted-as-dirty")) stats.dirty_buffers -= stats.write_err_buffers;
-  if (fuzz::Planted("failures-counted-for-ever")) stats.write_err_buffers = stats.write_failures;
 }
 
 void FolioMover::AddTo(CacheStats& stats) const {
@@ -91,7 +86,6 @@ std::array<std::pair<ReleaseVerdict, uint64_t>, kReleaseVerdicts> BufferCache::E
   std::array<std::pair<ReleaseVerdict, uint64_t>, kReleaseVerdicts> pins;
   for (int i = 0; i < kReleaseVerdicts; ++i) pins[i] = {static_cast<ReleaseVerdict>(i), 0};
   impl_->pool().ForEachLive([&](const ExtentBuffer&, BufferState s) {
-    if (fuzz::Planted("users-overlooked") && s.refs == 2) --s.refs;
     ++pins[static_cast<size_t>(state::VerdictOf(s))].second;
   });
   return pins;

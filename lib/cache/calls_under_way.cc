@@ -22,15 +22,8 @@ class Waiters {
   // it, from there to the block that this one waits for, and so on.
   bool Join(Waiter& waiter) {
     sync::UniqueLock lock(mutex_);
-    if (!sync::Planted("circle-of-calls-closed")) {
-      for (const ExtentBuffer* block = waiter.buffer; block != nullptr;
-           block = WaitedForBy(block)) {
-        if (waiter.call->IsAbout(block)) return false;
-      }
-    }
-    if (sync::Planted("circle-looked-for-before-joining")) {
-      lock.unlock();
-      lock.lock();
+    for (const ExtentBuffer* block = waiter.buffer; block != nullptr; block = WaitedForBy(block)) {
+      if (waiter.call->IsAbout(block)) return false;
     }
     waiter.next = first_;
     first_ = &waiter;

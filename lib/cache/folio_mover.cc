@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "lib/base/planted.h"
 #include "lib/cache/extent_buffer_access.h"
 #include "lib/cache/page_copy.h"
 
@@ -29,7 +28,6 @@ void FolioMover::End() {
 
 // Whether all of them have bytes in the folio.
 bool FolioMover::HaveFolio(absl::Span<ExtentBuffer* const> buffers, Folio folio) const {
-  if (sync::Planted("freeze-without-folio-check")) return true;
   return std::all_of(buffers.begin(), buffers.end(), [&](const ExtentBuffer* buffer) {
     const uint32_t folios = frames_->row_slots() >> Inside(buffer).order_;
     return std::count(Inside(buffer).folios_, Inside(buffer).folios_ + folios, folio) != 0;
@@ -37,14 +35,13 @@ bool FolioMover::HaveFolio(absl::Span<ExtentBuffer* const> buffers, Folio folio)
 }
 
 void FolioMover::Thaw(absl::Span<ExtentBuffer* const> frozen) {
-  if (sync::Planted("migrate-without-freeze")) return;
   for (ExtentBuffer* buffer : frozen) {
     const auto outcome = state::Apply(Inside(buffer).state_, state::EndMigrate);
     EBCACHE_CHECK(outcome.result == state::Result::kChanged, "a migration ended that was not one");
-    if (!sync::Planted("thaw-without-wake")) Inside(buffer).state_.notify_all();
+    Inside(buffer).state_.notify_all();
   }
   // Reclaim has passed over them, because it could neither free nor park them.
-  if (!sync::Planted("thaw-restores-nothing")) pool_->RestoreBudget();
+  pool_->RestoreBudget();
 }
 
 void FolioMover::KillFrozen(absl::Span<ExtentBuffer* const> frozen) {
@@ -68,10 +65,7 @@ bool FolioMover::Freeze(absl::Span<const FolioMove> moves, uint32_t private_bits
   bool all = !numbers.empty();
   for (const uint32_t number : numbers) {
     ExtentBuffer* buffer = pool_->slab().At(number);
-    const auto outcome =
-        state::Apply(Inside(buffer).state_, sync::Planted("migrate-without-freeze")
-                                                ? [](BufferState s) { return state::Became(s, s); }
-                                                : state::BeginMigrate);
+    const auto outcome = state::Apply(Inside(buffer).state_, state::BeginMigrate);
     if (outcome.result == state::Result::kRefused) {
       pool_->CountSkipped(state::VerdictOf(outcome.after), moves.size());
       all = false;
@@ -92,7 +86,6 @@ bool FolioMover::Freeze(absl::Span<const FolioMove> moves, uint32_t private_bits
 bool FolioMover::Release(Folio folio, uint32_t private_bits) {
   Members frozen;
   const FolioMove nowhere = {.source = folio};
-  if (fuzz::Planted("folio-never-released")) return false;
   if (!Freeze(absl::MakeConstSpan(&nowhere, 1), private_bits, frozen)) return false;
   Count(counters_.folio_releases, frozen.size());
   KillFrozen(frozen);

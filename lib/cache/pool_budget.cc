@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "lib/base/planted.h"
 #include "lib/cache/buffer_pool.h"
 
 namespace ebcache {
@@ -101,7 +100,7 @@ void BufferPool::RestoreBudget() {
 }
 
 void BufferPool::WakeReclaim() {
-  if (background_ == nullptr || sync::Planted("newcomer-wakes-nobody")) return;
+  if (background_ == nullptr) return;
   const Room room = RoomNow();
   if (room.free < room.low && !reclaim_list_.all_parked()) background_->Wake();
 }
@@ -124,12 +123,7 @@ bool BufferPool::ReclaimInBackground() {
 }
 
 uint64_t BufferPool::DropCaches() {
-  if (fuzz::Planted("dropped-not-told")) {
-    Reclaim(~uint64_t{0}, reclaim_list_.size(), /*spare_accessed=*/false);
-    return 0;
-  }
-  const bool spared = fuzz::Planted("drop-spares-what-was-found");
-  return Reclaim(~uint64_t{0}, reclaim_list_.size(), /*spare_accessed=*/spared).buffers;
+  return Reclaim(~uint64_t{0}, reclaim_list_.size(), /*spare_accessed=*/false).buffers;
 }
 
 uint64_t BufferPool::Shrink(uint64_t bytes) {
@@ -137,7 +131,7 @@ uint64_t BufferPool::Shrink(uint64_t bytes) {
   // Each may be looked at three times: found since on probation, found since among the hot ones,
   // and when it goes.
   const Freed freed = Reclaim(wanted, uint64_t{3} * reclaim_list_.size(), /*spare_accessed=*/true);
-  return fuzz::Planted("shrink-tells-blocks") ? freed.buffers : freed.buffers * options_.node_bytes;
+  return freed.buffers * options_.node_bytes;
 }
 
 void BufferPool::UseBudget(uint64_t budget_bytes) {

@@ -5,7 +5,6 @@
 #include "ebcache/item_codec.h"
 #include "ebcache/items_file.h"
 #include "ebcache/on_disk.h"
-#include "lib/base/planted.h"
 #include "lib/format/layout_device.h"
 
 namespace ebcache {
@@ -22,7 +21,7 @@ absl::Status CheckRootItem(const RootItem& root) {
     return absl::DataLossError(
         absl::StrCat("root item: block ", root.bytenr, " is not sector-aligned"));
   }
-  if (root.level >= kMaxLevels && !fuzz::Planted("root-too-high")) {
+  if (root.level >= kMaxLevels) {
     return absl::DataLossError(
         absl::StrCat("root item: level ", root.level, ", the highest is ", kMaxLevels - 1));
   }
