@@ -159,7 +159,7 @@ class ExtentEdit {
       return Damage("its item is of ", data ? "data" : "a tree block", ", which it is not");
     }
     ItemRecords<InlineRef> refs(extent->inline_refs);
-    for (InlineRef ref; refs.Next(ref);) inline_.push_back(ref);
+    while (const std::optional<InlineRef> ref = refs.Next()) inline_.push_back(*ref);
     return refs.status();
   }
 
