@@ -145,7 +145,7 @@ TEST_P(HalfWrittenTest, ACopyThatMissedAWriteIsNotRepairedWithWhatMayBeOlder) {
   if (copies_.size() < 3) return;  // it takes one that is read, one that is not, one that missed it
   PutTwoVersions(2);
   // The first copy is sound, and another version than the second.
-  device_of(0).Store(copies_[0].physical, Version(3, kLogical, 300));
+  device_of(0).Store(copies_[0].place.offset, Version(3, kLogical, 300));
   const ParentCheck second{
       .level = 0, .generation = kGeneration, .first_key = Key{256, kStringItemType, 1}};
   EXPECT_EQ(*Read(&second), Version(2));
