@@ -12,14 +12,17 @@ NAME = re.compile(r'"([a-z0-9-]+)"')
 
 def planted_by(folder):
     """The names of the bugs that the patches of a folder plant."""
-    names = set()
+    names = {}
     for path in pathlib.Path(folder).glob("*.patch"):
         added = [line[1:] for line in path.read_text().splitlines() if re.match(r"\+(?!\+\+ )", line)]
         found = {n for call in PLANTED.findall("\n".join(added)) for n in NAME.findall(call)}
         if not found and path.name != "are-planted.patch":
             raise AssertionError(f"{path} plants nothing")
-        names |= found
-    return names
+        for name in found:
+            if name in names:
+                raise AssertionError(f"{name} is planted by {names[name]} and by {path}")
+            names[name] = path
+    return set(names)
 
 
 class MutantsTest(unittest.TestCase):

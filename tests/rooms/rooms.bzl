@@ -8,6 +8,7 @@ ROOMS = [
     "format",
     "fs",
     "mm",
+    "space",
     "tree",
     "volume",
 ]
