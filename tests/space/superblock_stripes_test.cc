@@ -31,7 +31,7 @@ std::vector<Range> BySector(const Chunk& chunk) {
     const absl::StatusOr<StripeLocations> copies = map.Map(at, kSector);
     EXPECT_TRUE(copies.ok()) << copies.status();
     bool reserved = false;
-    for (const StripeLocation& copy : *copies) reserved |= IsReserved(copy.physical);
+    for (const StripeLocation& copy : *copies) reserved |= IsReserved(copy.place().offset);
     if (!reserved) continue;
     if (!ranges.empty() && ranges.back().end() == at) {
       ranges.back().length += kSector;
