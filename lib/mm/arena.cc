@@ -5,14 +5,12 @@
 #include <utility>
 
 #include "lib/base/check.h"
+#include "lib/base/rounding.h"
 
 namespace ebcache {
 namespace {
 
 constexpr size_t kOsPageBytes = 4096;
-
-constexpr size_t RoundUp(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
-
 }  // namespace
 
 Arena::Arena(OsCalls* os, const Options& options)

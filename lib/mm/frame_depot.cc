@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "ebcache/internal/sync.h"
+#include "lib/base/rounding.h"
 
 namespace ebcache {
 namespace {
@@ -190,7 +191,7 @@ void FrameDepot::RetreatLocked() {
   FrameNumber end = fresh_;
   while (end > FrameNumber(0) && source_->frame(end - 1).Load().use == FrameUse::kFree) --end;
   const uint64_t step = source_->frames_per_step();
-  const uint64_t rounded = (end.value() + step - 1) / step * step;
+  const uint64_t rounded = RoundUp(uint64_t{end.value()}, step);
   if (rounded >= fresh_.value()) return;
   const FrameNumber keep(static_cast<uint32_t>(rounded));
   if (!source_->Retreat(keep)) return;

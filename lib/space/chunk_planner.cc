@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/base/messages.h"
+#include "lib/base/rounding.h"
 #include "lib/format/raid_profile.h"
 
 namespace ebcache::space {
@@ -52,7 +53,7 @@ std::optional<Hole> LongestHole(const DeviceSpace& device) {
   // Stripes begin where elements do, so that a copy of a superblock takes one element.
   std::optional<Hole> longest;
   for (const auto& [start, end] : free.ends()) {
-    const uint64_t first = (start + kStripeBytes - 1) / kStripeBytes * kStripeBytes;
+    const uint64_t first = RoundUp(start, kStripeBytes);
     if (first >= end) continue;
     const uint64_t bytes = (end - first) / kStripeBytes * kStripeBytes;
     if (bytes > (longest ? longest->range.length : 0)) longest = Hole{&device, {first, bytes}};

@@ -12,6 +12,7 @@
 #include "ebcache/items_space.h"
 #include "ebcache/on_disk.h"
 #include "lib/base/messages.h"
+#include "lib/base/rounding.h"
 
 namespace ebcache::space {
 namespace {
@@ -174,7 +175,7 @@ class GroupChange {
       return Damage("no bitmap at ", address);
     }
     const Key& key = (*item)->key;
-    const uint64_t bytes = (key.offset / sector_bytes_ + 7) / 8;
+    const uint64_t bytes = UnitsFor(key.offset / sector_bytes_, 8);
     if (key.offset > group_.end() - key.objectid || (*item)->data.size() != bytes ||
         bytes > FreeSpaceBitmap::kMostBytes) {
       return Damage("bitmap ", key.ToString(), " of ", (*item)->data.size(), " bytes");
@@ -260,7 +261,7 @@ class GroupChange {
     auto run = runs->begin();
     for (uint64_t start = group_.start; start < group_.end(); start += bitmap_span()) {
       const uint64_t length = std::min(bitmap_span(), group_.end() - start);
-      std::vector<std::byte> bits((length / sector_bytes_ + 7) / 8);
+      std::vector<std::byte> bits(UnitsFor(length / sector_bytes_, 8));
       for (uint64_t at = start; at < start + length; at += sector_bytes_) {
         while (run != runs->end() && run->end() <= at) ++run;
         if (run == runs->end()) break;
@@ -305,7 +306,7 @@ FormThresholds ThresholdsOf(uint64_t group_bytes, uint32_t sector_bytes) {
   // Bitmaps are better where the items of runs, which are heads alone, would take more room.
   constexpr uint64_t kPerBitmap = kItemBytes + FreeSpaceBitmap::kMostBytes;
   const uint64_t span = FreeSpaceBitmap::kMostSectors * uint64_t{sector_bytes};
-  const uint64_t bitmaps = (group_bytes + span - 1) / span;
+  const uint64_t bitmaps = UnitsFor(group_bytes, span);
   const uint64_t above = bitmaps * kPerBitmap / kItemBytes;
   return {.bitmaps_above = static_cast<uint32_t>(above),
           .extents_below = static_cast<uint32_t>(above > 100 ? above - 100 : 0)};

@@ -34,12 +34,7 @@ IDIOMS = {
     ),
     "a number is made a multiple by rounding.h": (
         re.compile(r"\+ \w+ - 1\) ?(?:/|& ?~)"),
-        {
-            "lib/mm/arena/arena.cc",
-            "lib/mm/frame_depot.cc",
-            "lib/mm/os_calls.cc",
-            "lib/mm/region/region_frames.cc",
-        },
+        set(),
     ),
     "a lock is one that the thread-safety analysis knows": (
         re.compile(r"\bstd::(?:mutex|shared_mutex|lock_guard|unique_lock|scoped_lock)\b"),

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "lib/base/check.h"
+#include "lib/base/rounding.h"
 #include "lib/mm/poison.h"
 
 namespace ebcache {
@@ -30,7 +31,7 @@ absl::Status ArenaFrames::Prepare(FrameNumber end) {
                                                      arena_.reserved_bytes(),
                                                      " bytes of address space and refused more"));
   }
-  const size_t wanted = (end.value() * page_bytes_ + kStepBytes - 1) / kStepBytes * kStepBytes;
+  const size_t wanted = RoundUp(end.value() * page_bytes_, kStepBytes);
   if (wanted > prepared_bytes_) {
     arena_.AdviseHugePages(prepared_bytes_, wanted - prepared_bytes_);
     prepared_bytes_ = wanted;

@@ -41,9 +41,9 @@ struct OwnBlock {
   // Appends items or pointers.
   void Fill(const Entries& entries) {
     for (const Entry& entry : entries) {
-      ASSERT_EQ(edit::InsertItem(view, view.item_count(),
-                                 {entry.key, static_cast<uint32_t>(entry.value.size()),
-                                  DataOf(entry.value)}),
+      ASSERT_EQ(edit::InsertItem(
+                    view, view.item_count(),
+                    {entry.key, static_cast<uint32_t>(entry.value.size()), DataOf(entry.value)}),
                 edit::Result::kDone);
     }
   }
@@ -57,9 +57,8 @@ struct OwnBlock {
 inline void ExpectLeaf(const OwnBlock& leaf, const Entries& entries) {
   std::vector<LeafItem> items;
   for (const Entry& entry : entries) items.push_back({entry.key, entry.value});
-  const Bytes expected =
-      LeafBytes({.node_bytes = static_cast<uint32_t>(leaf.bytes.size()), .owner = kCsumTreeId},
-                items);
+  const Bytes expected = LeafBytes(
+      {.node_bytes = static_cast<uint32_t>(leaf.bytes.size()), .owner = kCsumTreeId}, items);
   EXPECT_EQ(EntriesOf(leaf.view), entries);
   EXPECT_TRUE(std::equal(leaf.bytes.begin() + kHeaderBytes, leaf.bytes.end(),
                          expected.begin() + kHeaderBytes))
