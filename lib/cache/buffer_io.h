@@ -1,4 +1,4 @@
-// BufferIo: what a cache reads and writes: the calls of its source, and who waits for them.
+// BufferIo: what a cache reads and writes: the calls of its source, and the waits for them.
 //
 //   buffer_reads.cc   reads, and waiting for them
 //   buffer_writes.cc  writes, flushes, giving up

@@ -1,5 +1,5 @@
-// Inside: the fields of an ExtentBuffer, for the parts of the cache, which have to agree on who
-// writes which of them when (internal/extent_buffer_fields.h says so for each).
+// Inside: the fields of an ExtentBuffer, for the parts of the cache, which have to agree on which
+// of them writes what when (internal/extent_buffer_fields.h says so for each).
 
 #ifndef EBCACHE_LIB_CACHE_EXTENT_BUFFER_ACCESS_H_
 #define EBCACHE_LIB_CACHE_EXTENT_BUFFER_ACCESS_H_

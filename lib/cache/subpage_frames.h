@@ -36,7 +36,7 @@ class SubpageFrames {
   // `blocks_per_page`: 1 to kMaxBlocks.
   SubpageFrames(PageAllocator* allocator, int blocks_per_page);
 
-  // For whom it allocates. REQUIRES: before the first Allocate.
+  // The owner of what it allocates. REQUIRES: before the first Allocate.
   void SetOwner(OwnerId owner) { owner_ = owner; }
 
   // A place for the block of descriptor number `member`. Movable blocks and others never share.

@@ -1,4 +1,4 @@
-// How a region is made and set up, who owns what in it, and its counts.
+// How a region is made and set up, what owners have in it, and its counts.
 
 #include "lib/mm/region/movable_region_impl.h"
 
