@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ebcache/on_disk.h"
@@ -22,7 +23,8 @@ namespace ebcache::testing {
 
 inline Key K(uint64_t number) { return {256, kStringItemType, number}; }
 
-inline absl::Span<const std::byte> DataOf(const std::string& text) {
+// The text outlives what is made of it: a literal, or a string of the caller's.
+inline absl::Span<const std::byte> DataOf(std::string_view text) {
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
 }
 
