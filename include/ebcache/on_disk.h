@@ -151,6 +151,14 @@ enum class IncompatFlag : uint64_t {
   kRemapTree = 1ull << 17,
 };
 
+// Features that a reader may pass over, and a writer that does not know one must not write with.
+enum class CompatRoFlag : uint64_t {
+  kFreeSpaceTree = 1ull << 0,
+  kFreeSpaceTreeValid = 1ull << 1,  // else the next kernel that mounts it makes it anew
+  kVerity = 1ull << 2,
+  kBlockGroupTree = 1ull << 3,
+};
+
 // Superblock::flags: what a filesystem is, and which change of all of it was begun and not ended.
 enum class SuperblockFlag : uint64_t {
   kWritten = 1ull << 0,
@@ -275,6 +283,9 @@ struct Superblock {
 
   // Whether the filesystem uses that feature.
   bool has(IncompatFlag flag) const { return (incompat_flags & static_cast<uint64_t>(flag)) != 0; }
+  bool has(CompatRoFlag flag) const {
+    return (compat_ro_flags & static_cast<uint64_t>(flag)) != 0;
+  }
   bool has(SuperblockFlag flag) const { return (flags & static_cast<uint64_t>(flag)) != 0; }
   // What tree block headers carry: metadata_uuid where that feature is on, else fsid.
   const Uuid& header_fsid() const {

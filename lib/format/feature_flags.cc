@@ -27,8 +27,10 @@ constexpr uint64_t kReadable =
           IncompatFlag::kNoHoles, IncompatFlag::kMetadataUuid, IncompatFlag::kRaid1c34,
           IncompatFlag::kRaidStripeTree, IncompatFlag::kSimpleQuota});
 
-// Free space tree, free space tree valid, verity, block group tree.
-constexpr uint64_t kWritable = 0xf;
+constexpr uint64_t kWritable = static_cast<uint64_t>(CompatRoFlag::kFreeSpaceTree) |
+                               static_cast<uint64_t>(CompatRoFlag::kFreeSpaceTreeValid) |
+                               static_cast<uint64_t>(CompatRoFlag::kVerity) |
+                               static_cast<uint64_t>(CompatRoFlag::kBlockGroupTree);
 
 std::string FeatureName(int bit) {
   if (uint64_t{1} << bit == static_cast<uint64_t>(IncompatFlag::kZoned)) return "zoned";

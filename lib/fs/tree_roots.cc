@@ -123,12 +123,12 @@ std::vector<TreeRoot> Filesystem::Trees(std::vector<WalkDamage>* damage) {
   return trees;
 }
 
-absl::StatusOr<BTree> Filesystem::Tree(uint64_t id) {
-  const BTree root_tree(cache_.get(), RootTreeRoot(superblock()));
+absl::StatusOr<BTree> FindTree(BufferCache* cache, const Superblock& superblock, uint64_t id) {
+  const BTree root_tree(cache, RootTreeRoot(superblock));
   if (id == kRootTreeId) return root_tree;
-  if (id == kChunkTreeId) return BTree(cache_.get(), ChunkTreeRoot(superblock()));
-  if (id == kTreeLogId && superblock().log_root != 0) {
-    return BTree(cache_.get(), LogTreeRoot(superblock()));
+  if (id == kChunkTreeId) return BTree(cache, ChunkTreeRoot(superblock));
+  if (id == kTreeLogId && superblock.log_root != 0) {
+    return BTree(cache, LogTreeRoot(superblock));
   }
   // The key offset is not known: 0 for most trees, a generation for snapshots.
   absl::StatusOr<Path> path = root_tree.SearchBackward({id, kRootItemType, kMaxKey.offset});
@@ -146,7 +146,11 @@ absl::StatusOr<BTree> Filesystem::Tree(uint64_t id) {
         root.status().code(),
         ItemDamage(root_tree.root(), *path->leaf(), item.key(), root.status()).ToString());
   }
-  return BTree(cache_.get(), *std::move(root));
+  return BTree(cache, *std::move(root));
+}
+
+absl::StatusOr<BTree> Filesystem::Tree(uint64_t id) {
+  return FindTree(cache_.get(), superblock(), id);
 }
 
 }  // namespace ebcache

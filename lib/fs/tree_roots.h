@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "ebcache/btree.h"
+#include "ebcache/buffer_cache.h"
 #include "ebcache/extent_buffer.h"
 #include "ebcache/on_disk.h"
 
@@ -30,6 +31,9 @@ TreeRoot LogTreeRoot(const Superblock& superblock);
 
 // The tree that a root item tells of. Errors: DataLoss.
 absl::StatusOr<TreeRoot> ParseTreeRoot(const Key& key, absl::Span<const std::byte> item);
+
+// As Filesystem::Tree, of the commit that a superblock tells of.
+absl::StatusOr<BTree> FindTree(BufferCache* cache, const Superblock& superblock, uint64_t id);
 
 // Damage that is in one item of a leaf that is good otherwise.
 WalkDamage ItemDamage(const TreeRoot& tree, const ExtentBuffer& leaf, const Key& key,

@@ -1,0 +1,222 @@
+// Transactions: changes of a filesystem's trees that happen as a whole, or not at all.
+//
+//   auto fs = ebcache::Filesystem::Open({"disk.img"}, {.writable = true});
+//   auto session = ebcache::Session::Open(fs->get());
+//   auto transaction = (*session)->Begin();
+//   absl::Status status = (*transaction)->Insert(ebcache::kFsTreeId, key, data);
+//   if (status.ok()) status = (*transaction)->Commit();
+//
+// A transaction never changes what the last committed superblock reaches: it copies each block that
+// it has to change to a place that is free, and all that leads to it. When it commits it writes these
+// blocks, has the devices make them durable, and only then writes superblocks that lead to them. So a
+// crash at any moment leaves the state before it, or the one after it.
+//
+// Nothing here knows what items of files mean. A caller that removes an item which refers to data says
+// so (ChangeDataReference), or the data stays allocated.
+//
+// Thread safety: a session and its transactions belong to one thread at a time. Other threads may
+// read the filesystem meanwhile. They see the last commit; what they have found stays readable as long
+// as they hold a CommittedView that they got before. Without one, a block that they have found may be
+// another one after two commits: the generation that its parent expects then says so, as an error.
+
+#ifndef EBCACHE_TRANSACTION_H_
+#define EBCACHE_TRANSACTION_H_
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/types/span.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ebcache/btree.h"
+#include "ebcache/filesystem.h"
+#include "ebcache/key.h"
+#include "ebcache/on_disk.h"
+#include "ebcache/volume.h"
+
+namespace ebcache {
+
+// Where a transaction is. In this order; docs/transactions.md says what a crash leaves in each.
+enum class TransactionStage : uint8_t {
+  kOpen,            // changes are made in memory; blocks may be written to places that are free
+  kTellingExtents,  // extent tree, block groups, free space and root items are brought up to date
+  kWritingBlocks,   // all copies of all blocks go to the devices
+  kFlushing,        // the devices make them durable
+  kWritingSuperblocks,  // the new superblocks are written, first copies first
+  kCommitted,           // they are durable
+  kAborted,             // nothing has happened
+  // Superblocks were to be written, and no device has said that one was. Whether one is there is not
+  // known: the filesystem is to be opened again.
+  kUnknown,
+};
+// "open", "telling extents", ...
+std::string_view TransactionStageName(TransactionStage stage);
+
+// What to do when an extent that a transaction makes has an item in the extent tree already.
+enum class ExistingExtent : uint8_t {
+  kRefuse,   // AlreadyExists, and the transaction ends
+  kKeep,     // references that are there already count once
+  kReplace,  // the old item goes first, with every reference
+};
+
+struct SessionOptions {
+  // Blocks that removals leave nearly empty are put together with a neighbour. False: blocks beside
+  // the ways to what is changed are never read, as a repair wants it; nearly empty blocks are legal.
+  bool join_neighbours = true;
+  ExistingExtent existing_extents = ExistingExtent::kRefuse;
+  // Whether callers may change the trees that tell what is allocated and where (of extents, of block
+  // groups, of free space, of chunks and devices), and root items. A transaction changes these itself
+  // as it goes; a repair of them knows what it does.
+  bool change_space_trees = false;
+  // How many bytes of changed blocks may wait in memory. More are written before the commit, to
+  // places that are free. 0: a quarter of the cache's budget; never less than 64 blocks.
+  uint64_t most_unwritten_bytes = 0;
+};
+
+// What a transaction has done so far.
+struct TransactionCounts {
+  uint64_t blocks_copied = 0;         // each was put stale
+  uint64_t blocks_made = 0;           // that are no copies
+  uint64_t blocks_freed = 0;          // that were not copied
+  uint64_t blocks_recycled = 0;       // given the address of one that the cache still had
+  uint64_t blocks_written = 0;        // each in all of its copies
+  uint64_t blocks_written_early = 0;  // of these, before the commit
+  uint64_t extents_told = 0;          // changes of the extent tree
+};
+
+class Session;
+
+class Transaction {
+ public:
+  // Aborts one that is open.
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  // ---- Items ------------------------------------------------------------------------------------
+
+  // A tree as it is now, for reading. REQUIRES: it, and what was made from it, is used up before the
+  // next change. Errors: NotFound.
+  absl::StatusOr<BTree> Tree(uint64_t tree);
+
+  // Errors that refuse a change, and after which the transaction can go on: NotFound (no such tree;
+  // no such item, for Replace and Remove), AlreadyExists (Insert), InvalidArgument (more than a leaf
+  // can hold; what the transaction itself keeps: see SessionOptions::change_space_trees). After any
+  // other error nothing but Abort works.
+  absl::Status Insert(uint64_t tree, const Key& key, absl::Span<const std::byte> data);
+  absl::Status Replace(uint64_t tree, const Key& key, absl::Span<const std::byte> data);
+  absl::Status Remove(uint64_t tree, const Key& key);
+  // Removes all items of a range of keys, and says how many there were.
+  absl::StatusOr<uint64_t> RemoveRange(uint64_t tree, const KeyRange& range);
+
+  // Adds references of a file to an extent of data, or drops them (count below zero). When none is
+  // left the extent is free, and its checksums go.
+  struct DataReference {
+    uint64_t extent = 0;  // logical
+    uint64_t bytes = 0;   // of the extent
+    uint64_t tree = 0;
+    uint64_t inode = 0;
+    uint64_t offset = 0;  // of the item in the file, less where it begins in the extent
+  };
+  absl::Status ChangeDataReference(const DataReference& reference, int64_t count);
+
+  // ---- Trees ------------------------------------------------------------------------------------
+
+  // Makes a tree with an empty root. Its root item says what the caller says, but for where it is.
+  // Errors: AlreadyExists; InvalidArgument, for a tree that superblocks tell of.
+  absl::Status CreateTree(uint64_t tree, RootItem root_item = {}, uint64_t key_offset = 0);
+
+  // Copies blocks of a tree to new places, in the order of keys: those of the next `most` leaves from
+  // `from` on, and what leads to them. Gives the key to go on from; nullopt at the end of the tree.
+  absl::StatusOr<std::optional<Key>> Rewrite(uint64_t tree, const Key& from, uint64_t most);
+
+  // ---- The superblock ---------------------------------------------------------------------------
+
+  // Label of the filesystem. InvalidArgument: longer than kLabelBytes - 1, or has a newline or a NUL.
+  absl::Status SetLabel(std::string label);
+
+  // ---- The end ----------------------------------------------------------------------------------
+
+  // Makes it durable. An error says in which stage: nothing has happened then (stage() is kAborted),
+  // unless stage() is kUnknown. `failures`, if any, is told of superblocks that were not written
+  // though the commit has happened.
+  absl::Status Commit(std::vector<SuperblockFailure>* failures = nullptr);
+  // Nothing has happened. Does nothing when it is over already.
+  void Abort();
+
+  TransactionStage stage() const;
+  uint64_t generation() const;
+  TransactionCounts counts() const;
+
+ private:
+  friend class Session;
+  struct Impl;
+  explicit Transaction(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// The last commit, held: nothing that it reaches is overwritten as long as this is there. Thread
+// safety: belongs to one thread at a time; may outlive transactions, not the session.
+class CommittedView {
+ public:
+  CommittedView(CommittedView&&) noexcept;
+  CommittedView& operator=(CommittedView&&) noexcept;
+  ~CommittedView();
+
+  uint64_t generation() const;
+  // As Filesystem::Tree, of this commit.
+  absl::StatusOr<BTree> Tree(uint64_t tree) const;
+
+ private:
+  friend class Session;
+  struct Impl;
+  explicit CommittedView(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// A filesystem that is being changed, over one commit or many.
+class Session {
+ public:
+  // `filesystem` is open for writing, and outlives the session. Reads what is free. Errors:
+  //   PermissionDenied    it is open for reading only
+  //   FailedPrecondition  it must not be written as it is: a log that has to be replayed first, errors
+  //                       that a kernel has met in it, a balance, a device replacement or a relocation
+  //                       that is not ended; says which
+  //   Unimplemented       features that this cannot keep exact: simple quotas
+  //   DataLoss            what keeps its space is damaged
+  static absl::StatusOr<std::unique_ptr<Session>> Open(Filesystem* filesystem,
+                                                       SessionOptions options = {});
+  // REQUIRES: its transaction and its views are gone.
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Begins a transaction. FailedPrecondition: another one is open, or it is not known how one has
+  // ended.
+  absl::StatusOr<std::unique_ptr<Transaction>> Begin();
+
+  // Holds the last commit. From any thread.
+  CommittedView View();
+
+  // Bytes that new blocks could be put in now.
+  uint64_t free_bytes() const;
+  Filesystem& filesystem() const;
+
+ private:
+  friend class Transaction;
+  friend class CommittedView;
+  struct Impl;
+  explicit Session(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_TRANSACTION_H_

@@ -1,0 +1,39 @@
+// What a session and its transactions share. For lib/txn/ only.
+
+#ifndef EBCACHE_LIB_TXN_SESSION_STATE_H_
+#define EBCACHE_LIB_TXN_SESSION_STATE_H_
+
+#include <absl/status/status.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "ebcache/transaction.h"
+#include "lib/txn/block_space.h"
+#include "lib/txn/committed_states.h"
+#include "lib/txn/extent_updates.h"
+
+namespace ebcache {
+
+struct Session::Impl {
+  Impl(Filesystem* fs, const SessionOptions& session_options);
+
+  // Reads block groups and what is free, as the last commit has them.
+  absl::Status LoadSpace();
+  uint64_t MostUnwrittenBytes() const;
+
+  Filesystem* const filesystem;
+  const SessionOptions options;
+  const txn::SpaceForm form;
+  Uuid chunk_tree_uuid{};
+  // Null: to be loaded, after a transaction that has not happened.
+  std::unique_ptr<txn::BlockSpace> space;
+  txn::CommittedStates states;
+  bool transaction_open = false;
+  // Not OK: it is not known how a commit has ended.
+  absl::Status unknown;
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_LIB_TXN_SESSION_STATE_H_

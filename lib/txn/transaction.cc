@@ -1,0 +1,246 @@
+#include "ebcache/transaction.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <functional>
+#include <new>
+#include <utility>
+
+#include "lib/base/messages.h"
+#include "lib/txn/transaction_state.h"
+
+namespace ebcache {
+namespace {
+
+// Changes of extents that may wait, and how many of them are told when there are more.
+constexpr size_t kMostDelayed = 16384;
+constexpr uint64_t kToldAtOnce = 8192;
+
+bool KeepsSpace(uint64_t tree) {
+  switch (tree) {
+    case kExtentTreeId:
+    case kChunkTreeId:
+    case kDevTreeId:
+    case kFreeSpaceTreeId:
+    case kBlockGroupTreeId:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Whether the transaction can go on after this.
+bool IsRefusal(const absl::Status& status) {
+  return absl::IsNotFound(status) || absl::IsAlreadyExists(status) ||
+         absl::IsInvalidArgument(status);
+}
+
+// Memory that is out is an error of the change that wanted it.
+template <typename Change>
+absl::Status Guarded(Change change) {
+  try {
+    return change();
+  } catch (const std::bad_alloc&) {
+    return absl::Status(absl::StatusCode::kResourceExhausted, "");
+  }
+}
+
+txn::BlockWriter::FindReferences FindReferencesIn(txn::TransactionTrees* trees,
+                                                  uint32_t node_bytes) {
+  return [trees, node_bytes](uint64_t bytenr) -> absl::StatusOr<txn::BlockReferences> {
+    absl::StatusOr<txn::TreeStore> extents = trees->Store(kExtentTreeId);
+    if (!extents.ok()) return extents.status();
+    const absl::StatusOr<std::optional<space::ExtentState>> state =
+        space::FindBlockExtent(*extents, bytenr, node_bytes);
+    if (!state.ok()) return state.status();
+    // One of this transaction, of which the tree has not heard.
+    if (!state->has_value()) return txn::BlockReferences{.count = 0};
+    return txn::BlockReferences{.count = (*state)->references,
+                                .full_backref = ((*state)->flags & kExtentFullBackref) != 0};
+  };
+}
+
+}  // namespace
+
+Transaction::Impl::Impl(Session::Impl* of_session)
+    : session(*of_session),
+      committed(session.filesystem->superblock()),
+      writer(&session.filesystem->cache(), &session.filesystem->volume(), session.space.get(),
+             &delayed,
+             {.fsid = committed.header_fsid(),
+              .chunk_tree_uuid = session.chunk_tree_uuid,
+              .node_bytes = committed.node_bytes,
+              .generation = committed.generation + 1},
+             FindReferencesIn(&trees, committed.node_bytes)),
+      trees(&writer, committed, session.options.join_neighbours),
+      updates(&trees, session.space.get(), &delayed, session.form) {}
+
+absl::Status Transaction::Impl::CheckOpen() const {
+  if (stage != TransactionStage::kOpen) {
+    const std::string_view name = TransactionStageName(stage);
+    return absl::FailedPreconditionError(
+        absl::StrCat("the transaction is not open: ", AbslView(name)));
+  }
+  if (!failed.ok()) return Prefixed("an earlier change has failed", failed);
+  return absl::OkStatus();
+}
+
+absl::Status Transaction::Impl::MakeRoom() {
+  if (delayed.size() > kMostDelayed) {
+    const absl::Status status = updates.RunSome(kToldAtOnce).status();
+    if (!status.ok()) return status;
+  }
+  if (writer.unwritten_bytes() > session.MostUnwrittenBytes()) return writer.WriteAll(true);
+  return absl::OkStatus();
+}
+
+absl::Status Transaction::Impl::Finish(absl::Status status) {
+  if (status.ok()) status = Guarded([this] { return MakeRoom(); });
+  if (!status.ok() && !IsRefusal(status)) failed = status;
+  return status;
+}
+
+Transaction::Transaction(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Transaction::~Transaction() { impl_->Abort(); }
+
+namespace {
+
+absl::Status CheckMayChange(const SessionOptions& options, uint64_t tree, const Key& first,
+                            const Key& last) {
+  if (options.change_space_trees) return absl::OkStatus();
+  const bool roots = tree == kRootTreeId && first.type <= kRootItemType &&
+                     first.objectid <= last.objectid &&
+                     (first.objectid != last.objectid || last.type >= kRootItemType);
+  if (!KeepsSpace(tree) && !roots) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("item ", first.ToString(), " of tree ", TreeName(tree),
+                   " is the transaction's own to change (see change_space_trees)"));
+}
+
+}  // namespace
+
+absl::StatusOr<BTree> Transaction::Tree(uint64_t tree) {
+  if (absl::Status status = impl_->CheckOpen(); !status.ok()) return status;
+  absl::StatusOr<txn::CowTree> opened = impl_->trees.Open(tree);
+  if (!opened.ok()) return opened.status();
+  return opened->Reader();
+}
+
+absl::Status Transaction::Insert(uint64_t tree, const Key& key, absl::Span<const std::byte> data) {
+  absl::Status status = impl_->CheckOpen();
+  if (status.ok()) status = CheckMayChange(impl_->session.options, tree, key, key);
+  if (!status.ok()) return status;
+  return impl_->Finish(Guarded([&] {
+    absl::StatusOr<txn::CowTree> opened = impl_->trees.Open(tree);
+    return opened.ok() ? opened->Insert(key, data) : opened.status();
+  }));
+}
+
+absl::Status Transaction::Replace(uint64_t tree, const Key& key, absl::Span<const std::byte> data) {
+  absl::Status status = impl_->CheckOpen();
+  if (status.ok()) status = CheckMayChange(impl_->session.options, tree, key, key);
+  if (!status.ok()) return status;
+  return impl_->Finish(Guarded([&] {
+    absl::StatusOr<txn::CowTree> opened = impl_->trees.Open(tree);
+    return opened.ok() ? opened->Replace(key, data) : opened.status();
+  }));
+}
+
+absl::Status Transaction::Remove(uint64_t tree, const Key& key) {
+  absl::Status status = impl_->CheckOpen();
+  if (status.ok()) status = CheckMayChange(impl_->session.options, tree, key, key);
+  if (!status.ok()) return status;
+  return impl_->Finish(Guarded([&] {
+    absl::StatusOr<txn::CowTree> opened = impl_->trees.Open(tree);
+    return opened.ok() ? opened->Remove(key) : opened.status();
+  }));
+}
+
+absl::StatusOr<uint64_t> Transaction::RemoveRange(uint64_t tree, const KeyRange& range) {
+  absl::Status status = impl_->CheckOpen();
+  if (status.ok()) status = CheckMayChange(impl_->session.options, tree, range.from, range.to);
+  if (!status.ok()) return status;
+  uint64_t removed = 0;
+  status = impl_->Finish(Guarded([&]() -> absl::Status {
+    absl::StatusOr<txn::CowTree> opened = impl_->trees.Open(tree);
+    if (!opened.ok()) return opened.status();
+    const absl::StatusOr<uint64_t> count = opened->RemoveRange(range);
+    if (!count.ok()) return count.status();
+    removed = *count;
+    return absl::OkStatus();
+  }));
+  if (!status.ok()) return status;
+  return removed;
+}
+
+absl::Status Transaction::ChangeDataReference(const DataReference& reference, int64_t count) {
+  if (absl::Status status = impl_->CheckOpen(); !status.ok()) return status;
+  if (count == 0) return absl::OkStatus();
+  return impl_->Finish(Guarded([&] {
+    impl_->delayed.Add({.bytenr = reference.extent, .bytes = reference.bytes, .data = true},
+                       space::ExtentRef::OfFile(reference.tree, reference.inode, reference.offset),
+                       count);
+    return absl::OkStatus();
+  }));
+}
+
+absl::Status Transaction::CreateTree(uint64_t tree, RootItem root_item, uint64_t key_offset) {
+  if (absl::Status status = impl_->CheckOpen(); !status.ok()) return status;
+  if (tree == kRootTreeId || tree == kChunkTreeId) {
+    return absl::InvalidArgumentError(absl::StrCat("every filesystem has tree ", TreeName(tree)));
+  }
+  return impl_->Finish(
+      Guarded([&] { return impl_->trees.Create(tree, root_item, key_offset).status(); }));
+}
+
+absl::StatusOr<std::optional<Key>> Transaction::Rewrite(uint64_t tree, const Key& from,
+                                                        uint64_t most) {
+  if (absl::Status status = impl_->CheckOpen(); !status.ok()) return status;
+  std::optional<Key> next;
+  const absl::Status status = impl_->Finish(Guarded([&]() -> absl::Status {
+    absl::StatusOr<txn::CowTree> opened = impl_->trees.Open(tree);
+    if (!opened.ok()) return opened.status();
+    absl::StatusOr<std::optional<Key>> behind = opened->CopyLeaves(from, most);
+    if (!behind.ok()) return behind.status();
+    next = *behind;
+    return absl::OkStatus();
+  }));
+  if (!status.ok()) return status;
+  return next;
+}
+
+absl::Status Transaction::SetLabel(std::string label) {
+  if (absl::Status status = impl_->CheckOpen(); !status.ok()) return status;
+  if (label.size() >= kLabelBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a label has at most ", kLabelBytes - 1, " bytes, not ", label.size()));
+  }
+  if (label.find('\n') != std::string::npos || label.find('\0') != std::string::npos) {
+    return absl::InvalidArgumentError("a label has no newline and no NUL");
+  }
+  impl_->label = std::move(label);
+  return absl::OkStatus();
+}
+
+absl::Status Transaction::Commit(std::vector<SuperblockFailure>* failures) {
+  return impl_->Commit(failures);
+}
+
+void Transaction::Abort() { impl_->Abort(); }
+
+TransactionStage Transaction::stage() const { return impl_->stage; }
+
+uint64_t Transaction::generation() const { return impl_->writer.identity().generation; }
+
+TransactionCounts Transaction::counts() const {
+  const txn::BlockWriterCounts& counts = impl_->writer.counts();
+  return {.blocks_copied = counts.copied,
+          .blocks_made = counts.made,
+          .blocks_freed = counts.freed,
+          .blocks_recycled = counts.recycled,
+          .blocks_written = counts.written,
+          .blocks_written_early = counts.written_early,
+          .extents_told = impl_->updates.extents_told()};
+}
+
+}  // namespace ebcache

@@ -1,0 +1,57 @@
+// An open transaction, and how it ends. For lib/txn/ only.
+//
+//   transaction.cc   what callers change
+//   commit.cc        the stages of a commit, and what an abort undoes
+
+#ifndef EBCACHE_LIB_TXN_TRANSACTION_STATE_H_
+#define EBCACHE_LIB_TXN_TRANSACTION_STATE_H_
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ebcache/transaction.h"
+#include "lib/space/delayed_refs.h"
+#include "lib/txn/block_writer.h"
+#include "lib/txn/extent_updates.h"
+#include "lib/txn/session_state.h"
+#include "lib/txn/transaction_trees.h"
+
+namespace ebcache {
+
+struct Transaction::Impl {
+  explicit Impl(Session::Impl* of_session);
+
+  // Whether a change may be made now: the transaction is open, and none has failed.
+  absl::Status CheckOpen() const;
+  // Ends a change: one that was refused leaves the transaction as it was, other errors spoil it. Where
+  // more waits in memory than may, some of it is written.
+  absl::Status Finish(absl::Status status);
+  // Between two changes, when no way down is in use.
+  absl::Status MakeRoom();
+
+  absl::Status Commit(std::vector<SuperblockFailure>* failures);
+  absl::Status PrepareCommit();
+  absl::Status MarkQuotasInconsistent();
+  absl::StatusOr<Superblock> MakeSuperblock();
+  void Abort();
+  void End(TransactionStage how);
+
+  Session::Impl& session;
+  const Superblock committed;  // the last one
+  TransactionStage stage = TransactionStage::kOpen;
+  absl::Status failed;  // not OK: why only Abort works
+  std::optional<std::string> label;
+  space::DelayedRefs delayed;
+  txn::BlockWriter writer;
+  txn::TransactionTrees trees;
+  txn::ExtentUpdates updates;
+};
+
+}  // namespace ebcache
+
+#endif  // EBCACHE_LIB_TXN_TRANSACTION_STATE_H_

@@ -1,0 +1,53 @@
+// TreeState: a tree as the open transaction has it.
+
+#ifndef EBCACHE_LIB_TXN_TREE_STATE_H_
+#define EBCACHE_LIB_TXN_TREE_STATE_H_
+
+#include <cstdint>
+
+#include "ebcache/btree.h"
+#include "ebcache/items_root.h"
+#include "ebcache/key.h"
+#include "ebcache/on_disk.h"
+
+namespace ebcache::txn {
+
+struct TreeState {
+  uint64_t id = 0;
+  uint64_t bytenr = 0;  // of the root block
+  uint64_t generation = 0;
+  uint8_t level = 0;
+
+  // Of the root item; meaningless for the root tree and the chunk tree, which superblocks tell of.
+  Key root_key;
+  RootItem root_item;
+  // Bytes of blocks that the tree has more, or fewer, than its root item says.
+  int64_t bytes_changed = 0;
+  // A tree that goes: it has no root block any more, and its root item is to be removed.
+  bool dropped = false;
+  // A tree that is new: its root item is to be inserted.
+  bool is_new = false;
+
+  bool in_superblock() const { return id == kRootTreeId || id == kChunkTreeId; }
+  // Whether several trees may have a block of it. Its leaves refer to data.
+  bool shareable() const { return IsFsTree(id); }
+  // Whether its root item says something else.
+  bool root_changed() const {
+    return !in_superblock() && (dropped || is_new || bytenr != root_item.bytenr ||
+                                level != root_item.level || generation != root_item.generation);
+  }
+  // For reading it, as far as it is there now.
+  TreeRoot root() const {
+    return {.id = id,
+            .key_offset = root_key.offset,
+            .bytenr = bytenr,
+            .generation = generation,
+            .level = level,
+            .name = TreeRootName(id, root_key.offset),
+            .drop_progress = kMinKey};
+  }
+};
+
+}  // namespace ebcache::txn
+
+#endif  // EBCACHE_LIB_TXN_TREE_STATE_H_

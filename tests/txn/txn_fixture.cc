@@ -1,0 +1,105 @@
+#include "tests/txn/txn_fixture.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <array>
+#include <cstdio>
+#include <utility>
+
+#include "ebcache/item_codec.h"
+#include "ebcache/items_file.h"
+#include "lib/format/checksum.h"
+
+namespace ebcache::testing {
+namespace {
+
+constexpr uint64_t kTopDirectory = 256;
+
+class DamageFinder : public TreeVisitor {
+ public:
+  bool VisitBlock(const TreeRoot&, const ExtentBuffer&) override { return true; }
+  void VisitDamage(const WalkDamage& damage) override {
+    if (first.empty()) first = damage.ToString();
+  }
+  std::string first;
+};
+
+}  // namespace
+
+SampleItem MakeAttribute(uint64_t number, size_t value_bytes, uint8_t salt) {
+  const std::string name = absl::StrCat("user.", number);
+  const std::string value(value_bytes, static_cast<char>('a' + (number + salt) % 26));
+  SampleItem item;
+  const DirEntry entry{.type = 8, .name = name, .value = value};
+  const absl::Status status = AppendItem(entry, item.data);
+  EXPECT_TRUE(status.ok()) << status;
+  item.key = {
+      kTopDirectory, kXattrItemType,
+      NameHash(absl::MakeConstSpan(reinterpret_cast<const std::byte*>(name.data()), name.size()))};
+  return item;
+}
+
+std::unique_ptr<Filesystem> OpenWritable(const std::vector<std::string>& paths,
+                                         uint64_t budget_bytes) {
+  FilesystemOptions options;
+  options.writable = true;
+  options.cache.budget_bytes = budget_bytes;
+  absl::StatusOr<std::unique_ptr<Filesystem>> filesystem =
+      Filesystem::Open(paths, std::move(options));
+  EXPECT_TRUE(filesystem.ok()) << filesystem.status();
+  return filesystem.ok() ? *std::move(filesystem) : nullptr;
+}
+
+ItemMap ItemsOf(const BTree& tree) {
+  ItemMap items;
+  ItemRange range = tree.Items();
+  for (const Item& item : range) {
+    items[item.key()] = {item.data().begin(), item.data().end()};
+  }
+  EXPECT_TRUE(range.status().ok()) << range.status();
+  return items;
+}
+
+ItemMap ItemsOf(const std::vector<std::string>& paths, uint64_t tree) {
+  absl::StatusOr<std::unique_ptr<Filesystem>> filesystem = Filesystem::Open(paths);
+  EXPECT_TRUE(filesystem.ok()) << filesystem.status();
+  if (!filesystem.ok()) return {};
+  const absl::StatusOr<BTree> opened = (*filesystem)->Tree(tree);
+  EXPECT_TRUE(opened.ok()) << opened.status();
+  return opened.ok() ? ItemsOf(*opened) : ItemMap();
+}
+
+std::string WalkDamageOf(const std::vector<std::string>& paths) {
+  absl::StatusOr<std::unique_ptr<Filesystem>> filesystem = Filesystem::Open(paths);
+  if (!filesystem.ok()) return filesystem.status().ToString();
+  if (!(*filesystem)->open_damage().empty()) return (*filesystem)->open_damage()[0].ToString();
+  DamageFinder finder;
+  std::vector<WalkDamage> damage;
+  BlockSet visited((*filesystem)->superblock().node_bytes);
+  for (const TreeRoot& tree : (*filesystem)->Trees(&damage)) {
+    WalkTree((*filesystem)->cache(), tree, finder, {.visited = &visited});
+  }
+  return damage.empty() ? finder.first : damage[0].ToString();
+}
+
+std::string CheckComplaintOf(const std::vector<std::string>& paths) {
+  // It wants the devices of one filesystem announced to the kernel, which takes loop devices: see
+  // tests/kernel.
+  if (paths.size() != 1) return "";
+  const std::string command = absl::StrCat("btrfs check --readonly ", paths[0], " 2>&1");
+  FILE* const pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return "btrfs check cannot be run";
+  std::string words;
+  std::array<char, 4096> buffer;
+  while (const size_t bytes = fread(buffer.data(), 1, buffer.size(), pipe)) {
+    words.append(buffer.data(), bytes);
+  }
+  const int result = pclose(pipe);
+  const bool complains = words.find("ERROR") != std::string::npos ||
+                         words.find("mismatch") != std::string::npos ||
+                         words.find("WARNING: ") != std::string::npos ||
+                         words.find("no error found") == std::string::npos;
+  return result == 0 && !complains ? "" : words;
+}
+
+}  // namespace ebcache::testing

@@ -1,0 +1,47 @@
+// Filesystems for tests of transactions: made by mkfs.btrfs, changed by us, looked at by others.
+
+#ifndef EBCACHE_TESTS_TXN_TXN_FIXTURE_H_
+#define EBCACHE_TESTS_TXN_TXN_FIXTURE_H_
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ebcache/filesystem.h"
+#include "ebcache/transaction.h"
+
+namespace ebcache::testing {
+
+using ItemMap = std::map<Key, std::vector<std::byte>>;
+
+// An extended attribute of the top directory, which every filesystem has: the one kind of item that
+// may be added to a tree of files, and taken away, with no other item to be changed.
+struct SampleItem {
+  Key key;
+  std::vector<std::byte> data;
+};
+// Attribute `number`, with a value of that many bytes; other `salt`, other bytes.
+SampleItem MakeAttribute(uint64_t number, size_t value_bytes, uint8_t salt = 0);
+
+// Open for writing, with a cache of that budget.
+std::unique_ptr<Filesystem> OpenWritable(const std::vector<std::string>& paths,
+                                         uint64_t budget_bytes = uint64_t{16} << 20);
+
+// All items of a tree, as a reader has them that opens it anew.
+ItemMap ItemsOf(const std::vector<std::string>& paths, uint64_t tree);
+ItemMap ItemsOf(const BTree& tree);
+
+// Nothing where each block of each tree can be read and checked; else what is wrong first.
+std::string WalkDamageOf(const std::vector<std::string>& paths);
+
+// Nothing where `btrfs check` finds nothing to complain of; else its words.
+std::string CheckComplaintOf(const std::vector<std::string>& paths);
+
+}  // namespace ebcache::testing
+
+#endif  // EBCACHE_TESTS_TXN_TXN_FIXTURE_H_
