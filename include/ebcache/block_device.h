@@ -45,6 +45,9 @@ struct DeviceWrite {
   absl::Status status = absl::Status(absl::StatusCode::kUnknown, "");  // as in DeviceRead
 };
 
+// A device that stands before another one passes on Write, WriteCached and Flush, each as what it
+// is: without WriteCached each cached write of the other device waits for itself, and without Flush
+// nothing of them becomes durable.
 class BlockDevice {
  public:
   virtual ~BlockDevice() = default;
@@ -67,10 +70,23 @@ class BlockDevice {
     for (size_t i = 0; i < reads.size(); ++i) done(i);
   }
 
-  // Writes likewise. PermissionDenied when opened read-only. OK says that the bytes are on the
-  // device: a cache drops its own after that. It does not say it of what a cache of the OS has and
-  // may yet fail to write.
+  // Writes likewise; no two of `writes` may overlap. PermissionDenied when opened read-only. OK says
+  // that the bytes are on the device: a cache drops its own after that. It does not say it of what
+  // a cache of the OS has and may yet fail to write.
   virtual void Write(absl::Span<DeviceWrite> writes) = 0;
+
+  // As Write, but an OK only says that the device has taken the bytes: reads find them from then
+  // on, and a crash may leave any part of them, in any order, until a Flush that began afterwards
+  // is OK. By default what is written is durable at once.
+  virtual void WriteCached(absl::Span<DeviceWrite> writes) { Write(writes); }
+
+  // OK: all bytes that WriteCached had taken before this call began are durable. On an error all
+  // that it has taken since the last OK Flush is to be taken as not written, also by later flushes,
+  // and is to be written again: Unavailable, with the device's name and the OS's reason. Each
+  // failure is told once, to the flushes that are under way when it happens or, where none is, to
+  // the next one: threads that share a device share what its flushes say. What Write does is no
+  // business of a flush. By default OK, which is right where Write is all that there is.
+  virtual absl::Status Flush() { return absl::OkStatus(); }
 };
 
 // How a file is opened.
