@@ -30,7 +30,7 @@ SampleItem MakeAttribute(uint64_t number, size_t value_bytes, uint8_t salt) {
   const std::string name = absl::StrCat("user.", number);
   const std::string value(value_bytes, static_cast<char>('a' + (number + salt) % 26));
   SampleItem item;
-  const DirEntry entry{.type = 8, .name = name, .value = value};
+  const DirEntry entry{.type = 8, .name = name, .data = value};
   const absl::Status status = AppendItem(entry, item.data);
   EXPECT_TRUE(status.ok()) << status;
   item.key = {
