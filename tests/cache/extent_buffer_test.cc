@@ -199,10 +199,8 @@ TEST_P(BytesTest, OutOfBoundsIsAnErrorThatTouchesNothing) {
     EXPECT_EQ(buffer_->Move(0, at, 16).code(), out);
     EXPECT_EQ(buffer_->SetBits(at, 0, 16 * 8).code(), out);
     EXPECT_EQ(buffer_->ClearBits(0, at < huge / 8 ? at * 8 : at, 16 * 8).code(), out);
-    uint64_t value = 42;
-    EXPECT_FALSE(buffer_->Load(std::max(at, size() - 7), value));
+    EXPECT_EQ(buffer_->Load<uint64_t>(std::max(at, size() - 7)), std::nullopt);
     EXPECT_EQ(buffer_->View(at, 16, data.data()), nullptr);
-    EXPECT_EQ(value, 42u);
   }
   EXPECT_EQ(buffer_->Zero(1, huge).code(), out);
   EXPECT_EQ(buffer_->SetBits(0, huge, huge).code(), out);
@@ -251,8 +249,7 @@ TEST_P(BytesTest, RangesAreAddedUpWithoutOverflow) {
       ASSERT_EQ(buffer_->ClearBits(a, b, 17).ok(), last < size()) << a << ", bits from " << b;
       const bool bits_fit = b == 0 ? a <= size() : uint128{a} + (uint128{b} + 7) / 8 <= size();
       ASSERT_EQ(buffer_->SetBits(a, 0, b).ok(), bits_fit) << a << ", " << b << " bits";
-      uint64_t value = 0;
-      ASSERT_EQ(buffer_->Load(a, value), uint128{a} + 8 <= size()) << a;
+      ASSERT_EQ(buffer_->Load<uint64_t>(a).has_value(), uint128{a} + 8 <= size()) << a;
       std::byte scratch[8];
       ASSERT_EQ(buffer_->View(a, 8, scratch) != nullptr, uint128{a} + 8 <= size()) << a;
     }
