@@ -23,7 +23,7 @@ EditCounts RunRandomPrograms(uint8_t mode, size_t bytes, uint64_t steps) {
   std::vector<uint8_t> program(bytes);
   for (; counts.steps < steps; ++seed) {
     // Before, because what does not hold ends the process.
-    std::cout << "\rseed " << seed << std::flush;
+    std::cout << "seed " << seed << " " << std::flush;
     std::mt19937_64 random(seed);
     for (uint8_t& byte : program) byte = static_cast<uint8_t>(random());
     program[0] = mode;

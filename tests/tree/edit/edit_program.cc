@@ -217,10 +217,11 @@ class EditWorld {
     const uint8_t form = input.Take<uint8_t>();
     if (count > 1 && form < 4) std::swap(added[0].key, added[1].key);
     if (count > 1 && form < 4 && !leaf()) std::swap(pointers[0].key, pointers[1].key);
+    const bool zeroes = leaf() && form % 8 == 7;
     for (Entry& entry : added) {
-      if (form % 8 == 7) entry.value.assign(entry.value.size(), '\0');
+      if (zeroes) entry.value.assign(entry.value.size(), '\0');
       items.push_back({entry.key, static_cast<uint32_t>(entry.value.size()),
-                       form % 8 == 7 ? absl::Span<const std::byte>() : BytesOf(entry.value)});
+                       zeroes ? absl::Span<const std::byte>() : BytesOf(entry.value)});
     }
     if (leaf() && count > 0 && form == 8) {
       items.back().size += items.back().data.empty() ? 0 : 1;
