@@ -68,7 +68,7 @@ bool LostBlocks::Note(const WalkDamage& damage, Cause cause, std::vector<MirrorD
 void DamageLog::NoteMirror(const MirrorDamage& damage) {
   // Another copy was good, and of this one nothing is known: there was no damage to recover from.
   if (damage.no_memory && damage.recovered) return;
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<MirrorDamage>& mirrors = mirrors_[damage.logical];
   // A block that left the cache and is read again has the same to say.
   const bool noted = std::any_of(mirrors.begin(), mirrors.end(), [&](const MirrorDamage& other) {
@@ -78,7 +78,7 @@ void DamageLog::NoteMirror(const MirrorDamage& damage) {
 }
 
 std::vector<MirrorDamage> DamageLog::TakeMirrors(uint64_t logical) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = mirrors_.find(logical);
   if (found == mirrors_.end()) return {};
   std::vector<MirrorDamage> mirrors = std::move(found->second);

@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <string>
 #include <tuple>
 #include <unordered_map>
@@ -18,6 +17,7 @@
 #include "ebcache/btree.h"
 #include "ebcache/extent_buffer.h"
 #include "ebcache/volume.h"
+#include "tools/mutex.h"
 
 namespace ebcache::tools {
 
@@ -115,10 +115,9 @@ class DamageLog {
   // What was noted of the copies of a block since it was read last.
   std::vector<MirrorDamage> TakeMirrors(uint64_t logical);
 
-  std::mutex mutex_;
-  // Guarded by mutex_. Emptied as the walk gets to the blocks, so never larger than what it reads
-  // ahead.
-  std::unordered_map<uint64_t, std::vector<MirrorDamage>> mirrors_;
+  Mutex mutex_;
+  // Emptied as the walk gets to the blocks, so never larger than what it reads ahead.
+  std::unordered_map<uint64_t, std::vector<MirrorDamage>> mirrors_ ABSL_GUARDED_BY(mutex_);
 
   std::unordered_set<uint64_t> recovered_blocks_;
   LostBlocks lost_;

@@ -7,9 +7,9 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
-#include <mutex>
 
 #include "bench/cache/contender.h"
+#include "ebcache/internal/sync.h"
 
 namespace ebcache::bench {
 namespace {
@@ -64,7 +64,7 @@ class LockedMap final : public Contender {
   }
 
   void DropCaches() override {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     absl::erase_if(map_, [](const auto& entry) {
       if (entry.second->references.load() != 0) return false;
       Delete(entry.second);
@@ -84,7 +84,7 @@ class LockedMap final : public Contender {
   uint64_t Address(uint64_t number) const { return number * node_bytes_; }
 
   Block* Find(uint64_t address) {
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     const auto it = map_.find(address);
     if (it == map_.end()) return nullptr;
     it->second->references.fetch_add(1, std::memory_order_relaxed);  // under the lock
@@ -98,7 +98,7 @@ class LockedMap final : public Contender {
     auto* block = new Block;
     block->references.store(1, std::memory_order_relaxed);
     if (with_payload) block->payload = std::malloc(node_bytes_);
-    std::lock_guard lock(mutex_);
+    sync::MutexLock lock(mutex_);
     map_.emplace(address, block);
     return block;
   }
@@ -106,7 +106,7 @@ class LockedMap final : public Contender {
   void Erase(uint64_t address) {
     Block* block = nullptr;
     {
-      std::lock_guard lock(mutex_);
+      sync::MutexLock lock(mutex_);
       const auto it = map_.find(address);
       if (it == map_.end() || it->second->references.load(std::memory_order_acquire) != 0) return;
       block = it->second;
@@ -122,8 +122,8 @@ class LockedMap final : public Contender {
 
   const uint32_t node_bytes_;
   const bool touch_payload_;
-  std::mutex mutex_;
-  absl::flat_hash_map<uint64_t, Block*> map_;  // guarded by mutex_
+  sync::Mutex mutex_;
+  absl::flat_hash_map<uint64_t, Block*> map_ EBCACHE_GUARDED_BY(mutex_);
   std::vector<Block*> pins_;
 };
 

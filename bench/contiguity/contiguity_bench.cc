@@ -10,15 +10,15 @@
 
 #include <cstdint>
 #include <cstdio>
-#include <fstream>
 #include <string>
 
 #include "bench/contiguity/figures.h"
 #include "bench/contiguity/making.h"
-#include "bench/contiguity/pressure.h"
-#include "bench/contiguity/work.h"
+#include "bench/contiguity/measure.h"
+#include "bench/report/output.h"
 #include "examples/sample_image.h"
 #include "tools/command.h"
+#include "tools/program.h"
 #include "tools/progress.h"
 
 namespace ebcache::contiguity {
@@ -28,7 +28,8 @@ constexpr char kAbout[] =
     "Walks, searches and decodes the trees of a btrfs image over every allocator, and measures\n"
     "what blocks in one piece and page arrays cost. Without IMAGE it makes one with mkfs.btrfs.\n"
     "\n"
-    "Exit code: 0 done; 1 something failed; 2 the command line is wrong.";
+    "Exit code: 0 done; 1 something failed; 2 the command line is wrong, or the result cannot be\n"
+    "written.";
 
 struct Flags {
   uint64_t files = 20000;
@@ -73,9 +74,7 @@ absl::Status Measure(const Flags& flags, const tools::Command& line, Report& rep
   return absl::OkStatus();
 }
 
-int Main(int argc, char** argv) {
-  Flags flags;
-  tools::Command line("contiguity", "[FLAG]... [IMAGE]", kAbout);
+void AddFlags(tools::Command& line, Flags& flags) {
   line.AddNumber("files", "files in the image that is made (20000)", 10'000'000, &flags.files);
   line.AddNumber("rounds", "of each measurement, of which the best counts (7)", 1000,
                  &flags.rounds);
@@ -86,30 +85,33 @@ int Main(int argc, char** argv) {
                  &flags.pressure_reads);
   line.AddFlag("json", "print JSON", &flags.json);
   line.AddText("html", "write a page with plots to FILE", &flags.html);
-  if (auto code = line.Parse(argc, argv)) return *code;
-  if (line.operands().size() > 1) return line.UsageError("one image at the most");
-  const uint64_t mib = flags.pressure_mib;
-  if (mib < 4 || (mib & (mib - 1)) != 0 || mib > 1024) {
-    return line.UsageError("--pressure-mib needs a power of two from 4 to 1024");
-  }
-  if (flags.rounds == 0 || flags.files == 0) {
-    return line.UsageError("--rounds and --files need at least 1");
-  }
-  tools::EnterDirectoryOfCaller();
+}
 
-  Report report;
-  if (absl::Status status = Measure(flags, line, report); !status.ok()) {
-    line.Complain(status.message());
-    return 1;
-  }
-  flags.json ? (void)std::fputs(ToJson(report).c_str(), stdout) : PrintText(report);
-  if (flags.html.empty()) return 0;
-  std::ofstream file(flags.html, std::ios::binary);
-  file << ToHtml(report);
-  file.close();
-  if (file) return 0;
-  line.Complain(flags.html + ": cannot be written");
-  return 1;
+int Main(int argc, char** argv) {
+  Flags flags;
+  tools::Command line("contiguity", "[FLAG]... [IMAGE]", kAbout);
+  AddFlags(line, flags);
+  return tools::RunProgram(line, [&]() -> int {
+    if (auto code = line.Parse(argc, argv)) return *code;
+    if (line.operands().size() > 1) return line.UsageError("one image at the most");
+    const uint64_t mib = flags.pressure_mib;
+    if (mib < 4 || (mib & (mib - 1)) != 0 || mib > 1024) {
+      return line.UsageError("--pressure-mib needs a power of two from 4 to 1024");
+    }
+    if (flags.rounds == 0 || flags.files == 0) {
+      return line.UsageError("--rounds and --files need at least 1");
+    }
+    tools::EnterDirectoryOfCaller();
+
+    Report figures;
+    absl::Status status = Measure(flags, line, figures);
+    if (status.ok()) {
+      flags.json ? (void)std::fputs(ToJson(figures).c_str(), stdout) : PrintText(figures);
+      if (!flags.html.empty()) status = report::WriteFile(flags.html, ToHtml(figures));
+    }
+    if (!status.ok()) line.Complain(status.message());
+    return status.ok() ? 0 : 1;
+  });
 }
 
 }  // namespace

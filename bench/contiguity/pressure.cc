@@ -1,4 +1,4 @@
-#include "bench/contiguity/pressure.h"
+#include "bench/contiguity/measure.h"
 
 #include <algorithm>
 #include <bit>

@@ -4,9 +4,9 @@
 #include <absl/strings/str_format.h>
 
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "bench/contiguity/figures.h"
+#include "tools/json_output.h"
 #include "tools/table.h"
 
 namespace ebcache::contiguity {
@@ -58,7 +58,7 @@ void PrintText(const Report& report) {
 }
 
 std::string ToJson(const Report& report) {
-  using Json = nlohmann::ordered_json;
+  using tools::Json;
   Json work = Json::array(), making = Json::array(), pressure = Json::array();
   for (const WorkFigures& f : report.work) {
     work.push_back({{"allocator", f.name},
@@ -102,7 +102,7 @@ std::string ToJson(const Report& report) {
                     {"windows", windows},
                     {"pressure_mib", report.pressure_mib},
                     {"pressure", pressure}};
-  return all.dump(2) + "\n";
+  return tools::JsonText(all) + "\n";
 }
 
 }  // namespace ebcache::contiguity

@@ -1,4 +1,4 @@
-#include "bench/contiguity/work.h"
+#include "bench/contiguity/measure.h"
 
 #include <algorithm>
 #include <chrono>

@@ -10,23 +10,24 @@
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
-#include <unistd.h>
 
-#include <cstdio>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bench/eviction/access_trace.h"
 #include "bench/eviction/eviction_policy.h"
 #include "tools/command.h"
+#include "tools/json_output.h"
 #include "tools/program.h"
+#include "tools/progress.h"
+#include "tools/table.h"
 
 namespace ebcache::eviction {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using tools::Json;
 
 constexpr char kAbout[] =
     "Replays a recording of what a kernel touched, and a walk with lookups, through textbook\n"
@@ -72,28 +73,23 @@ double GapClosedPercent(const Comparison& comparison, const Row& row, size_t siz
   return 100.0 * (static_cast<double>(row.replays[size].hits) - lru) / (optimum - lru);
 }
 
-void ShowProgress(const char* what) {
-  if (isatty(STDERR_FILENO) == 0) return;
-  absl::FPrintF(stderr, "\r%-40s\r", what);
-}
-
 Comparison Compare(const AccessTrace& trace, Frees frees, const std::vector<uint32_t>& sizes) {
+  tools::Progress progress;
   Comparison comparison{.trace = &trace, .frees = frees, .sizes = sizes};
   for (const NamedPolicy& policy : kPolicies) {
-    ShowProgress(policy.name);
+    progress.Show(comparison.rows.size(), "orders", policy.name);
     Row row{.name = policy.name};
     for (const uint32_t size : sizes) {
       row.replays.push_back(ReplayTrace(trace, frees, *policy.make(size, trace.blocks)));
     }
     comparison.rows.push_back(std::move(row));
   }
-  ShowProgress("optimum");
+  progress.Show(comparison.rows.size(), "orders", "optimum");
   Row optimum{.name = "optimum"};
   for (const uint32_t size : sizes) {
     optimum.replays.push_back(ReplayOptimum(trace, frees, size));
   }
   comparison.rows.push_back(std::move(optimum));
-  ShowProgress("");
   return comparison;
 }
 
@@ -104,18 +100,19 @@ void PrintText(const Comparison& comparison) {
   absl::PrintF("%s: %d touches of %d blocks", trace.name, trace.touches, trace.blocks);
   const uint64_t frees = trace.accesses.size() - trace.touches;
   if (frees != 0) absl::PrintF(", %d frees %s", frees, FreesName(comparison.frees));
-  absl::PrintF("\nhits in %%, and how much of the gap between LRU and the optimum is closed\n%-9s",
-               "blocks");
-  for (const uint32_t size : comparison.sizes) absl::PrintF(" %16d", size);
-  absl::PrintF("\n");
+  absl::PrintF("\nhits in %%, and how much of the gap between LRU and the optimum is closed\n");
+  std::vector<std::string> titles = {"blocks"};
+  for (const uint32_t size : comparison.sizes) titles.push_back(absl::StrCat(size));
+  tools::Table table(std::move(titles));
   for (const Row& row : comparison.rows) {
-    absl::PrintF("%-9s", row.name);
+    std::vector<std::string> cells = {row.name};
     for (size_t i = 0; i < row.replays.size(); ++i) {
-      absl::PrintF(" %8.3f %6.1f%%", HitPercent(row.replays[i]),
-                   GapClosedPercent(comparison, row, i));
+      cells.push_back(absl::StrFormat("%.3f %6.1f%%", HitPercent(row.replays[i]),
+                                      GapClosedPercent(comparison, row, i)));
     }
-    absl::PrintF("\n");
+    table.AddRow(std::move(cells));
   }
+  table.Print();
   absl::PrintF("\n");
 }
 
@@ -185,7 +182,7 @@ int Main(int argc, char** argv) {
     if (json) {
       Json all = Json::array();
       for (const Comparison& comparison : comparisons) all.push_back(ToJson(comparison));
-      std::puts(Json{{"seed", seed}, {"comparisons", all}}.dump(2).c_str());
+      tools::PrintJson({{"seed", seed}, {"comparisons", all}});
     } else {
       for (const Comparison& comparison : comparisons) PrintText(comparison);
     }

@@ -8,11 +8,11 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <fstream>
 #include <string>
 
 #include "bench/lab/machine.h"
 #include "bench/lab/report.h"
+#include "bench/report/output.h"
 #include "tools/command.h"
 #include "tools/memory_report.h"
 #include "tools/program.h"
@@ -43,6 +43,7 @@ Run LiveOnce(const MachineOptions& options, tools::Progress& progress) {
   run.superpageblocks = machine.region().superpageblocks();
   run.census = machine.TakeCensus();
   run.luck = machine.BlocksInOnePiece();
+  run.free = machine.region().free_memory();
   run.before = machine.Map();
   const CacheStats cache_before = machine.cache().stats();
   const MovableRegionReport region_before = machine.region().report();
@@ -61,20 +62,17 @@ Run LiveOnce(const MachineOptions& options, tools::Progress& progress) {
   return run;
 }
 
-bool WriteFile(const tools::Command& command_line, const std::string& path,
-               const std::string& text) {
+// Nothing, unless a path was given.
+bool Written(const tools::Command& command_line, const std::string& path, const std::string& text) {
   if (path.empty()) return true;
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.close();
-  if (file) return true;
-  command_line.Complain(path + ": cannot be written");
-  return false;
+  const absl::Status status = report::WriteFile(path, text);
+  if (!status.ok()) command_line.Complain(status.message());
+  return status.ok();
 }
 
 int Main(int argc, char** argv) {
   Lab lab = {.memory_gib = 250, .btree_gib = 28, .seed = 1};
-  std::string hint = "both", policy = "both", json_path, html_path;
+  std::string hint = "both", policy = "both", json_path, html_path, proc_path;
   tools::Command command_line("fragmentation_lab", "[FLAG...]", kAbout);
   command_line.AddNumber("memory-gib", "memory of the machine (250)", 1000, &lab.memory_gib);
   command_line.AddNumber("btree-gib", "of it in btree pages (28)", 1000, &lab.btree_gib);
@@ -85,6 +83,8 @@ int Main(int argc, char** argv) {
   command_line.AddNumber("seed", "of the random sequence (1)", ~uint64_t{0}, &lab.seed);
   command_line.AddText("json", "write the figures to FILE", &json_path);
   command_line.AddText("html", "write a page with maps of the memory to FILE", &html_path);
+  command_line.AddText("proc", "write what is free, in the shape of /proc/buddyinfo, to FILE",
+                       &proc_path);
   return tools::RunProgram(command_line, [&]() -> int {
     if (auto code = command_line.Parse(argc, argv)) return *code;
     if (!command_line.operands().empty())
@@ -111,9 +111,10 @@ int Main(int argc, char** argv) {
     progress.Clear();
     lab.peak_rss_bytes = tools::PeakRssBytes();
     PrintTable(lab);
-    const bool json_written = WriteFile(command_line, json_path, ToJson(lab));
-    const bool html_written = WriteFile(command_line, html_path, ToHtml(lab));
-    return json_written && html_written ? 0 : 1;
+    const bool json_written = Written(command_line, json_path, ToJson(lab));
+    const bool html_written = Written(command_line, html_path, ToHtml(lab));
+    const bool proc_written = Written(command_line, proc_path, ToProcText(lab));
+    return json_written && html_written && proc_written ? 0 : 1;
   });
 }
 

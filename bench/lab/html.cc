@@ -1,37 +1,43 @@
 // The page to look at: for each run the memory before and after, one cell a page block and one row
 // a superpageblock, and the course over time. One file; the maps are text that a script paints.
 
+#include "bench/report/html.h"
+
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
-#include <absl/strings/str_replace.h>
 
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "bench/lab/report.h"
 
 namespace ebcache::lab {
 namespace {
 
+using Json = nlohmann::ordered_json;
+using report::Cells;
+using report::Element;
+using report::Html;
+using report::Table;
+
 constexpr std::array<const char*, kContents> kColours = {"#f2f2f2", "#9ecae1", "#c7e9c0",
                                                          "#fdae6b", "#d62728", "#bcbddc",
                                                          "#636363", "#8c564b", "#2ca02c"};
 
-constexpr char kHead[] = R"(<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>ebcache fragmentation lab</title>
-<style>
-body{font:14px/1.4 sans-serif;margin:2em;max-width:1200px}
-table{border-collapse:collapse}
-td,th{padding:.2em .8em;text-align:right;border-bottom:1px solid #ddd}
+constexpr char kStyle[] = R"(
+body{max-width:1200px}
+td,th{text-align:right}
 td:first-child,th:first-child{text-align:left}
 canvas{border:1px solid #999;image-rendering:pixelated;width:512px}
 .pair{display:flex;gap:2em;flex-wrap:wrap}.key span{display:inline-block;margin-right:1em}
 .key i{display:inline-block;width:1em;height:1em;margin-right:.3em;border:1px solid #999}
-svg{border:1px solid #999;background:#fff}
-</style></head><body>
+svg{border:1px solid #999}
 )";
 
-constexpr char kScript[] = R"(<script>
+constexpr char kScript[] = R"(
 function paint(id, text, columns) {
   const canvas = document.getElementById(id), rows = text.length / columns;
   canvas.width = columns; canvas.height = rows;
@@ -43,46 +49,48 @@ function paint(id, text, columns) {
   }
 }
 for (const map of maps) paint(map[0], map[1], map[2]);
-</script>
 )";
 
-std::string Key() {
-  std::string html = "<p class=key>";
+const char* OnOff(const Run& run) { return run.hint ? "on" : "off"; }
+
+Html Key() {
+  Html key;
   for (int i = 0; i < kContents; ++i) {
-    absl::StrAppend(&html, "<span><i style='background:", kColours[static_cast<size_t>(i)],
-                    "'></i>", ContentName(static_cast<Content>(i)), "</span>");
+    const std::string style = absl::StrCat("background:", kColours[static_cast<size_t>(i)]);
+    key += Element("span", Element("i", {{"style", style}}) + ContentName(static_cast<Content>(i)));
   }
-  return html + "</p>\n";
+  return Element("p", {{"class", "key"}}, key) + "\n";
 }
 
-std::string SummaryTable(const Lab& lab) {
-  std::string html =
-      "<table><tr><th>policy<th>hint<th>tainted<th>with btree pages<th>recoverable"
-      "<th>1 GiB pages obtained<th>pages moved<th>buffers released<th>in one piece by luck"
-      "<th>seconds</tr>\n";
+Html Summary(const Lab& lab) {
+  std::vector<Cells> rows;
   for (const Run& run : lab.runs) {
-    absl::StrAppendFormat(&html,
-                          "<tr><td>%s<td>%s<td>%d<td>%d<td>%d<td><b>%d</b> of "
-                          "%d<td>%d<td>%d<td>%.1f %%<td>%.1f</tr>\n",
-                          run.policy, run.hint ? "on" : "off", run.census.tainted,
-                          run.census.holding_btree, run.census.recoverable, run.huge_1g_obtained,
-                          run.superpageblocks, run.pages_migrated, run.buffers_released,
-                          run.luck.made * 100, run.seconds);
+    rows.push_back({run.policy, OnOff(run), absl::StrCat(run.census.tainted),
+                    absl::StrCat(run.census.holding_btree), absl::StrCat(run.census.recoverable),
+                    Element("b", absl::StrCat(run.huge_1g_obtained)) +
+                        absl::StrCat(" of ", run.superpageblocks),
+                    absl::StrCat(run.pages_migrated), absl::StrCat(run.buffers_released),
+                    absl::StrFormat("%.1f %%", run.luck.made * 100),
+                    absl::StrFormat("%.1f", run.seconds)});
   }
-  absl::StrAppendFormat(
-      &html,
-      "</table>\n<p>By luck: of the 16 KiB btree blocks ever made. A running kernel "
-      "counted %.1f %% under a metadata load and %.1f %% under a data load.</p>\n",
-      kKernelLuckMetadata * 100, kKernelLuckData * 100);
-  return html;
+  return Table({"policy", "hint", "tainted", "with btree pages", "recoverable",
+                "1 GiB pages obtained", "pages moved", "buffers released", "in one piece by luck",
+                "seconds"},
+               rows) +
+         Element("p", absl::StrFormat("By luck: of the 16 KiB btree blocks ever made. A running "
+                                      "kernel counted %.1f %% under a metadata load and %.1f %% "
+                                      "under a data load.",
+                                      kKernelLuckMetadata * 100, kKernelLuckData * 100)) +
+         "\n";
 }
 
-std::string AssumptionList() {
-  std::string html = "<details><summary>What is assumed</summary><table>\n";
+Html AssumptionList() {
+  std::vector<Cells> rows;
   for (const Assumption& a : Assumptions()) {
-    absl::StrAppendFormat(&html, "<tr><td>%s<td>%g</tr>\n", a.meaning, a.value);
+    rows.push_back({a.meaning, absl::StrFormat("%g", a.value)});
   }
-  return html + "</table></details>\n";
+  return Element("details",
+                 Element("summary", "What is assumed") + Table({"assumption", "value"}, rows));
 }
 
 std::string MapText(const std::vector<Content>& map) {
@@ -93,66 +101,75 @@ std::string MapText(const std::vector<Content>& map) {
   return text;
 }
 
-// One curve of the course, scaled to the picture.
-template <typename Value>
-std::string Curve(const Run& run, double most, const char* colour, Value value) {
+// What the course shows: one curve each, named below it.
+struct Shown {
+  const char* name;
+  const char* colour;
+  double (*value)(const Sample& sample);
+};
+constexpr Shown kCourse[] = {
+    {"free", "#888888", [](const Sample& s) { return static_cast<double>(s.free_gib); }},
+    {"page cache", "#74c476", [](const Sample& s) { return static_cast<double>(s.file_gib); }},
+    {"anonymous", "#3182bd", [](const Sample& s) { return static_cast<double>(s.anonymous_gib); }},
+    {"btree", "#fd8d3c", [](const Sample& s) { return static_cast<double>(s.btree_gib); }},
+    {"tainted superpageblocks", "#d62728",
+     [](const Sample& s) { return static_cast<double>(s.tainted); }},
+};
+
+Html Course(const Lab& lab, const Run& run) {
   constexpr double kWidth = 1060, kHeight = 160;
-  std::string points;
-  for (size_t i = 0; i < run.samples.size(); ++i) {
-    const double x = kWidth * static_cast<double>(i) /
-                     static_cast<double>(std::max<size_t>(1, run.samples.size() - 1));
-    const double y = kHeight - kHeight * static_cast<double>(value(run.samples[i])) / most;
-    absl::StrAppendFormat(&points, "%.1f,%.1f ", x, y);
+  const auto most = static_cast<double>(lab.memory_gib);
+  const auto last = static_cast<double>(std::max<size_t>(2, run.samples.size()) - 1);
+  Html curves;
+  Html names = "Filling, churning, the job's end, 1 GiB pages taken one by one; in GiB:";
+  for (const Shown& shown : kCourse) {
+    std::vector<report::Point> points;
+    for (size_t i = 0; i < run.samples.size(); ++i) {
+      points.push_back({kWidth * static_cast<double>(i) / last,
+                        kHeight - kHeight * shown.value(run.samples[i]) / most});
+    }
+    curves += report::Polyline(points, shown.colour, 1.5);
+    names +=
+        Html(" ") + Element("span", {{"style", absl::StrCat("color:", shown.colour)}}, shown.name);
   }
-  return absl::StrCat("<polyline fill='none' stroke='", colour, "' stroke-width='1.5' points='",
-                      points, "'/>");
+  return report::Svg(kWidth, kHeight, curves) + Element("p", names) + "\n";
 }
 
-std::string Course(const Lab& lab, const Run& run) {
-  const auto most = static_cast<double>(lab.memory_gib);
-  std::string html = "<svg width=1060 height=160>";
-  html += Curve(run, most, "#888888", [](const Sample& s) { return s.free_gib; });
-  html += Curve(run, most, "#74c476", [](const Sample& s) { return s.file_gib; });
-  html += Curve(run, most, "#3182bd", [](const Sample& s) { return s.anonymous_gib; });
-  html += Curve(run, most, "#fd8d3c", [](const Sample& s) { return s.btree_gib; });
-  html += Curve(run, most, "#d62728", [](const Sample& s) { return s.tainted; });
-  return html +
-         "</svg><p>Filling, churning, the job's end, 1 GiB pages taken one by one; in GiB: "
-         "<span style='color:#888'>free</span>, "
-         "<span style='color:#74c476'>page cache</span>, "
-         "<span style='color:#3182bd'>anonymous</span>, "
-         "<span style='color:#fd8d3c'>btree</span>; "
-         "<span style='color:#d62728'>tainted superpageblocks</span></p>\n";
+Html Maps(const Lab& lab, size_t number) {
+  const Run& run = lab.runs[number];
+  const auto map = [&](const char* when, char letter) {
+    return Element("div",
+                   Element("div", when) +
+                       Element("canvas", {{"id", absl::StrCat(std::string(1, letter), number)}}));
+  };
+  return Element("h2", absl::StrCat(run.policy, ", hint ", OnOff(run), ": ", run.huge_1g_obtained,
+                                    " 1 GiB pages")) +
+         Element("div", {{"class", "pair"}}, map("before", 'b') + map("after", 'a')) + "\n" +
+         Course(lab, run);
 }
 
 }  // namespace
 
 std::string ToHtml(const Lab& lab) {
-  std::string html = kHead;
-  absl::StrAppendFormat(&html,
-                        "<h1>%d GiB of memory, %d GiB of btree pages, seed %d</h1>\n"
-                        "<p>One cell is a page block of 2 MiB, one row a superpageblock of 1 GiB. "
-                        "Where anything in a page block cannot move, the cell shows that.</p>\n",
-                        lab.memory_gib, lab.btree_gib, lab.seed);
-  html += SummaryTable(lab) + AssumptionList() + Key();
-  std::string maps;
+  Html page =
+      Element("h1", absl::StrFormat("%d GiB of memory, %d GiB of btree pages, seed %d",
+                                    lab.memory_gib, lab.btree_gib, lab.seed)) +
+      Element(
+          "p",
+          "One cell is a page block of 2 MiB, one row a superpageblock of 1 GiB. Where anything "
+          "in a page block cannot move, the cell shows that.") +
+      Summary(lab) + AssumptionList() + Key();
+  Json maps = Json::array();
   for (size_t i = 0; i < lab.runs.size(); ++i) {
     const Run& run = lab.runs[i];
-    absl::StrAppendFormat(&html,
-                          "<h2>%s, hint %s: %d 1 GiB pages</h2>\n<div class=pair>"
-                          "<div>before<br><canvas id=b%d></canvas></div>"
-                          "<div>after<br><canvas id=a%d></canvas></div></div>\n",
-                          run.policy, run.hint ? "on" : "off", run.huge_1g_obtained, i, i);
-    html += Course(lab, run);
+    page += Maps(lab, i);
     const size_t columns = run.before.size() / run.superpageblocks;
-    absl::StrAppendFormat(&maps, "['b%d','%s',%d],\n['a%d','%s',%d],\n", i, MapText(run.before),
-                          columns, i, MapText(run.after), columns);
+    maps.push_back({absl::StrCat("b", i), MapText(run.before), columns});
+    maps.push_back({absl::StrCat("a", i), MapText(run.after), columns});
   }
-  html += "<script>const colours = [";
-  for (const char* colour : kColours) absl::StrAppend(&html, "'", colour, "',");
-  absl::StrAppend(&html, "];\nconst maps = [\n", maps, "];</script>\n", kScript,
-                  "</body></html>\n");
-  return html;
+  page += report::ScriptData("colours", kColours) + report::ScriptData("maps", maps) +
+          Element("script", Html::Raw(kScript));
+  return report::Page("ebcache fragmentation lab", kStyle, page);
 }
 
 }  // namespace ebcache::lab

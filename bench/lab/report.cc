@@ -6,8 +6,8 @@
 #include <absl/strings/str_format.h>
 
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
+#include "tools/json_output.h"
 #include "tools/table.h"
 
 namespace ebcache::lab {
@@ -55,7 +55,7 @@ void PrintTable(const Lab& lab) {
 }
 
 std::string ToJson(const Lab& lab) {
-  using Json = nlohmann::ordered_json;
+  using tools::Json;
   Json assumptions = {
       {"memory_gib", lab.memory_gib}, {"btree_gib", lab.btree_gib}, {"seed", lab.seed}};
   for (const Assumption& a : Assumptions()) assumptions[a.name] = a.value;
@@ -82,7 +82,7 @@ std::string ToJson(const Lab& lab) {
                     {"kernel_lucky_share",
                      {{"metadata_load", kKernelLuckMetadata}, {"data_load", kKernelLuckData}}},
                     {"peak_rss_bytes", lab.peak_rss_bytes}};
-  return all.dump(2) + "\n";
+  return tools::JsonText(all) + "\n";
 }
 
 }  // namespace ebcache::lab

@@ -21,6 +21,7 @@ struct Run {
   uint32_t superpageblocks = 0;
   Machine::Census census;  // when 1 GiB pages begin to be asked for
   Machine::Luck luck;      // at the same time
+  FreeMemoryReport free;   // at the same time
   uint32_t huge_1g_obtained = 0;
   uint64_t pages_migrated = 0;  // while they were asked for
   uint64_t buffers_released = 0;
@@ -47,6 +48,8 @@ struct Lab {
 void PrintTable(const Lab& lab);
 std::string ToJson(const Lab& lab);
 std::string ToHtml(const Lab& lab);
+// What is free in each machine, in the shape of /proc/buddyinfo and /proc/pagetypeinfo: proc_text.cc.
+std::string ToProcText(const Lab& lab);
 
 }  // namespace ebcache::lab
 

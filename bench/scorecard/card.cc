@@ -39,7 +39,8 @@ std::string FigureText(double value) {
 }
 
 std::string Row::GoalText() const {
-  const Goal& goal = comparison.goal;
+  if (!comparison.goal) return "";
+  const Goal& goal = *comparison.goal;
   std::string text = absl::StrCat(goal.bound == Goal::Bound::kAtLeast ? "at least " : "at most ",
                                   absl::StrFormat("%g", goal.value));
   if (goal.of == Goal::Of::kOurs) {
@@ -50,6 +51,12 @@ std::string Row::GoalText() const {
     text += " of theirs";
   }
   return text;
+}
+
+std::string Row::DifferenceText() const {
+  if (!spread) return "";
+  if (spread->first > 1) return "worse";
+  return spread->second < 1 ? "better" : "";
 }
 
 bool Card::Wants(std::string_view row) const {
@@ -78,15 +85,15 @@ void Card::Measure(const Comparison& comparison, Turn ours, Turn theirs) {
   std::vector<double> our_figures, their_figures, ratios;
   const int turns = comparison.counted ? 0 : settings_.repetitions;
   for (int turn = 0; turn <= turns; ++turn) {
-    const absl::StatusOr<double> our = ours();
-    const absl::StatusOr<double> their = our.ok() ? theirs() : our;
-    if (!their.ok()) {
-      return NotMeasured(comparison, std::string(their.status().message()));
-    }
+    const bool swapped = comparison.either_first && turn % 2 != 0;
+    absl::StatusOr<double> first = swapped ? theirs() : ours();
+    absl::StatusOr<double> second = !first.ok() ? first : swapped ? ours() : theirs();
+    if (!second.ok()) return NotMeasured(comparison, std::string(second.status().message()));
+    if (swapped) std::swap(first, second);
     if (turn == 0 && !comparison.counted) continue;  // warms up
-    our_figures.push_back(*our);
-    their_figures.push_back(*their);
-    ratios.push_back(RatioOf(comparison, *our, *their));
+    our_figures.push_back(*first);
+    their_figures.push_back(*second);
+    ratios.push_back(RatioOf(comparison, *first, *second));
   }
   const auto [low, high] = std::minmax_element(ratios.begin(), ratios.end());
   Row row{.comparison = comparison,
@@ -94,7 +101,9 @@ void Card::Measure(const Comparison& comparison, Turn ours, Turn theirs) {
           .theirs = Median(their_figures),
           .ratio = Median(ratios),
           .spread = std::pair(*low, *high)};
-  row.met = comparison.goal.Met(comparison.goal.of == Goal::Of::kRatio ? *row.ratio : *row.ours);
+  if (const std::optional<Goal>& goal = comparison.goal) {
+    row.met = goal->Met(goal->of == Goal::Of::kRatio ? *row.ratio : *row.ours);
+  }
   rows_.push_back(std::move(row));
 }
 

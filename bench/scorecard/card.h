@@ -30,6 +30,7 @@ struct Settings {
   bool lab = false;               // the fragmentation lab, which takes minutes
   std::string image;              // of a filesystem to walk; empty: none
   std::string trace;              // a recording to replay; empty: the one beside the checkout
+  std::string against;            // where another build is, for rows against it only; empty: none
   std::vector<std::string> rows;  // only those with one of these in their name; empty: all
 
   double turn_seconds() const { return quick ? 0.01 : 0.2; }
@@ -57,16 +58,19 @@ struct Comparison {
   std::string theirs;  // who the other side is
   std::string unit;    // of both sides' figures
   std::string work;    // what is done, and where the sides differ in it
-  Goal goal;
+  std::optional<Goal> goal;
   // The ratio is theirs / ours (how many times faster) or ours / theirs (what share).
   enum class Ratio { kTheirsToOurs, kOursToTheirs } ratio = Ratio::kTheirsToOurs;
   // A figure that is counted, not timed, is the same every time: one turn will do.
   bool counted = false;
+  // Neither side leaves anything behind that the other would meet: every second turn begins with
+  // theirs, so that being first is no advantage.
+  bool either_first = false;
 };
 
 struct Row {
   Comparison comparison;
-  // All set when the row was measured; else why it was not.
+  // Set when the row was measured, `met` if it has a goal; else why it was not.
   std::optional<double> ours;
   std::optional<double> theirs;
   std::optional<double> ratio;
@@ -74,7 +78,11 @@ struct Row {
   std::optional<bool> met;
   std::string not_measured;
 
+  // Empty without a goal.
   std::string GoalText() const;
+  // Of figures of which less is better, and of a ratio of ours to theirs: "worse" or "better" where
+  // all turns agree on it, else nothing.
+  std::string DifferenceText() const;
 };
 
 // A line of a plot.
@@ -125,13 +133,22 @@ class Card {
   std::string not_quiet_;
 };
 
+// Markdown, so that it reads in a terminal and in a document alike.
 std::string ToText(const Card& card);
 std::string ToJson(const Card& card);
 // A page with plots that needs nothing but itself.
 std::string ToHtml(const Card& card);
 
+// ---- What all ways to show a card say alike ------------------------------------------------------
+
 // "12.3", "1,234", "0.0123": so many digits as mean something.
 std::string FigureText(double value);
+// "4.65x (4.48 .. 4.93)" of a row that was measured.
+std::string RatioText(const Row& row);
+// Of the table's columns: of this cache beside others, or of this build beside another one.
+std::vector<std::string> Titles(const Card& card);
+// How many rows there are, and what their figures are: one line.
+std::string Summary(const Card& card);
 
 // ---- The rows, by what they are about -----------------------------------------------------------
 
@@ -144,6 +161,8 @@ void MeasureHitRatios(Card& card);
 void MeasureWalks(Card& card);
 void PlotWalks(Card& card);
 void MeasureLab(Card& card);
+// This build beside the one in settings().against, instead of all of the above.
+void MeasureAgainst(Card& card);
 
 }  // namespace ebcache::scorecard
 

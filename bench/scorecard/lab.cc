@@ -6,7 +6,9 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
+#include "bench/report/output.h"
 #include "bench/scorecard/card.h"
 #include "bench/scorecard/process.h"
 
@@ -28,18 +30,18 @@ absl::StatusOr<LabRun> RunLab() {
       (std::filesystem::temp_directory_path() / absl::StrCat("lab-", getpid(), ".json")).string();
   const auto finished =
       RunWell({BuiltProgram("bench/lab/fragmentation_lab"), absl::StrCat("--json=", path)});
-  const Json report = Json::parse(std::ifstream(path), nullptr, /*allow_exceptions=*/false);
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
   unlink(path.c_str());
   if (!finished.ok()) return finished.status();
-  if (!report.is_object() || !report.contains("runs")) {
-    return absl::UnavailableError("the lab wrote no report");
-  }
-  for (const Json& run : report["runs"]) {
+  const auto report = report::ParseReport(text.str(), "the lab", {"/runs"});
+  if (!report.ok()) return report.status();
+  for (const Json& run : report->at("runs")) {
     if (run.value("policy", "") != "superpageblock" || !run.value("hint", false)) continue;
     return LabRun{.obtained = run.value("huge_1g_obtained", 0.0),
                   .recoverable = run.value("recoverable", 0.0),
                   .seconds = finished->seconds,
-                  .peak_gib = report.value("peak_rss_bytes", 0.0) / (1 << 30)};
+                  .peak_gib = report->value("peak_rss_bytes", 0.0) / (1 << 30)};
   }
   return absl::UnavailableError("the lab's report lacks the run with superpageblocks and the hint");
 }

@@ -32,6 +32,10 @@ std::string FindProgram(const std::string& name) {
   return "";
 }
 
+double Seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+}
+
 std::string ReadAll(int descriptor) {
   std::string text;
   std::array<char, 65536> piece;
@@ -78,6 +82,7 @@ absl::StatusOr<Finished> Run(const std::vector<std::string>& command) {
   rusage usage;
   wait4(child, &status, 0, &usage);
   finished.seconds = WallSeconds() - begin;
+  finished.processor_seconds = Seconds(usage.ru_utime) + Seconds(usage.ru_stime);
   if (!WIFEXITED(status)) return absl::UnavailableError(absl::StrCat(command[0], " was killed"));
   finished.exit_code = WEXITSTATUS(status);
   rusage own;
@@ -97,11 +102,15 @@ absl::StatusOr<Finished> RunWell(const std::vector<std::string>& command) {
   return finished;
 }
 
-std::string BuiltProgram(std::string_view label) {
+std::string OwnBuild() {
   std::error_code error;
   // This program is PLACE/bench/scorecard/scorecard.
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  return (self.parent_path().parent_path().parent_path() / label).string();
+  return self.parent_path().parent_path().parent_path().string();
+}
+
+std::string BuiltProgram(std::string_view label) {
+  return (std::filesystem::path(OwnBuild()) / label).string();
 }
 
 }  // namespace ebcache::scorecard

@@ -9,37 +9,19 @@
 #include <string>
 #include <vector>
 
+#include "bench/report/output.h"
 #include "bench/scorecard/bare_reads.h"
 #include "bench/scorecard/card.h"
 #include "bench/scorecard/process.h"
+#include "bench/scorecard/tree_stats.h"
 
 namespace ebcache::scorecard {
 namespace {
 
 using Json = nlohmann::json;
 
-struct Walk {
-  uint64_t blocks = 0;  // visited
-  uint64_t reads = 0;   // of these, those that were not cached any more; ours only
-  double seconds = 0;
-  uint64_t peak_rss_bytes = 0;
-};
-
-absl::StatusOr<Walk> OurWalk(const std::string& image, std::vector<std::string> flags) {
-  std::vector<std::string> command = {BuiltProgram("tools/ebcache"), "tree-stats", "--json",
-                                      "--cache-mib=64"};
-  command.insert(command.end(), flags.begin(), flags.end());
-  command.push_back(image);
-  const auto finished = RunWell(command);
-  if (!finished.ok()) return finished.status();
-  const Json report = Json::parse(finished->output, nullptr, /*allow_exceptions=*/false);
-  if (!report.is_object() || !report.contains("totals") || !report.contains("cache")) {
-    return absl::UnavailableError("ebcache tree-stats printed no report");
-  }
-  return Walk{.blocks = report["totals"].value("blocks", uint64_t{0}),
-              .reads = report["cache"].value("reads", uint64_t{0}),
-              .seconds = finished->seconds,
-              .peak_rss_bytes = report.value("peak_rss_bytes", uint64_t{0})};
+absl::StatusOr<Walk> OurWalk(const std::string& image, const std::vector<std::string>& flags) {
+  return WalkTrees(OwnBuild(), image, flags);
 }
 
 // What btrfs-progs prints for each of the trees it looks at: "Total nodes: N".
@@ -56,33 +38,10 @@ absl::StatusOr<Walk> TheirWalk(const std::string& image) {
   return walk;
 }
 
-absl::StatusOr<double> MicrosecondsEach(const absl::StatusOr<Walk>& walk) {
-  if (!walk.ok()) return walk.status();
-  return walk->seconds * 1e6 / static_cast<double>(walk->blocks);
-}
-
 absl::StatusOr<double> MebibytesEachSecond(const absl::StatusOr<Walk>& walk) {
   if (!walk.ok()) return walk.status();
   constexpr double kBlocksInMebibyte = 64;
   return static_cast<double>(walk->reads) / kBlocksInMebibyte / walk->seconds;
-}
-
-std::string WhyNoImage(const std::string& image) {
-  if (image.empty()) {
-    return "no image: make one with ./bazelw run //bench/scorecard:make_image -- PATH, and give "
-           "--image=PATH";
-  }
-  return access(image.c_str(), R_OK) == 0 ? "" : absl::StrCat(image, " cannot be read");
-}
-
-// Whether tree-stats has the flag; older ones have it not.
-bool Offers(std::string_view flag) {
-  const auto help = Run({BuiltProgram("tools/ebcache"), "tree-stats", "--help"});
-  return help.ok() && help->output.find(flag) != std::string::npos;
-}
-
-std::vector<std::string> DirectFlags(int depth) {
-  return {"--direct", absl::StrCat("--queue-depth=", depth)};
 }
 
 // fio's random reads of 16 KiB from a file of its own on the same disk, which it writes first. Not
@@ -100,12 +59,9 @@ class Fio {
                  absl::StrCat("--iodepth=", depth), "--time_based",
                  absl::StrCat("--runtime=", seconds_), "--randrepeat=0", "--output-format=json"});
     if (!finished.ok()) return finished.status();
-    const Json report = Json::parse(finished->output, nullptr, /*allow_exceptions=*/false);
-    const Json::json_pointer place("/jobs/0/read/bw_bytes");
-    if (!report.is_object() || !report.contains(place)) {
-      return absl::UnavailableError("fio printed no report");
-    }
-    return report[place].get<double>() / (1 << 20);
+    const auto report = report::ParseReport(finished->output, "fio", {"/jobs/0/read/bw_bytes"});
+    if (!report.ok()) return report.status();
+    return report->at(Json::json_pointer("/jobs/0/read/bw_bytes")).get<double>() / (1 << 20);
   }
 
  private:
@@ -183,9 +139,6 @@ void MeasureDirectWalk(Card& card) {
   if (const std::string why = WhyNoImage(image); !why.empty()) {
     return card.NotMeasured(comparison, why);
   }
-  if (!Offers("--direct") || !Offers("--queue-depth")) {
-    return card.NotMeasured(comparison, "ebcache tree-stats has no --direct and --queue-depth");
-  }
   const Fio fio(card.settings());
   card.Measure(
       comparison, [&] { return MebibytesEachSecond(OurWalk(image, DirectFlags(64))); },
@@ -208,7 +161,7 @@ void MeasureWalks(Card& card) {
 
 void PlotWalks(Card& card) {
   const std::string& image = card.settings().image;
-  if (!WhyNoImage(image).empty() || !Offers("--direct") || !Offers("--queue-depth")) return;
+  if (!WhyNoImage(image).empty()) return;
   Plot plot{.title = "Walk and verify, O_DIRECT",
             .x = "queue depth",
             .y = "MiB/s",

@@ -13,6 +13,7 @@
 #include <absl/status/statusor.h>
 #include <absl/types/span.h>
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -21,6 +22,14 @@
 #include "ebcache/block_bytes.h"
 
 namespace ebcache {
+
+// A place on one of the devices of a filesystem. What reads and writes has the BlockDevice as well:
+// this one says where, also of a device that is not there.
+struct DevicePlace {
+  uint64_t device_id = 0;  // the filesystem's number of it, from 1
+  uint64_t offset = 0;     // physical: in bytes, from where the device begins
+  friend auto operator<=>(const DevicePlace&, const DevicePlace&) = default;
+};
 
 // One transfer: `offset` on the device; the pieces of memory, in order; how it went.
 struct DeviceRead {

@@ -31,6 +31,10 @@ namespace ebcache {
 
 class Readahead;  // readahead.h
 
+namespace internal {
+class LeafSequence;  // behind an ItemRange that goes on past damage
+}  // namespace internal
+
 // Where a tree is.
 struct TreeRoot {
   uint64_t id = 0;  // kFsTreeId, 256, kTreeLogId, ...
@@ -88,6 +92,7 @@ class Path {
   const ExtentBufferRef& node(int level) const { return nodes_[level]; }
   uint32_t slot(int level) const { return slots_[level]; }
   const ExtentBufferRef& leaf() const { return nodes_[0]; }
+  // REQUIRES: a path that is not empty.
   int root_level() const { return root_level_; }
 
   // REQUIRES: valid().
@@ -97,11 +102,14 @@ class Path {
 
  private:
   friend class BTree;
-  friend class LeafSequence;
+  friend class internal::LeafSequence;
   std::array<ExtentBufferRef, kMaxLevels> nodes_;
   std::array<uint32_t, kMaxLevels> slots_{};
-  int root_level_ = -1;
-  // The tree that the path stands in: its root block, and the cache that has it.
+  bool empty() const { return cache_ == nullptr; }
+
+  // The tree that the path stands in: its root block, and the cache that has it, null in an empty
+  // path.
+  int root_level_ = 0;
   uint64_t root_bytenr_ = 0;
   const BufferCache* cache_ = nullptr;
 };
@@ -159,7 +167,7 @@ class BTree {
 
  private:
   friend class ItemRange;
-  friend class LeafSequence;
+  friend class internal::LeafSequence;
   enum class Edge { kFirst, kLast };
 
   // The leaf where `key` is or would be, and the first slot there at or after it, which may be
@@ -187,8 +195,6 @@ class BTree {
   BufferCache* cache_;
   TreeRoot root_;
 };
-
-class LeafSequence;  // behind an ItemRange that goes on past damage
 
 // The items of a key range, for a range-for loop; holds one path while it goes. Ends early on an
 // error, which status() then tells; see ItemRangeOptions for going on behind it.
@@ -243,7 +249,7 @@ class ItemRange {
   Item item_;
   bool done_ = false;
   absl::Status status_;
-  std::unique_ptr<LeafSequence> leaves_;  // with on_gap only, once begun
+  std::unique_ptr<internal::LeafSequence> leaves_;  // with on_gap only, once begun
 };
 
 // ---- Whole trees --------------------------------------------------------------------------------

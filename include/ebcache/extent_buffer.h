@@ -27,13 +27,11 @@
 #include <utility>
 
 #include "ebcache/block_bytes.h"
+#include "ebcache/internal/extent_buffer_fields.h"
 #include "ebcache/internal/sync.h"
 #include "ebcache/page_allocator.h"
 
 namespace ebcache {
-
-class BufferCache;
-class ExtentBufferRef;
 
 // The flags of a buffer's state. The kernel's, and three of our own at the end.
 enum class BufferFlag : uint32_t {
@@ -85,7 +83,7 @@ std::string_view ReleaseVerdictName(ReleaseVerdict verdict);
 // One metadata block in memory. Made and destroyed by a BufferCache; reached by ExtentBufferRef.
 // This class is the descriptor: exactly one cache line, apart from the payload. Memory that was a
 // descriptor stays one for as long as the cache lives.
-class alignas(64) ExtentBuffer {
+class alignas(64) ExtentBuffer : private internal::ExtentBufferFields {
  public:
   ExtentBuffer(const ExtentBuffer&) = delete;
   ExtentBuffer& operator=(const ExtentBuffer&) = delete;
@@ -195,14 +193,7 @@ class alignas(64) ExtentBuffer {
   }
 
  private:
-  friend class BufferCache;
-  friend class ExtentBufferRef;
-  friend class BufferCacheImpl;
-  friend class DescriptorSlab;
-  friend class BufferIndex;
-  friend class ReclaimList;
-  friend class BufferQueue;
-  friend class ExtentBufferPeer;  // tests, of the parts that have no cache around them
+  friend class internal::ExtentBufferAccess;
 
   ExtentBuffer() = default;
 
@@ -221,26 +212,6 @@ class alignas(64) ExtentBuffer {
   void ForEachPiece(size_t offset, size_t bytes, Piece piece) const;
   template <typename Change>
   absl::Status ChangeBits(size_t offset, size_t first_bit, size_t bits, Change change);
-
-  sync::Atomic<uint64_t> state_;  // references below, flags above; lib/cache/buffer_state.h
-  uint64_t start_;                // written while dead, read under a reference
-  std::byte* front_;              // where the block begins; null for frames without bytes
-  class BufferCacheImpl* cache_;  // set once, when the slab makes the descriptor
-  Folio* folios_;                 // its row of the page array: set once as well
-  uint32_t front_bytes_;          // see front_bytes()
-  uint32_t index_;                // its number in the slab: what folios keep as private bits
-  uint32_t older_;                // reclaim order: numbers of the neighbours,
-  uint32_t newer_;                //   guarded by the reclaim lock
-  uint8_t length_shift_;          // log2 of length()
-  uint8_t order_;                 // of the folios
-  uint8_t mirror_;
-  uint8_t subpage_;  // where in its page, when pages are larger than blocks
-  // Guarded by the reclaim lock as well: when it was last seen to be in use, in newcomers; where it
-  // is in the order.
-  uint32_t reclaim_time_ : 28 = 0;
-  uint32_t ring_ : 2 = 0;
-  uint32_t demoted_ : 1 = 0;
-  uint32_t parked_ : 1 = 0;
 };
 static_assert(sizeof(ExtentBuffer) == 64, "the hot part of a buffer is one cache line");
 
@@ -315,7 +286,6 @@ class [[nodiscard]] ExtentBufferRef {
   [[nodiscard]] bool TrySetUptodate() const;
 
  private:
-  friend class BufferCacheImpl;
   explicit ExtentBufferRef(ExtentBuffer* buffer) : buffer_(buffer) {}
   static void PutBuffer(ExtentBuffer* buffer);
 

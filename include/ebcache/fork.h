@@ -26,6 +26,10 @@ class ForkHandler {
 
 #else
 
+namespace internal {
+class ForkRegistry;  // all handlers there are
+}  // namespace internal
+
 class ForkHandler {
  public:
   // Threads are brought to rest before locks are taken: they may need those to come to rest.
@@ -43,7 +47,7 @@ class ForkHandler {
   ForkHandler& operator=(const ForkHandler&) = delete;
 
  private:
-  friend class ForkRegistry;
+  friend class internal::ForkRegistry;
   const Phase phase_;
   const std::function<void()> before_;
   const std::function<void(bool)> after_;

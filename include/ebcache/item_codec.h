@@ -16,6 +16,7 @@
 #include <absl/types/span.h>
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 namespace ebcache {
@@ -43,7 +44,7 @@ absl::Status AppendItem(const T& value, std::vector<std::byte>& out);
 // entries, inline references, ids of a uuid, stripes, ...
 //
 //   ItemRecords<DirEntry> entries(item);
-//   for (DirEntry entry; entries.Next(entry);) ...
+//   while (const std::optional<DirEntry> entry = entries.Next()) ...
 //   if (!entries.status().ok()) ...
 //
 // Views in an entry are of the item's bytes. Encoding is AppendItem of one entry after the other.
@@ -53,9 +54,9 @@ class ItemRecords {
   // REQUIRES: the bytes outlive this object, and the entries that it gives.
   explicit ItemRecords(absl::Span<const std::byte> item) : item_(item) {}
 
-  // Whether there was another entry; it is in `record` then. False at the end, and where the rest
-  // does not hold an entry: then `record` is as it was, and status() tells.
-  bool Next(T& record);
+  // The next entry. None at the end, and where the rest does not hold an entry: then status()
+  // tells.
+  std::optional<T> Next();
 
   // Where the entry is that Next gave last, or where the damage begins: bytes from the item's
   // front.

@@ -3,7 +3,8 @@
 #ifndef EBCACHE_ITEMS_SPACE_H_
 #define EBCACHE_ITEMS_SPACE_H_
 
-#include <array>
+#include <absl/types/span.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -48,22 +49,26 @@ struct FreeSpaceInfo {
 };
 
 // (start, FREE_SPACE_BITMAP, length): a bit for each sector from `start` on, set where it is free.
+// A view of the item. The last bitmap of a block group is shorter where the group's length asks for
+// it: kernels write as many bytes as the sectors of `length` take.
 struct FreeSpaceBitmap {
-  static constexpr size_t kBytes = 256;
-  static constexpr size_t kBits = kBytes * 8;
+  static constexpr size_t kMostBytes = 256;
+  static constexpr size_t kMostSectors = kMostBytes * 8;
 
-  std::array<std::byte, kBytes> bytes{};
+  absl::Span<const std::byte> bits;
 
-  // REQUIRES: sector < kBits, counted from the key's objectid.
-  constexpr bool free(size_t sector) const {
-    return (bytes[sector / 8] >> (sector % 8) & std::byte{1}) != std::byte{0};
+  // REQUIRES: sector / 8 < bits.size(); counted from the key's objectid.
+  bool free(size_t sector) const {
+    return (bits[sector / 8] >> (sector % 8) & std::byte{1}) != std::byte{0};
   }
-  constexpr void set_free(size_t sector, bool free) {
-    const std::byte bit = std::byte{1} << (sector % 8);
-    bytes[sector / 8] = free ? bytes[sector / 8] | bit : bytes[sector / 8] & ~bit;
-  }
-  friend constexpr bool operator==(const FreeSpaceBitmap&, const FreeSpaceBitmap&) = default;
+  friend bool operator==(const FreeSpaceBitmap&, const FreeSpaceBitmap&) = default;
 };
+
+// Sets or clears the bit of a sector. REQUIRES: sector / 8 < bits.size().
+inline void SetFree(absl::Span<std::byte> bits, size_t sector, bool free) {
+  const std::byte bit = std::byte{1} << (sector % 8);
+  bits[sector / 8] = free ? bits[sector / 8] | bit : bits[sector / 8] & ~bit;
+}
 
 // An entry of (logical, RAID_STRIPE, length): one copy or one part of that data.
 struct RaidStride {

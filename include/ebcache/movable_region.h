@@ -80,6 +80,11 @@ inline constexpr int kSuperpageblockCategories = 4;
 // "empty", "clean", ...
 std::string_view SuperpageblockCategoryName(SuperpageblockCategory category);
 
+// The kind of memory that a request, or a free list, is about. A page block is of the kind of the
+// free lists that its free frames are in; isolated ones are being emptied, and not given out.
+enum class Mobility : uint8_t { kUnmovable, kReclaimable, kMovable, kIsolated };
+inline constexpr int kMobilities = 4;
+
 // How one owner answered when it was asked to let folios go.
 struct OwnerReport {
   std::string name;
@@ -123,6 +128,30 @@ struct FrameCounts {
   uint32_t movable = 0;
   uint32_t listed = 0;                   // kept at hand for the next allocation
   std::array<uint32_t, 256> by_owner{};  // frames in use, by OwnerId
+};
+
+// Free blocks, counted: element n is how many there are of 2^n pages. As many elements as there are
+// orders.
+using BlocksByOrder = std::vector<uint64_t>;
+
+// What one superpageblock holds.
+struct SuperpageblockReport {
+  SuperpageblockCategory category = SuperpageblockCategory::kEmpty;
+  uint32_t free_frames = 0;
+  uint32_t nonmovable_frames = 0;
+  uint32_t free_pageblocks = 0;  // that are entirely free
+};
+
+// What is free in a region, and in which pieces: what Linux says of itself in /proc/buddyinfo (by
+// place) and /proc/pagetypeinfo (by kind). Nothing is free before the first allocation.
+struct FreeMemoryReport {
+  int pageblock_order = 0;
+  // By free list: of a superpageblock each; under kPageblock one, for the whole region.
+  std::vector<BlocksByOrder> by_zone;
+  // By Mobility: the same blocks, and how many page blocks there are of each kind.
+  std::array<BlocksByOrder, kMobilities> by_mobility;
+  std::array<uint64_t, kMobilities> pageblocks{};
+  std::vector<SuperpageblockReport> superpageblocks;
 };
 
 class MovableRegion final : public PageAllocator {
@@ -192,14 +221,7 @@ class MovableRegion final : public PageAllocator {
   FrameCounts CountPageblock(uint32_t pageblock) const;
   FrameCounts CountSuperpageblock(uint32_t superpageblock) const;
 
-  // Free blocks by superpageblock and order, in the shape of /proc/buddyinfo. Superpageblocks
-  // without a free block are left out of the text.
-  std::string BuddyInfoText() const;
-  std::string BuddyInfoJson() const;
-  // Free blocks by mobility and order, and page blocks by mobility, in the shape of
-  // /proc/pagetypeinfo.
-  std::string PageTypeInfoText() const;
-  std::string PageTypeInfoJson() const;
+  FreeMemoryReport free_memory() const;
 
  private:
   class Impl;

@@ -79,8 +79,8 @@ class Readahead {
     const void* asker;
   };
   void Run();
-  std::vector<Request> TakeBatch();  // REQUIRES: mutex_ held
-  bool ReadNextBatch();              // false when nothing waits
+  std::vector<Request> TakeBatch() EBCACHE_REQUIRES(mutex_);
+  bool ReadNextBatch();  // false when nothing waits
   void ForgetAll();
   void ReadBatch(const std::vector<Request>& batch);
 
@@ -88,8 +88,8 @@ class Readahead {
   const ReadaheadOptions options_;
   sync::Mutex mutex_;
   sync::ConditionVariable changed_;
-  std::deque<Request> waiting_;            // guarded by mutex_
-  bool stopping_ = false;                  // guarded by mutex_
+  std::deque<Request> waiting_ EBCACHE_GUARDED_BY(mutex_);
+  bool stopping_ EBCACHE_GUARDED_BY(mutex_) = false;
   sync::Atomic<uint64_t> blocks_read_{0};  // relaxed: a statistic
   BackgroundThreads threads_;              // last: they use the others
 };

@@ -30,14 +30,13 @@ namespace ebcache {
 struct MirrorDamage {
   uint64_t logical = 0;
   int mirror = 0;  // from 1
-  uint64_t device_id = 0;
+  DevicePlace place;
   std::string device;           // name, or "missing device N"
   bool device_missing = false;  // no damage: nothing can be told of this copy
   bool no_memory = false;       // likewise: there was none to read it with
-  uint64_t physical = 0;
-  std::string reason;      // "checksum mismatch (crc32c): wanted 0x.., found 0x.."
-  bool recovered = false;  // another copy was good
-  bool repaired = false;   // and was written over this one
+  std::string reason;           // "checksum mismatch (crc32c): wanted 0x.., found 0x.."
+  bool recovered = false;       // another copy was good
+  bool repaired = false;        // and was written over this one
   // "mirror 1 on disk0.img at 22020096: checksum mismatch (crc32c)"
   std::string ToString() const;
 };
@@ -56,8 +55,7 @@ struct MissingDevice {
 // Which copy of a superblock a filesystem is opened by.
 struct SuperblockCopy {
   std::string device;  // name
-  uint64_t device_id = 0;
-  uint64_t physical = 0;  // kSuperblockOffsets[0] is the primary
+  DevicePlace place;   // at kSuperblockOffsets[0] is the primary
   uint64_t generation = 0;
   // "the superblock at 67108864 on disk0.img (generation 29)"
   std::string ToString() const;
@@ -78,9 +76,11 @@ struct VolumeOptions {
 
 // Where one copy of a range lies.
 struct PhysicalExtent {
-  uint64_t device_id = 0;
+  // What messages call the device: its name, or "missing device N".
+  std::string DeviceName() const;
+
+  DevicePlace place;
   BlockDevice* device = nullptr;  // null: that device is missing
-  uint64_t physical = 0;
 };
 
 // One copy of a block, to be read by itself.

@@ -57,12 +57,6 @@ void BackgroundThreads::End(const std::function<void()>& tell) {
   sync::UniqueLock control(control_mutex_);
   if (threads_.empty()) return;
   tell();
-  if (sync::Planted("threads-joined-unlocked")) {
-    std::vector<sync::Thread> ended = std::exchange(threads_, {});
-    control.unlock();
-    for (sync::Thread& thread : ended) thread.join();
-    return;
-  }
   for (sync::Thread& thread : threads_) thread.join();
   threads_.clear();
 }

@@ -8,6 +8,7 @@
 #include "lib/base/check.h"
 
 namespace ebcache {
+namespace internal {
 
 // All handlers. Lives for ever: forks happen at any time.
 class ForkRegistry {
@@ -63,11 +64,13 @@ class ForkRegistry {
   ForkHandler* newest_ EBCACHE_GUARDED_BY(mutex_) = nullptr;
 };
 
+}  // namespace internal
+
 ForkHandler::ForkHandler(Phase phase, std::function<void()> before, std::function<void(bool)> after)
     : phase_(phase), before_(std::move(before)), after_(std::move(after)) {
-  ForkRegistry::Get().Add(this);
+  internal::ForkRegistry::Get().Add(this);
 }
 
-ForkHandler::~ForkHandler() { ForkRegistry::Get().Remove(this); }
+ForkHandler::~ForkHandler() { internal::ForkRegistry::Get().Remove(this); }
 
 }  // namespace ebcache

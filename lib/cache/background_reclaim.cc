@@ -14,7 +14,6 @@ BackgroundReclaim::~BackgroundReclaim() {
   threads_.End([this] {
     {
       sync::UniqueLock lock(mutex_);
-      if (sync::Planted("reclaim-stopped-without-lock")) lock.unlock();
       stopping_.store(true, std::memory_order_relaxed);
     }
     changed_.notify_one();
@@ -35,22 +34,19 @@ void BackgroundReclaim::Wake() {
 void BackgroundReclaim::Run() {
   sync::UniqueLock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [this] { return woken_ || stopping_.load(std::memory_order_relaxed); });
+    changed_.wait(lock, [this]() EBCACHE_REQUIRES(mutex_) {
+      return woken_ || stopping_.load(std::memory_order_relaxed);
+    });
     if (stopping_.load(std::memory_order_relaxed)) return;
-    if (!sync::Planted("reclaim-forgets-late")) woken_ = false;
+    woken_ = false;
     lock.unlock();
     // Before the steps, not after them: a wake that comes while they look is answered by more.
-    bool late = sync::Planted("reclaim-answers-late");
-    if (!late && !sync::Planted("reclaim-stays-at-work")) {
-      wanted_.exchange(false, std::memory_order_acq_rel);
-    }
+    wanted_.exchange(false, std::memory_order_acq_rel);
     for (bool more = true; more && !stopping_.load(std::memory_order_relaxed);) {
       more = false;
       threads_.Work([&] { more = step_(); });
     }
-    if (late) wanted_.exchange(false, std::memory_order_acq_rel);
     lock.lock();
-    if (sync::Planted("reclaim-forgets-late")) woken_ = false;
   }
 }
 

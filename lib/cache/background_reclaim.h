@@ -40,7 +40,7 @@ class BackgroundReclaim {
   const std::function<bool()> step_;
   sync::Mutex mutex_;
   sync::ConditionVariable changed_;
-  bool woken_ = false;  // guarded by mutex_
+  bool woken_ EBCACHE_GUARDED_BY(mutex_) = false;
   // Set under mutex_. Relaxed when read without, between steps: stopping a step later is as good.
   sync::Atomic<bool> stopping_{false};
   // Whether a wake was asked for that the thread has not begun to answer: another one adds nothing

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <new>
 
+#include "lib/cache/extent_buffer_access.h"
+
 namespace ebcache {
 
 namespace {
@@ -220,15 +222,15 @@ void BufferIndex::Insert(absl::Span<Newcomer> newcomers, uint64_t birth,
 BufferIndex::Insertion BufferIndex::InsertLocked(
     Newcomer& newcomer, uint64_t birth, absl::FunctionRef<Grab(ExtentBuffer*, uint64_t)> grab) {
   ExtentBuffer* const buffer = newcomer.buffer;
-  const uint64_t block = BlockOf(buffer->start_);
+  const uint64_t block = BlockOf(Inside(buffer).start_);
   Leaf* leaf = FindLeaf(block >> kLeafShift);
   if (leaf == nullptr) leaf = AddLeaf(block >> kLeafShift);
   if (leaf == nullptr) return Insertion::kNoMemory;
   auto& slot = leaf->slots[block & (kLeafSlots - 1)];
   ExtentBuffer* there = slot.load(std::memory_order_relaxed);
-  if (there != nullptr && !sync::Planted("insert-without-look")) {
+  if (there != nullptr) {
     newcomer.existing = there;
-    switch (grab(there, buffer->start_)) {
+    switch (grab(there, Inside(buffer).start_)) {
       case Grab::kTaken:
         return Insertion::kExists;
       case Grab::kBusy:
@@ -243,7 +245,7 @@ BufferIndex::Insertion BufferIndex::InsertLocked(
   }
   slot.store(buffer, std::memory_order_release);
   // Release: publishes the descriptor to lookups that reach it by a pointer from an earlier life.
-  buffer->state_.store(birth, std::memory_order_release);
+  Inside(buffer).state_.store(birth, std::memory_order_release);
   return Insertion::kInserted;
 }
 
@@ -253,13 +255,12 @@ void BufferIndex::Remove(absl::Span<ExtentBuffer* const> dead) {
 }
 
 void BufferIndex::RemoveLocked(ExtentBuffer* buffer) {
-  const uint64_t block = BlockOf(buffer->start_);
+  const uint64_t block = BlockOf(Inside(buffer).start_);
   Leaf* leaf = FindLeaf(block >> kLeafShift);
   if (leaf == nullptr) return;
   auto& slot = leaf->slots[block & (kLeafSlots - 1)];
   // Under the mutex no other thread stores, so a compare and a store are a compare-and-swap.
-  bool compares = !sync::Planted("remove-without-compare");
-  if (slot.load(std::memory_order_relaxed) != buffer && compares) return;
+  if (slot.load(std::memory_order_relaxed) != buffer) return;
   slot.store(nullptr, std::memory_order_release);
   if (--leaf->occupied != 0) return;
   if (++empty_leaves_ > kEmptyLeaves + leaves_.size() / 2) SweepSome();
@@ -303,7 +304,7 @@ void BufferIndex::ChangeUnwritten(const ExtentBuffer* buffer,
   const Hold hold(*this);
   const std::optional<bool> unwritten = step();
   if (!unwritten.has_value()) return;
-  const uint64_t block = BlockOf(buffer->start_);
+  const uint64_t block = BlockOf(Inside(buffer).start_);
   Leaf* leaf = FindLeaf(block >> kLeafShift);
   const uint64_t bit = uint64_t{1} << (block & (kLeafSlots - 1));
   const bool was_empty = leaf->unwritten == 0;

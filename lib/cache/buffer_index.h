@@ -5,7 +5,7 @@
 // close together in btrfs (metadata chunks), so a leaf is mostly full, the hash table is small
 // enough to stay in the processor's cache, and memory is about 10 bytes a block; a hostile image
 // whose blocks lie far apart costs one leaf (576 bytes) a block of at least 4 KiB. Where a leaf
-// lies in the hash table depends on a number that each index draws (hash_multiplier.h), so that no
+// lies in the hash table depends on a number that each index draws (hash_multiplier.cc), so that no
 // image can be made whose leaves all go to one place.
 //
 // Lookups take no lock and write nothing. Changes are made under a mutex. What makes that work:
@@ -56,6 +56,14 @@
 
 namespace ebcache {
 
+// The multiplier for these choices, a bit for each term: 0 a one, 1 a two. All ones: the golden
+// ratio's.
+uint64_t MultiplierOf(uint64_t choices);
+
+// A multiplier that others cannot guess. In the model build it is always the golden ratio's: there
+// every run must be as the one before.
+uint64_t RandomMultiplier();
+
 class BufferIndex {
  public:
   // What became of the attempt to take a reference on a candidate.
@@ -66,7 +74,7 @@ class BufferIndex {
     kBusy,   // it is being migrated: wait for it, then look again
   };
 
-  // `multiplier`: one of hash_multiplier.h.
+  // `multiplier`: one of MultiplierOf.
   BufferIndex(uint32_t node_bytes, OsCalls* os, uint64_t multiplier);
   ~BufferIndex();
   BufferIndex(const BufferIndex&) = delete;
@@ -156,7 +164,7 @@ class BufferIndex {
     // Stored by release under the mutex, loaded by acquire: a lookup that sees a pointer sees the
     // descriptor.
     std::array<sync::Atomic<ExtentBuffer*>, kLeafSlots> slots;
-    // All below are guarded by mutex_.
+    // All below are guarded by the index's mutex_.
     uint64_t key;
     uint64_t unwritten;  // see 6: a bit for each slot
     uint32_t occupied;
@@ -188,32 +196,41 @@ class BufferIndex {
     const std::unique_ptr<Entry[]> entries;
   };
 
-  Leaf* FindLeaf(uint64_t key) const;  // lock-free
-  bool AddLeafChunk();                 // false when memory is out
-  Leaf* TakeLeaf();                    // null when memory is out
-  Leaf* AddLeaf(uint64_t key);         // null when memory is out, and then nothing has changed
-  bool EnterLeaf(uint64_t key, Leaf* leaf) noexcept;  // false when memory is out
+  Leaf* FindLeaf(uint64_t key) const;            // lock-free
+  bool AddLeafChunk() EBCACHE_REQUIRES(mutex_);  // false when memory is out
+  Leaf* TakeLeaf() EBCACHE_REQUIRES(mutex_);     // null when memory is out
+  // Null when memory is out, and then nothing has changed.
+  Leaf* AddLeaf(uint64_t key) EBCACHE_REQUIRES(mutex_);
+  // False when memory is out.
+  bool EnterLeaf(uint64_t key, Leaf* leaf) noexcept EBCACHE_REQUIRES(mutex_);
   static void StoreEntry(Table& table, uint64_t key, Leaf* leaf);
   Insertion InsertLocked(Newcomer& newcomer, uint64_t birth,
-                         absl::FunctionRef<Grab(ExtentBuffer*, uint64_t)> grab);
-  void RemoveLocked(ExtentBuffer* buffer);
+                         absl::FunctionRef<Grab(ExtentBuffer*, uint64_t)> grab)
+      EBCACHE_REQUIRES(mutex_);
+  void RemoveLocked(ExtentBuffer* buffer) EBCACHE_REQUIRES(mutex_);
   static void EraseEntry(Table& table, uint64_t key);
-  bool TooSmall(uint64_t leaves) const;
-  bool NearlyFull(uint64_t leaves) const;
+  bool TooSmall(uint64_t leaves) const EBCACHE_REQUIRES(mutex_);
+  bool NearlyFull(uint64_t leaves) const EBCACHE_REQUIRES(mutex_);
   std::unique_ptr<Table> MakeBigger(uint64_t capacity) noexcept;
   void BeginGrowth();
-  void GrowSome();
-  void SweepSome();
-  void StoreEverywhere(uint64_t key, Leaf* leaf);
-  void EraseEverywhere(uint64_t key);
+  void GrowSome() EBCACHE_REQUIRES(mutex_);
+  void SweepSome() EBCACHE_REQUIRES(mutex_);
+  void StoreEverywhere(uint64_t key, Leaf* leaf) EBCACHE_REQUIRES(mutex_);
+  void EraseEverywhere(uint64_t key) EBCACHE_REQUIRES(mutex_);
 
   // The mutex, with the steps that are made under it counted.
-  class Hold {
+  // (What its own constructor and destructor do with it, the analysis does not see: the lock is a
+  // member.)
+  class EBCACHE_SCOPED_CAPABILITY Hold {
    public:
-    explicit Hold(const BufferIndex& index) : lock_(index.mutex_), index_(index) {
+    explicit Hold(const BufferIndex& index)
+        EBCACHE_ACQUIRE(index.mutex_) EBCACHE_NO_THREAD_SAFETY_ANALYSIS : lock_(index.mutex_),
+                                                                          index_(index) {
       index_.steps_ = 0;
     }
-    ~Hold() { index_.longest_hold_ = std::max(index_.longest_hold_, index_.steps_); }
+    ~Hold() EBCACHE_RELEASE() EBCACHE_NO_THREAD_SAFETY_ANALYSIS {
+      index_.longest_hold_ = std::max(index_.longest_hold_, index_.steps_);
+    }
 
    private:
     const sync::MutexLock<BriefMutex> lock_;
@@ -231,25 +248,27 @@ class BufferIndex {
   sync::Atomic<uint64_t> bytes_{0};  // a statistic: relaxed
 
   mutable BriefMutex mutex_;
-  // All below are guarded by mutex_.
-  LeafMap leaves_;
+  LeafMap leaves_ EBCACHE_GUARDED_BY(mutex_);
   // Each leaf is in one of these as well: those with bits in `unwritten`, and the others. What makes
   // a buffer unwritten takes an entry from one to the other, which needs no memory.
-  LeafMap unwritten_leaves_;
-  LeafMap written_leaves_;
-  std::vector<std::unique_ptr<Table>> tables_;  // the last is the one in use
+  LeafMap unwritten_leaves_ EBCACHE_GUARDED_BY(mutex_);
+  LeafMap written_leaves_ EBCACHE_GUARDED_BY(mutex_);
+  // The last is the one in use.
+  std::vector<std::unique_ptr<Table>> tables_ EBCACHE_GUARDED_BY(mutex_);
   // The next one, until all leaves are in it: those whose keys are below grown_to_ are.
-  std::unique_ptr<Table> bigger_;
-  uint64_t grown_to_ = 0;
-  bool growth_begun_ = false;   // some thread is making bigger_
-  uint64_t swept_to_ = 0;       // where the next piece of a sweep begins
-  mutable uint64_t steps_ = 0;  // of the hold that there is: leaves gone through
-  mutable uint64_t longest_hold_ = 0;
-  std::vector<void*> leaf_chunks_;
-  Leaf* unused_leaves_ = nullptr;  // of the last chunk, those that never were leaves
-  size_t unused_count_ = 0;
-  Leaf* free_leaves_ = nullptr;
-  uint64_t empty_leaves_ = 0;
+  std::unique_ptr<Table> bigger_ EBCACHE_GUARDED_BY(mutex_);
+  uint64_t grown_to_ EBCACHE_GUARDED_BY(mutex_) = 0;
+  bool growth_begun_ EBCACHE_GUARDED_BY(mutex_) = false;  // some thread is making bigger_
+  uint64_t swept_to_ EBCACHE_GUARDED_BY(mutex_) = 0;      // where the next piece of a sweep begins
+  // Of the hold that there is: leaves gone through.
+  mutable uint64_t steps_ EBCACHE_GUARDED_BY(mutex_) = 0;
+  mutable uint64_t longest_hold_ EBCACHE_GUARDED_BY(mutex_) = 0;
+  std::vector<void*> leaf_chunks_ EBCACHE_GUARDED_BY(mutex_);
+  // Of the last chunk, those that never were leaves.
+  Leaf* unused_leaves_ EBCACHE_GUARDED_BY(mutex_) = nullptr;
+  size_t unused_count_ EBCACHE_GUARDED_BY(mutex_) = 0;
+  Leaf* free_leaves_ EBCACHE_GUARDED_BY(mutex_) = nullptr;
+  uint64_t empty_leaves_ EBCACHE_GUARDED_BY(mutex_) = 0;
 };
 
 inline BufferIndex::Leaf* BufferIndex::FindLeaf(uint64_t key) const {
@@ -291,7 +310,6 @@ ExtentBuffer* BufferIndex::Find(uint64_t start, GrabFn grab) const {
     }
     // Nothing there, if the way there was sound.
     if ((before & 1) == 0 && version_.load(std::memory_order_acquire) == before) return nullptr;
-    if (sync::Planted("miss-without-second-look")) return nullptr;
     ExtentBuffer* candidate = nullptr;
     {
       sync::MutexLock lock(mutex_);

@@ -12,6 +12,7 @@
 
 #include "ebcache/extent_buffer.h"
 #include "lib/cache/descriptor_slab.h"
+#include "lib/cache/extent_buffer_access.h"
 
 namespace ebcache {
 
@@ -27,31 +28,31 @@ class BufferQueue {
   // REQUIRES: the buffer is on no queue.
   void PushNewest(ExtentBuffer* buffer) {
     if (empty()) {
-      oldest_ = buffer->older_ = buffer->newer_ = buffer->index_;
+      oldest_ = Inside(buffer).older_ = Inside(buffer).newer_ = Inside(buffer).index_;
     } else {
       ExtentBuffer* oldest = slab_->At(oldest_);
-      ExtentBuffer* newest = slab_->At(oldest->older_);
-      buffer->older_ = newest->index_;
-      buffer->newer_ = oldest_;
-      newest->newer_ = oldest->older_ = buffer->index_;
+      ExtentBuffer* newest = slab_->At(Inside(oldest).older_);
+      Inside(buffer).older_ = Inside(newest).index_;
+      Inside(buffer).newer_ = oldest_;
+      Inside(newest).newer_ = Inside(oldest).older_ = Inside(buffer).index_;
     }
     ++size_;
   }
   void PushOldest(ExtentBuffer* buffer) {
     PushNewest(buffer);
-    oldest_ = buffer->index_;
+    oldest_ = Inside(buffer).index_;
   }
 
   // REQUIRES: the buffer is on this queue.
   void Remove(ExtentBuffer* buffer) {
-    slab_->At(buffer->older_)->newer_ = buffer->newer_;
-    slab_->At(buffer->newer_)->older_ = buffer->older_;
-    if (oldest_ == buffer->index_) oldest_ = buffer->newer_;
+    Inside(slab_->At(Inside(buffer).older_)).newer_ = Inside(buffer).newer_;
+    Inside(slab_->At(Inside(buffer).newer_)).older_ = Inside(buffer).older_;
+    if (oldest_ == Inside(buffer).index_) oldest_ = Inside(buffer).newer_;
     --size_;
   }
 
   // The oldest becomes the newest. REQUIRES: not empty.
-  void Turn() { oldest_ = oldest()->newer_; }
+  void Turn() { oldest_ = Inside(oldest()).newer_; }
 
  private:
   DescriptorSlab* const slab_;

@@ -135,8 +135,7 @@ constexpr Outcome Share(BufferState s) {
 constexpr Outcome Put(BufferState s) {
   if (!CanHaveHolder(s)) return Refused(s);
   const BufferState before = s;
-  if (s.has(BufferFlag::kTreeRef) && s.has(BufferFlag::kStale) && s.refs == 2 &&
-      (!s.under_io() || sync::Planted("stale-put-under-io"))) {
+  if (s.has(BufferFlag::kTreeRef) && s.has(BufferFlag::kStale) && s.refs == 2 && !s.under_io()) {
     s = Without(s, BufferFlag::kTreeRef);
     s.refs = 0;
     return Became(before, s);
@@ -192,15 +191,14 @@ constexpr Outcome Park(BufferState s) {
 // STALE buffer takes STALE away: the reader wants the block. (If the read fails, EndRead brings it
 // back.)
 constexpr Outcome BeginRead(BufferState s) {
-  const bool newer =
-      (s.under_io() || s.has(BufferFlag::kWriteErr)) && !sync::Planted("failed-write-is-read-over");
+  const bool newer = s.under_io() || s.has(BufferFlag::kWriteErr);
   if (!CanHaveHolder(s) || s.has(BufferFlag::kUnmapped) || s.has(BufferFlag::kUptodate) ||
       s.has(BufferFlag::kReading) || newer) {
     return Refused(s);
   }
   const BufferState before = s;
   s = EnsureTreeRef(With(Without(s, BufferFlag::kStale), BufferFlag::kReading));
-  if (!sync::Planted("read-without-reference")) ++s.refs;
+  ++s.refs;
   return Became(before, s);
 }
 
@@ -213,7 +211,7 @@ constexpr Outcome EndRead(BufferState s, bool valid) {
   s = Without(s, BufferFlag::kReading);
   if (valid) return Became(before, With(s, BufferFlag::kUptodate));
   s = Without(s, BufferFlag::kUptodate);
-  if (!sync::Planted("failed-read-stays")) s = With(s, BufferFlag::kStale);
+  s = With(s, BufferFlag::kStale);
   return Became(before, s);
 }
 
@@ -266,8 +264,7 @@ constexpr Outcome EndWriteback(BufferState s, bool written) {
     s = Without(s, BufferFlag::kWriteErr);
   } else {
     s = With(s, BufferFlag::kWriteErr);
-    if (!sync::Planted("failed-write-looks-clean")) s = With(s, BufferFlag::kDirty);
-    if (sync::Planted("failed-write-is-read-over")) s = Without(s, BufferFlag::kUptodate);
+    s = With(s, BufferFlag::kDirty);
   }
   return Became(before, s);
 }
@@ -276,7 +273,7 @@ constexpr Outcome EndWriteback(BufferState s, bool written) {
 // UPTODATE any more, so that the next reader gets those of the disk. Refused when there is nothing
 // to give up, or a write is under way.
 constexpr Outcome GiveUpWrite(BufferState s) {
-  const bool written = s.has(BufferFlag::kWriteback) && !sync::Planted("given-up-while-written");
+  const bool written = s.has(BufferFlag::kWriteback);
   if (!CanHaveHolder(s) || !s.has(BufferFlag::kDirty) || written) return Refused(s);
   const BufferState before = s;
   s = Without(Without(s, BufferFlag::kDirty), BufferFlag::kWriteErr);

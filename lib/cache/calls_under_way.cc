@@ -22,15 +22,8 @@ class Waiters {
   // it, from there to the block that this one waits for, and so on.
   bool Join(Waiter& waiter) {
     sync::UniqueLock lock(mutex_);
-    if (!sync::Planted("circle-of-calls-closed")) {
-      for (const ExtentBuffer* block = waiter.buffer; block != nullptr;
-           block = WaitedForBy(block)) {
-        if (waiter.call->IsAbout(block)) return false;
-      }
-    }
-    if (sync::Planted("circle-looked-for-before-joining")) {
-      lock.unlock();
-      lock.lock();
+    for (const ExtentBuffer* block = waiter.buffer; block != nullptr; block = WaitedForBy(block)) {
+      if (waiter.call->IsAbout(block)) return false;
     }
     waiter.next = first_;
     first_ = &waiter;
@@ -46,8 +39,9 @@ class Waiters {
 
   // A child finds the lock free and the list empty: those in it are threads that it does not have,
   // and their stacks may be given to threads of its own.
-  void BeforeFork() { mutex_.lock(); }
-  void AfterFork(bool in_child) {
+  // (From one call to the other, which the analysis does not follow.)
+  void BeforeFork() EBCACHE_NO_THREAD_SAFETY_ANALYSIS { mutex_.lock(); }
+  void AfterFork(bool in_child) EBCACHE_NO_THREAD_SAFETY_ANALYSIS {
     if (in_child) first_ = nullptr;
     mutex_.unlock();
   }
@@ -55,7 +49,7 @@ class Waiters {
  private:
   // The block that a thread waits for: the thread one of whose calls is about `block`. Null when
   // that thread does not wait.
-  const ExtentBuffer* WaitedForBy(const ExtentBuffer* block) const {
+  const ExtentBuffer* WaitedForBy(const ExtentBuffer* block) const EBCACHE_REQUIRES(mutex_) {
     for (const Waiter* waiter = first_; waiter != nullptr; waiter = waiter->next) {
       if (waiter->call->IsAbout(block)) return waiter->buffer;
     }
@@ -63,7 +57,7 @@ class Waiters {
   }
 
   sync::Mutex mutex_;
-  Waiter* first_ = nullptr;  // guarded by mutex_
+  Waiter* first_ EBCACHE_GUARDED_BY(mutex_) = nullptr;
 };
 
 constinit Waiters waiters;

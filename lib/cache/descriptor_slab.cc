@@ -2,6 +2,8 @@
 
 #include <new>
 
+#include "lib/cache/extent_buffer_access.h"
+
 namespace ebcache {
 
 namespace {
@@ -49,7 +51,7 @@ size_t DescriptorSlab::Allocate(absl::Span<ExtentBuffer*> buffers) {
   for (ExtentBuffer*& buffer : buffers) {
     if (free_ != kNone) {
       buffer = At(free_);
-      free_ = buffer->older_;
+      free_ = Inside(buffer).older_;
     } else {
       buffer = MakeLocked();
       if (buffer == nullptr) break;
@@ -66,14 +68,14 @@ ExtentBuffer* DescriptorSlab::MakeLocked() {
   if (place == 0 && !AddChunk(number)) return nullptr;
   if (number < kChunksInSteps && place % kPerStep == 0) TakeStep(number, place);
   Chunk* chunk = chunks_[number].load(std::memory_order_relaxed);
-  auto* buffer = new (&chunk->descriptors[place]) ExtentBuffer;
+  auto* buffer = internal::ExtentBufferAccess::Make(&chunk->descriptors[place]);
   auto* rows = reinterpret_cast<std::byte*>(chunk) + kDescriptorBytes;
   auto* row = reinterpret_cast<Folio*>(rows) + size_t{place} * row_slots_;
   for (uint32_t i = 0; i < row_slots_; ++i) new (row + i) Folio;
-  buffer->state_.store(0, std::memory_order_relaxed);
-  buffer->cache_ = cache_;
-  buffer->folios_ = row;
-  buffer->index_ = index;
+  Inside(buffer).state_.store(0, std::memory_order_relaxed);
+  Inside(buffer).cache_ = cache_;
+  Inside(buffer).folios_ = row;
+  Inside(buffer).index_ = index;
   made_.store(index + 1, std::memory_order_release);
   return buffer;
 }
@@ -81,8 +83,8 @@ ExtentBuffer* DescriptorSlab::MakeLocked() {
 void DescriptorSlab::Free(absl::Span<ExtentBuffer* const> buffers) {
   sync::MutexLock lock(mutex_);
   for (ExtentBuffer* buffer : buffers) {
-    buffer->older_ = free_;
-    free_ = buffer->index_;
+    Inside(buffer).older_ = free_;
+    free_ = Inside(buffer).index_;
   }
 }
 

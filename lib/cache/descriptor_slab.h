@@ -78,10 +78,9 @@ class DescriptorSlab {
     // Followed by kPerChunk rows of Folio[row_slots_].
   };
 
-  // REQUIRES for both: mutex_ held.
-  ExtentBuffer* MakeLocked();  // null when memory is out
-  bool AddChunk(size_t number);
-  void TakeStep(size_t number, uint32_t place);
+  ExtentBuffer* MakeLocked() EBCACHE_REQUIRES(mutex_);  // null when memory is out
+  bool AddChunk(size_t number) EBCACHE_REQUIRES(mutex_);
+  void TakeStep(size_t number, uint32_t place) EBCACHE_REQUIRES(mutex_);
   size_t bytes_for(uint32_t descriptors) const;
   size_t chunk_bytes() const { return bytes_for(kPerChunk); }
 
@@ -96,7 +95,7 @@ class DescriptorSlab {
   sync::Atomic<uint64_t> bytes_{0};  // a statistic: relaxed
 
   BriefMutex mutex_;
-  uint32_t free_ = kNone;  // guarded by mutex_: head of the free list
+  uint32_t free_ EBCACHE_GUARDED_BY(mutex_) = kNone;  // head of the free list
 };
 
 }  // namespace ebcache

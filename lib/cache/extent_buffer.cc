@@ -8,7 +8,6 @@
 #include <cstring>
 
 #include "lib/base/check.h"
-#include "lib/base/planted.h"
 #include "lib/cache/buffer_cache_impl.h"
 
 namespace ebcache {
@@ -84,10 +83,6 @@ void ExtentBuffer::CopyOutOfPages(size_t offset, void* destination, size_t bytes
 }
 
 absl::Status ExtentBuffer::Read(size_t offset, absl::Span<std::byte> destination) const {
-  const bool at_end = offset + destination.size() == length();
-  if (fuzz::Planted("last-byte-unreadable") && at_end && offset > 0) {
-    return OutOfRange("read", offset, destination.size());
-  }
   if (!InBounds(offset, destination.size())) return OutOfRange("read", offset, destination.size());
   CopyOutOfPages(offset, destination.data(), destination.size());
   return absl::OkStatus();

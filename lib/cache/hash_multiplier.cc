@@ -1,10 +1,19 @@
-#include "lib/cache/hash_multiplier.h"
+// HashMultiplier: by what an index multiplies the numbers of blocks to spread them.
+//
+// Multiplying and taking the topmost bits of the product spreads numbers that follow each other,
+// which most do, more evenly than chance would, if the multiplier is to 2^64 as a fraction that is
+// hard to approximate: one whose continued fraction has small terms only. The golden ratio has the
+// smallest, and is the usual multiplier; so the maker of an image can choose addresses that all go
+// to one place. So each index has a multiplier of its own, of those whose terms are ones and twos
+// in an order that chance decides (about 2^37 of them): neighbours lie as well as with the golden
+// ratio, or nearly, and no image can know where anything goes.
 
 #include <sys/random.h>
 
 #include <chrono>
 
 #include "ebcache/internal/sync.h"
+#include "lib/cache/buffer_index.h"
 
 namespace ebcache {
 

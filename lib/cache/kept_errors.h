@@ -14,12 +14,15 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "ebcache/extent_buffer.h"
 #include "ebcache/internal/sync.h"
 #include "ebcache/key.h"
+#include "lib/base/status_number.h"
 
 namespace ebcache {
 
@@ -74,14 +77,37 @@ class KeptErrors {
     std::optional<ParentCheck> expected;
   };
 
-  std::optional<Kept> Find(const ExtentBuffer* buffer) const;
-  void Erase(const ExtentBuffer* buffer);
+  std::optional<Kept> Find(const ExtentBuffer* buffer) const EBCACHE_REQUIRES(mutex_);
+  void Erase(const ExtentBuffer* buffer) EBCACHE_REQUIRES(mutex_);
 
   sync::Mutex mutex_;
   // A tree, because it stays whole when there is no memory for one more: Abseil's tables do not.
-  std::map<const ExtentBuffer*, Error> errors_;  // guarded by mutex_
-  sync::Atomic<uint32_t> count_{0};              // its size
+  std::map<const ExtentBuffer*, Error> errors_ EBCACHE_GUARDED_BY(mutex_);
+  sync::Atomic<uint32_t> count_{0};  // its size
 };
+
+inline void KeptErrors::Keep(const ExtentBuffer* buffer, const absl::Status& status,
+                             const ParentCheck* expected) noexcept {
+  try {
+    Error error{status.code(), NumberOf(status), std::string(status.message()), std::nullopt};
+    if (expected != nullptr) error.expected = *expected;
+    sync::MutexLock lock(mutex_);
+    if (errors_.insert_or_assign(buffer, std::move(error)).second) sync::Add(count_, 1);
+  } catch (const std::bad_alloc&) {
+    ForgetIf(buffer, [] { return true; });  // what an earlier one said is not true of this one
+  }
+}
+
+inline std::optional<KeptErrors::Kept> KeptErrors::Find(const ExtentBuffer* buffer) const {
+  const auto it = errors_.find(buffer);
+  if (it == errors_.end()) return std::nullopt;
+  const Error& error = it->second;
+  return Kept{WithNumber(absl::Status(error.code, error.message), error.number), error.expected};
+}
+
+inline void KeptErrors::Erase(const ExtentBuffer* buffer) {
+  if (errors_.erase(buffer) != 0) sync::Add(count_, ~uint32_t{0});  // one less
+}
 
 }  // namespace ebcache
 

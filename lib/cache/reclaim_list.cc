@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "lib/cache/extent_buffer_access.h"
 #include "lib/cache/state_word.h"
 
 namespace ebcache {
@@ -38,8 +39,8 @@ constexpr double kLongestRegret = 3;
 // ---- Rings --------------------------------------------------------------------------------------
 
 BufferQueue& ReclaimList::RingOf(const ExtentBuffer* buffer) {
-  if (buffer->parked_ != 0) return parked_;
-  switch (buffer->ring_) {
+  if (Inside(buffer).parked_ != 0) return parked_;
+  switch (Inside(buffer).ring_) {
     case kNursery:
       return nursery_;
     case kProbation:
@@ -50,16 +51,16 @@ BufferQueue& ReclaimList::RingOf(const ExtentBuffer* buffer) {
 }
 
 void ReclaimList::Enter(Ring ring, ExtentBuffer* buffer) {
-  buffer->ring_ = ring;
-  buffer->parked_ = 0;
+  Inside(buffer).ring_ = ring;
+  Inside(buffer).parked_ = 0;
   RingOf(buffer).PushNewest(buffer);
   unparked_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void ReclaimList::Leave(ExtentBuffer* buffer) {
   RingOf(buffer).Remove(buffer);
-  if (buffer->parked_ == 0) unparked_.fetch_sub(1, std::memory_order_relaxed);
-  buffer->parked_ = 0;
+  if (Inside(buffer).parked_ == 0) unparked_.fetch_sub(1, std::memory_order_relaxed);
+  Inside(buffer).parked_ = 0;
 }
 
 uint32_t ReclaimList::Total() const {
@@ -85,15 +86,15 @@ uint32_t ReclaimList::HotTarget() const {
 // Whether the buffer was found since this was last asked. Most were not: no write for them.
 bool ReclaimList::TakeAccess(ExtentBuffer* buffer) {
   if (!buffer->state().has(BufferFlag::kAccessed)) return false;
-  const auto outcome = state::Apply(buffer->state_, state::ForgetAccess);
+  const auto outcome = state::Apply(Inside(buffer).state_, state::ForgetAccess);
   return outcome.result == state::Result::kChanged;
 }
 
 uint32_t ReclaimList::Age(const ExtentBuffer* buffer) const {
-  return now_.Since({buffer->reclaim_time_});
+  return now_.Since({Inside(buffer).reclaim_time_});
 }
 
-void ReclaimList::Stamp(ExtentBuffer* buffer) { buffer->reclaim_time_ = now_.value; }
+void ReclaimList::Stamp(ExtentBuffer* buffer) { Inside(buffer).reclaim_time_ = now_.value; }
 
 // ---- Becoming hot -------------------------------------------------------------------------------
 
@@ -118,8 +119,8 @@ bool ReclaimList::Challenge(double age) {
   if (oldest == nullptr) return false;
   hot_.Remove(oldest);
   Stamp(oldest);
-  oldest->ring_ = kProbation;
-  oldest->demoted_ = 1;
+  Inside(oldest).ring_ = kProbation;
+  Inside(oldest).demoted_ = 1;
   probation_.PushOldest(oldest);
   return true;
 }
@@ -144,7 +145,7 @@ void ReclaimList::AddLocked(ExtentBuffer* buffer) {
   if (capacity_ != 0) TurnHand();
   now_ = now_.Next();
   Stamp(buffer);
-  buffer->demoted_ = 0;
+  Inside(buffer).demoted_ = 0;
   const auto ghost = ghosts_.Take(buffer->start());
   Enter(ghost && Welcome(*ghost) ? kHot : kNursery, buffer);
   if (nursery_.size() > NurseryTarget()) LeaveNursery();
@@ -181,11 +182,11 @@ BufferQueue& ReclaimList::NextRing() {
 void ReclaimList::Spare(ExtentBuffer* buffer, bool* challenges) {
   const uint32_t age = Age(buffer);
   Stamp(buffer);
-  if (buffer->ring_ == kProbation) {
-    if (buffer->demoted_ != 0) patience_ = std::min(patience_ * kPatienceWon, kMostPatience);
+  if (Inside(buffer).ring_ == kProbation) {
+    if (Inside(buffer).demoted_ != 0) patience_ = std::min(patience_ * kPatienceWon, kMostPatience);
     // One that fails is enough for a search: the others would look at the same hot buffers.
     if (*challenges && Challenge(kProbationMargin * age)) {
-      buffer->demoted_ = 0;
+      Inside(buffer).demoted_ = 0;
       Leave(buffer);
       Enter(kHot, buffer);
       return;
@@ -196,9 +197,9 @@ void ReclaimList::Spare(ExtentBuffer* buffer, bool* challenges) {
 }
 
 void ReclaimList::BecomeGhost(const ExtentBuffer* buffer, Waiting& waiting) {
-  const bool was_hot = buffer->ring_ == kHot;
-  const Ghost ghost{.time = was_hot ? now_ : ReclaimTime{buffer->reclaim_time_},
-                    .demoted = was_hot || buffer->demoted_ != 0};
+  const bool was_hot = Inside(buffer).ring_ == kHot;
+  const Ghost ghost{.time = was_hot ? now_ : ReclaimTime{Inside(buffer).reclaim_time_},
+                    .demoted = was_hot || Inside(buffer).demoted_ != 0};
   if (GhostsWanted() == 0) {
     ghosts_.Remember(buffer->start(), ghost, now_);
   } else if (waiting.count < waiting.ghosts.size()) {
@@ -236,7 +237,7 @@ void ReclaimList::GrowGhosts(const Waiting& waiting) {
 
 // Kills the buffer or, where that cannot be, parks it until it is idle.
 bool ReclaimList::Kill(ExtentBuffer* buffer, Collected& done, Waiting& waiting) {
-  const auto outcome = state::Apply(buffer->state_, [](BufferState s) {
+  const auto outcome = state::Apply(Inside(buffer).state_, [](BufferState s) {
     return state::VerdictOf(s) == ReleaseVerdict::kEligible ? state::TryRelease(s) : state::Park(s);
   });
   if (outcome.result == state::Result::kDied) {
@@ -252,7 +253,7 @@ bool ReclaimList::Kill(ExtentBuffer* buffer, Collected& done, Waiting& waiting) 
     return false;
   }
   Leave(buffer);
-  buffer->parked_ = 1;
+  Inside(buffer).parked_ = 1;
   parked_.PushNewest(buffer);
   return false;
 }
@@ -288,10 +289,10 @@ void ReclaimList::Remove(ExtentBuffer* buffer) {
 
 void ReclaimList::Unpark(ExtentBuffer* buffer) {
   sync::MutexLock lock(mutex_);
-  if (buffer->parked_ == 0) return;  // it died meanwhile
+  if (Inside(buffer).parked_ == 0) return;  // it died meanwhile
   parked_.Remove(buffer);
   Stamp(buffer);
-  Enter(buffer->ring_ == kHot ? kHot : kProbation, buffer);
+  Enter(Inside(buffer).ring_ == kHot ? kHot : kProbation, buffer);
 }
 
 void ReclaimList::SetCapacity(uint64_t buffers) {

@@ -57,7 +57,6 @@
 #include "lib/cache/buffer_queue.h"
 #include "lib/cache/descriptor_slab.h"
 #include "lib/cache/ghost_table.h"
-#include "lib/cache/reclaim_clock.h"
 
 namespace ebcache {
 
@@ -106,43 +105,43 @@ class ReclaimList {
     size_t count = 0;
   };
 
-  // All of these REQUIRE mutex_.
-  void AddLocked(ExtentBuffer* buffer);
-  BufferQueue& RingOf(const ExtentBuffer* buffer);
-  void Enter(Ring ring, ExtentBuffer* buffer);
-  void Leave(ExtentBuffer* buffer);
-  uint32_t Total() const;
-  uint32_t Capacity() const;
-  uint32_t NurseryTarget() const;
-  uint32_t ProbationTarget() const;
-  uint32_t HotTarget() const;
-  bool TakeAccess(ExtentBuffer* buffer);
-  uint32_t Age(const ExtentBuffer* buffer) const;
-  void Stamp(ExtentBuffer* buffer);
-  bool Challenge(double age);
-  bool Welcome(const Ghost& ghost);
-  void LeaveNursery();
-  void TurnHand();
-  BufferQueue& NextRing();
-  void Spare(ExtentBuffer* buffer, bool* challenges);
-  bool Kill(ExtentBuffer* buffer, Collected& done, Waiting& waiting);
-  void BecomeGhost(const ExtentBuffer* buffer, Waiting& waiting);
-  uint64_t GhostsWanted() const;
+  void AddLocked(ExtentBuffer* buffer) EBCACHE_REQUIRES(mutex_);
+  BufferQueue& RingOf(const ExtentBuffer* buffer) EBCACHE_REQUIRES(mutex_);
+  void Enter(Ring ring, ExtentBuffer* buffer) EBCACHE_REQUIRES(mutex_);
+  void Leave(ExtentBuffer* buffer) EBCACHE_REQUIRES(mutex_);
+  uint32_t Total() const EBCACHE_REQUIRES(mutex_);
+  uint32_t Capacity() const EBCACHE_REQUIRES(mutex_);
+  uint32_t NurseryTarget() const EBCACHE_REQUIRES(mutex_);
+  uint32_t ProbationTarget() const EBCACHE_REQUIRES(mutex_);
+  uint32_t HotTarget() const EBCACHE_REQUIRES(mutex_);
+  bool TakeAccess(ExtentBuffer* buffer) EBCACHE_REQUIRES(mutex_);
+  uint32_t Age(const ExtentBuffer* buffer) const EBCACHE_REQUIRES(mutex_);
+  void Stamp(ExtentBuffer* buffer) EBCACHE_REQUIRES(mutex_);
+  bool Challenge(double age) EBCACHE_REQUIRES(mutex_);
+  bool Welcome(const Ghost& ghost) EBCACHE_REQUIRES(mutex_);
+  void LeaveNursery() EBCACHE_REQUIRES(mutex_);
+  void TurnHand() EBCACHE_REQUIRES(mutex_);
+  BufferQueue& NextRing() EBCACHE_REQUIRES(mutex_);
+  void Spare(ExtentBuffer* buffer, bool* challenges) EBCACHE_REQUIRES(mutex_);
+  bool Kill(ExtentBuffer* buffer, Collected& done, Waiting& waiting) EBCACHE_REQUIRES(mutex_);
+  void BecomeGhost(const ExtentBuffer* buffer, Waiting& waiting) EBCACHE_REQUIRES(mutex_);
+  uint64_t GhostsWanted() const EBCACHE_REQUIRES(mutex_);
 
   // Takes mutex_ itself, after the long part.
   void GrowGhosts(const Waiting& waiting);
 
   mutable BriefMutex mutex_;
-  // Guarded by mutex_, as are older_, newer_ and the reclaim fields of the buffers on the rings.
-  BufferQueue nursery_;
-  BufferQueue probation_;
-  BufferQueue hot_;  // its oldest is where the hand is
-  BufferQueue parked_;
-  GhostTable ghosts_;
-  ReclaimTime now_;
-  uint32_t capacity_ = 0;
-  double patience_ = 4;  // in capacities; high at first, because it falls more easily
-  uint64_t looks_ = 0;
+  // Guarded by it as well: older_, newer_ and the reclaim fields of the buffers on the rings.
+  BufferQueue nursery_ EBCACHE_GUARDED_BY(mutex_);
+  BufferQueue probation_ EBCACHE_GUARDED_BY(mutex_);
+  BufferQueue hot_ EBCACHE_GUARDED_BY(mutex_);  // its oldest is where the hand is
+  BufferQueue parked_ EBCACHE_GUARDED_BY(mutex_);
+  GhostTable ghosts_ EBCACHE_GUARDED_BY(mutex_);
+  ReclaimTime now_ EBCACHE_GUARDED_BY(mutex_);
+  uint32_t capacity_ EBCACHE_GUARDED_BY(mutex_) = 0;
+  // In capacities; high at first, because it falls more easily.
+  double patience_ EBCACHE_GUARDED_BY(mutex_) = 4;
+  uint64_t looks_ EBCACHE_GUARDED_BY(mutex_) = 0;
 
   // Size of the rings but parked_, written under mutex_. Relaxed: a reader without the lock decides
   // only whether to try.

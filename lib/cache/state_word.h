@@ -27,20 +27,6 @@ constexpr BufferState Unpack(uint64_t word) {
   return {static_cast<uint32_t>(word), static_cast<uint32_t>(word >> 32)};
 }
 
-// Whether a planted bug makes this step as code does that looks first and then acts: by a store,
-// whatever the word has become since. Never outside of the model build.
-constexpr bool PlantedInTwoSteps(BufferState before, BufferState after) {
-  const auto sets = [&](BufferFlag flag) { return !before.has(flag) && after.has(flag); };
-  const bool kills = after.refs == 0;
-  return (kills && before.refs == 1 && sync::Planted("release-in-two-steps")) ||
-         (kills && before.refs == 2 && sync::Planted("stale-put-in-two-steps")) ||
-         (after.refs == before.refs + 1 && sync::Planted("get-in-two-steps")) ||
-         (sets(BufferFlag::kMigrating) && sync::Planted("freeze-in-two-steps")) ||
-         (sets(BufferFlag::kDirty) && sync::Planted("dirty-in-two-steps")) ||
-         (sets(BufferFlag::kWriteback) && sync::Planted("writeback-in-two-steps")) ||
-         (sets(BufferFlag::kParked) && sync::Planted("park-in-two-steps"));
-}
-
 // Makes `step` on the word, or reports that the state it met does not allow it.
 template <typename Step>
 inline Outcome Apply(sync::Atomic<uint64_t>& word, Step step) {
@@ -48,10 +34,6 @@ inline Outcome Apply(sync::Atomic<uint64_t>& word, Step step) {
   for (;;) {
     const Outcome outcome = step(Unpack(seen));
     if (outcome.result == Result::kRefused || outcome.result == Result::kKept) return outcome;
-    if (PlantedInTwoSteps(Unpack(seen), outcome.after)) {
-      word.store(Pack(outcome.after));
-      return outcome;
-    }
     if (word.compare_exchange_weak(seen, Pack(outcome.after), std::memory_order_acq_rel,
                                    std::memory_order_acquire)) [[likely]] {
       return outcome;
@@ -96,7 +78,6 @@ constexpr bool PutOnlyCounts(uint64_t word) {
 inline bool GetPlainly(sync::Atomic<uint64_t>& word) {
   uint64_t seen = word.load(std::memory_order_acquire);
   while (GetOnlyCounts(seen)) {
-    if (sync::Planted("get-in-two-steps")) return false;
     if (word.compare_exchange_weak(seen, AfterPlainGet(seen), std::memory_order_acq_rel,
                                    std::memory_order_acquire)) [[likely]] {
       return true;

@@ -18,8 +18,8 @@ void ReserveFor(std::vector<T>& list, size_t count) {
 }
 }  // namespace
 
-SubpageFrames::SubpageFrames(PageAllocator* allocator, OwnerId owner, int blocks_per_page)
-    : allocator_(allocator), owner_(owner), per_page_(blocks_per_page) {}
+SubpageFrames::SubpageFrames(PageAllocator* allocator, int blocks_per_page)
+    : allocator_(allocator), per_page_(blocks_per_page) {}
 
 uint32_t SubpageFrames::GroupOf(Folio folio) const {
   EBCACHE_CHECK(folio.pfn() < group_of_pfn_.size() && group_of_pfn_[folio.pfn()] != kNone,

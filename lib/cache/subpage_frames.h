@@ -34,7 +34,10 @@ class SubpageFrames {
   };
 
   // `blocks_per_page`: 1 to kMaxBlocks.
-  SubpageFrames(PageAllocator* allocator, OwnerId owner, int blocks_per_page);
+  SubpageFrames(PageAllocator* allocator, int blocks_per_page);
+
+  // The owner of what it allocates. REQUIRES: before the first Allocate.
+  void SetOwner(OwnerId owner) { owner_ = owner; }
 
   // A place for the block of descriptor number `member`. Movable blocks and others never share.
   absl::StatusOr<Place> Allocate(AllocFlags flags, uint32_t member);
@@ -66,29 +69,27 @@ class SubpageFrames {
   static constexpr size_t kFlagSets = 32;
   static_assert(static_cast<size_t>(AllocFlags::kNoReclaim) * 2 == kFlagSets);
 
-  // All REQUIRE: mutex_ held.
   // Memory for one more group, wherever it will be listed: from then on nothing that happens to it
   // needs any. False when there is none.
-  bool PrepareGroup(Folio folio, AllocFlags flags) noexcept;
-  void PrepareFrame(Folio folio);
-  Place Take(uint32_t number, uint32_t member);
-  uint32_t AddGroup(Folio folio, AllocFlags flags);
-  uint32_t GroupOf(Folio folio) const;
-  void SetGroupOf(Folio folio, uint32_t number);
-  void ListAsOpen(uint32_t number);
-  void UnlistAsOpen(uint32_t number);
+  bool PrepareGroup(Folio folio, AllocFlags flags) noexcept EBCACHE_REQUIRES(mutex_);
+  void PrepareFrame(Folio folio) EBCACHE_REQUIRES(mutex_);
+  Place Take(uint32_t number, uint32_t member) EBCACHE_REQUIRES(mutex_);
+  uint32_t AddGroup(Folio folio, AllocFlags flags) EBCACHE_REQUIRES(mutex_);
+  uint32_t GroupOf(Folio folio) const EBCACHE_REQUIRES(mutex_);
+  void SetGroupOf(Folio folio, uint32_t number) EBCACHE_REQUIRES(mutex_);
+  void ListAsOpen(uint32_t number) EBCACHE_REQUIRES(mutex_);
+  void UnlistAsOpen(uint32_t number) EBCACHE_REQUIRES(mutex_);
   bool HasRoom(const Group& group) const { return group.used + 1 < (uint64_t{1} << per_page_); }
 
   PageAllocator* const allocator_;
-  const OwnerId owner_;
+  OwnerId owner_ = kNoOwner;  // set once
   const int per_page_;
   mutable sync::Mutex mutex_;
-  // All guarded by mutex_.
-  std::vector<Group> groups_;
-  std::vector<uint32_t> free_groups_;
+  std::vector<Group> groups_ EBCACHE_GUARDED_BY(mutex_);
+  std::vector<uint32_t> free_groups_ EBCACHE_GUARDED_BY(mutex_);
   // By flags, the groups that have room and are not closed.
-  std::array<std::vector<uint32_t>, kFlagSets> open_;
-  std::vector<uint32_t> group_of_pfn_;  // by frame number; ~0: none
+  std::array<std::vector<uint32_t>, kFlagSets> open_ EBCACHE_GUARDED_BY(mutex_);
+  std::vector<uint32_t> group_of_pfn_ EBCACHE_GUARDED_BY(mutex_);  // by frame number; ~0: none
 };
 
 }  // namespace ebcache

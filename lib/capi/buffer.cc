@@ -4,7 +4,6 @@
 
 #include <cerrno>
 
-#include "lib/base/planted.h"
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
 #include "lib/capi/structs.h"
@@ -21,12 +20,7 @@ static_assert(EBCACHE_BUFFER_UNMAPPED == static_cast<int>(BufferFlag::kUnmapped)
 static_assert(EBCACHE_BUFFER_WRITE_ERR == static_cast<int>(BufferFlag::kWriteErr));
 static_assert(EBCACHE_BUFFER_READING == static_cast<int>(BufferFlag::kReading));
 
-int Result(const absl::Status& status) {
-  if (fuzz::Planted("range-by-another-number") && absl::IsOutOfRange(status)) {
-    return Fail(EINVAL, "out of range");
-  }
-  return status.ok() ? 0 : Fail(status);
-}
+int Result(const absl::Status& status) { return status.ok() ? 0 : Fail(status); }
 
 // The segment with the byte at `offset`, from there on. Empty at the end.
 template <typename Segments>
@@ -118,8 +112,7 @@ int ebcache_copy_out(const ebcache_buffer* buffer, size_t offset, void* to, size
 }
 
 int ebcache_copy_in(ebcache_buffer* buffer, size_t offset, const void* from, size_t length) {
-  if (buffer == nullptr)
-    return fuzz::Planted("nothing-taken-for-a-buffer") ? 0 : NullArgument("buffer");
+  if (buffer == nullptr) return NullArgument("buffer");
   if (from == nullptr && length != 0) return NullArgument("from");
   return Guard([&] {
     return Result(
@@ -139,7 +132,6 @@ int ebcache_copy(ebcache_buffer* to, size_t to_offset, const ebcache_buffer* fro
 
 int ebcache_zero(ebcache_buffer* buffer, size_t offset, size_t length) {
   if (buffer == nullptr) return NullArgument("buffer");
-  if (fuzz::Planted("zeroes-one-byte-less") && length > 0) --length;
   return Guard([&] { return Result(Inside(buffer)->Zero(offset, length)); });
 }
 
@@ -179,6 +171,5 @@ int ebcache_set_u32(ebcache_buffer* buffer, size_t offset, uint32_t value) {
   return Set(buffer, offset, value);
 }
 int ebcache_set_u64(ebcache_buffer* buffer, size_t offset, uint64_t value) {
-  if (fuzz::Planted("upper-half-lost")) value &= 0xffffffff;
   return Set(buffer, offset, value);
 }

@@ -12,8 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "lib/base/planted.h"
-#include "lib/capi/callback_source.h"
+#include "lib/capi/callbacks.h"
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
 #include "lib/capi/structs.h"
@@ -42,7 +41,6 @@ int FailIfHeld(const BufferCache& cache) {
               [](const Held& a, const Held& b) { return a.start < b.start; });
   });
   if (count == 0) return 0;
-  if (fuzz::Planted("held-by-another-number")) return Fail(EAGAIN, "in use");
   std::array<char, 512> text;
   size_t used = 0;
   const auto say = [&](const char* format, auto... values) {
@@ -71,13 +69,7 @@ int RefuseUnwritten(BufferCache& cache) {
     }
     ++count;
   }
-  if (count == 0) {
-    static bool refused = false;
-    if (!fuzz::Planted("refuses-without-need") || refused) return 0;
-    refused = true;
-    return Fail(EBUSY, "blocks that are not written");
-  }
-  if (fuzz::Planted("unwritten-by-another-number")) return Fail(EAGAIN, "not written");
+  if (count == 0) return 0;
   // Other threads may dirty and write meanwhile.
   const uint64_t all = std::max<uint64_t>(cache.stats().dirty_buffers, count);
   if (all > count) absl::StrAppend(&named, ", and ", all - count, " more");
@@ -107,7 +99,7 @@ using namespace ebcache::capi;  // NOLINT
 int ebcache_cache_create(const ebcache_cache_options* options, const ebcache_source* source,
                          void* context, ebcache_cache** cache) {
   if (cache == nullptr) return NullArgument("cache");
-  if (!fuzz::Planted("cache-left-as-it-was")) *cache = nullptr;
+  *cache = nullptr;
   return Guard([&] {
     BufferCacheOptions inside;
     if (const int error = Inside(options, inside); error != 0) return error;
@@ -127,9 +119,6 @@ int ebcache_cache_destroy(ebcache_cache* cache) {
   if (cache == nullptr) return 0;
   return Guard([&] {
     if (cache->owned == nullptr) return Fail(EINVAL, "the cache belongs to a filesystem");
-    if (fuzz::Planted("stays-without-source") && cache->source == nullptr) {
-      return Fail(EAGAIN, "no source");
-    }
     if (const int error = FailIfHeld(*cache->owned); error != 0) return error;
     if (const int error = RefuseUnwritten(*cache->owned); error != 0) return error;
     delete cache;
@@ -197,13 +186,13 @@ int ebcache_read_many(ebcache_cache* cache, const uint64_t* starts, size_t count
     for (size_t i = count; i-- > 0;) {
       const int error = results[i].ok() ? 0 : Fail(results[i].status());
       if (results[i].ok()) buffers[i] = HandOut(*std::move(results[i]));
-      if (errors != nullptr && !fuzz::Planted("error-of-a-block-forgotten")) errors[i] = error;
+      if (errors != nullptr) errors[i] = error;
       if (error != 0) first = error;
     }
     return first;
   });
   // Where not even the list of results found memory, no block says how it went.
-  if (errors != nullptr && !fuzz::Planted("error-of-a-block-forgotten")) {
+  if (errors != nullptr) {
     for (size_t i = 0; i < count; ++i) {
       if (buffers[i] == nullptr && errors[i] == 0) errors[i] = error;
     }
@@ -215,7 +204,6 @@ ebcache_buffer* ebcache_first_at_or_after(ebcache_cache* cache, uint64_t start) 
   if (cache == nullptr) return nullptr;
   return Guard([&] {
     ExtentBufferRef first = cache->cache->FirstAtOrAfter(start);
-    if (fuzz::Planted("first-with-two-references")) (void)HandOut(first.Share());
     return HandOut(std::move(first));
   });
 }
@@ -261,8 +249,7 @@ void ebcache_put_stale(ebcache_buffer* buffer) {
 int ebcache_set_uptodate(ebcache_buffer* buffer) {
   if (buffer == nullptr) return NullArgument("buffer");
   return Guard([&] {
-    const bool refuses = fuzz::Planted("uptodate-only-once") && Inside(buffer)->uptodate();
-    if (!refuses && Borrowed(buffer)->TrySetUptodate()) return 0;
+    if (Borrowed(buffer)->TrySetUptodate()) return 0;
     return Fail(EINVAL, "the buffer is being read");
   });
 }
@@ -271,8 +258,7 @@ int ebcache_set_dirty(ebcache_buffer* buffer) {
   if (buffer == nullptr) return NullArgument("buffer");
   return Guard([&] {
     if (Borrowed(buffer)->TrySetDirty()) return 0;
-    const int number = fuzz::Planted("dirty-refused-as-busy") ? EBUSY : EINVAL;
-    return Fail(number, "only an uptodate buffer that is no dummy or clone can be dirty");
+    return Fail(EINVAL, "only an uptodate buffer that is no dummy or clone can be dirty");
   });
 }
 

@@ -96,14 +96,16 @@ ebcache_root Outside(const TreeRoot& root) {
   return full;
 }
 
+int CheckNodeBytes(uint32_t node_bytes) {
+  if (std::has_single_bit(node_bytes) && node_bytes >= 4096 && node_bytes <= 65536) return 0;
+  return Fail(EINVAL, "node_bytes must be a power of two from 4096 to 65536");
+}
+
 int Inside(const ebcache_cache_options* given, BufferCacheOptions& options) {
   ebcache_cache_options full;
   if (const int error = CopyIn(given, full, "options"); error != 0) return error;
   if (full.node_bytes != 0) {
-    if (!std::has_single_bit(full.node_bytes) || full.node_bytes < 4096 ||
-        full.node_bytes > 65536) {
-      return Fail(EINVAL, "node_bytes must be a power of two from 4096 to 65536");
-    }
+    if (const int error = CheckNodeBytes(full.node_bytes); error != 0) return error;
     options.node_bytes = full.node_bytes;
   }
   if (full.budget_bytes != 0) {

@@ -15,7 +15,6 @@
 
 #include "ebcache/buffer_cache.h"
 #include "ebcache/ebcache.h"
-#include "lib/base/planted.h"
 #include "lib/base/status_number.h"
 
 namespace ebcache::capi {
@@ -71,7 +70,6 @@ bool IsErrno(int result) { return result < 0 && result > -4096; }
 int ErrnoOf(const absl::Status& status) {
   if (WouldWaitForEver(status)) return EDEADLK;
   if (const int number = NumberOf(status); number != 0) return number;
-  if (fuzz::Planted("number-of-no-list") && absl::IsDataLoss(status)) return EPROTO;
   for (const Pair& pair : kPairs) {
     if (pair.code == status.code()) return pair.number;
   }
@@ -79,7 +77,7 @@ int ErrnoOf(const absl::Status& status) {
 }
 
 int Fail(int number, std::string_view message) {
-  if (!fuzz::Planted("words-not-kept")) Keep(message, last_error);
+  Keep(message, last_error);
   return -number;
 }
 

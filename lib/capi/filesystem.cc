@@ -16,9 +16,8 @@
 #include <vector>
 
 #include "ebcache/device_use.h"
-#include "lib/base/planted.h"
 #include "lib/base/status_number.h"
-#include "lib/capi/callback_device.h"
+#include "lib/capi/callbacks.h"
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
 #include "lib/capi/structs.h"
@@ -38,8 +37,8 @@ void TellOfMirror(const ebcache_filesystem& handle, const MirrorDamage& damage) 
   if (handle.options.damage == nullptr) return;
   const ebcache_mirror_damage outside{.size = sizeof(outside),
                                       .logical = damage.logical,
-                                      .device_id = damage.device_id,
-                                      .physical = damage.physical,
+                                      .device_id = damage.place.device_id,
+                                      .physical = damage.place.offset,
                                       .device = damage.device.c_str(),
                                       .reason = damage.reason.c_str(),
                                       .mirror = static_cast<uint32_t>(damage.mirror),
@@ -154,7 +153,7 @@ int ebcache_open_devices(const ebcache_device* const* devices, size_t count,
                          const ebcache_filesystem_options* options,
                          ebcache_filesystem** filesystem) {
   if (filesystem == nullptr) return NullArgument("filesystem");
-  if (!fuzz::Planted("filesystem-left-as-it-was")) *filesystem = nullptr;
+  *filesystem = nullptr;
   if (const int error = CheckList(devices, count, "devices"); error != 0) return error;
   return Guard([&] {
     std::vector<std::unique_ptr<BlockDevice>> inside;
@@ -220,7 +219,7 @@ int ebcache_place(const ebcache_filesystem* filesystem, uint64_t logical, uint32
     if (!copies.ok()) return Fail(copies.status());
     const PhysicalExtent& copy = (*copies)[mirror - 1];
     const struct ebcache_place full {
-      .size = sizeof(full), .device_id = copy.device_id, .physical = copy.physical,
+      .size = sizeof(full), .device_id = copy.place.device_id, .physical = copy.place.offset,
       .missing = copy.device == nullptr ? 1u : 0u, .copies = static_cast<uint32_t>(copies->size())
     };
     return CopyOut(full, place, "place");
@@ -243,7 +242,6 @@ int ebcache_read_mirror(ebcache_filesystem* filesystem, uint64_t logical, uint32
     const Volume& volume = filesystem->filesystem->volume();
     const absl::Status status = volume.ReadCopy(**made, static_cast<int>(mirror), use);
     if (!status.ok()) return Fail(WithMirror(logical, mirror, status));
-    if (fuzz::Planted("copy-with-two-references")) (void)HandOut(made->Share());
     *buffer = HandOut(*std::move(made));
     return 0;
   });

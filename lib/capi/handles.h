@@ -92,6 +92,9 @@ int CopyInRoot(const ebcache_root* given, ebcache_root& full);
 TreeRoot Inside(const ebcache_root& root);
 ebcache_root Outside(const TreeRoot& root);
 
+// 0 for a size that blocks may have; else -EINVAL.
+int CheckNodeBytes(uint32_t node_bytes);
+
 // The options of a cache as C++ has them; 0 or a negative errno.
 int Inside(const ebcache_cache_options* given, BufferCacheOptions& options);
 

@@ -2,7 +2,6 @@
 
 #include <cerrno>
 
-#include "lib/base/planted.h"
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
 #include "lib/capi/structs.h"
@@ -60,7 +59,6 @@ int ebcache_cache_stats(const ebcache_cache* cache, struct ebcache_cache_stats* 
 
 int ebcache_pins(const ebcache_cache* cache, struct ebcache_pins* pins) {
   if (cache == nullptr) return NullArgument("cache");
-  if (fuzz::Planted("pins-not-told")) return Fail(EAGAIN, "not now");
   struct ebcache_pins now {};
   for (const auto& [verdict, buffers] : cache->cache->ExplainPins()) {
     now.buffers[static_cast<size_t>(verdict)] = buffers;

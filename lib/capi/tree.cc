@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "ebcache/btree.h"
-#include "lib/base/planted.h"
 #include "lib/capi/damage_tally.h"
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
@@ -25,10 +24,6 @@ int CheckSlot(const ebcache_buffer* buffer, uint32_t slot, bool leaf) {
   const Header header(*Inside(buffer));
   if ((header.level() == 0) != leaf) {
     return Fail(EINVAL, leaf ? "the block is not a leaf" : "the block is a leaf");
-  }
-  const bool last = slot + 1 == header.item_count();
-  if (last && fuzz::Planted(leaf ? "last-item-refused" : "last-child-refused")) {
-    return Fail(ERANGE, "the block has no such slot");
   }
   const uint64_t slot_bytes = leaf ? kItemBytes : kKeyPointerBytes;
   if (slot >= header.item_count() ||
@@ -93,9 +88,6 @@ using namespace ebcache::capi;  // NOLINT
 int ebcache_header(const ebcache_buffer* buffer, struct ebcache_header* header) {
   if (buffer == nullptr) return NullArgument("buffer");
   const Header inside(*Inside(buffer));
-  if (fuzz::Planted("header-of-leaves-only") && inside.level() > 0) {
-    return Fail(EINVAL, "no leaf");
-  }
   return CopyOut({.size = sizeof(*header),
                   .bytenr = inside.bytenr(),
                   .flags = inside.flags(),

@@ -1,6 +1,5 @@
 // Walks over whole trees, told to the caller's functions.
 
-#include <bit>
 #include <cerrno>
 #include <string>
 
@@ -91,9 +90,7 @@ int ebcache_walk(ebcache_cache* cache, const ebcache_root* root, const ebcache_v
 int ebcache_block_set_create(uint32_t node_bytes, ebcache_block_set** set) {
   if (set == nullptr) return NullArgument("set");
   *set = nullptr;
-  if (!std::has_single_bit(node_bytes) || node_bytes < 4096 || node_bytes > 65536) {
-    return Fail(EINVAL, "node_bytes must be a power of two from 4096 to 65536");
-  }
+  if (const int error = CheckNodeBytes(node_bytes); error != 0) return error;
   return Guard([&] {
     *set = new ebcache_block_set{BlockSet(node_bytes)};
     return 0;

@@ -8,7 +8,6 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -19,6 +18,7 @@
 #include <utility>
 
 #include "ebcache/block_device.h"
+#include "lib/base/unique_fd.h"
 #include "lib/device/file_syncer.h"
 #include "lib/device/read_runs.h"
 #include "lib/device/ring_pool.h"
@@ -53,21 +53,6 @@ absl::Status OpenError(const std::string& path, int error) {
       return ErrorOf(error, message);
   }
 }
-
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  FileDescriptor& operator=(FileDescriptor&&) = delete;
-  ~FileDescriptor() {
-    if (is_open()) close(fd_);
-  }
-  int get() const { return fd_; }
-  bool is_open() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 absl::StatusOr<uint64_t> FindSize(int fd, const std::string& path) {
   struct stat info;
@@ -130,8 +115,8 @@ absl::Status TransferAll(Call call, const char* what, int fd, uint64_t offset, I
 
 class FileDevice : public BlockDevice {
  public:
-  // `direct` is a second descriptor of the same file, for direct reads; closed (-1) without them.
-  FileDevice(std::string path, FileDescriptor fd, FileDescriptor direct, uint64_t size_bytes,
+  // `direct` is a second descriptor of the same file, for direct reads; none without them.
+  FileDevice(std::string path, UniqueFd fd, UniqueFd direct, uint64_t size_bytes,
              const FileDeviceOptions& options)
       : path_(std::move(path)),
         fd_(std::move(fd)),
@@ -139,7 +124,7 @@ class FileDevice : public BlockDevice {
         size_bytes_(size_bytes),
         writable_(options.writable),
         syncer_(fd_.get()) {
-    const int fast = direct_.is_open() ? direct_.get() : fd_.get();
+    const int fast = direct_.ok() ? direct_.get() : fd_.get();
     if (options.queue_depth > 1) rings_.emplace(fast, options.queue_depth);
   }
 
@@ -169,7 +154,7 @@ class FileDevice : public BlockDevice {
     };
     size_t next = 0;
     const bool together =
-        rings_.has_value() && plan.runs.size() > 1 && (!direct_.is_open() || AllAligned(plan));
+        rings_.has_value() && plan.runs.size() > 1 && (!direct_.ok() || AllAligned(plan));
     if (together) {
       // What the page cache has comes one after the other: `done` then finds it in the processor's
       // cache, where after a whole batch it no longer is.
@@ -213,7 +198,7 @@ class FileDevice : public BlockDevice {
   // Whether all of it was in the page cache, and is read. What else there may be to say of it, the
   // next attempt says.
   bool ReadRunIfCached(const ReadRuns& plan, const ReadRun& run) const {
-    if (direct_.is_open()) return false;
+    if (direct_.ok()) return false;
     const auto vectors = plan.VectorsOf(run);
     if (vectors.size() > IOV_MAX) return false;
     const ssize_t moved = preadv2(fd_.get(), vectors.data(), static_cast<int>(vectors.size()),
@@ -223,7 +208,7 @@ class FileDevice : public BlockDevice {
 
   // The bytes read, or -errno.
   int ReadRunNow(const ReadRuns& plan, const ReadRun& run) const {
-    const int fd = direct_.is_open() && run.aligned ? direct_.get() : fd_.get();
+    const int fd = direct_.ok() && run.aligned ? direct_.get() : fd_.get();
     const auto vectors = plan.VectorsOf(run);
     if (vectors.size() > IOV_MAX) return -EINVAL;
     const ssize_t moved = preadv(fd, vectors.data(), static_cast<int>(vectors.size()),
@@ -237,8 +222,8 @@ class FileDevice : public BlockDevice {
   }
 
   const std::string path_;
-  const FileDescriptor fd_;
-  const FileDescriptor direct_;
+  const UniqueFd fd_;
+  const UniqueFd direct_;
   const uint64_t size_bytes_;
   const bool writable_;
   FileSyncer syncer_;
@@ -251,12 +236,12 @@ absl::StatusOr<std::unique_ptr<BlockDevice>> OpenFileDevice(const std::string& p
                                                             FileDeviceOptions options) {
   // O_NONBLOCK: the open of a pipe must not wait for its other end. Files do not care.
   const int flags = (options.writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK;
-  FileDescriptor fd(open(path.c_str(), flags));
-  if (!fd.is_open()) return OpenError(path, errno);
+  UniqueFd fd(open(path.c_str(), flags));
+  if (!fd.ok()) return OpenError(path, errno);
   absl::StatusOr<uint64_t> size_bytes = FindSize(fd.get(), path);
   if (!size_bytes.ok()) return size_bytes.status();
-  FileDescriptor direct(options.direct ? open(path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT) : -1);
-  if (options.direct && !direct.is_open()) {
+  UniqueFd direct(options.direct ? open(path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT) : -1);
+  if (options.direct && !direct.ok()) {
     return errno == EINVAL
                ? absl::InvalidArgumentError(absl::StrCat(path, ": no direct reads here"))
                : OpenError(path, errno);

@@ -12,20 +12,20 @@ namespace ebcache {
 
 class RingPool::Ring {
  public:
-  Ring() = default;
+  // One for reads of `fd`, of which `depth` are under way at the most; null where the kernel gives
+  // none. Throws bad_alloc.
+  static std::unique_ptr<Ring> Create(int fd, uint32_t depth) {
+    std::unique_ptr<Ring> ring(new Ring(depth));
+    ring->ready_ = io_uring_queue_init(depth, &ring->ring_, 0) == 0;
+    // Registered: the kernel need not look the file up for every read.
+    const bool usable = ring->ready_ && io_uring_register_files(&ring->ring_, &fd, 1) == 0;
+    return usable ? std::move(ring) : nullptr;
+  }
   ~Ring() {
     if (ready_) io_uring_queue_exit(&ring_);
   }
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
-
-  bool Init(int fd, uint32_t depth) {
-    if (io_uring_queue_init(depth, &ring_, 0) != 0) return false;
-    ready_ = true;
-    depth_ = depth;
-    // Registered: the kernel need not look the file up for every read.
-    return io_uring_register_files(&ring_, &fd, 1) == 0;
-  }
 
   // False when the ring broke, and must not be used again; all the same each run is told of. What
   // `done` throws comes out when nothing is under way any more: the kernel writes to the memory of
@@ -46,6 +46,8 @@ class RingPool::Ring {
   }
 
  private:
+  explicit Ring(uint32_t depth) : depth_(depth) {}
+
   bool ReadAll(const ReadRuns& runs, size_t first, absl::FunctionRef<void(size_t, int)> done) {
     size_t next = first;  // the first run that was not queued
     size_t flying = 0;    // queued and not done
@@ -91,7 +93,7 @@ class RingPool::Ring {
   }
 
   io_uring ring_;
-  uint32_t depth_ = 0;
+  const uint32_t depth_;
   bool ready_ = false;
 };
 
@@ -99,8 +101,9 @@ RingPool::RingPool(int fd, uint32_t depth)
     : fd_(fd),
       depth_(depth),
       at_fork_(
-          ForkHandler::Phase::kLocks, [this] { mutex_.lock(); },
-          [this](bool in_child) {
+          // The lock is held over the fork: the two are halves of one function.
+          ForkHandler::Phase::kLocks, [this]() EBCACHE_NO_THREAD_SAFETY_ANALYSIS { mutex_.lock(); },
+          [this](bool in_child) EBCACHE_NO_THREAD_SAFETY_ANALYSIS {
             // To let go of a ring asks nothing of it, and the parent still has it.
             if (in_child) idle_.clear();
             mutex_.unlock();
@@ -117,11 +120,13 @@ std::unique_ptr<RingPool::Ring> RingPool::Take() {
       return ring;
     }
   }
-  std::unique_ptr<Ring> ring(new (std::nothrow) Ring);
-  if (ring == nullptr) return nullptr;  // the next batch may have more luck
-  if (ring->Init(fd_, depth_)) return ring;
-  unavailable_.store(true, std::memory_order_relaxed);
-  return nullptr;
+  try {
+    std::unique_ptr<Ring> ring = Ring::Create(fd_, depth_);
+    if (ring == nullptr) unavailable_.store(true, std::memory_order_relaxed);
+    return ring;
+  } catch (const std::bad_alloc&) {
+    return nullptr;  // the next batch may have more luck
+  }
 }
 
 void RingPool::GiveBack(std::unique_ptr<Ring> ring) {

@@ -45,7 +45,7 @@ class RingPool {
   const int fd_;
   const uint32_t depth_;
   sync::Mutex mutex_;
-  std::vector<std::unique_ptr<Ring>> idle_;  // guarded by mutex_
+  std::vector<std::unique_ptr<Ring>> idle_ EBCACHE_GUARDED_BY(mutex_);
   // Set once and for ever when the kernel refuses. Relaxed: a thread that does not see it yet is
   // refused too.
   sync::Atomic<bool> unavailable_{false};

@@ -9,7 +9,6 @@
 #include <linux/loop.h>
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -19,6 +18,8 @@
 #include <memory>
 #include <new>
 #include <utility>
+
+#include "lib/base/unique_fd.h"
 
 namespace ebcache {
 namespace {
@@ -103,12 +104,9 @@ std::string Unescaped(absl::string_view text) {
 std::optional<LoopSource> AskLoop(const std::string& path, dev_t number) {
   // Only what is the device is opened: opening other things may do something.
   if (NumberOfDevice(path) != number) return std::nullopt;
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return std::nullopt;
+  const UniqueFd loop(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct loop_info64 told = {};
-  const bool known = ioctl(fd, LOOP_GET_STATUS64, &told) == 0;
-  close(fd);
-  if (!known) return std::nullopt;
+  if (!loop.ok() || ioctl(loop.get(), LOOP_GET_STATUS64, &told) != 0) return std::nullopt;
   return LoopSource{.filesystem = static_cast<dev_t>(told.lo_device),
                     .inode = static_cast<ino_t>(told.lo_inode),
                     .device = static_cast<dev_t>(told.lo_rdevice)};
@@ -118,10 +116,8 @@ std::optional<LoopSource> AskLoop(const std::string& path, dev_t number) {
 // The errno of that, 0 when it could be opened.
 int OpenAlone(const std::string& path, dev_t number) {
   if (NumberOfDevice(path) != number) return ENODEV;
-  const int fd = open(path.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return errno;
-  close(fd);
-  return 0;
+  const UniqueFd device(open(path.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK));
+  return device.ok() ? 0 : errno;
 }
 
 }  // namespace

@@ -6,9 +6,8 @@
 #include "ebcache/items_device.h"
 #include "ebcache/on_disk.h"
 #include "lib/base/messages.h"
-#include "lib/base/planted.h"
 #include "lib/format/chunk_check.h"
-#include "lib/format/key_bytes.h"
+#include "lib/format/layout_block.h"
 #include "lib/format/layout_device.h"
 #include "lib/format/raid_profile.h"
 #include "lib/format/system_chunk_array.h"
@@ -23,11 +22,6 @@ absl::StatusOr<Chunk> ParseBody(uint64_t logical, absl::Span<const std::byte> it
         absl::StrCat("item of ", item.size(), " bytes, one with a stripe has ", ChunkItemBytes(1)));
   }
   const size_t stripe_count = LoadLe16(item, format::kChunkStripeCountOffset);
-  if (fuzz::Planted("no-stripes-taken-for-one") && stripe_count == 0) {
-    std::vector<std::byte> one(item.begin(), item.end());
-    StoreLe16(absl::MakeSpan(one), format::kChunkStripeCountOffset, 1);
-    return ParseBody(logical, one, sector_bytes);
-  }
   if (stripe_count == 0) return absl::DataLossError("no stripes");
   if (item.size() != ChunkItemBytes(stripe_count)) {
     return absl::DataLossError(absl::StrCat("item of ", item.size(), " bytes, one with ",

@@ -16,7 +16,6 @@
 #include <type_traits>
 
 #include "ebcache/item_codec.h"
-#include "lib/base/planted.h"
 #include "lib/format/disk_type.h"
 
 namespace ebcache::format {
@@ -90,16 +89,14 @@ struct Codec {
     if constexpr (HasStrings<T>) {
       for (const auto& string : Layout<T>::kStrings) {
         const std::string_view text = value.*string.member;
-        const size_t most = fuzz::Planted("string-length-of-8-bits") ? 0xff : 0xffff;
-        StoreLe(static_cast<uint16_t>(text.size() & most), out + string.offset);
+        StoreLe(static_cast<uint16_t>(text.size()), out + string.offset);
         CopyTo(out + at, text);
         at += text.size();
       }
     }
     if constexpr (HasTail<T>) {
       const auto& tail = value.*Layout<T>::kTail;
-      if (tail && !fuzz::Planted("tail-left-out"))
-        DiskType<std::remove_cvref_t<decltype(*tail)>>::Encode(*tail, out + at);
+      if (tail) DiskType<std::remove_cvref_t<decltype(*tail)>>::Encode(*tail, out + at);
     }
   }
 
@@ -161,7 +158,7 @@ template <typename T>
 absl::Status EncodeItem(const T& value, absl::Span<std::byte> out) {
   using Codec = format::Codec<T>;
   if (absl::Status status = Codec::Check(value); !status.ok()) return status;
-  if (out.size() != Codec::Bytes(value) && !fuzz::Planted("room-not-looked-at")) {
+  if (out.size() != Codec::Bytes(value)) {
     return format::Unsayable(Codec::kName, "has ", Codec::Bytes(value), " bytes, room is for ",
                              out.size());
   }
@@ -180,19 +177,18 @@ absl::Status AppendItem(const T& value, std::vector<std::byte>& out) {
 }
 
 template <typename T>
-bool ItemRecords<T>::Next(T& record) {
-  if (!status_.ok() || next_ >= item_.size()) return false;
+std::optional<T> ItemRecords<T>::Next() {
+  if (!status_.ok() || next_ >= item_.size()) return std::nullopt;
   position_ = next_;
-  T parsed{};
+  std::optional<T> record(std::in_place);
   size_t used = 0;
-  absl::Status status = format::Codec<T>::Decode(item_.subspan(next_), parsed, used);
+  absl::Status status = format::Codec<T>::Decode(item_.subspan(next_), *record, used);
   if (!status.ok()) {
     status_ = absl::DataLossError(absl::StrCat("at byte ", position_, ": ", status.message()));
-    return false;
+    return std::nullopt;
   }
-  record = parsed;
-  next_ += used + (fuzz::Planted("entry-leaves-a-gap") ? 1 : 0);
-  return true;
+  next_ += used;
+  return record;
 }
 
 }  // namespace ebcache

@@ -9,7 +9,8 @@
 #include <cstdint>
 
 #include "ebcache/on_disk.h"
-#include "lib/format/key_bytes.h"
+#include "lib/base/rounding.h"
+#include "lib/format/layout_block.h"
 
 namespace ebcache {
 namespace {
@@ -38,9 +39,9 @@ class KeyRow {
                     static_cast<uint32_t>((block_.length() - kHeaderBytes) / stride_));
   }
   size_t OffsetOf(uint32_t slot) const { return kHeaderBytes + slot * stride_; }
-  // The first slot whose key begins at `offset` or behind it.
+  // The first slot whose key begins at `offset`, which is behind the header, or behind it.
   uint32_t FirstFrom(size_t offset) const {
-    return static_cast<uint32_t>((offset - kHeaderBytes + stride_ - 1) / stride_);
+    return static_cast<uint32_t>(UnitsFor(offset - kHeaderBytes, stride_));
   }
   // Those before the first one that ends behind `end`.
   uint32_t EndingBy(size_t end) const {

@@ -4,6 +4,7 @@
 #define EBCACHE_LIB_FORMAT_LAYOUT_BLOCK_H_
 
 #include <array>
+#include <cstddef>
 #include <tuple>
 
 #include "ebcache/items_block.h"
@@ -60,5 +61,12 @@ struct Layout<KeyPointer> {
 static_assert(LeavesNothingOut<KeyPointer>() && HeadBytes<KeyPointer>() == kKeyPointerBytes);
 
 }  // namespace ebcache::format
+
+namespace ebcache {
+
+// A key as it lies on disk. REQUIRES: kKeyBytes bytes there.
+inline Key KeyAt(const std::byte* at) { return format::Decode<Key>(at); }
+
+}  // namespace ebcache
 
 #endif  // EBCACHE_LIB_FORMAT_LAYOUT_BLOCK_H_

@@ -46,16 +46,6 @@ static_assert(LeavesNothingOut<FreeSpaceInfo>() &&
               HeadBytes<FreeSpaceInfo>() == FreeSpaceInfo::kBytes);
 
 template <>
-struct Layout<FreeSpaceBitmap> {
-  static constexpr const char* kName = "free space bitmap";
-  static constexpr auto kFields = std::tuple{
-      Field{0, &FreeSpaceBitmap::bytes},
-  };
-};
-static_assert(LeavesNothingOut<FreeSpaceBitmap>() &&
-              HeadBytes<FreeSpaceBitmap>() == FreeSpaceBitmap::kBytes);
-
-template <>
 struct Layout<RaidStride> {
   static constexpr const char* kName = "stripe";
   static constexpr auto kFields = std::tuple{

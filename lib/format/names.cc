@@ -3,8 +3,11 @@
 #include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 
+#include <array>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "ebcache/on_disk.h"
 #include "lib/base/messages.h"
@@ -51,102 +54,63 @@ std::string_view KnownTreeName(uint64_t tree) {
   }
 }
 
+constexpr std::pair<uint8_t, std::string_view> kItemTypes[] = {
+    {kInodeItemType, "INODE_ITEM"},
+    {kInodeRefType, "INODE_REF"},
+    {kInodeExtrefType, "INODE_EXTREF"},
+    {kXattrItemType, "XATTR_ITEM"},
+    {kVerityDescriptorType, "VERITY_DESC_ITEM"},
+    {kVerityMerkleType, "VERITY_MERKLE_ITEM"},
+    {kOrphanItemType, "ORPHAN_ITEM"},
+    {kDirLogItemType, "DIR_LOG_ITEM"},
+    {kDirLogIndexType, "DIR_LOG_INDEX"},
+    {kDirItemType, "DIR_ITEM"},
+    {kDirIndexType, "DIR_INDEX"},
+    {kExtentDataType, "EXTENT_DATA"},
+    {kExtentCsumType, "EXTENT_CSUM"},
+    {kRootItemType, "ROOT_ITEM"},
+    {kRootBackrefType, "ROOT_BACKREF"},
+    {kRootRefType, "ROOT_REF"},
+    {kExtentItemType, "EXTENT_ITEM"},
+    {kMetadataItemType, "METADATA_ITEM"},
+    {kExtentOwnerRefType, "EXTENT_OWNER_REF"},
+    {kTreeBlockRefType, "TREE_BLOCK_REF"},
+    {kExtentDataRefType, "EXTENT_DATA_REF"},
+    {kSharedBlockRefType, "SHARED_BLOCK_REF"},
+    {kSharedDataRefType, "SHARED_DATA_REF"},
+    {kBlockGroupItemType, "BLOCK_GROUP_ITEM"},
+    {kFreeSpaceInfoType, "FREE_SPACE_INFO"},
+    {kFreeSpaceExtentType, "FREE_SPACE_EXTENT"},
+    {kFreeSpaceBitmapType, "FREE_SPACE_BITMAP"},
+    {kDevExtentType, "DEV_EXTENT"},
+    {kDevItemType, "DEV_ITEM"},
+    {kChunkItemType, "CHUNK_ITEM"},
+    {kRaidStripeType, "RAID_STRIPE"},
+    {kIdentityRemapType, "IDENTITY_REMAP"},
+    {kRemapType, "REMAP"},
+    {kRemapBackrefType, "REMAP_BACKREF"},
+    {kQgroupStatusType, "QGROUP_STATUS"},
+    {kQgroupInfoType, "QGROUP_INFO"},
+    {kQgroupLimitType, "QGROUP_LIMIT"},
+    {kQgroupRelationType, "QGROUP_RELATION"},
+    {kTemporaryItemType, "TEMPORARY_ITEM"},
+    {kPersistentItemType, "PERSISTENT_ITEM"},
+    {kDevReplaceType, "DEV_REPLACE"},
+    {kUuidSubvolType, "UUID_KEY_SUBVOL"},
+    {kUuidReceivedSubvolType, "UUID_KEY_RECEIVED_SUBVOL"},
+    {kStringItemType, "STRING_ITEM"},
+};
+
+// The same by type; "" where it has no name.
+constexpr std::array<std::string_view, 256> kItemTypeNames = [] {
+  std::array<std::string_view, 256> names;
+  for (const auto& [type, name] : kItemTypes) names[type] = name;
+  return names;
+}();
+
 }  // namespace
 
-std::string_view ItemTypeName(uint8_t type) {
-  switch (type) {
-    case kInodeItemType:
-      return "INODE_ITEM";
-    case kInodeRefType:
-      return "INODE_REF";
-    case kInodeExtrefType:
-      return "INODE_EXTREF";
-    case kXattrItemType:
-      return "XATTR_ITEM";
-    case kVerityDescriptorType:
-      return "VERITY_DESC_ITEM";
-    case kVerityMerkleType:
-      return "VERITY_MERKLE_ITEM";
-    case kOrphanItemType:
-      return "ORPHAN_ITEM";
-    case kDirLogItemType:
-      return "DIR_LOG_ITEM";
-    case kDirLogIndexType:
-      return "DIR_LOG_INDEX";
-    case kDirItemType:
-      return "DIR_ITEM";
-    case kDirIndexType:
-      return "DIR_INDEX";
-    case kExtentDataType:
-      return "EXTENT_DATA";
-    case kExtentCsumType:
-      return "EXTENT_CSUM";
-    case kRootItemType:
-      return "ROOT_ITEM";
-    case kRootBackrefType:
-      return "ROOT_BACKREF";
-    case kRootRefType:
-      return "ROOT_REF";
-    case kExtentItemType:
-      return "EXTENT_ITEM";
-    case kMetadataItemType:
-      return "METADATA_ITEM";
-    case kExtentOwnerRefType:
-      return "EXTENT_OWNER_REF";
-    case kTreeBlockRefType:
-      return "TREE_BLOCK_REF";
-    case kExtentDataRefType:
-      return "EXTENT_DATA_REF";
-    case kSharedBlockRefType:
-      return "SHARED_BLOCK_REF";
-    case kSharedDataRefType:
-      return "SHARED_DATA_REF";
-    case kBlockGroupItemType:
-      return "BLOCK_GROUP_ITEM";
-    case kFreeSpaceInfoType:
-      return "FREE_SPACE_INFO";
-    case kFreeSpaceExtentType:
-      return "FREE_SPACE_EXTENT";
-    case kFreeSpaceBitmapType:
-      return "FREE_SPACE_BITMAP";
-    case kDevExtentType:
-      return "DEV_EXTENT";
-    case kDevItemType:
-      return "DEV_ITEM";
-    case kChunkItemType:
-      return "CHUNK_ITEM";
-    case kRaidStripeType:
-      return "RAID_STRIPE";
-    case kIdentityRemapType:
-      return "IDENTITY_REMAP";
-    case kRemapType:
-      return "REMAP";
-    case kRemapBackrefType:
-      return "REMAP_BACKREF";
-    case kQgroupStatusType:
-      return "QGROUP_STATUS";
-    case kQgroupInfoType:
-      return "QGROUP_INFO";
-    case kQgroupLimitType:
-      return "QGROUP_LIMIT";
-    case kQgroupRelationType:
-      return "QGROUP_RELATION";
-    case kTemporaryItemType:
-      return "TEMPORARY_ITEM";
-    case kPersistentItemType:
-      return "PERSISTENT_ITEM";
-    case kDevReplaceType:
-      return "DEV_REPLACE";
-    case kUuidSubvolType:
-      return "UUID_KEY_SUBVOL";
-    case kUuidReceivedSubvolType:
-      return "UUID_KEY_RECEIVED_SUBVOL";
-    case kStringItemType:
-      return "STRING_ITEM";
-    default:
-      return {};
-  }
-}
+std::string_view ItemTypeName(uint8_t type) { return kItemTypeNames[type]; }
 
 std::string TreeName(uint64_t tree) {
   std::string_view known = KnownTreeName(tree);

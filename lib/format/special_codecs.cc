@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <limits>
 #include <variant>
 
@@ -53,6 +54,29 @@ void Codec<FileExtentItem>::Encode(const FileExtentItem& value, std::byte* out) 
   } else {
     DiskType<FileExtentPlace>::Encode(*value.place, out);
   }
+}
+
+// ---- Bitmaps ------------------------------------------------------------------------------------
+
+absl::Status Codec<FreeSpaceBitmap>::Decode(absl::Span<const std::byte> bytes,
+                                            FreeSpaceBitmap& value, size_t& used) {
+  constexpr size_t kMost = FreeSpaceBitmap::kMostBytes;
+  if (bytes.empty() || bytes.size() > kMost) {
+    return Damaged(kName, bytes.size(), " bytes, it has 1 to ", kMost);
+  }
+  value.bits = bytes;
+  used = bytes.size();
+  return absl::OkStatus();
+}
+
+absl::Status Codec<FreeSpaceBitmap>::Check(const FreeSpaceBitmap& value) {
+  constexpr size_t kMost = FreeSpaceBitmap::kMostBytes;
+  if (!value.bits.empty() && value.bits.size() <= kMost) return absl::OkStatus();
+  return Unsayable(kName, value.bits.size(), " bytes, there can be 1 to ", kMost);
+}
+
+void Codec<FreeSpaceBitmap>::Encode(const FreeSpaceBitmap& value, std::byte* out) {
+  std::copy(value.bits.begin(), value.bits.end(), out);
 }
 
 // ---- Inline references --------------------------------------------------------------------------

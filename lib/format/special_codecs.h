@@ -1,4 +1,4 @@
-// Types whose form depends on what is in them: file extents, inline references, chunks.
+// Types whose form depends on what is in them: file extents, bitmaps, inline references, chunks.
 
 #ifndef EBCACHE_LIB_FORMAT_SPECIAL_CODECS_H_
 #define EBCACHE_LIB_FORMAT_SPECIAL_CODECS_H_
@@ -19,6 +19,18 @@ struct Codec<FileExtentItem> {
   static size_t Bytes(const FileExtentItem& value);
   static absl::Status Check(const FileExtentItem& value);
   static void Encode(const FileExtentItem& value, std::byte* out);
+};
+
+// As many bytes as the item has, which its key tells.
+template <>
+struct Codec<FreeSpaceBitmap> {
+  static constexpr const char* kName = "free space bitmap";
+
+  static absl::Status Decode(absl::Span<const std::byte> bytes, FreeSpaceBitmap& value,
+                             size_t& used);
+  static size_t Bytes(const FreeSpaceBitmap& value) { return value.bits.size(); }
+  static absl::Status Check(const FreeSpaceBitmap& value);
+  static void Encode(const FreeSpaceBitmap& value, std::byte* out);
 };
 
 // A type, and the struct that it says.

@@ -11,11 +11,9 @@
 #include "ebcache/item_codec.h"
 #include "ebcache/on_disk.h"
 #include "lib/base/messages.h"
-#include "lib/base/planted.h"
 #include "lib/format/checksum.h"
 #include "lib/format/feature_flags.h"
 #include "lib/format/superblock_codec.h"
-#include "lib/format/superblock_format.h"
 #include "lib/format/system_chunk_array.h"
 
 namespace ebcache {
@@ -39,34 +37,29 @@ absl::Status CheckIntegrity(absl::Span<const std::byte> bytes, uint64_t physical
   absl::StatusOr<Checksum> computed = ComputeBlockChecksum(*known, {bytes});
   if (!computed.ok()) return computed.status();
   absl::Status same = CompareChecksums(*known, stored, *computed);
-  if (!same.ok() && !fuzz::Planted("checksum-not-looked-at")) return same;
+  if (!same.ok()) return same;
   const uint64_t bytenr = format::LoadField<&Superblock::bytenr>(bytes.data());
-  if (bytenr != physical && !fuzz::Planted("address-not-looked-at")) {
+  if (bytenr != physical) {
     return absl::DataLossError(absl::StrCat("says that it is at ", bytenr));
   }
   return absl::OkStatus();
 }
 
 absl::Status CheckSizes(const Superblock& sb, size_t array_bytes) {
-  const uint32_t least_sector_bytes =
-      fuzz::Planted("small-sectors-let-pass") ? kMinSectorBytesOfFormat : kMinSectorBytes;
   if (std::has_single_bit(sb.sector_bytes) && sb.sector_bytes >= kMinSectorBytesOfFormat &&
-      sb.sector_bytes < least_sector_bytes) {
+      sb.sector_bytes < kMinSectorBytes) {
     return absl::UnimplementedError(absl::StrCat("uses features that cannot be read: sectors of ",
                                                  sb.sector_bytes, " bytes, smaller than ",
                                                  kMinSectorBytes));
   }
-  if (!std::has_single_bit(sb.sector_bytes) || sb.sector_bytes < least_sector_bytes ||
+  if (!std::has_single_bit(sb.sector_bytes) || sb.sector_bytes < kMinSectorBytes ||
       sb.sector_bytes > kMaxNodeBytes) {
     return absl::DataLossError(absl::StrCat("sector size ", sb.sector_bytes,
                                             " is no power of two from ", kMinSectorBytes, " to ",
                                             kMaxNodeBytes));
   }
-  const bool fits_sectors =
-      sb.node_bytes >= sb.sector_bytes || fuzz::Planted("node-below-sector-let-pass");
-  const bool power_of_two =
-      std::has_single_bit(sb.node_bytes) || fuzz::Planted("node-size-not-a-power");
-  if (!power_of_two || !fits_sectors || sb.node_bytes > kMaxNodeBytes) {
+  if (!std::has_single_bit(sb.node_bytes) || sb.node_bytes < sb.sector_bytes ||
+      sb.node_bytes > kMaxNodeBytes) {
     return absl::DataLossError(absl::StrCat("node size ", sb.node_bytes,
                                             " is no power of two from the sector size ",
                                             sb.sector_bytes, " to ", kMaxNodeBytes));
@@ -75,7 +68,7 @@ absl::Status CheckSizes(const Superblock& sb, size_t array_bytes) {
     return absl::DataLossError(
         absl::StrCat("leaf size ", sb.leaf_bytes, " is not the node size ", sb.node_bytes));
   }
-  if (array_bytes > kSystemChunkArrayBytes && !fuzz::Planted("array-length-believed")) {
+  if (array_bytes > kSystemChunkArrayBytes) {
     return absl::DataLossError(absl::StrCat("system chunk array of ", array_bytes,
                                             " bytes, room is for ", kSystemChunkArrayBytes));
   }
@@ -87,11 +80,11 @@ absl::Status CheckSizes(const Superblock& sb, size_t array_bytes) {
 }
 
 absl::Status CheckRoot(const char* tree, uint64_t bytenr, uint8_t level, uint32_t sector_bytes) {
-  if (bytenr % sector_bytes != 0 && !fuzz::Planted("root-not-aligned")) {
+  if (bytenr % sector_bytes != 0) {
     return absl::DataLossError(absl::StrCat(tree, " root at ", bytenr,
                                             " is not aligned to the sector size ", sector_bytes));
   }
-  if (level >= kMaxLevels + (fuzz::Planted("one-level-too-many") ? 1 : 0)) {
+  if (level >= kMaxLevels) {
     return absl::DataLossError(
         absl::StrCat(tree, " root has level ", level, ", the highest is ", kMaxLevels - 1));
   }
@@ -106,8 +99,7 @@ absl::Status CheckRoots(const Superblock& sb) {
 }
 
 absl::Status CheckTotals(const Superblock& sb) {
-  const bool no_devices = sb.num_devices == (fuzz::Planted("one-device-is-none") ? 1 : 0);
-  if (no_devices) return absl::DataLossError("number of devices is 0");
+  if (sb.num_devices == 0) return absl::DataLossError("number of devices is 0");
   if (sb.total_bytes == 0) return absl::DataLossError("total bytes is 0");
   // The root blocks of the trees that no filesystem is without.
   const uint64_t least_used = uint64_t{6} * sb.node_bytes;

@@ -6,8 +6,6 @@
 #include <cstring>
 #include <vector>
 
-#include "lib/base/planted.h"
-
 namespace ebcache::format {
 namespace {
 
@@ -42,8 +40,7 @@ absl::Span<const std::byte> BytesOf(const std::string& text) {
 void DecodeVariableParts(absl::Span<const std::byte> bytes, size_t array_bytes,
                          Superblock& superblock) {
   const auto* label = reinterpret_cast<const char*>(bytes.data() + kLabelOffset);
-  const size_t most = kLabelBytes + (fuzz::Planted("label-without-end") ? 16 : 0);
-  superblock.label.assign(label, strnlen(label, most));
+  superblock.label.assign(label, strnlen(label, kLabelBytes));
   superblock.label_remainder =
       Remainder(bytes.subspan(kLabelOffset, kLabelBytes), superblock.label.size());
   const absl::Span<const std::byte> array = bytes.subspan(kSystemChunkArrayOffset, array_bytes);

@@ -1,14 +1,26 @@
 // Superblocks between bytes and struct, unchecked: the fields of the layout, the label, and the
-// system chunks.
+// system chunks; and where things are, for code that looks before it parses.
 
 #ifndef EBCACHE_LIB_FORMAT_SUPERBLOCK_CODEC_H_
 #define EBCACHE_LIB_FORMAT_SUPERBLOCK_CODEC_H_
 
 #include <absl/types/span.h>
 
+#include <cstddef>
+
 #include "ebcache/on_disk.h"
 #include "lib/format/codec.h"
 #include "lib/format/layout_superblock.h"
+
+namespace ebcache {
+
+inline constexpr size_t kSuperblockMagicOffset = format::kOffsetOf<&Superblock::magic>;
+using format::kSystemChunkArrayOffset;
+
+// Whether there is a btrfs superblock at all, sound or not.
+bool HasSuperblockMagic(absl::Span<const std::byte> bytes);
+
+}  // namespace ebcache
 
 namespace ebcache::format {
 

@@ -25,7 +25,6 @@
 #include "ebcache/on_disk.h"
 #include "ebcache/volume.h"
 #include "lib/base/status_number.h"
-#include "lib/fs/leaf_items.h"
 #include "lib/fs/tree_roots.h"
 
 namespace ebcache {

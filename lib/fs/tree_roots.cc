@@ -13,7 +13,6 @@
 #include "ebcache/btree.h"
 #include "ebcache/filesystem.h"
 #include "ebcache/on_disk.h"
-#include "lib/fs/leaf_items.h"
 
 namespace ebcache {
 namespace {
@@ -56,6 +55,19 @@ TreeRoot SuperblockRoot(uint64_t id, uint64_t bytenr, uint64_t generation, uint8
 }
 
 }  // namespace
+
+void ForEachItemOfType(
+    const ExtentBuffer& leaf, uint8_t type,
+    absl::FunctionRef<void(const Key& key, absl::Span<const std::byte> data)> visit) {
+  std::vector<std::byte> data;
+  const uint32_t items = Header(leaf).item_count();
+  for (uint32_t slot = 0; slot < items; ++slot) {
+    const ItemHead head = LoadItemHead(leaf, slot);
+    if (head.key.type != type || head.size > leaf.length()) continue;
+    data.resize(head.size);
+    if (leaf.Read(head.offset, absl::MakeSpan(data)).ok()) visit(head.key, data);
+  }
+}
 
 TreeRoot RootTreeRoot(const Superblock& superblock) {
   return SuperblockRoot(kRootTreeId, superblock.root, superblock.generation, superblock.root_level);

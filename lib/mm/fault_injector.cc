@@ -21,8 +21,8 @@ FaultInjector::FaultInjector(const FaultOptions& options)
       space_left_(options.space_bytes),
       random_(options.seed),
       at_fork_(
-          ForkHandler::Phase::kLocks, [this] { mutex_.lock(); },
-          [this](bool) { mutex_.unlock(); }) {
+          ForkHandler::Phase::kLocks, [this]() EBCACHE_ACQUIRE(mutex_) { mutex_.lock(); },
+          [this](bool) EBCACHE_RELEASE(mutex_) { mutex_.unlock(); }) {
   EBCACHE_CHECK(options.probability >= 0 && options.probability <= 1,
                 "FaultOptions::probability must be from 0 to 1");
   EBCACHE_CHECK(options.interval >= 1, "FaultOptions::interval must be at least 1");

@@ -19,7 +19,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "ebcache/fork.h"
@@ -38,20 +37,20 @@ class FrameSource {
   virtual ~FrameSource() = default;
 
   // REQUIRES: `pfn` was below the end of a Prepare that succeeded, Retreat or not.
-  virtual PageFrame& frame(uint32_t pfn) = 0;
+  virtual PageFrame& frame(FrameNumber pfn) = 0;
 
   // Makes the frames below `end` usable. On error none is, that was not.
-  virtual absl::Status Prepare(uint32_t end) = 0;
+  virtual absl::Status Prepare(FrameNumber end) = 0;
 
   // The most that can be prepared. The first Prepare may find that it is less.
   virtual uint32_t most_frames() const = 0;
 
   // Gives back the memory of frames that stay usable. False: could not.
-  virtual bool Purge(uint32_t first, uint32_t count) = 0;
+  virtual bool Purge(FrameNumber first, uint32_t count) = 0;
 
   // The reverse of Prepare, for frames at and above a multiple of frames_per_step(), none of which
   // is in use. False: could not, and nothing has changed.
-  virtual bool Retreat(uint32_t end) = 0;
+  virtual bool Retreat(FrameNumber end) = 0;
   virtual uint32_t frames_per_step() const = 0;
 
   // Bytes behind the frames that are prepared, purged ones included.
@@ -96,12 +95,12 @@ class FrameDepot {
   // `found` from frame `from` on, and returns the frame to go on from, or 0 at the end of all.
   // Looks at a bounded number of frames.
   struct InUse {
-    uint32_t pfn;
+    FrameNumber pfn;
     FrameState state;
   };
   static constexpr size_t kMostFound = 32;
   using Releasable = absl::InlinedVector<InUse, kMostFound>;  // never more: it does not allocate
-  uint32_t FindReleasable(uint32_t from, Releasable& found) const;
+  FrameNumber FindReleasable(FrameNumber from, Releasable& found) const;
 
   // A list joins, and leaves for ever with its frames and counts taken over.
   void Enlist(ThreadList& list);
@@ -118,33 +117,36 @@ class FrameDepot {
   void AddStats(AllocatorStats& stats, size_t frame_bytes) const;
 
  private:
-  static constexpr uint32_t kEnd = ~uint32_t{0};  // of the free stack
+  static constexpr FrameNumber kEnd{~uint32_t{0}};  // of the free stack
 
-  // REQUIRES for all of these: the caller holds mutex_.
-  absl::Status MakeAvailableLocked(uint64_t count, bool use_reserve);
-  uint32_t PopLocked();
-  void PushLocked(uint32_t pfn);
-  void DrainLocked(ThreadList& list, uint32_t count);
-  void RetreatLocked();
-  void PurgeRunsLocked();
-  void RelinkLocked();
-  uint64_t ResidentBytesLocked(size_t frame_bytes) const;
+  // Frames that are free, in the stack or never used.
+  uint64_t LeftLocked() const EBCACHE_REQUIRES(mutex_) {
+    return uint64_t{free_frames_} + (max_frames_ - fresh_.value());
+  }
+  absl::Status MakeAvailableLocked(uint64_t count, bool use_reserve) EBCACHE_REQUIRES(mutex_);
+  FrameNumber PopLocked() EBCACHE_REQUIRES(mutex_);
+  void PushLocked(FrameNumber pfn) EBCACHE_REQUIRES(mutex_);
+  void DrainLocked(ThreadList& list, uint32_t count) EBCACHE_REQUIRES(mutex_);
+  void RetreatLocked() EBCACHE_REQUIRES(mutex_);
+  void PurgeRunsLocked() EBCACHE_REQUIRES(mutex_);
+  void RelinkLocked() EBCACHE_REQUIRES(mutex_);
+  uint64_t ResidentBytesLocked(size_t frame_bytes) const EBCACHE_REQUIRES(mutex_);
 
   const uint64_t serial_;
-  const std::unique_ptr<FrameSource> source_;
+  mutable BriefMutex mutex_;  // of the frames that are kFree, too
+  const std::unique_ptr<FrameSource> source_ EBCACHE_PT_GUARDED_BY(mutex_);
   const uint32_t list_capacity_;
   const uint32_t reserve_frames_;
 
   sync::Atomic<bool> reserve_in_use_{false};
-  mutable BriefMutex mutex_;  // guards all below, and the frames that are kFree
-  uint32_t max_frames_;       // the most that the source can prepare
-  uint32_t free_top_ = kEnd;
-  uint32_t free_frames_ = 0;    // in the stack
-  uint32_t purged_frames_ = 0;  // of these, without memory
-  uint32_t fresh_ = 0;          // the first frame that was never given out
-  std::vector<ThreadList*> lists_;
-  FolioCounters retired_;  // counts of the threads that ended
-  ForkHandler at_fork_;    // last: it uses the others
+  uint32_t max_frames_ EBCACHE_GUARDED_BY(mutex_);  // the most that the source can prepare
+  FrameNumber free_top_ EBCACHE_GUARDED_BY(mutex_) = kEnd;
+  uint32_t free_frames_ EBCACHE_GUARDED_BY(mutex_) = 0;    // in the stack
+  uint32_t purged_frames_ EBCACHE_GUARDED_BY(mutex_) = 0;  // of these, without memory
+  FrameNumber fresh_ EBCACHE_GUARDED_BY(mutex_);  // the first frame that was never given out
+  std::vector<ThreadList*> lists_ EBCACHE_GUARDED_BY(mutex_);
+  FolioCounters retired_ EBCACHE_GUARDED_BY(mutex_);  // counts of the threads that ended
+  ForkHandler at_fork_;                               // last: it uses the others
 };
 
 }  // namespace ebcache

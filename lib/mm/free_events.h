@@ -30,8 +30,8 @@ class FreeEvents {
   }
 
   // See ForkHandler. A thread of the parent's that waits does not exist in a child.
-  void BeforeFork() { mutex_.lock(); }
-  void AfterFork(bool in_child) {
+  void BeforeFork() EBCACHE_ACQUIRE(mutex_) { mutex_.lock(); }
+  void AfterFork(bool in_child) EBCACHE_RELEASE(mutex_) {
     if (in_child) {
       waiting_.store(0, std::memory_order_relaxed);
       std::construct_at(&freed_);
@@ -58,7 +58,9 @@ class FreeEvents {
     // Whether anything was freed since Look, or is within `at_most`.
     bool Wait(std::chrono::milliseconds at_most) {
       sync::UniqueLock lock(events_.mutex_);
-      return events_.freed_.wait_for(lock, at_most, [&] { return events_.generation_ != seen_; });
+      return events_.freed_.wait_for(lock, at_most, [this]() EBCACHE_REQUIRES(events_.mutex_) {
+        return events_.generation_ != seen_;
+      });
     }
 
    private:
@@ -70,7 +72,7 @@ class FreeEvents {
   sync::Atomic<uint32_t> waiting_{0};
   sync::Mutex mutex_;
   sync::ConditionVariable freed_;
-  uint64_t generation_ = 0;  // guarded by mutex_
+  uint64_t generation_ EBCACHE_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace ebcache

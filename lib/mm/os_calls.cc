@@ -11,6 +11,7 @@
 
 #include "ebcache/allocators.h"
 #include "lib/base/check.h"
+#include "lib/base/rounding.h"
 
 namespace ebcache {
 namespace {
@@ -28,7 +29,7 @@ void* MapAligned(size_t bytes, size_t alignment, int protection) {
       mmap(nullptr, padded, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapped == MAP_FAILED) return nullptr;
   const uintptr_t begin = reinterpret_cast<uintptr_t>(mapped);
-  const uintptr_t aligned = (begin + alignment - 1) & ~(alignment - 1);
+  const uintptr_t aligned = RoundUp(begin, alignment);
   const size_t head = aligned - begin;
   const size_t tail = padded - bytes - head;
   if (head != 0) munmap(mapped, head);

@@ -42,7 +42,7 @@ FolioOwner* OwnerTable::BeginCall(OwnerId id) {
   sync::MutexLock lock(mutex_);
   FolioOwner* const owner = owners_[id].load(std::memory_order_relaxed);
   if (owner == nullptr) return nullptr;
-  if (calls_[id].refused && !sync::Planted("call-of-a-quiesced-owner")) return nullptr;
+  if (calls_[id].refused) return nullptr;
   ++calls_[id].under_way;
   return owner;
 }
@@ -66,8 +66,8 @@ void OwnerTable::AfterFork(bool in_child) {
 void OwnerTable::Quiesce(OwnerId id) {
   sync::UniqueLock lock(mutex_);
   calls_[id].refused = true;
-  if (sync::Planted("quiesce-without-wait")) return;
-  calls_ended_.wait(lock, [&] { return calls_[id].under_way == 0; });
+  calls_ended_.wait(lock,
+                    [this, id]() EBCACHE_REQUIRES(mutex_) { return calls_[id].under_way == 0; });
 }
 
 FolioOwner* OwnerTable::Find(OwnerId id) const {

@@ -67,8 +67,8 @@ class OwnerTable {
   void Quiesce(OwnerId id);
 
   // See ForkHandler. In a child no call is under way: the threads that made them are not there.
-  void BeforeFork() { mutex_.lock(); }
-  void AfterFork(bool in_child);
+  void BeforeFork() EBCACHE_ACQUIRE(mutex_) { mutex_.lock(); }
+  void AfterFork(bool in_child) EBCACHE_RELEASE(mutex_);
 
   // InvalidArgument, naming the owner, when `request` breaks the contract.
   absl::Status CheckContract(const FolioRequest& request);
@@ -81,8 +81,8 @@ class OwnerTable {
     uint32_t under_way = 0;
   };
 
-  sync::Mutex mutex_;  // one registration at a time; guards calls_
-  std::array<Calls, 256> calls_;
+  sync::Mutex mutex_;  // one registration at a time
+  std::array<Calls, 256> calls_ EBCACHE_GUARDED_BY(mutex_);
   sync::ConditionVariable calls_ended_;
   // Release when an owner goes in, acquire when it is looked up: the finder calls the owner.
   std::array<sync::Atomic<FolioOwner*>, 256> owners_{};

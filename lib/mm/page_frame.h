@@ -32,6 +32,7 @@
 #include "ebcache/internal/sync.h"
 #include "ebcache/page_allocator.h"
 #include "lib/base/check.h"
+#include "lib/mm/frame_number.h"
 
 namespace ebcache {
 
@@ -79,21 +80,21 @@ struct FrameState {
 // The word of the first frame of a free block: its order, and its neighbours in a free list.
 struct FreeBlock {
   static constexpr int kLinkBits = 28;
-  static constexpr uint32_t kNone = (uint32_t{1} << kLinkBits) - 1;
+  static constexpr FrameNumber kNone{(uint32_t{1} << kLinkBits) - 1};
 
   int order = 0;
-  uint32_t previous = kNone;
-  uint32_t next = kNone;
+  FrameNumber previous = kNone;
+  FrameNumber next = kNone;
 
   constexpr uint64_t Pack() const {
-    return uint64_t{previous} | uint64_t{next} << kLinkBits |
+    return uint64_t{previous.value()} | uint64_t{next.value()} << kLinkBits |
            uint64_t{static_cast<uint8_t>(order)} << 56 |
            uint64_t{static_cast<uint8_t>(FrameUse::kFree)} << 61;
   }
   static constexpr FreeBlock Unpack(uint64_t word) {
     return {.order = static_cast<int>(word >> 56 & 0x1f),
-            .previous = static_cast<uint32_t>(word) & kNone,
-            .next = static_cast<uint32_t>(word >> kLinkBits) & kNone};
+            .previous = FrameNumber(static_cast<uint32_t>(word) & kNone.value()),
+            .next = FrameNumber(static_cast<uint32_t>(word >> kLinkBits) & kNone.value())};
   }
 };
 
@@ -115,10 +116,7 @@ class PageFrame {
   FrameState Free(int order) {
     constexpr uint64_t kListedWord = FrameState{.use = FrameUse::kListed}.Pack();
     const FrameState was =
-        FrameState::Unpack(sync::Planted("free-in-two-steps")
-                               ? Load().Pack()
-                               : word_.exchange(kListedWord, std::memory_order_acq_rel));
-    if (sync::Planted("free-in-two-steps")) word_.store(kListedWord);
+        FrameState::Unpack(word_.exchange(kListedWord, std::memory_order_acq_rel));
     EBCACHE_CHECK(was.use == FrameUse::kAllocated,
                   "folio freed twice, or never handed out by this allocator");
     EBCACHE_CHECK(was.order == order, "folio freed with another order than it was allocated with");
@@ -144,7 +142,7 @@ class PageFrame {
       begun.reset();
       if (state.use != FrameUse::kAllocated) return false;
       if (!state.movable && !(or_reclaimable && state.reclaimable)) return false;
-      if (state.moving && !sync::Planted("two-movers")) return false;
+      if (state.moving) return false;
       state.moving = true;
       begun = state;
       return true;
@@ -154,11 +152,8 @@ class PageFrame {
 
   // Takes the mark away. False: the folio was freed meanwhile, and is the caller's to give back.
   bool EndMove() {
-    int attempts = 0;
-    return Change([&attempts](FrameState& state) {
+    return Change([](FrameState& state) {
       if (state.use != FrameUse::kAllocated) return false;
-      // As if only a thread that frees the folio could be in the way.
-      if (sync::Planted("end-of-move-tries-once") && attempts++ != 0) return false;
       state.moving = false;
       return true;
     });

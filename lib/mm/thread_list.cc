@@ -30,7 +30,7 @@ class Registry {
     }
   }
 
-  ThreadList* FindOrMake(const std::shared_ptr<FrameDepot>& depot) {
+  ThreadList* FindOrCreate(const std::shared_ptr<FrameDepot>& depot) {
     for (const Entry& entry : entries_) {
       if (entry.depot_serial == depot->serial()) return entry.list.get();
     }
@@ -79,14 +79,14 @@ ThreadListLease::ThreadListLease(const std::shared_ptr<FrameDepot>& depot) {
   if (last_used.depot_serial == depot->serial()) [[likely]] {
     list_ = last_used.list;
   } else {
-    FindOrMake(depot);
+    FindOrCreate(depot);
   }
 }
 
-void ThreadListLease::FindOrMake(const std::shared_ptr<FrameDepot>& depot) {
+void ThreadListLease::FindOrCreate(const std::shared_ptr<FrameDepot>& depot) {
   if (!thread_is_ending) {
     try {
-      list_ = registry.FindOrMake(depot);
+      list_ = registry.FindOrCreate(depot);
       last_used = {depot->serial(), list_};
       return;
     } catch (const std::bad_alloc&) {

@@ -9,13 +9,13 @@
 #ifndef EBCACHE_LIB_MM_THREAD_LIST_H_
 #define EBCACHE_LIB_MM_THREAD_LIST_H_
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
 
 #include "ebcache/internal/sync.h"
+#include "lib/mm/frame_stack.h"
 
 namespace ebcache {
 
@@ -50,30 +50,18 @@ struct FolioCounters {
   void AddBlock(BlockForm form);
 };
 
-// A stack of frame numbers: last in, first out.
-class alignas(64) ThreadList {
+class alignas(64) ThreadList : public FrameStack {
  public:
-  static constexpr uint32_t kMaxCapacity = 128;
-
   // REQUIRES: 2 <= capacity <= kMaxCapacity
   explicit ThreadList(uint32_t capacity) : capacity_(capacity) {}
 
-  uint32_t size() const { return size_; }
   uint32_t capacity() const { return capacity_; }
-  bool full() const { return size_ == capacity_; }
-  // REQUIRES: !full()
-  void Push(uint32_t pfn) { frames_[size_++] = pfn; }
-  // REQUIRES: size() > 0
-  uint32_t Pop() { return frames_[--size_]; }
+  bool full() const { return size() == capacity_; }
 
   FolioCounters counters;
 
  private:
-  friend class FrameDepot;
-
-  uint32_t size_ = 0;
   const uint32_t capacity_;
-  std::array<uint32_t, kMaxCapacity> frames_;
 };
 
 // This thread's list for a depot, for the length of one call of an allocator.
@@ -92,7 +80,7 @@ class ThreadListLease {
   ThreadList* operator->() const { return list_; }
 
  private:
-  void FindOrMake(const std::shared_ptr<FrameDepot>& depot);
+  void FindOrCreate(const std::shared_ptr<FrameDepot>& depot);
   void ReturnPassing();
 
   ThreadList* list_ = nullptr;

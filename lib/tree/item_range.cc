@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "ebcache/btree.h"
-#include "lib/base/planted.h"
 #include "lib/tree/leaf_sequence.h"
 
 namespace ebcache {
@@ -23,7 +22,7 @@ ItemRange::~ItemRange() = default;
 
 ItemRange::Iterator ItemRange::begin() {
   if (options_.on_gap) {
-    leaves_ = std::make_unique<LeafSequence>(tree_, range_, options_.on_gap);
+    leaves_ = std::make_unique<internal::LeafSequence>(tree_, range_, options_.on_gap);
     leaves_->First(path_);
     SettlePastGaps();
     return Iterator(this);
@@ -42,9 +41,6 @@ void ItemRange::Advance() {
     return;
   }
   status_ = tree_.Next(path_);
-  if (fuzz::Planted("items-start-over") && status_.ok() && !path_.valid()) {
-    status_ = tree_.Seek(range_.from, path_);
-  }
   Settle();
 }
 

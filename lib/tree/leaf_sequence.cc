@@ -15,7 +15,7 @@
 #include "lib/tree/slots.h"
 #include "lib/tree/tree_error.h"
 
-namespace ebcache {
+namespace ebcache::internal {
 namespace {
 
 // REQUIRES: above kMinKey.
@@ -132,4 +132,4 @@ void LeafSequence::Tell(const KeyRange& keys, int level, uint64_t logical,
   tell_(gap);
 }
 
-}  // namespace ebcache
+}  // namespace ebcache::internal

@@ -14,7 +14,7 @@
 #include "ebcache/on_disk.h"
 #include "lib/tree/block_visits.h"
 
-namespace ebcache {
+namespace ebcache::internal {
 
 // Ends for the reasons that a walk does (BlockVisits, and a level that falls with each step down),
 // and hands out rising keys only.
@@ -52,6 +52,6 @@ class LeafSequence {
   absl::Status first_damage_;
 };
 
-}  // namespace ebcache
+}  // namespace ebcache::internal
 
 #endif  // EBCACHE_LIB_TREE_LEAF_SEQUENCE_H_

@@ -49,8 +49,8 @@ absl::Status Path::Load(Item& item) const {
 }
 
 void BTree::CheckOurs(const Path& path) const {
-  EBCACHE_CHECK(path.root_level_ < 0 || (path.root_bytenr_ == root_.bytenr &&
-                                         path.root_level_ == root_.level && path.cache_ == cache_),
+  EBCACHE_CHECK(path.empty() || (path.root_bytenr_ == root_.bytenr &&
+                                 path.root_level_ == root_.level && path.cache_ == cache_),
                 "a path of another tree was given to this one");
 }
 

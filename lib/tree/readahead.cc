@@ -40,7 +40,7 @@ Readahead::~Readahead() {
       sync::MutexLock lock(mutex_);
       stopping_ = true;
     }
-    if (!sync::Planted("readahead-stops-without-wake")) changed_.notify_all();
+    changed_.notify_all();
   });
 }
 
@@ -52,7 +52,7 @@ bool Readahead::Ask(uint64_t start, const ParentCheck& check, const void* asker)
     waiting_.push_back({start, check, asker});
     full_batch = waiting_.size() % options_.batch == 0;
   }
-  if (full_batch && !sync::Planted("readahead-asks-without-wake")) changed_.notify_one();
+  if (full_batch) changed_.notify_one();
   return true;
 }
 
@@ -95,7 +95,8 @@ bool Readahead::ReadSome() noexcept try { return ReadNextBatch(); } catch (...) 
 void Readahead::Run() {
   sync::UniqueLock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+    changed_.wait(lock,
+                  [this]() EBCACHE_REQUIRES(mutex_) { return stopping_ || !waiting_.empty(); });
     if (stopping_) return;
     lock.unlock();
     if (!threads_.Work([this] { ReadNextBatch(); })) ForgetAll();

@@ -14,7 +14,6 @@
 #include "ebcache/extent_buffer.h"
 #include "ebcache/on_disk.h"
 #include "lib/base/check.h"
-#include "lib/base/planted.h"
 #include "lib/tree/slots.h"
 #include "lib/tree/tree_error.h"
 
@@ -56,7 +55,7 @@ absl::StatusOr<ExtentBufferRef> BTree::ReadChild(const Path& path, int level) co
 
 absl::Status BTree::GoTo(const Key& key, Path& path) const {
   absl::Cleanup lost = [&] { path = Path(); };  // also when memory is out on the way
-  if (path.root_level_ < 0) {
+  if (path.empty()) {
     absl::StatusOr<ExtentBufferRef> root = ReadRoot();
     if (!root.ok()) return InTree(root_, root_.level, root_.bytenr, root.status());
     StandOnRoot(path, *std::move(root));
@@ -75,7 +74,6 @@ absl::Status BTree::GoTo(const Key& key, Path& path) const {
     path.nodes_[level - 1] = *std::move(child);
   }
   path.slots_[0] = CountLeafKeysBelow(*path.nodes_[0], key);
-  if (fuzz::Planted("search-one-too-early") && path.slots_[0] > 0) --path.slots_[0];
   std::move(lost).Cancel();
   return absl::OkStatus();
 }
@@ -112,10 +110,9 @@ absl::StatusOr<Path> BTree::SearchBackward(const Key& key) const {
   absl::StatusOr<Path> path = Locate(key);
   if (!path.ok()) return path;
   const bool there = path->valid() && path->key() == key;
-  if (there || (path->valid() && fuzz::Planted("backward-stays"))) return path;
+  if (there) return path;
   absl::Status moved = Previous(*path);
   if (absl::IsNotFound(moved)) {
-    if (fuzz::Planted("reference-leaked")) new Path(*std::move(path));
     return absl::NotFoundError(
         absl::StrCat("tree ", root_.name, " has no item at or before ", key.ToString()));
   }

@@ -22,7 +22,6 @@
 #include "ebcache/extent_buffer.h"
 #include "ebcache/on_disk.h"
 #include "ebcache/readahead.h"
-#include "lib/base/planted.h"
 #include "lib/tree/block_visits.h"
 #include "lib/tree/slots.h"
 
@@ -176,10 +175,6 @@ bool Walk::ReadBatch(int level) {
                             .owner = root_.id,
                             .first_key = pointer.key});
   }
-  if (frame.starts.empty() && fuzz::Planted("batch-starts-over")) {
-    frame.next_slot = 0;
-    return ReadBatch(level);
-  }
   if (frame.starts.empty()) return false;
   if (level == 1 && readahead_ != nullptr) {
     AskAhead(frame);
@@ -258,8 +253,6 @@ bool Walk::PassOver(uint64_t start) {
 }
 
 void Walk::ReportDamage(int level, uint64_t start, absl::Status status) {
-  if (fuzz::Planted("damage-dropped-of-shared-trees") && visited_ != nullptr) return;
-  if (fuzz::Planted("damage-without-reason")) status = absl::OkStatus();
   visitor_.VisitDamage({.tree = root_.id,
                         .key_offset = root_.key_offset,
                         .level = static_cast<uint8_t>(level),

@@ -68,9 +68,8 @@ absl::StatusOr<Copies> AddressSpace::Map(uint64_t logical, uint64_t length) cons
   Copies copies;
   for (const StripeLocation& location : *locations) {
     const ChunkStripe& stripe = *location.stripe;
-    copies.push_back({.device_id = stripe.device_id,
-                      .device = FindDevice(stripe.device_id, stripe.device_uuid),
-                      .physical = location.physical});
+    copies.push_back(
+        {.place = location.place(), .device = FindDevice(stripe.device_id, stripe.device_uuid)});
   }
   return copies;
 }

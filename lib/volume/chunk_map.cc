@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "lib/base/messages.h"
-#include "lib/base/planted.h"
 #include "lib/format/chunk_check.h"
 #include "lib/format/raid_profile.h"
 
@@ -40,13 +39,9 @@ StripeLocations Locate(const Chunk& chunk, uint64_t offset) {
     first_stripe = static_cast<size_t>(element % groups) * copies;
     stripe_offset = element / groups * chunk.stripe_bytes + offset % chunk.stripe_bytes;
   }
-  if (fuzz::Planted("place-behind-the-stripe")) stripe_offset += chunk.length;
-  if (fuzz::Planted("place-counted-backwards")) stripe_offset = -stripe_offset;
-  const size_t told = fuzz::Planted("last-copy-forgotten") ? 1 : copies;
   StripeLocations locations;
-  for (size_t copy = 0; copy < told; ++copy) {
-    const ChunkStripe& stripe = chunk.stripes[first_stripe + copy];
-    locations.push_back({&stripe, stripe.physical + stripe_offset});
+  for (size_t copy = 0; copy < copies; ++copy) {
+    locations.push_back({&chunk.stripes[first_stripe + copy], stripe_offset});
   }
   return locations;
 }
@@ -63,7 +58,7 @@ absl::Status ChunkMap::Add(Chunk chunk) {
   auto after = chunks_.lower_bound(chunk.logical + chunk.length);
   if (after != chunks_.begin()) {
     const Chunk& before = std::prev(after)->second;
-    if (before.logical + before.length > chunk.logical && !fuzz::Planted("overlap-let-pass")) {
+    if (before.logical + before.length > chunk.logical) {
       if (SameChunk(before, chunk)) return absl::OkStatus();
       return absl::DataLossError(absl::StrCat(
           Describe(chunk), before.logical == chunk.logical ? " contradicts " : " overlaps ",
@@ -80,7 +75,6 @@ const Chunk* ChunkMap::Find(uint64_t logical) const {
   if (after == chunks_.begin()) return nullptr;
   const Chunk& chunk = std::prev(after)->second;
   const uint64_t offset = logical - chunk.logical;
-  if (fuzz::Planted("chunk-one-too-long") && offset == chunk.length) return &chunk;
   return offset < chunk.length ? &chunk : nullptr;
 }
 
@@ -93,9 +87,7 @@ absl::StatusOr<StripeLocations> ChunkMap::Map(uint64_t logical, uint64_t length)
         absl::StrCat("in ", Describe(*chunk), ": ", AbslView(traits.name), " cannot be read yet"));
   }
   const uint64_t offset = logical - chunk->logical;
-  const bool let_pass = fuzz::Planted("range-not-looked-at") ||
-                        (fuzz::Planted("chunk-one-too-long") && offset == chunk->length);
-  if (length > chunk->length - offset && !let_pass) {
+  if (length > chunk->length - offset) {
     return absl::DataLossError(absl::StrCat(length, " bytes cross the end of ", Describe(*chunk)));
   }
   if (traits.striped && length > chunk->stripe_bytes - offset % chunk->stripe_bytes) {

@@ -11,14 +11,17 @@
 #include <map>
 #include <vector>
 
+#include "ebcache/block_device.h"
 #include "ebcache/on_disk.h"
 
 namespace ebcache {
 
 // Where one copy lies: on which stripe of its chunk, and where on that device.
 struct StripeLocation {
+  DevicePlace place() const { return {stripe->device_id, stripe->physical + offset}; }
+
   const ChunkStripe* stripe = nullptr;  // the chunk's; valid as long as the map
-  uint64_t physical = 0;
+  uint64_t offset = 0;                  // from where the stripe begins
 };
 using StripeLocations = absl::InlinedVector<StripeLocation, 4>;
 

@@ -8,23 +8,25 @@
 namespace ebcache {
 
 std::string MirrorDamage::ToString() const {
-  return absl::StrCat("mirror ", mirror, " on ", device, " at ", physical, ": ", reason);
+  return absl::StrCat("mirror ", mirror, " on ", device, " at ", place.offset, ": ", reason);
 }
 
 std::string MissingDevice::ToString() const {
   return absl::StrCat("device ", id, seed ? " (seed)" : "", " is missing");
 }
 
+std::string PhysicalExtent::DeviceName() const {
+  return device != nullptr ? device->name() : absl::StrCat("missing device ", place.device_id);
+}
+
 MirrorDamage MakeDamage(uint64_t logical, size_t copy, const PhysicalExtent& extent,
                         const absl::Status& reason) {
   return {.logical = logical,
           .mirror = static_cast<int>(copy) + 1,
-          .device_id = extent.device_id,
-          .device = extent.device != nullptr ? extent.device->name()
-                                             : absl::StrCat("missing device ", extent.device_id),
+          .place = extent.place,
+          .device = extent.DeviceName(),
           .device_missing = extent.device == nullptr,
           .no_memory = absl::IsResourceExhausted(reason),
-          .physical = extent.physical,
           .reason = std::string(reason.message())};
 }
 

@@ -9,7 +9,6 @@
 
 #include "lib/base/check.h"
 #include "lib/base/messages.h"
-#include "lib/base/planted.h"
 #include "lib/base/status_number.h"
 #include "lib/device/device_batch.h"
 #include "lib/volume/mirror_damage.h"
@@ -70,21 +69,19 @@ void MirrorReader::Read(absl::Span<BlockRead> reads) const {
   attempts.reserve(reads.size());
   for (BlockRead& read : reads) attempts.push_back(Begin(read));
   DeviceBatch<DeviceRead> batch;
-  int again = fuzz::Planted("good-copy-read-on-and-on") ? 3000 : 0;
   do {
     for (size_t i = 0; i < attempts.size(); ++i) {
       Attempt& attempt = attempts[i];
-      if (again > 0) attempt.done = false;
       if (attempt.done || !attempt.SkipMissing()) continue;
       batch.Add(attempt.current().device, i,
-                {.offset = attempt.current().physical,
+                {.offset = attempt.current().place.offset,
                  .segments = attempt.read->buffer->mutable_segments()});
     }
     batch.Run([&](size_t i, const absl::Status& status) { Judge(attempts[i], status); });
     // Each round uses up a copy of every block in it.
-  } while (again-- > 0 || std::any_of(attempts.begin(), attempts.end(), [](const Attempt& attempt) {
-             return !attempt.done && attempt.next < attempt.order.size();
-           }));
+  } while (std::any_of(attempts.begin(), attempts.end(), [](const Attempt& attempt) {
+    return !attempt.done && attempt.next < attempt.order.size();
+  }));
   for (Attempt& attempt : attempts) Finish(attempt);
 }
 
@@ -174,7 +171,7 @@ void MirrorReader::Repair(Attempt& attempt) const {
     }
     // None is on a missing device: those come last, and one before them was good.
     const PhysicalExtent& bad = attempt.copies[copy];
-    DeviceWrite write{.offset = bad.physical, .segments = attempt.read->buffer->segments()};
+    DeviceWrite write{.offset = bad.place.offset, .segments = attempt.read->buffer->segments()};
     bad.device->Write(absl::MakeSpan(&write, 1));
     failure.repaired = write.status.ok();
     if (!write.status.ok()) {

@@ -67,7 +67,7 @@ void MirrorWriter::WriteGroup(absl::Span<BlockWrite> writes, absl::Span<std::byt
         continue;
       }
       const size_t tag = (attempts.size() - 1) * kMaxCopies + copy;
-      batch.Add(extent.device, tag, {.offset = extent.physical, .segments = {block}});
+      batch.Add(extent.device, tag, {.offset = extent.place.offset, .segments = {block}});
     }
   }
   batch.Run([&](size_t tag, const absl::Status& status) {

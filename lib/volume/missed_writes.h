@@ -60,11 +60,11 @@ class MissedWrites {
   using Copy = std::pair<uint64_t, size_t>;  // address and number
 
   void Forget(uint64_t logical, uint32_t copies);
-  void ForgetLocked(uint64_t logical, uint32_t copies);
+  void ForgetLocked(uint64_t logical, uint32_t copies) EBCACHE_REQUIRES(mutex_);
 
   mutable sync::Mutex mutex_;
-  // A tree, as in KeptErrors; and why, as text. Guarded by mutex_.
-  std::map<Copy, std::string> missed_;
+  // A tree, as in KeptErrors; and why, as text.
+  std::map<Copy, std::string> missed_ EBCACHE_GUARDED_BY(mutex_);
   sync::Atomic<size_t> count_{0};  // its size
   ForkHandler at_fork_;            // last: it uses the others
 };

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "lib/base/messages.h"
-#include "lib/format/superblock_format.h"
+#include "lib/format/superblock_codec.h"
 #include "lib/volume/interrupted_change.h"
 
 namespace ebcache {

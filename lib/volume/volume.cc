@@ -81,8 +81,7 @@ struct Volume::Impl {
   SuperblockCopy CopyOf(size_t candidate) const {
     const SuperblockSet::Candidate& one = set.candidates[candidate];
     return {.device = devices[one.device]->name(),
-            .device_id = one.superblock.device.id,
-            .physical = one.superblock.bytenr,
+            .place = {.device_id = one.superblock.device.id, .offset = one.superblock.bytenr},
             .generation = one.superblock.generation};
   }
 
@@ -127,8 +126,8 @@ size_t Volume::superblock_candidates() const { return impl_->set.candidates.size
 SuperblockCopy Volume::superblock_copy() const { return impl_->CopyOf(impl_->current); }
 
 std::string SuperblockCopy::ToString() const {
-  return absl::StrCat("the superblock at ", physical, " on ", device, " (generation ", generation,
-                      ")");
+  return absl::StrCat("the superblock at ", place.offset, " on ", device, " (generation ",
+                      generation, ")");
 }
 
 absl::Status Volume::CheckSeedsAreNamed() const {
@@ -196,13 +195,14 @@ void Volume::ReadCopies(absl::Span<CopyRead> reads) const {
     } else if (read.mirror < 1 || static_cast<size_t>(read.mirror) > copies->size()) {
       read.status =
           absl::NotFoundError(absl::StrCat("no mirror ", read.mirror, ", it has ", copies->size()));
-    } else if (const PhysicalExtent& place = (*copies)[read.mirror - 1]; place.device == nullptr) {
-      read.status = absl::UnavailableError(absl::StrCat("device ", place.device_id, " is missing"));
+    } else if (const PhysicalExtent& copy = (*copies)[read.mirror - 1]; copy.device == nullptr) {
+      read.status =
+          absl::UnavailableError(absl::StrCat("device ", copy.place.device_id, " is missing"));
     } else if (absl::Status missed = MissedWrite(logical, read.mirror); !missed.ok()) {
       read.status = std::move(missed);
     } else {
-      batch.Add(place.device, i,
-                {.offset = place.physical, .segments = read.buffer->mutable_segments()});
+      batch.Add(copy.device, i,
+                {.offset = copy.place.offset, .segments = read.buffer->mutable_segments()});
     }
   }
   if (!batch.empty()) {

@@ -19,8 +19,10 @@ def run_lab(*flags):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "lab.json")
         page = os.path.join(folder, "lab.html")
+        proc = os.path.join(folder, "lab.proc")
         done = subprocess.run(
-            [LAB, "--memory-gib=8", "--btree-gib=1", f"--json={path}", f"--html={page}", *flags],
+            [LAB, "--memory-gib=8", "--btree-gib=1", f"--json={path}", f"--html={page}",
+             f"--proc={proc}", *flags],
             capture_output=True,
             text=True,
         )
@@ -30,6 +32,8 @@ def run_lab(*flags):
             figures = json.load(file)
         with open(page, encoding="utf-8") as file:
             html = file.read()
+        with open(proc, encoding="utf-8") as file:
+            figures["proc"] = file.read()
         return figures, done.stdout, html, done.stderr
 
 
@@ -66,6 +70,24 @@ class FragmentationLabTest(unittest.TestCase):
         self.assertEqual(self.figures["assumptions"]["memory_gib"], 8)
         self.assertGreater(self.figures["peak_rss_bytes"], 0)
         self.assertLess(self.figures["peak_rss_bytes"], 1 << 30)
+
+    def test_what_is_free_is_free_once_by_place_and_by_kind(self):
+        machines = re.split(r"^(\w+), hint (on|off):$", self.figures["proc"], flags=re.MULTILINE)
+        self.assertEqual(len(machines), 1 + 3 * 4)
+        for policy, text in zip(machines[1::3], machines[3::3]):
+            zones = re.findall(r"^Node 0, zone +\d+((?: +\d+)+)$", text, re.MULTILINE)
+            kinds = re.findall(r"^Node +0, zone +Normal, type +\w+ +((?: +\d+)+)$", text,
+                               re.MULTILINE)
+            self.assertEqual(len(kinds), 4, text)
+            self.assertGreaterEqual(len(zones), 2 if policy == "superpageblock" else 1, text)
+            by_zone, by_kind = (
+                [sum(column) for column in zip(*(map(int, row.split()) for row in rows))]
+                for rows in (zones, kinds)
+            )
+            self.assertEqual(by_zone, by_kind)
+            self.assertGreater(sum(by_zone), 0)
+            blocks = re.search(r"^Node 0, zone +Normal ((?: +\d+)+)$", text, re.MULTILINE)
+            self.assertEqual(sum(map(int, blocks[1].split())), 8 * 512)  # of 2 MiB in 8 GiB
 
     def test_with_the_hint_everything_recoverable_is_obtained(self):
         run = self.runs["superpageblock", True]
@@ -106,10 +128,14 @@ class FragmentationLabTest(unittest.TestCase):
         self.assertEqual(re.findall(r"(?:src|href)\s*=", self.html), [])
         self.assertEqual(self.html.count("<canvas"), 8)
         for run in self.figures["runs"]:
-            self.assertIn(f"<td>{run['lucky_share_made'] * 100:.1f} %<td>", self.html)
+            self.assertIn(f"<td>{run['lucky_share_made'] * 100:.1f} %</td>", self.html)
         self.assertIn("66.3 %", self.html)
-        maps = re.findall(r"\['[ab]\d','([a-i]+)',512\]", self.html)
-        self.assertEqual([len(m) for m in maps], [8 * 512] * 8)
+        (maps,) = re.findall(r"const maps = (.*);</script>", self.html)
+        names, cells, columns = zip(*json.loads(maps))
+        self.assertEqual(sorted(names), sorted(re.findall(r'<canvas id="(\w+)"', self.html)))
+        self.assertEqual([len(cell) for cell in cells], [8 * 512] * 8)
+        self.assertRegex("".join(cells), "^[a-i]*$")
+        self.assertEqual(columns, (512,) * 8)
 
     def test_bad_flags_are_refused(self):
         for flag in ("--memory-gib=2", "--btree-gib=0", "--btree-gib=5", "--hint=maybe", "--json="):

@@ -15,30 +15,26 @@
 #include "ebcache/buffer_cache.h"
 #include "lib/cache/buffer_cache_impl.h"
 #include "lib/cache/descriptor_slab.h"
-#include "lib/cache/hash_multiplier.h"
 #include "lib/cache/state_word.h"
 #include "tests/support/memory_source.h"
 
 namespace ebcache {
 
 // Descriptors without a cache.
-class ExtentBufferPeer {
+class LoneBuffer {
  public:
-  static void SetStart(ExtentBuffer* buffer, uint64_t start) { buffer->start_ = start; }
-  static void Kill(ExtentBuffer* buffer) { buffer->state_.store(0); }
+  static void SetStart(ExtentBuffer* buffer, uint64_t start) { Inside(buffer).start_ = start; }
+  static void Kill(ExtentBuffer* buffer) { Inside(buffer).state_.store(0); }
 };
 
 class BufferCachePeer {
  public:
-  static BufferIndex::Probes Probes(const BufferCache& cache) {
-    return cache.impl_->index_.CountProbes();
-  }
+  static const BufferIndex& index(const BufferCache& cache) { return cache.impl_->pool_.index_; }
+  static BufferIndex::Probes Probes(const BufferCache& cache) { return index(cache).CountProbes(); }
   static bool KnowsOfUnwritten(const BufferCache& cache) {
-    return !cache.impl_->index_.NextUnwritten(0).at_end;
+    return !index(cache).NextUnwritten(0).at_end;
   }
-  static uint64_t LongestHold(const BufferCache& cache) {
-    return cache.impl_->index_.longest_hold();
-  }
+  static uint64_t LongestHold(const BufferCache& cache) { return index(cache).longest_hold(); }
 };
 
 namespace {
@@ -218,8 +214,8 @@ TEST(BufferIndex, TheDeadTakeOutOnlyThemselves) {
   std::array<ExtentBuffer*, 2> made{};
   ASSERT_EQ(slab.Allocate(absl::MakeSpan(made)), 2u);
   const auto [dead, live] = made;
-  ExtentBufferPeer::SetStart(dead, kNode);
-  ExtentBufferPeer::SetStart(live, kNode);
+  LoneBuffer::SetStart(dead, kNode);
+  LoneBuffer::SetStart(live, kNode);
   const auto grab = [](ExtentBuffer* there, uint64_t = 0) {
     return there->state().refs == 0 ? BufferIndex::Grab::kDead : BufferIndex::Grab::kTaken;
   };
@@ -230,7 +226,7 @@ TEST(BufferIndex, TheDeadTakeOutOnlyThemselves) {
   EXPECT_EQ(newcomers[0].outcome, BufferIndex::Insertion::kInserted);
   EXPECT_EQ(newcomers[1].outcome, BufferIndex::Insertion::kExists);
   EXPECT_EQ(newcomers[1].existing, dead);
-  ExtentBufferPeer::Kill(dead);
+  LoneBuffer::Kill(dead);
   EXPECT_EQ(index.Find(kNode, grab), nullptr);
   index.Insert(absl::MakeSpan(newcomers).subspan(1), birth, grab);
   EXPECT_EQ(newcomers[1].outcome, BufferIndex::Insertion::kInserted);
@@ -269,7 +265,7 @@ BufferIndex::Probes ProbesOf(uint64_t multiplier, const std::vector<uint64_t>& s
   for (const uint64_t start : starts) {
     BufferIndex::Newcomer newcomer;
     EXPECT_EQ(slab.Allocate({&newcomer.buffer, 1}), 1u);
-    ExtentBufferPeer::SetStart(newcomer.buffer, start);
+    LoneBuffer::SetStart(newcomer.buffer, start);
     index.Insert({&newcomer, 1}, state::Pack(state::BornMapped()),
                  [](ExtentBuffer*, uint64_t) { return BufferIndex::Grab::kTaken; });
     EXPECT_EQ(newcomer.outcome, BufferIndex::Insertion::kInserted);

@@ -23,12 +23,12 @@ PATHS = {
     "find": ("ebcache::BufferCache::FindBuffer(",),
     "put": ("ebcache::ExtentBufferRef::PutBuffer(",),
     "find, where there is more to it": (
-        "ebcache::BufferCacheImpl::FindSlowly(",
+        "ebcache::BufferPool::FindSlowly(",
         "ebcache::ExtentBuffer* ebcache::BufferIndex::Find<",
         "ebcache::state::Get(",
     ),
     "put, where there is more to it": (
-        "ebcache::BufferCacheImpl::Put(",
+        "ebcache::BufferPool::Put(",
         "ebcache::state::Put(",
     ),
     "find, look and put, as a user": ("probe_find_look_put",),

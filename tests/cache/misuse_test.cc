@@ -10,20 +10,18 @@
 #include "ebcache/allocators.h"
 #include "ebcache/buffer_cache.h"
 #include "lib/cache/buffer_state.h"
+#include "lib/cache/extent_buffer_access.h"
 #include "lib/cache/state_word.h"
 #include "tests/support/memory_source.h"
 
 namespace ebcache {
 
-// As if so many references had been taken.
-class ExtentBufferPeer {
- public:
-  static void AddRefs(ExtentBuffer* buffer, int64_t refs) {
-    buffer->state_.fetch_add(static_cast<uint64_t>(refs));
-  }
-};
-
 namespace {
+
+// As if so many references had been taken.
+void AddRefs(ExtentBuffer* buffer, int64_t refs) {
+  Inside(buffer).state_.fetch_add(static_cast<uint64_t>(refs));
+}
 
 constexpr uint64_t kNode = 16384;
 
@@ -118,9 +116,7 @@ class ManyReferences : public testing::Test {
  protected:
   ManyReferences() : held_(*cache_.ReadBlock(kNode)) {}
   ~ManyReferences() override { SetRefs(2); }
-  void SetRefs(uint32_t refs) {
-    ExtentBufferPeer::AddRefs(held_.get(), int64_t{refs} - held_->state().refs);
-  }
+  void SetRefs(uint32_t refs) { AddRefs(held_.get(), int64_t{refs} - held_->state().refs); }
 
   MemorySource source_;
   BufferCache cache_{{.node_bytes = kNode}, &source_};

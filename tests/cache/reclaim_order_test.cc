@@ -9,17 +9,18 @@
 
 #include "ebcache/allocators.h"
 #include "ebcache/buffer_cache.h"
+#include "lib/cache/extent_buffer_access.h"
 #include "lib/cache/reclaim_list.h"
 #include "lib/cache/state_word.h"
 #include "tests/support/memory_source.h"
 
 namespace ebcache {
 
-class ExtentBufferPeer {
+class LoneBuffer {
  public:
   static void Set(ExtentBuffer& buffer, uint64_t start, BufferState s) {
-    buffer.start_ = start;
-    buffer.state_.store(state::Pack(s), std::memory_order_relaxed);
+    Inside(&buffer).start_ = start;
+    Inside(&buffer).state_.store(state::Pack(s), std::memory_order_relaxed);
   }
 };
 
@@ -108,7 +109,7 @@ class Rings : public testing::Test {
   Rings() {
     EXPECT_EQ(slab_.Allocate(absl::MakeSpan(buffers_)), buffers_.size());
     for (size_t i = 0; i < buffers_.size(); ++i) {
-      ExtentBufferPeer::Set(*buffers_[i], i * kNode, kIdle);
+      LoneBuffer::Set(*buffers_[i], i * kNode, kIdle);
     }
     list_.Add(buffers_);
   }
@@ -145,7 +146,7 @@ TEST_F(Rings, ASearchLooksAtNoMoreThanItMay) {
 }
 
 TEST_F(Rings, WhatIsHeldIsParkedAndLookedAtOnce) {
-  ExtentBufferPeer::Set(*buffers_[2], 2 * kNode, kHeld);
+  LoneBuffer::Set(*buffers_[2], 2 * kNode, kHeld);
   EXPECT_EQ(Collect(8), 7u);
   EXPECT_EQ(last_.skipped[static_cast<size_t>(ReleaseVerdict::kInUse)], 1u);
   EXPECT_EQ(list_.size(), 1u);
@@ -155,7 +156,7 @@ TEST_F(Rings, WhatIsHeldIsParkedAndLookedAtOnce) {
   EXPECT_EQ(list_.looks(), looks);
 
   // Idle again.
-  ExtentBufferPeer::Set(*buffers_[2], 2 * kNode, kIdle);
+  LoneBuffer::Set(*buffers_[2], 2 * kNode, kIdle);
   list_.Unpark(buffers_[2]);
   EXPECT_FALSE(list_.all_parked());
   EXPECT_EQ(Collect(8), 1u);
@@ -164,25 +165,25 @@ TEST_F(Rings, WhatIsHeldIsParkedAndLookedAtOnce) {
 
 // The header: by the time of Unpark the buffer may have died.
 TEST_F(Rings, UnparkOfOneThatDiedMeanwhileIsNothing) {
-  ExtentBufferPeer::Set(*buffers_[0], 0, kHeld);
-  ExtentBufferPeer::Set(*buffers_[1], kNode, kHeld);
+  LoneBuffer::Set(*buffers_[0], 0, kHeld);
+  LoneBuffer::Set(*buffers_[1], kNode, kHeld);
   EXPECT_EQ(Collect(8), 6u);
   EXPECT_EQ(list_.size(), 2u);
-  ExtentBufferPeer::Set(*buffers_[0], 0, kDead);
+  LoneBuffer::Set(*buffers_[0], 0, kDead);
   list_.Remove(buffers_[0]);
   list_.Unpark(buffers_[0]);
   EXPECT_EQ(list_.size(), 1u);
   EXPECT_TRUE(list_.all_parked());
   // The other one is still found.
-  ExtentBufferPeer::Set(*buffers_[1], kNode, kIdle);
+  LoneBuffer::Set(*buffers_[1], kNode, kIdle);
   list_.Unpark(buffers_[1]);
   EXPECT_EQ(Collect(8), 1u);
   EXPECT_EQ(victims_[0], buffers_[1]);
 }
 
 TEST_F(Rings, ABufferThatIsMovingIsPassedOver) {
-  ExtentBufferPeer::Set(*buffers_[0], 0,
-                        {1, kIdle.flags | static_cast<uint32_t>(BufferFlag::kMigrating)});
+  LoneBuffer::Set(*buffers_[0], 0,
+                  {1, kIdle.flags | static_cast<uint32_t>(BufferFlag::kMigrating)});
   EXPECT_EQ(Collect(7), 7u);
   EXPECT_EQ(last_.skipped[static_cast<size_t>(ReleaseVerdict::kMigrating)], 1u);
   EXPECT_EQ(list_.size(), 1u);
@@ -192,8 +193,8 @@ TEST_F(Rings, ABufferThatIsMovingIsPassedOver) {
 // A block that was freed will not come back: it is not remembered.
 TEST_F(Rings, StaleBuffersLeaveNoGhosts) {
   for (size_t i = 0; i < buffers_.size(); ++i) {
-    ExtentBufferPeer::Set(*buffers_[i], i * kNode,
-                          {1, kIdle.flags | static_cast<uint32_t>(BufferFlag::kStale)});
+    LoneBuffer::Set(*buffers_[i], i * kNode,
+                    {1, kIdle.flags | static_cast<uint32_t>(BufferFlag::kStale)});
   }
   EXPECT_EQ(Collect(8), 8u);
   EXPECT_EQ(list_.bytes(), 0u);

@@ -289,7 +289,7 @@ class RegionStress {
       }
       case 5:
         if (random() % 64 == 0) {
-          (void)region_->PageTypeInfoText();
+          (void)region_->free_memory();
           (void)region_->report();
           (void)region_->CountSuperpageblock(0);
         }

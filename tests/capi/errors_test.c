@@ -257,14 +257,9 @@ static void options_out_of_range(void) {
   CHECK_EQUAL(ebcache_cache_destroy(cache), 0);
 }
 
-static void nothing_where_something_must_be(void) {
+static void nothing_where_a_cache_or_a_buffer_must_be(void) {
   struct ebcache_cache_stats stats = {.size = sizeof stats};
-  struct ebcache_root root = {.size = sizeof root};
   ebcache_buffer* buffer;
-  ebcache_tree* tree;
-  ebcache_path* path;
-  ebcache_filesystem* filesystem;
-  const char* const no_path[] = {NULL};
   int order;
   uint8_t byte;
   CHECK_FAILS(ebcache_cache_create(NULL, NULL, NULL, NULL), EINVAL, "cache is NULL");
@@ -300,6 +295,18 @@ static void nothing_where_something_must_be(void) {
   CHECK_FAILS(ebcache_set_budget(NULL, 1), EINVAL, "cache is NULL");
   CHECK_FAILS(ebcache_cache_stats(NULL, &stats), EINVAL, "cache is NULL");
   CHECK_FAILS(ebcache_pins(NULL, NULL), EINVAL, "cache is NULL");
+  CHECK_FAILS(ebcache_write_error(NULL, NULL), EINVAL, "cache is NULL");
+  CHECK_FAILS(ebcache_give_up_write(NULL, NULL), EINVAL, "cache is NULL");
+  CHECK_EQUAL(ebcache_give_up_writes(NULL), 0);
+}
+
+static void nothing_where_a_filesystem_or_a_tree_must_be(void) {
+  struct ebcache_root root = {.size = sizeof root};
+  ebcache_buffer* buffer;
+  ebcache_tree* tree;
+  ebcache_path* path;
+  ebcache_filesystem* filesystem;
+  const char* const no_path[] = {NULL};
   CHECK_FAILS(ebcache_open(NULL, 0, NULL, &filesystem), EINVAL, "paths is NULL");
   CHECK_FAILS(ebcache_open(no_path, 1, NULL, &filesystem), EINVAL, "paths[0] is NULL");
   CHECK_FAILS(ebcache_open_devices(NULL, 1, NULL, &filesystem), EINVAL, "devices is NULL");
@@ -328,12 +335,13 @@ static void nothing_where_something_must_be(void) {
   CHECK_FAILS(ebcache_block_set_create(16384, NULL), EINVAL, "set is NULL");
   CHECK_EQUAL(ebcache_block_set_size(NULL), 0);
   ebcache_block_set_free(NULL);
+}
 
-  CHECK_FAILS(ebcache_write_error(NULL, NULL), EINVAL, "cache is NULL");
-  CHECK_FAILS(ebcache_give_up_write(NULL, NULL), EINVAL, "cache is NULL");
-  CHECK_EQUAL(ebcache_give_up_writes(NULL), 0);
-
-  /* The other arguments of those that have more than one. */
+/* The other arguments of those that have more than one. */
+static void nothing_beside_a_cache(void) {
+  ebcache_buffer* buffer;
+  int order;
+  uint8_t byte;
   ebcache_cache* cache = make_cache();
   CHECK_EQUAL(ebcache_read(cache, 0, NULL, &buffer), 0);
   const uint64_t start = 0;
@@ -355,6 +363,18 @@ static void nothing_where_something_must_be(void) {
   CHECK_FAILS(ebcache_reinit(cache, NULL, 0), EINVAL, "buffer is NULL");
   CHECK_FAILS(ebcache_cache_stats(cache, NULL), EINVAL, "stats is NULL");
   CHECK_FAILS(ebcache_pins(cache, NULL), EINVAL, "pins is NULL");
+  ebcache_put(buffer);
+  ebcache_put(buffer);
+  CHECK_EQUAL(ebcache_cache_destroy(cache), 0);
+}
+
+static void nothing_beside_a_root(void) {
+  struct ebcache_root root = {.size = sizeof root};
+  ebcache_buffer* buffer;
+  ebcache_tree* tree;
+  const char* const no_path[] = {NULL};
+  ebcache_cache* cache = make_cache();
+  CHECK_EQUAL(ebcache_read(cache, 0, NULL, &buffer), 0);
   CHECK_FAILS(ebcache_open(no_path, 1, NULL, NULL), EINVAL, "filesystem is NULL");
   CHECK_FAILS(ebcache_header(buffer, NULL), EINVAL, "header is NULL");
   CHECK_FAILS(ebcache_tree_open(NULL, 5, NULL), EINVAL, "tree is NULL");
@@ -366,6 +386,11 @@ static void nothing_where_something_must_be(void) {
   root.size = 0;
   CHECK_FAILS(ebcache_walk(cache, &root, &blind, NULL, NULL), EINVAL, "root: a struct without");
   CHECK_FAILS(ebcache_iterate_past_damage(NULL, NULL, NULL, NULL, NULL), EINVAL, "tree is NULL");
+  ebcache_put(buffer);
+  CHECK_EQUAL(ebcache_cache_destroy(cache), 0);
+}
+
+static void nothing_where_an_allocator_or_a_piece_must_be(void) {
   const struct ebcache_allocator_ops none = {.size = sizeof none};
   ebcache_allocator* allocator;
   CHECK_FAILS(ebcache_allocator_create(NULL, NULL), EINVAL, "allocator is NULL");
@@ -380,9 +405,6 @@ static void nothing_where_something_must_be(void) {
   CHECK(piece == NULL);
   CHECK_EQUAL(ebcache_mutable_piece(NULL, 0, &mutable_piece), 0);
   CHECK(mutable_piece == NULL);
-  ebcache_put(buffer);
-  ebcache_put(buffer);
-  CHECK_EQUAL(ebcache_cache_destroy(cache), 0);
 }
 
 static void words_and_versions(void) {
@@ -411,7 +433,11 @@ int main(void) {
   RUN(buffers_of_another_cache);
   RUN(words_of_a_callback_that_asks_for_more);
   RUN(options_out_of_range);
-  RUN(nothing_where_something_must_be);
+  RUN(nothing_where_a_cache_or_a_buffer_must_be);
+  RUN(nothing_where_a_filesystem_or_a_tree_must_be);
+  RUN(nothing_beside_a_cache);
+  RUN(nothing_beside_a_root);
+  RUN(nothing_where_an_allocator_or_a_piece_must_be);
   RUN(words_and_versions);
   return 0;
 }

@@ -169,9 +169,8 @@ int WithDamage(FilesystemStage& s, uint32_t copies,
 
 using S = FilesystemStage;
 
-}  // namespace
-
-std::vector<Call<FilesystemStage>> FilesystemCalls() {
+// Of a filesystem, and of the blocks of it.
+std::vector<Call<S>> OfFilesystems() {
   return {
       {"ebcache_open", [](S&) { return Open(); }},
       {"ebcache_open_devices", [](S&) { return OpenDevices(); }},
@@ -209,6 +208,12 @@ std::vector<Call<FilesystemStage>> FilesystemCalls() {
          auto child = Sized<struct ebcache_node_slot>();
          return ebcache_node_slot(s.node, 0, &child);
        }},
+  };
+}
+
+// Of trees, and of places in them.
+std::vector<Call<S>> OfTrees() {
+  return {
       {"ebcache_for_each_tree",
        [](S& s) { return ebcache_for_each_tree(s.filesystem, SeeTree, nullptr); }},
       {"ebcache_tree_open",
@@ -256,6 +261,12 @@ std::vector<Call<FilesystemStage>> FilesystemCalls() {
       {"ebcache_path_buffer",
        [](S& s) { return ebcache_path_buffer(s.path, 0) == s.leaf ? 0 : -EPROTO; }},
       {"ebcache_path_slot", [](S& s) { return static_cast<int>(ebcache_path_slot(s.path, 0)); }},
+  };
+}
+
+// Of what goes through a whole tree.
+std::vector<Call<S>> OfWalks() {
+  return {
       {"ebcache_iterate",
        [](S& s) { return ebcache_iterate(s.tree, nullptr, nullptr, SeeItem, nullptr); }},
       {"ebcache_iterate_past_damage", [](S& s) { return IteratePastDamage(s); }},
@@ -276,6 +287,16 @@ std::vector<Call<FilesystemStage>> FilesystemCalls() {
       {"ebcache_block_set_size",
        [](S& s) { return static_cast<int>(ebcache_block_set_size(s.set)); }},
   };
+}
+
+}  // namespace
+
+std::vector<Call<FilesystemStage>> FilesystemCalls() {
+  std::vector<Call<FilesystemStage>> all;
+  for (const auto& some : {OfFilesystems(), OfTrees(), OfWalks()}) {
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  return all;
 }
 
 }  // namespace ebcache

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <ostream>
@@ -19,10 +20,13 @@
 namespace ebcache {
 namespace {
 
-// The functions that the header declares.
+// The functions that the header declares, in the parts that it includes.
 std::set<std::string> DeclaredFunctions() {
-  std::ifstream file("include/ebcache/ebcache.h");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::string text;
+  for (const auto& part : std::filesystem::directory_iterator("include/ebcache/c")) {
+    std::ifstream file(part.path());
+    text.append(std::istreambuf_iterator<char>(file), {});
+  }
   const std::regex declaration(R"(EBCACHE_API[^;(]*?(ebcache_\w+)\()");
   std::set<std::string> names;
   for (std::sregex_iterator at(text.begin(), text.end(), declaration), end; at != end; ++at) {

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "ebcache/block_device.h"
+#include "lib/base/unique_fd.h"
 
 namespace ebcache {
 namespace {
@@ -61,7 +62,7 @@ TEST(FileDevice, NameAndSize) {
 // Descriptor 0 is one like any other in a process that has closed its standard input.
 TEST(FileDevice, DescriptorZeroIsUsedAndClosed) {
   const std::string path = MakeFile("zero", "0123456789");
-  const int saved = dup(0);
+  const UniqueFd saved(dup(0));
   close(0);
   auto device = OpenFileDevice(path);
   EXPECT_TRUE(device.ok()) << device.status();
@@ -71,9 +72,9 @@ TEST(FileDevice, DescriptorZeroIsUsedAndClosed) {
   EXPECT_TRUE(status.ok()) << status;
   device = absl::UnknownError("over");
   EXPECT_EQ(fcntl(0, F_GETFD), -1);
-  if (saved < 0) return;
-  EXPECT_EQ(dup2(saved, 0), 0);
-  close(saved);
+  if (saved.ok()) {
+    EXPECT_EQ(dup2(saved.get(), 0), 0);
+  }
 }
 
 TEST(FileDevice, ReadsABatch) {
@@ -207,11 +208,10 @@ struct Way {
 
 // Writes a file out, and takes it out of the page cache from `offset` on.
 void Evict(const std::string& path, uint64_t offset) {
-  const int fd = open(path.c_str(), O_RDONLY);
-  ASSERT_GE(fd, 0);
-  EXPECT_EQ(fdatasync(fd), 0);
-  EXPECT_EQ(posix_fadvise(fd, static_cast<off_t>(offset), 0, POSIX_FADV_DONTNEED), 0);
-  close(fd);
+  const UniqueFd fd(open(path.c_str(), O_RDONLY));
+  ASSERT_TRUE(fd.ok());
+  EXPECT_EQ(fdatasync(fd.get()), 0);
+  EXPECT_EQ(posix_fadvise(fd.get(), static_cast<off_t>(offset), 0, POSIX_FADV_DONTNEED), 0);
 }
 
 class FileDeviceBatches : public ::testing::TestWithParam<Way> {
@@ -332,10 +332,9 @@ TEST_P(FileDeviceBatches, WhatIsCachedIsToldOfBeforeTheNextIsRead) {
   const std::string path = MakeNumbered(16);
   std::byte first_byte;
   iovec probe = {&first_byte, 1};
-  const int fd = open(path.c_str(), O_RDONLY);
-  const ssize_t got = preadv2(fd, &probe, 1, 0, RWF_NOWAIT);
-  close(fd);
-  if (got != 1) GTEST_SKIP() << "SKIPPED: no reads without waiting on the file system of " << path;
+  const UniqueFd fd(open(path.c_str(), O_RDONLY));
+  if (preadv2(fd.get(), &probe, 1, 0, RWF_NOWAIT) != 1)
+    GTEST_SKIP() << "SKIPPED: no reads without waiting on the file system of " << path;
   auto device = OpenFileDevice(path, GetParam().options);
   ASSERT_TRUE(device.ok()) << device.status();
   std::vector<DeviceRead> reads;
@@ -405,9 +404,8 @@ TEST(FileDevice, WhatABrokenRingDoesNotBringIsReadWithoutIt) {
   const std::vector<int> rings = Rings();
   if (rings.empty()) GTEST_SKIP() << "SKIPPED: the kernel has no rings for this process";
   for (const int ring : rings) {
-    const int other = open("/dev/null", O_RDWR | O_CLOEXEC);
-    ASSERT_EQ(dup2(other, ring), ring);
-    close(other);
+    const UniqueFd other(open("/dev/null", O_RDWR | O_CLOEXEC));
+    ASSERT_EQ(dup2(other.get(), ring), ring);
   }
   read_all();
   EXPECT_EQ(Rings(), std::vector<int>()) << "a broken ring is not there any more";

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "ebcache/block_device.h"
+#include "lib/base/unique_fd.h"
 #include "lib/device/file_syncer.h"
 #include "tests/support/in_child.h"
 
@@ -122,7 +123,8 @@ TEST_F(FileSyncTest, AFileThatKnowsNoSync) {
 
 // The kernel tells one of two threads of a failure. The other's bytes may be those that are lost.
 TEST_F(FileSyncTest, AFailureIsThatOfAllWhoHadWritten) {
-  FileSyncer syncer(open(path_.c_str(), O_RDWR | O_CLOEXEC));
+  const UniqueFd file(open(path_.c_str(), O_RDWR | O_CLOEXEC));
+  FileSyncer syncer(file.get());
   const uint32_t before_first = syncer.failed();
   const uint32_t before_second = syncer.failed();
   answer = [] { return syncs == 1 ? ENOSPC : 0; };

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "ebcache/block_device.h"
+#include "lib/base/unique_fd.h"
 #include "tests/support/in_child.h"
 
 namespace ebcache {
@@ -35,37 +36,34 @@ class DeviceFork : public testing::TestWithParam<bool> {
     std::vector<char> bytes(kReads * kStep);
     for (size_t i = 0; i < kReads; ++i) std::memset(&bytes[i * kStep], Byte(i), kStep);
     std::ofstream(path_, std::ios::binary).write(bytes.data(), static_cast<long>(bytes.size()));
-    const int fd = open(path_.c_str(), O_RDWR | O_CLOEXEC);
-    EXPECT_EQ(fsync(fd), 0);
-    close(fd);
+    const UniqueFd fd(open(path_.c_str(), O_RDWR | O_CLOEXEC));
+    EXPECT_EQ(fsync(fd.get()), 0);
   }
   static int Byte(size_t read) { return static_cast<int>(read + 1); }
 
   // An open file of which the page cache has nothing, where the file system keeps to that.
-  int OpenEvicted() const {
-    const int fd = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-    EXPECT_EQ(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+  UniqueFd OpenEvicted() const {
+    UniqueFd fd(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+    EXPECT_EQ(posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED), 0);
     return fd;
   }
 
   // Why batches cannot go through a ring here; "" where they can, and then they must.
   std::string NoRings() const {
     io_uring_params params = {};
-    const int ring = static_cast<int>(syscall(__NR_io_uring_setup, 1, &params));
-    if (ring < 0) return "no io_uring here";
-    close(ring);
+    const UniqueFd ring(static_cast<int>(syscall(__NR_io_uring_setup, 1, &params)));
+    if (!ring.ok()) return "no io_uring here";
     if (GetParam()) return "";
-    const int fd = OpenEvicted();
+    const UniqueFd fd = OpenEvicted();
     char byte = 0;
     const iovec vector = {&byte, 1};
-    const bool waits = preadv2(fd, &vector, 1, 0, RWF_NOWAIT) < 0 && errno == EAGAIN;
-    close(fd);
+    const bool waits = preadv2(fd.get(), &vector, 1, 0, RWF_NOWAIT) < 0 && errno == EAGAIN;
     return waits ? "" : "the page cache has all of the file system where tests have their files";
   }
 
   // A batch that the page cache has nothing of, so that it goes through a ring.
   void ReadBatch(BlockDevice& device) const {
-    close(OpenEvicted());
+    OpenEvicted();
     struct Free {
       void operator()(void* memory) const { std::free(memory); }
     };

@@ -6,7 +6,6 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -16,6 +15,7 @@
 #include <string>
 
 #include "ebcache/device_use.h"
+#include "lib/base/unique_fd.h"
 
 namespace ebcache::testing {
 namespace {
@@ -27,32 +27,25 @@ namespace fs = std::filesystem;
 class Loop {
  public:
   explicit Loop(const fs::path& file) {
-    const int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-    if (control < 0) {
+    const UniqueFd control(open("/dev/loop-control", O_RDWR | O_CLOEXEC));
+    if (!control.ok()) {
       Fail("/dev/loop-control");
       return;
     }
-    const int source = open(file.c_str(), O_RDWR | O_CLOEXEC);
+    const UniqueFd source(open(file.c_str(), O_RDWR | O_CLOEXEC));
     // Another process may take the free one first.
-    for (int attempt = 0; attempt < 100 && fd_ < 0; ++attempt) {
-      Take(ioctl(control, LOOP_CTL_GET_FREE), source);
+    for (int attempt = 0; attempt < 100 && !ok(); ++attempt) {
+      Take(ioctl(control.get(), LOOP_CTL_GET_FREE), source.get());
     }
-    close(source);
-    close(control);
-  }
-  Loop(const Loop&) = delete;
-  Loop& operator=(const Loop&) = delete;
-  ~Loop() {
-    if (fd_ >= 0) close(fd_);
   }
 
-  bool ok() const { return fd_ >= 0; }
+  bool ok() const { return fd_.ok(); }
   const std::string& why() const { return why_; }
   const std::string& path() const { return path_; }
   std::string name() const { return fs::path(path_).filename(); }
   dev_t number() const {
     struct stat info = {};
-    fstat(fd_, &info);
+    fstat(fd_.get(), &info);
     return info.st_rdev;
   }
 
@@ -61,20 +54,16 @@ class Loop {
   void Take(int number, int source) {
     if (number < 0) return Fail("no free loop device");
     path_ = "/dev/loop" + std::to_string(number);
-    const int fd = open(path_.c_str(), O_RDWR | O_CLOEXEC);
-    if (fd < 0) return Fail(path_);
+    UniqueFd fd(open(path_.c_str(), O_RDWR | O_CLOEXEC));
+    if (!fd.ok()) return Fail(path_);
     struct loop_config config = {};
     config.fd = static_cast<unsigned>(source);
     config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
-    if (ioctl(fd, LOOP_CONFIGURE, &config) == 0) {
-      fd_ = fd;
-    } else {
-      Fail(path_);
-      close(fd);
-    }
+    if (ioctl(fd.get(), LOOP_CONFIGURE, &config) != 0) return Fail(path_);
+    fd_ = std::move(fd);
   }
 
-  int fd_ = -1;
+  UniqueFd fd_;
   std::string path_;
   std::string why_;
 };
@@ -96,10 +85,9 @@ class LoopDeviceTest : public ::testing::Test {
   // Has `path` for one user alone while `look` runs.
   template <typename Look>
   static void Held(const std::string& path, Look look) {
-    const int holder = open(path.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC);
-    ASSERT_GE(holder, 0) << path << ": " << std::strerror(errno);
+    const UniqueFd holder(open(path.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC));
+    ASSERT_TRUE(holder.ok()) << path << ": " << std::strerror(errno);
     look();
-    close(holder);
   }
 
   // As if the loop device had this name for what it reads, this number, and this place in /dev.

@@ -2,6 +2,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <optional>
+
 namespace ebcache::testing {
 namespace {
 
@@ -16,9 +18,8 @@ absl::Status One(absl::Span<const std::byte> item, Bytes& out) {
 template <typename T>
 absl::Status Several(absl::Span<const std::byte> item, Bytes& out) {
   ItemRecords<T> records(item);
-  T record{};
-  while (records.Next(record)) {
-    if (absl::Status status = AppendItem(record, out); !status.ok()) return status;
+  while (const std::optional<T> record = records.Next()) {
+    if (absl::Status status = AppendItem(*record, out); !status.ok()) return status;
   }
   return records.status();
 }
@@ -28,7 +29,7 @@ absl::Status Extent(uint8_t type, absl::Span<const std::byte> item, Bytes& out) 
   if (!extent.ok()) return extent.status();
   std::vector<InlineRef> refs;
   ItemRecords<InlineRef> records(extent->inline_refs);
-  for (InlineRef ref; records.Next(ref);) refs.push_back(ref);
+  while (const std::optional<InlineRef> ref = records.Next()) refs.push_back(*ref);
   if (!records.status().ok()) return records.status();
   return AppendExtentItem(extent->head, extent->block, refs, out);
 }

@@ -1,12 +1,13 @@
 // What parsers and encoders say of what they refuse, and items that hold several entries.
 
-#include "ebcache/items.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "ebcache/items.h"
 
 namespace ebcache {
 namespace {
@@ -120,25 +121,26 @@ TEST(Items, RecordsOfDirectories) {
   ASSERT_TRUE(AppendItem(DirEntry{.location = {257, kInodeItemType, 0}, .name = "one"}, item).ok());
   ASSERT_TRUE(AppendItem(DirEntry{.type = 8, .name = "two", .data = "value"}, item).ok());
   ItemRecords<DirEntry> entries(item);
-  DirEntry entry;
-  ASSERT_TRUE(entries.Next(entry));
-  EXPECT_EQ(entry.name, "one");
+  std::optional<DirEntry> entry = entries.Next();
+  ASSERT_TRUE(entry);
+  EXPECT_EQ(entry->name, "one");
   EXPECT_EQ(entries.position(), 0);
-  ASSERT_TRUE(entries.Next(entry));
-  EXPECT_EQ(entry.data, "value");
+  entry = entries.Next();
+  ASSERT_TRUE(entry);
+  EXPECT_EQ(entry->data, "value");
   EXPECT_EQ(entries.position(), 33);
-  EXPECT_FALSE(entries.Next(entry));
+  EXPECT_FALSE(entries.Next());
   EXPECT_TRUE(entries.status().ok());
 
-  // What is behind the last one is no entry, and the one before stays.
+  // What is behind the last one is no entry.
   item.resize(item.size() + 29);
   ItemRecords<DirEntry> damaged(item);
-  while (damaged.Next(entry)) {
-  }
-  EXPECT_EQ(entry.name, "two");
+  std::vector<std::string> names;
+  while ((entry = damaged.Next())) names.emplace_back(entry->name);
+  EXPECT_EQ(names, (std::vector<std::string>{"one", "two"}));
   EXPECT_EQ(damaged.status().message(), "at byte 71: directory entry: 29 bytes, it has 30");
   EXPECT_EQ(damaged.position(), 71);
-  EXPECT_FALSE(damaged.Next(entry));
+  EXPECT_FALSE(damaged.Next());
 }
 
 TEST(Items, DataChecksums) {
@@ -154,16 +156,23 @@ TEST(Items, DataChecksums) {
 }
 
 TEST(Items, FreeSpaceBits) {
-  FreeSpaceBitmap bitmap;
-  bitmap.set_free(9, true);
-  bitmap.set_free(2047, true);
-  EXPECT_EQ(bitmap.bytes[1], std::byte{2});
-  EXPECT_EQ(bitmap.bytes[255], std::byte{0x80});
-  EXPECT_TRUE(bitmap.free(9));
-  EXPECT_FALSE(bitmap.free(8));
-  bitmap.set_free(9, false);
-  EXPECT_FALSE(bitmap.free(9));
-  EXPECT_EQ(bitmap.bytes[1], std::byte{0});
+  Bytes bits(256);
+  SetFree(absl::MakeSpan(bits), 9, true);
+  SetFree(absl::MakeSpan(bits), 2047, true);
+  EXPECT_EQ(bits[1], std::byte{2});
+  EXPECT_EQ(bits[255], std::byte{0x80});
+  const absl::StatusOr<FreeSpaceBitmap> bitmap = ParseItem<FreeSpaceBitmap>(bits);
+  ASSERT_TRUE(bitmap.ok());
+  EXPECT_TRUE(bitmap->free(9));
+  EXPECT_FALSE(bitmap->free(8));
+  SetFree(absl::MakeSpan(bits), 9, false);
+  EXPECT_FALSE(bitmap->free(9));
+  EXPECT_EQ(bits[1], std::byte{0});
+  EXPECT_EQ(ParseItem<FreeSpaceBitmap>({}).status().message(),
+            "free space bitmap: 0 bytes, it has 1 to 256");
+  bits.resize(257);
+  EXPECT_FALSE(ParseItem<FreeSpaceBitmap>(bits).ok());
+  EXPECT_FALSE(EncodeItem(FreeSpaceBitmap{bits}, absl::MakeSpan(bits)).ok());
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 
+#include <optional>
 #include <string_view>
 #include <variant>
 
@@ -145,8 +146,8 @@ template <typename T>
 std::string AllWords(Item item) {
   std::string words;
   ItemRecords<T> records(item);
-  for (T record; records.Next(record);) {
-    absl::StrAppend(&words, words.empty() ? "" : " ", Words(record));
+  while (const std::optional<T> record = records.Next()) {
+    absl::StrAppend(&words, words.empty() ? "" : " ", Words(*record));
   }
   return words;
 }

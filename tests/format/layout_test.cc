@@ -215,7 +215,14 @@ TEST(Layout, Space) {
   EXPECT_EQ(info.extent_count, free.U32());
   EXPECT_EQ(info.flags, free.U32());
   Reader bits(256);
-  EXPECT_EQ(bits.Parsed<FreeSpaceBitmap>().bytes, bits.Raw<256>());
+  const absl::Span<const std::byte> all = bits.Parsed<FreeSpaceBitmap>().bits;
+  const auto raw = bits.Raw<256>();
+  EXPECT_TRUE(std::equal(all.begin(), all.end(), raw.begin(), raw.end()));
+  // A kernel wrote this of the only bitmap of a block group of 7 MiB in sectors of 4 KiB.
+  Reader shorter(7 * 1024 * 1024 / 4096 / 8);
+  const absl::Span<const std::byte> fewer = shorter.Parsed<FreeSpaceBitmap>().bits;
+  const auto raw_fewer = shorter.Raw<224>();
+  EXPECT_TRUE(std::equal(fewer.begin(), fewer.end(), raw_fewer.begin(), raw_fewer.end()));
   Reader stripe(16);
   const auto stride = stripe.Parsed<RaidStride>();
   EXPECT_EQ(stride.device_id, stripe.U64());

@@ -52,6 +52,11 @@ class ValueMaker {
         return MakeFields(value.emplace<4>());
     }
   }
+  void Make(FreeSpaceBitmap& value) {
+    texts_.emplace_back(1 + input_.Take<uint8_t>(), static_cast<char>(input_.Take<uint8_t>()));
+    value.bits = absl::MakeConstSpan(reinterpret_cast<const std::byte*>(texts_.back().data()),
+                                     texts_.back().size());
+  }
   void Make(Superblock& value) {
     MakeFields(value);
     value.label = Text().substr(0, kLabelBytes);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -101,8 +102,9 @@ TYPED_TEST(RoundTrip, OtherLengthsAreRefused) {
     const Bytes before = other;
     EXPECT_EQ(EncodeItem(value, absl::MakeSpan(other)).code(), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(other, before);
-    // Inline data of a file has the length that it has.
+    // Inline data of a file has the length that it has, and so has a bitmap.
     if (std::is_same_v<TypeParam, FileExtentItem> && difference > 0) continue;
+    if (std::is_same_v<TypeParam, FreeSpaceBitmap> && difference > 0) continue;
     EXPECT_EQ(ParseItem<TypeParam>(other).status().code(), absl::StatusCode::kDataLoss);
   }
 }
@@ -111,17 +113,16 @@ template <typename T>
 void ExpectRecordsRoundTrip(const std::vector<uint8_t>& bytes) {
   ItemRecords<T> records(SpanOf(bytes));
   Bytes again;
-  T record{};
-  while (records.Next(record)) {
+  while (const std::optional<T> record = records.Next()) {
     RC_ASSERT(records.position() == again.size());
-    RC_ASSERT(AppendItem(record, again).ok());
+    RC_ASSERT(AppendItem(*record, again).ok());
   }
   const absl::Span<const std::byte> front = SpanOf(bytes).subspan(0, again.size());
   RC_ASSERT((front == absl::MakeConstSpan(again)));
   // Either all was taken, or the rest is said to be no entry.
   RC_ASSERT(records.status().ok() == (again.size() == bytes.size()));
   if (!records.status().ok()) RC_ASSERT(records.position() == again.size());
-  RC_ASSERT(!records.Next(record));
+  RC_ASSERT(!records.Next());
 }
 
 // Lengths that any bytes make lead outside most often; small ones are what entries have.
@@ -162,12 +163,8 @@ RC_GTEST_PROP(ExtentItems, RoundTrip, ()) {
   RC_ASSERT((parsed->head == head));
   RC_ASSERT((parsed->block == block));
   ItemRecords<InlineRef> records(parsed->inline_refs);
-  InlineRef ref;
-  for (const InlineRef& expected : refs) {
-    RC_ASSERT(records.Next(ref));
-    RC_ASSERT((ref == expected));
-  }
-  RC_ASSERT(!records.Next(ref));
+  for (const InlineRef& expected : refs) RC_ASSERT((records.Next() == expected));
+  RC_ASSERT(!records.Next());
   RC_ASSERT(records.status().ok());
 }
 

@@ -64,7 +64,7 @@ class FilesystemTest : public ::testing::Test {
   std::vector<uint64_t> CopiesOf(Filesystem& filesystem, uint64_t logical) {
     std::vector<uint64_t> copies;
     const std::vector<PhysicalExtent> extents = *filesystem.volume().Map(logical, 4096);
-    for (const PhysicalExtent& extent : extents) copies.push_back(extent.physical);
+    for (const PhysicalExtent& extent : extents) copies.push_back(extent.place.offset);
     return copies;
   }
 
@@ -158,7 +158,7 @@ TEST_F(FilesystemTest, OneBadCopyIsRecoveredFrom) {
   ASSERT_THAT(mirrors_, SizeIs(1));
   EXPECT_EQ(mirrors_[0].logical, tree.root().bytenr);
   EXPECT_EQ(mirrors_[0].mirror, 1);
-  EXPECT_EQ(mirrors_[0].physical, copies[0]);
+  EXPECT_EQ(mirrors_[0].place.offset, copies[0]);
   EXPECT_TRUE(mirrors_[0].recovered);
 }
 

@@ -96,8 +96,8 @@ TEST_F(SuperblockChoiceTest, ThePrimaryWhereAllIsWell) {
   ASSERT_TRUE(filesystem.ok()) << filesystem.status();
   const SuperblockCopy copy = (*filesystem)->volume().superblock_copy();
   EXPECT_EQ(copy.device, "disk0.img");
-  EXPECT_EQ(copy.device_id, 1);
-  EXPECT_EQ(copy.physical, 65536);
+  EXPECT_EQ(copy.place.device_id, 1);
+  EXPECT_EQ(copy.place.offset, 65536);
   EXPECT_EQ(copy.generation, 7);
   EXPECT_THAT((*filesystem)->volume().notices(), IsEmpty());
   EXPECT_THAT((*filesystem)->volume().superblock_warnings(), IsEmpty());
@@ -116,7 +116,7 @@ TEST_F(SuperblockChoiceTest, AnotherCopyWhereTheRootsOfThePrimaryCannotBeRead) {
   ASSERT_TRUE(filesystem.ok()) << filesystem.status();
   EXPECT_EQ((*filesystem)->superblock().generation, 6);
   const SuperblockCopy copy = (*filesystem)->volume().superblock_copy();
-  EXPECT_EQ(copy.physical, kMirror);
+  EXPECT_EQ(copy.place.offset, kMirror);
   EXPECT_EQ(copy.generation, 6);
   EXPECT_THAT(
       (*filesystem)->volume().notices(),
@@ -161,7 +161,7 @@ TEST_F(SuperblockChoiceTest, EachRootCounts) {
     StoreSuperblock(kSuperblockOffsets[0], wrong);
     const auto filesystem = Open();
     ASSERT_TRUE(filesystem.ok()) << filesystem.status();
-    EXPECT_EQ((*filesystem)->volume().superblock_copy().physical, kMirror);
+    EXPECT_EQ((*filesystem)->volume().superblock_copy().place.offset, kMirror);
     device_ = std::make_unique<MemoryDevice>("disk0.img", kDeviceBytes);
     StoreBlocks();
     StoreSuperblocks();
@@ -177,7 +177,7 @@ TEST_F(SuperblockChoiceTest, TheFirstWhereNoCopyIsAnyBetter) {
   const auto filesystem = Open();
   ASSERT_TRUE(filesystem.ok()) << filesystem.status();
   EXPECT_EQ((*filesystem)->superblock().generation, 7);
-  EXPECT_EQ((*filesystem)->volume().superblock_copy().physical, 65536);
+  EXPECT_EQ((*filesystem)->volume().superblock_copy().place.offset, 65536);
   EXPECT_THAT((*filesystem)->volume().notices(), IsEmpty());
   EXPECT_EQ((*filesystem)->volume().chunks().size(), 1);
 }

@@ -33,10 +33,9 @@ void CheckPlace(const Chunk& chunk, uint64_t logical, uint64_t length, const Chu
   EBCACHE_ORACLE("range-in-chunk", length <= chunk.length);
   EBCACHE_ORACLE("copies", places->size() == static_cast<size_t>(chunk.copies()));
   for (const StripeLocation& place : *places) {
-    const bool in_front = place.physical < place.stripe->physical;
+    const bool in_front = place.place().offset < place.stripe->physical;
     EBCACHE_ORACLE("in-front-of-the-stripe", !in_front);
-    EBCACHE_ORACLE("behind-the-stripe",
-                   in_front || place.physical - place.stripe->physical < chunk.length);
+    EBCACHE_ORACLE("behind-the-stripe", in_front || place.offset < chunk.length);
   }
 }
 

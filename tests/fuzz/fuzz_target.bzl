@@ -8,8 +8,8 @@ def fuzz_target(name, oracle_sources, deps, size = "small"):
     NAME_fuzz is the program: libFuzzer's under --config=fuzz; else one that runs the files it is
     given. NAME_replay_test runs it on corpus/NAME and regressions/NAME.
 
-    NAME_planted_fuzz is the same program with the bugs in the library that are planted there
-    (lib/base/planted.h). planted/NAME.txt has a bug for each oracle of the `oracle_sources`, and
+    NAME_planted_fuzz is the same program from a copy of the workspace that has bugs planted in it
+    (mutants/). planted/NAME.txt has a bug for each oracle of the `oracle_sources`, and
     planted/NAME/BUG is an input that shows it; NAME_planted_test is planted_test.sh.
     """
     native.cc_binary(
@@ -23,6 +23,7 @@ def fuzz_target(name, oracle_sources, deps, size = "small"):
             ":libfuzzer": ["-fsanitize=fuzzer"],
             "//conditions:default": [],
         }),
+        visibility = ["//visibility:public"],  # from the workspace that this is copied to
         deps = deps + [
             ":fuzz_input",
             ":oracle",
@@ -44,7 +45,7 @@ def fuzz_target(name, oracle_sources, deps, size = "small"):
     planted_program(
         name = name + "_planted_fuzz",
         testonly = True,
-        program = ":" + name + "_fuzz",
+        program = "@fuzz_mutants//tests/fuzz:" + name + "_fuzz",
     )
     files = programs + [planted + ".txt"] + oracle_sources
     native.sh_test(

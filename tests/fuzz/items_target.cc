@@ -7,6 +7,7 @@
 #include <absl/types/span.h>
 
 #include <cstdint>
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -53,8 +54,9 @@ void CheckRecords(FuzzInput& input) {
   ItemRecords<T> records(bytes);
   Bytes again;
   bool in_place = true;
-  for (T record{}; in_place && records.Next(record);) {
-    in_place = records.position() == again.size() && AppendItem(record, again).ok();
+  while (const std::optional<T> record = records.Next()) {
+    in_place = records.position() == again.size() && AppendItem(*record, again).ok();
+    if (!in_place) break;
   }
   const bool front =
       in_place && absl::MakeConstSpan(bytes).subspan(0, again.size()) == absl::MakeConstSpan(again);

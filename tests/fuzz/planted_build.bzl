@@ -1,8 +1,8 @@
-"""Programs whose library has planted bugs: the same sources, all of them, with another define."""
+"""Programs whose library has planted bugs: built from @fuzz_mutants, quickly."""
 
 def _with_bugs(settings, attr):
     # The bugs have to be there, not to be quick.
-    flags = ["-DEBCACHE_PLANTED_BUGS", "-O1", "-g0"]
+    flags = ["-O1", "-g0"]
     return {"//command_line_option:copt": settings["//command_line_option:copt"] + flags}
 
 _bugs = transition(

@@ -10,7 +10,7 @@
 
 #include "ebcache/on_disk.h"
 #include "lib/format/checksum.h"
-#include "lib/format/superblock_format.h"
+#include "lib/format/superblock_codec.h"
 #include "lib/format/system_chunk_array.h"
 #include "tests/format/format_bytes.h"
 #include "tests/fuzz/fuzz_input.h"

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <array>
 #include <map>
 #include <vector>
 
@@ -13,6 +14,9 @@ namespace {
 
 constexpr RegionGeometry kGeometry = {
     .page_bytes = 4096, .frames = 256, .pageblock_order = 3, .superpageblock_order = 6};
+
+constexpr ZoneNumber kZone{0};
+constexpr std::array<PageblockNumber, 2> kBoth = {PageblockNumber(0), PageblockNumber(1)};
 
 struct Step {
   enum Kind { kTake, kClaim, kPut, kSetMobility, kIsolate, kRestore } kind;
@@ -52,15 +56,16 @@ class Model {
         free_(kGeometry.frames, true) {
     EXPECT_TRUE(frames_.Reserve().ok());
     const uint32_t step = uint32_t{1} << options.max_order;
-    for (uint32_t pfn = 0; pfn < kGeometry.frames; pfn += step) buddy_.Put(pfn, options.max_order);
+    for (FrameNumber pfn; pfn < kGeometry.EndFrame(); pfn += step)
+      buddy_.Put(pfn, options.max_order);
     Check();
   }
 
   void Perform(const Step& step) {
     const int order = static_cast<int>(step.c) % (options_.max_order + 1);
-    const uint32_t zone = step.a % buddy_.zones();
+    const ZoneNumber zone(step.a % buddy_.zones());
     const auto kind = static_cast<Mobility>(step.b);
-    const uint32_t block = step.a % kGeometry.pageblocks();
+    const PageblockNumber block(step.a % kGeometry.pageblocks());
     switch (step.kind) {
       case Step::kTake:
         Hold(buddy_.Take(zone, kind, order), order, HasFreeBlock(zone, kind, order));
@@ -69,7 +74,7 @@ class Model {
         const int claimed = std::max(order, kGeometry.pageblock_order);
         const auto to = static_cast<Mobility>((step.b + 1) % kRequestMobilities);
         const bool possible = HasFreeBlock(zone, kind, claimed);
-        const uint32_t pfn = buddy_.Claim(zone, kind, to, order);
+        const FrameNumber pfn = buddy_.Claim(zone, kind, to, order);
         Hold(pfn, order, possible);
         if (pfn != kNoFrame) RC_ASSERT(buddy_.mobility(kGeometry.PageblockOf(pfn)) == to);
         break;
@@ -95,7 +100,7 @@ class Model {
 
   // All is free again, in the largest blocks.
   void FreeAll() {
-    for (uint32_t block = 0; block < kGeometry.pageblocks(); ++block) {
+    for (PageblockNumber block; block < kGeometry.EndPageblock(); ++block) {
       if (buddy_.mobility(block) == Mobility::kIsolated) {
         buddy_.SetMobility(block, Mobility::kMovable);
         buddy_.Remerge(block);
@@ -104,9 +109,9 @@ class Model {
     while (!held_.empty()) Free(held_.begin());
     Check();
     // A change of kind splits for good what nobody took or freed since: merge it by hand.
-    for (uint32_t block = 0; block < kGeometry.pageblocks(); ++block) buddy_.Remerge(block);
+    for (PageblockNumber block; block < kGeometry.EndPageblock(); ++block) buddy_.Remerge(block);
     uint32_t largest = 0;
-    for (uint32_t zone = 0; zone < buddy_.zones(); ++zone) {
+    for (ZoneNumber zone; zone.value() < buddy_.zones(); ++zone) {
       for (int kind = 0; kind < kMobilities; ++kind) {
         const FreeArea& area = buddy_.area(zone, static_cast<Mobility>(kind));
         largest += area.blocks[static_cast<size_t>(options_.max_order)];
@@ -116,26 +121,26 @@ class Model {
   }
 
  private:
-  bool HasFreeBlock(uint32_t zone, Mobility kind, int order) const {
+  bool HasFreeBlock(ZoneNumber zone, Mobility kind, int order) const {
     return buddy_.area(zone, kind).HasAtLeast(order);
   }
 
-  void Hold(uint32_t pfn, int order, bool possible) {
+  void Hold(FrameNumber pfn, int order, bool possible) {
     RC_ASSERT((pfn != kNoFrame) == possible);
     if (pfn == kNoFrame) return;
-    RC_ASSERT(pfn % (uint32_t{1} << order) == 0u);
+    RC_ASSERT(pfn == AlignedDown(pfn, order));
     for (uint32_t i = 0; i < uint32_t{1} << order; ++i) {
-      RC_ASSERT(free_[pfn + i]);  // not held by anybody
-      free_[pfn + i] = false;
+      RC_ASSERT(free_[pfn.value() + i]);  // not held by anybody
+      free_[pfn.value() + i] = false;
     }
     held_[pfn] = order;
     frames_[pfn].Store(FrameState::Allocated({}, order));
   }
 
-  void Free(std::map<uint32_t, int>::iterator it) {
+  void Free(std::map<FrameNumber, int>::iterator it) {
     const auto [pfn, order] = *it;
     held_.erase(it);
-    for (uint32_t i = 0; i < uint32_t{1} << order; ++i) free_[pfn + i] = true;
+    for (uint32_t i = 0; i < uint32_t{1} << order; ++i) free_[pfn.value() + i] = true;
     buddy_.Put(pfn, order);
   }
 
@@ -143,8 +148,8 @@ class Model {
   // merge has merged.
   void Check() {
     std::vector<bool> listed(kGeometry.frames, false);
-    std::map<uint32_t, int> blocks;
-    for (uint32_t zone = 0; zone < buddy_.zones(); ++zone) {
+    std::map<FrameNumber, int> blocks;
+    for (ZoneNumber zone; zone.value() < buddy_.zones(); ++zone) {
       for (int kind = 0; kind < kMobilities; ++kind) {
         CheckArea(zone, static_cast<Mobility>(kind), listed, blocks);
       }
@@ -153,32 +158,32 @@ class Model {
     for (const auto& [pfn, order] : blocks) {
       // Buddies that a change of kind has split may stay apart, until one is taken or freed.
       if (order >= kGeometry.pageblock_order) continue;
-      const auto buddy = blocks.find(pfn ^ (uint32_t{1} << order));
+      const auto buddy = blocks.find(BuddyOf(pfn, order));
       RC_ASSERT(buddy == blocks.end() || buddy->second != order);
     }
   }
 
-  void CheckArea(uint32_t zone, Mobility kind, std::vector<bool>& listed,
-                 std::map<uint32_t, int>& blocks) {
+  void CheckArea(ZoneNumber zone, Mobility kind, std::vector<bool>& listed,
+                 std::map<FrameNumber, int>& blocks) {
     const FreeArea& area = buddy_.area(zone, kind);
     for (int order = 0; order < FreeArea::kOrders; ++order) {
       const auto n = static_cast<size_t>(order);
       RC_ASSERT((area.blocks[n] != 0) == ((area.nonempty >> order & 1) != 0));
       uint32_t count = 0;
-      uint32_t previous = kNoFrame;
-      for (uint32_t pfn = area.First(order); pfn != kNoFrame; ++count) {
+      FrameNumber previous = kNoFrame;
+      for (FrameNumber pfn = area.First(order); pfn != kNoFrame; ++count) {
         const FreeBlock block = frames_[pfn].LoadFreeBlock();
         RC_ASSERT(frames_[pfn].Load().use == FrameUse::kFree);
         RC_ASSERT(block.order == order);
         RC_ASSERT(block.previous == previous);
-        RC_ASSERT(pfn % (uint32_t{1} << order) == 0u);
+        RC_ASSERT(pfn == AlignedDown(pfn, order));
         RC_ASSERT(buddy_.ZoneOf(pfn) == zone);
         RC_ASSERT(buddy_.mobility(kGeometry.PageblockOf(pfn)) == kind);
         // Each isolated page block is somebody's own.
         if (kind == Mobility::kIsolated) RC_ASSERT(order <= kGeometry.pageblock_order);
         for (uint32_t i = 0; i < uint32_t{1} << order; ++i) {
-          RC_ASSERT(!listed[pfn + i]);
-          listed[pfn + i] = true;
+          RC_ASSERT(!listed[pfn.value() + i]);
+          listed[pfn.value() + i] = true;
           const bool isolated =
               buddy_.mobility(kGeometry.PageblockOf(pfn + i)) == Mobility::kIsolated;
           RC_ASSERT(isolated == (kind == Mobility::kIsolated));
@@ -195,7 +200,7 @@ class Model {
   RegionFrames frames_;
   Buddy buddy_;
   std::vector<bool> free_;
-  std::map<uint32_t, int> held_;
+  std::map<FrameNumber, int> held_;
 };
 
 void RunAgainstModel(const Buddy::Options& options) {
@@ -218,18 +223,18 @@ TEST(Buddy, PageblocksOfOneFolioComeBackApart) {
   RegionFrames frames(OsCalls::Real(), kGeometry, /*phantom=*/true);
   ASSERT_TRUE(frames.Reserve().ok());
   Buddy buddy(&frames, kGeometry, {.max_order = 6});
-  buddy.Put(0, 6);
+  buddy.Put(FrameNumber(0), 6);
   const int order = kGeometry.pageblock_order + 1;
-  ASSERT_EQ(buddy.Take(0, Mobility::kMovable, order), 0u);
-  frames[0].Store(FrameState::Allocated({}, order));
-  buddy.SetMobility(1, Mobility::kIsolated);
-  buddy.Put(0, order);
+  ASSERT_EQ(buddy.Take(kZone, Mobility::kMovable, order), FrameNumber(0));
+  frames[FrameNumber(0)].Store(FrameState::Allocated({}, order));
+  buddy.SetMobility(PageblockNumber(1), Mobility::kIsolated);
+  buddy.Put(FrameNumber(0), order);
   const auto n = static_cast<size_t>(kGeometry.pageblock_order);
-  EXPECT_EQ(buddy.area(0, Mobility::kIsolated).blocks[n], 1u);
-  EXPECT_GE(buddy.area(0, Mobility::kMovable).blocks[n], 1u);
-  buddy.SetMobility(1, Mobility::kMovable);
-  buddy.Remerge(1);
-  EXPECT_EQ(buddy.area(0, Mobility::kMovable).blocks[6], 1u);
+  EXPECT_EQ(buddy.area(kZone, Mobility::kIsolated).blocks[n], 1u);
+  EXPECT_GE(buddy.area(kZone, Mobility::kMovable).blocks[n], 1u);
+  buddy.SetMobility(PageblockNumber(1), Mobility::kMovable);
+  buddy.Remerge(PageblockNumber(1));
+  EXPECT_EQ(buddy.area(kZone, Mobility::kMovable).blocks[6], 1u);
 }
 
 // Two threads have isolated a page block each, neighbours, and each takes its own when it is free.
@@ -237,25 +242,25 @@ TEST(Buddy, NeighboursThatAreBothIsolatedStayApart) {
   RegionFrames frames(OsCalls::Real(), kGeometry, /*phantom=*/true);
   ASSERT_TRUE(frames.Reserve().ok());
   Buddy buddy(&frames, kGeometry, {.max_order = 6});
-  buddy.Put(0, 6);
+  buddy.Put(FrameNumber(0), 6);
   const int order = kGeometry.pageblock_order;
-  for (uint32_t block : {0u, 1u}) {
-    ASSERT_EQ(buddy.Take(0, Mobility::kMovable, order), kGeometry.FirstFrame(block));
+  for (const PageblockNumber block : kBoth) {
+    ASSERT_EQ(buddy.Take(kZone, Mobility::kMovable, order), kGeometry.FirstFrame(block));
     frames[kGeometry.FirstFrame(block)].Store(FrameState::Allocated({}, order));
   }
-  for (uint32_t block : {0u, 1u}) buddy.SetMobility(block, Mobility::kIsolated);
-  for (uint32_t block : {0u, 1u}) buddy.Put(kGeometry.FirstFrame(block), order);
-  for (uint32_t block : {1u, 0u}) {
+  for (const PageblockNumber block : kBoth) buddy.SetMobility(block, Mobility::kIsolated);
+  for (const PageblockNumber block : kBoth) buddy.Put(kGeometry.FirstFrame(block), order);
+  for (const PageblockNumber block : {kBoth[1], kBoth[0]}) {
     buddy.TakeRange(kGeometry.FirstFrame(block), kGeometry.pageblock_frames());
     frames[kGeometry.FirstFrame(block)].Store(FrameState::Allocated({}, order));
   }
   // The same for one folio over both.
-  for (uint32_t block : {0u, 1u}) buddy.Put(kGeometry.FirstFrame(block), order);
-  for (uint32_t block : {0u, 1u}) {
+  for (const PageblockNumber block : kBoth) buddy.Put(kGeometry.FirstFrame(block), order);
+  for (const PageblockNumber block : kBoth) {
     buddy.SetMobility(block, Mobility::kMovable);
     buddy.Remerge(block);
   }
-  EXPECT_EQ(buddy.area(0, Mobility::kMovable).blocks[6], 1u);
+  EXPECT_EQ(buddy.area(kZone, Mobility::kMovable).blocks[6], 1u);
 }
 
 // A page block taken apart comes back as what it was, in order of number.
@@ -263,14 +268,14 @@ TEST(Buddy, FreshFramesComeInOrder) {
   RegionFrames frames(OsCalls::Real(), kGeometry, /*phantom=*/true);
   ASSERT_TRUE(frames.Reserve().ok());
   Buddy buddy(&frames, kGeometry, {.max_order = 6});
-  buddy.Put(0, 6);
+  buddy.Put(FrameNumber(0), 6);
   for (uint32_t i = 0; i < 64; ++i) {
-    ASSERT_EQ(buddy.Take(0, Mobility::kMovable, 0), i);
-    frames[i].Store(FrameState::Allocated({}, 0));
+    ASSERT_EQ(buddy.Take(kZone, Mobility::kMovable, 0), FrameNumber(i));
+    frames[FrameNumber(i)].Store(FrameState::Allocated({}, 0));
   }
-  EXPECT_EQ(buddy.Take(0, Mobility::kMovable, 0), kNoFrame);
-  for (uint32_t i = 0; i < 64; ++i) buddy.Put(i * 37 % 64, 0);
-  EXPECT_EQ(buddy.area(0, Mobility::kMovable).blocks[6], 1u);
+  EXPECT_EQ(buddy.Take(kZone, Mobility::kMovable, 0), kNoFrame);
+  for (uint32_t i = 0; i < 64; ++i) buddy.Put(FrameNumber(i * 37 % 64), 0);
+  EXPECT_EQ(buddy.area(kZone, Mobility::kMovable).blocks[6], 1u);
 }
 
 }  // namespace

@@ -20,18 +20,18 @@ class StrictSource final : public FrameSource {
   explicit StrictSource(int* violations, uint32_t most = kFrames)
       : violations_(violations), most_(most) {}
 
-  PageFrame& frame(uint32_t pfn) override {
-    if (pfn >= ever_prepared_) ++*violations_;
-    return frames_[pfn % kFrames];
+  PageFrame& frame(FrameNumber pfn) override {
+    if (pfn.value() >= ever_prepared_) ++*violations_;
+    return frames_[pfn.value() % kFrames];
   }
-  absl::Status Prepare(uint32_t end) override {
-    if (end > kFrames) ++*violations_;
-    prepared_ = std::max(prepared_, (end + kStep - 1) / kStep * kStep);
+  absl::Status Prepare(FrameNumber end) override {
+    if (end.value() > kFrames) ++*violations_;
+    prepared_ = std::max(prepared_, (end.value() + kStep - 1) / kStep * kStep);
     ever_prepared_ = std::max(ever_prepared_, prepared_);
     return absl::OkStatus();
   }
-  bool Purge(uint32_t first, uint32_t count) override {
-    for (uint32_t pfn = first; pfn < first + count; ++pfn) {
+  bool Purge(FrameNumber first, uint32_t count) override {
+    for (FrameNumber pfn = first; pfn < first + count; ++pfn) {
       if (frame(pfn).Load() !=
           FrameState{.use = FrameUse::kFree, .private_bits = frame(pfn).Load().private_bits}) {
         ++*violations_;
@@ -39,9 +39,9 @@ class StrictSource final : public FrameSource {
     }
     return true;
   }
-  bool Retreat(uint32_t end) override {
-    if (end % kStep != 0 || end > prepared_) ++*violations_;
-    prepared_ = end;
+  bool Retreat(FrameNumber end) override {
+    if (end.value() % kStep != 0 || end.value() > prepared_) ++*violations_;
+    prepared_ = end.value();
     return true;
   }
   uint32_t most_frames() const override { return most_; }
@@ -94,7 +94,7 @@ TEST(FrameDepotTest, FreshFramesAreTakenOneByOneUsedOnesInBatches) {
   EXPECT_EQ(f.list.size(), 0u);
   for (Folio slot : slots) {
     if (f.list.full()) f.depot.Drain(f.list);
-    f.list.Push(slot.pfn());
+    f.list.Push(FirstFrameOf(slot));
   }
   while (f.list.size() > 0) f.list.Pop();
   ASSERT_TRUE(f.depot.Refill(f.list, 1).ok());
@@ -106,14 +106,14 @@ TEST(FrameDepotTest, RefillKeepsTheOrderOfFreeing) {
   Fixture f;
   std::vector<uint32_t> given;
   ASSERT_TRUE(f.depot.Refill(f.list, 16).ok());
-  while (f.list.size() > 0) given.push_back(f.list.Pop());
+  while (f.list.size() > 0) given.push_back(f.list.Pop().value());
   for (uint32_t i = 0; i < 16; ++i) EXPECT_EQ(given[i], i);  // fresh: in order of number
-  for (uint32_t i = 0; i < 16; ++i) f.list.Push(i);
+  for (uint32_t i = 0; i < 16; ++i) f.list.Push(FrameNumber(i));
   f.depot.Drain(f.list);  // 0 to 7 go
-  EXPECT_EQ(f.list.Pop(), 15u);
+  EXPECT_EQ(f.list.Pop().value(), 15u);
   while (f.list.size() > 0) f.list.Pop();
   ASSERT_TRUE(f.depot.Refill(f.list, 3).ok());
-  for (uint32_t i = 8; i-- > 0;) EXPECT_EQ(f.list.Pop(), i);  // the last freed comes first
+  for (uint32_t i = 8; i-- > 0;) EXPECT_EQ(f.list.Pop().value(), i);  // the last freed comes first
 }
 
 // ---- The reserve --------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ struct Reserved {
   void GiveBack(uint32_t count) {
     for (; count > 0; --count) {
       if (list.full()) depot.Drain(list);
-      list.Push(all.back().pfn());
+      list.Push(FirstFrameOf(all.back()));
       all.pop_back();
     }
     depot.DrainAll(list);
@@ -201,27 +201,28 @@ TEST(FrameDepotReleasable, FoliosInUseFromAFrameOnAndAround) {
   std::vector<Folio> slots(kFrames);
   const FrameState movable{.use = FrameUse::kAllocated, .movable = true, .owner = 3};
   ASSERT_TRUE(f.depot.Fill(f.list, kFrames, movable, absl::MakeSpan(slots)).ok());
-  f.source->frame(5).Store({.use = FrameUse::kAllocated, .reclaimable = true, .owner = 4});
-  f.source->frame(6).Store({.use = FrameUse::kAllocated, .owner = 5});
-  f.source->frame(7).Store({.use = FrameUse::kListed});
+  f.source->frame(FrameNumber(5))
+      .Store({.use = FrameUse::kAllocated, .reclaimable = true, .owner = 4});
+  f.source->frame(FrameNumber(6)).Store({.use = FrameUse::kAllocated, .owner = 5});
+  f.source->frame(FrameNumber(7)).Store({.use = FrameUse::kListed});
   FrameDepot::Releasable found;
   std::vector<uint32_t> seen;
-  uint32_t next = 3;
+  FrameNumber next(3);
   do {
     found.clear();
     next = f.depot.FindReleasable(next, found);
     ASSERT_LE(found.size(), FrameDepot::kMostFound);
     for (const FrameDepot::InUse& folio : found) {
-      EXPECT_EQ(folio.state.owner, folio.pfn == 5 ? 4 : 3);
-      seen.push_back(folio.pfn);
+      EXPECT_EQ(folio.state.owner, folio.pfn == FrameNumber(5) ? 4 : 3);
+      seen.push_back(folio.pfn.value());
     }
-  } while (next != 0);
+  } while (next != FrameNumber(0));
   std::vector<uint32_t> wanted = {3, 4, 5};
   for (uint32_t pfn = 8; pfn < kFrames; ++pfn) wanted.push_back(pfn);
   EXPECT_EQ(seen, wanted);
   // From beyond the last that was ever given out: the end, and nothing.
   found.clear();
-  EXPECT_EQ(f.depot.FindReleasable(kFrames + 5, found), 0u);
+  EXPECT_EQ(f.depot.FindReleasable(FrameNumber(kFrames + 5), found), FrameNumber(0));
   EXPECT_TRUE(found.empty());
 }
 
@@ -240,7 +241,7 @@ RC_GTEST_PROP(FrameDepotProperty, NoFrameTwiceAndNoneUnprepared, ()) {
       const uint32_t wanted = std::min(n, f.list.capacity());
       if (f.list.size() < wanted && !f.depot.Refill(f.list, wanted).ok()) continue;
       RC_ASSERT(f.list.size() >= wanted);
-      for (uint32_t i = 0; i < wanted; ++i) take(f.list.Pop());
+      for (uint32_t i = 0; i < wanted; ++i) take(f.list.Pop().value());
     } else if (kind == 1) {
       std::vector<Folio> slots(n);
       if (!f.depot.Fill(f.list, n, {.use = FrameUse::kListed}, absl::MakeSpan(slots)).ok()) {
@@ -252,7 +253,7 @@ RC_GTEST_PROP(FrameDepotProperty, NoFrameTwiceAndNoneUnprepared, ()) {
       for (uint32_t i = 0; i < n && !held.empty(); ++i) {
         const auto it = i % 2 == 0 ? held.begin() : std::prev(held.end());
         if (f.list.full()) f.depot.Drain(f.list);
-        f.list.Push(*it);
+        f.list.Push(FrameNumber(*it));
         held.erase(it);
       }
     } else {

@@ -8,7 +8,6 @@
 #include <cstring>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "tests/mm/fake_os_calls.h"
@@ -382,20 +381,17 @@ TEST(MovableRegionReports, WhatIsFreeIsFreeOnceInEachTable) {
   Folio unmovable;
   ASSERT_TRUE(region->AllocateBulk({}, 2, {&unmovable, 1}).ok());
   region->Trim();  // nothing waits in lists of threads
-  const auto buddy = nlohmann::json::parse(region->BuddyInfoJson());
-  const auto types = nlohmann::json::parse(region->PageTypeInfoJson());
-  std::vector<uint64_t> by_zone(kSuperOrder + 1);
-  for (const auto& zone : buddy.at("zones")) {
-    for (size_t order = 0; order < by_zone.size(); ++order) {
-      by_zone[order] += zone.at(order).get<uint64_t>();
+  const FreeMemoryReport free = region->free_memory();
+  const auto sum_of = [](const auto& lists) {
+    BlocksByOrder sum(kSuperOrder + 1);
+    for (const BlocksByOrder& blocks : lists) {
+      EXPECT_EQ(blocks.size(), sum.size());
+      for (size_t order = 0; order < sum.size(); ++order) sum[order] += blocks.at(order);
     }
-  }
-  std::vector<uint64_t> by_mobility(by_zone.size());
-  for (const auto& [name, blocks] : types.at("free_blocks").items()) {
-    for (size_t order = 0; order < by_zone.size(); ++order) {
-      by_mobility[order] += blocks.at(order).get<uint64_t>();
-    }
-  }
+    return sum;
+  };
+  const BlocksByOrder by_zone = sum_of(free.by_zone);
+  const BlocksByOrder by_mobility = sum_of(free.by_mobility);
   EXPECT_EQ(by_zone, by_mobility);
   EXPECT_GT(by_zone[0], 0u);
   uint64_t pages = 0;
@@ -404,20 +400,25 @@ TEST(MovableRegionReports, WhatIsFreeIsFreeOnceInEachTable) {
   region->FreeBulk(2, {&unmovable, 1});
 }
 
-TEST(MovableRegionReports, InTheShapeOfProc) {
+TEST(MovableRegionReports, WhatIsFreeAndInWhichPieces) {
+  using ::testing::ElementsAre;
   auto region = MovableRegion::Create(Small(Policy::kSuperpageblock, 2));
-  EXPECT_EQ(region->BuddyInfoText(), "");  // nothing is set up yet
+  for (const BlocksByOrder& zone : region->free_memory().by_zone) {
+    EXPECT_THAT(zone, testing::Each(0u)) << "nothing is set up yet";
+  }
   Folio folio;
   ASSERT_TRUE(region->AllocateBulk({}, 4, {&folio, 1}).ok());
-  EXPECT_EQ(region->BuddyInfoText(),
-            "Node 0, zone        0      0      0      0      0      1      1      1      0\n"
-            "Node 0, zone        1      0      0      0      0      0      0      0      1\n");
-  EXPECT_THAT(region->BuddyInfoJson(), HasSubstr("\"zones\": [[0, 0, 0, 0, 1, 1, 1, 0], "));
-  EXPECT_THAT(region->BuddyInfoJson(), HasSubstr("\"category\": \"tainted\""));
-  EXPECT_THAT(region->PageTypeInfoText(), HasSubstr("Pages per block:  16"));
-  EXPECT_THAT(region->PageTypeInfoJson(),
-              HasSubstr("\"pageblocks\": {\"Unmovable\": 1, \"Reclaimable\": 0, \"Movable\": 15, "
-                        "\"Isolate\": 0}"));
+  const FreeMemoryReport free = region->free_memory();
+  EXPECT_EQ(free.pageblock_order, 4);
+  EXPECT_THAT(free.by_zone, ElementsAre(ElementsAre(0, 0, 0, 0, 1, 1, 1, 0),
+                                        ElementsAre(0, 0, 0, 0, 0, 0, 0, 1)));
+  EXPECT_THAT(free.pageblocks, ElementsAre(1, 0, 15, 0));
+  ASSERT_EQ(free.superpageblocks.size(), 2u);
+  EXPECT_EQ(free.superpageblocks[0].category, SuperpageblockCategory::kTainted);
+  EXPECT_EQ(free.superpageblocks[0].nonmovable_frames, 16u);
+  EXPECT_EQ(free.superpageblocks[0].free_frames, kSuperPages - 16);
+  EXPECT_EQ(free.superpageblocks[0].free_pageblocks, 7u);
+  EXPECT_EQ(free.superpageblocks[1].category, SuperpageblockCategory::kEmpty);
   const FrameCounts counts = region->CountPageblock(0);
   EXPECT_EQ(counts.unmovable, kPageblockPages);
   EXPECT_EQ(region->CountPageblock(9).free, kPageblockPages);

@@ -54,8 +54,9 @@ TEST(PageFrameTest, FreeReturnsWhatWasAndLeavesItListed) {
 
 TEST(PageFrameTest, FreeBlocksKeepTheirLinks) {
   PageFrame frame;
-  for (const FreeBlock& block : {FreeBlock{}, FreeBlock{.order = 18, .previous = 0, .next = 5},
-                                 FreeBlock{.order = 3, .previous = FreeBlock::kNone - 1}}) {
+  for (const FreeBlock& block :
+       {FreeBlock{}, FreeBlock{.order = 18, .previous = FrameNumber(0), .next = FrameNumber(5)},
+        FreeBlock{.order = 3, .previous = FreeBlock::kNone - 1}}) {
     frame.StoreFreeBlock(block);
     EXPECT_EQ(frame.LoadFreeBlock().order, block.order);
     EXPECT_EQ(frame.LoadFreeBlock().previous, block.previous);

@@ -278,10 +278,10 @@ TEST(MovableRegionContiguous, AnAttemptInVainLeavesFreeMemoryAsItWas) {
   ASSERT_TRUE(owner.Allocate(0));
   owner.pinned.insert(0);
   region->Trim();
-  const std::string before = region->BuddyInfoText();
+  const std::vector<BlocksByOrder> before = region->free_memory().by_zone;
   EXPECT_FALSE(region->AllocateContiguous({}, kSuperOrder).ok());
   region->Trim();
-  EXPECT_EQ(region->BuddyInfoText(), before);
+  EXPECT_EQ(region->free_memory().by_zone, before);
 }
 
 // Of page blocks with pages in use the one with the fewest is emptied.

@@ -79,15 +79,15 @@ void AddFramePrograms(std::vector<Program>& programs) {
 class ArrayOfFrames final : public FrameSource {
  public:
   static constexpr uint32_t kFrames = 12;
-  PageFrame& frame(uint32_t pfn) override { return frames_[pfn]; }
-  absl::Status Prepare(uint32_t end) override {
-    prepared_ = std::max(prepared_, end);
+  PageFrame& frame(FrameNumber pfn) override { return frames_[pfn.value()]; }
+  absl::Status Prepare(FrameNumber end) override {
+    prepared_ = std::max(prepared_, end.value());
     return absl::OkStatus();
   }
   uint32_t most_frames() const override { return kFrames; }
-  bool Purge(uint32_t, uint32_t) override { return true; }
-  bool Retreat(uint32_t end) override {
-    prepared_ = end;
+  bool Purge(FrameNumber, uint32_t) override { return true; }
+  bool Retreat(FrameNumber end) override {
+    prepared_ = end.value();
     return true;
   }
   uint32_t frames_per_step() const override { return 2; }
@@ -107,14 +107,14 @@ struct DepotScene final : Scene {
     ThreadList list(depot.list_capacity());
     depot.Enlist(list);
     if (!depot.Refill(list, frames).ok()) FailRun("there are frames, and none was had");
-    std::vector<uint32_t> mine;
+    std::vector<FrameNumber> mine;
     for (uint32_t i = 0; i < frames; ++i) mine.push_back(list.Pop());
-    for (const uint32_t pfn : mine) {
-      if (taken[pfn]++ != 0) FailRun("a frame was given to two");
+    for (const FrameNumber pfn : mine) {
+      if (taken[pfn.value()]++ != 0) FailRun("a frame was given to two");
     }
     list.counters.allocated_folios.Add(frames);
-    for (const uint32_t pfn : mine) {
-      --taken[pfn];
+    for (const FrameNumber pfn : mine) {
+      --taken[pfn.value()];
       if (list.full()) depot.Drain(list);
       list.Push(pfn);
     }

@@ -40,7 +40,7 @@ void CacheScene::Open() {
       this);
   {
     const ExtentBufferRef first = *cache_->CreateDummy(0);
-    first_descriptor_ = static_cast<const std::byte*>(ExtentBufferPeer::word(*first));
+    first_descriptor_ = static_cast<const std::byte*>(DescriptorPeer::word(*first));
   }
   whole_ = true;
   open_.store(1);
@@ -199,7 +199,7 @@ void CacheScene::CheckFree(Folio folio, uint32_t private_bits) {
     if (at == private_bits && StateOf(at).refs == 0) {
       FailRun("wrong order of death: descriptor before folios");
     }
-    at = ExtentBufferPeer::older(*slab.At(at));
+    at = DescriptorPeer::older(*slab.At(at));
   }
 }
 

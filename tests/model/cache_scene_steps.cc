@@ -56,7 +56,7 @@ void CacheScene::MustBeGood(const ExtentBufferRef& ref) {
 void CacheScene::Read(absl::Span<BlockRead> reads) {
   for (BlockRead& read : reads) {
     ExtentBuffer& buffer = *read.buffer;
-    const uint32_t number = NumberOf(ExtentBufferPeer::word(buffer));
+    const uint32_t number = NumberOf(DescriptorPeer::word(buffer));
     Scheduler::Get().Muted([&] {
       if (buffer.uptodate()) FailRun("a read of what is UPTODATE");
       if (!buffer.state().has(BufferFlag::kReading)) FailRun("a read without READING");
@@ -111,7 +111,7 @@ void CacheScene::Write(absl::Span<BlockWrite> writes) {
 
 ExtentBufferRef CacheScene::Took(ExtentBufferRef ref, uint64_t start, bool is_private) {
   if (!ref) return ref;
-  const uint32_t number = NumberOf(ExtentBufferPeer::word(*ref));
+  const uint32_t number = NumberOf(DescriptorPeer::word(*ref));
   if (holders_[number]++ == 0) held_folio_[number] = ref->folios()[0];
   Scheduler::Get().Muted([&] {
     const BufferState s = ref->state();
@@ -127,7 +127,7 @@ ExtentBufferRef CacheScene::Took(ExtentBufferRef ref, uint64_t start, bool is_pr
 // The reference ends in the step that changes the word, not before: what others do until then, they
 // do to a buffer that is held.
 void CacheScene::Giving(const ExtentBufferRef& ref) {
-  const uint32_t number = NumberOf(ExtentBufferPeer::word(*ref));
+  const uint32_t number = NumberOf(DescriptorPeer::word(*ref));
   if (Scheduler::Get().running()) {
     giving_[ThisFiber()] = number;
   } else {
@@ -219,7 +219,7 @@ void CacheScene::Waive(uint64_t start) {
 }
 
 void CacheScene::Clean(const ExtentBufferRef& ref) {
-  const uint32_t number = NumberOf(ExtentBufferPeer::word(*ref));
+  const uint32_t number = NumberOf(DescriptorPeer::word(*ref));
   std::lock_guard lock(TreeLock(ref));
   Waive(ref->start());
   ++cleaning_[number];
@@ -228,7 +228,7 @@ void CacheScene::Clean(const ExtentBufferRef& ref) {
 }
 
 bool CacheScene::GiveUp(const ExtentBufferRef& ref) {
-  const uint32_t number = NumberOf(ExtentBufferPeer::word(*ref));
+  const uint32_t number = NumberOf(DescriptorPeer::word(*ref));
   std::lock_guard lock(TreeLock(ref));
   const uint64_t promised = promised_[BlockOf(ref->start())];
   Waive(ref->start());
@@ -294,7 +294,7 @@ bool CacheScene::WritebackAll() {
 }
 
 void CacheScene::Reinit(const ExtentBufferRef& ref) {
-  const uint32_t number = NumberOf(ExtentBufferPeer::word(*ref));
+  const uint32_t number = NumberOf(DescriptorPeer::word(*ref));
   std::lock_guard lock(TreeLock(ref));
   Waive(ref->start());
   ++cleaning_[number];

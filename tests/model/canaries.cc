@@ -46,7 +46,6 @@ absl::Span<const Canary> Canaries() {
       {"end-of-move-tries-once", "frame: free and move"},
       // Going: owners, the thread that reclaims.
       {"goes-without-quiescing", "the cache goes beside a move"},
-      {"region-quiesces-without-wait", "region: the cache goes beside compaction"},
       {"quiesce-without-wait", "owner: goes beside a call"},
       {"call-of-a-quiesced-owner", "owner: goes beside a call"},
       {"reclaim-stopped-without-lock", "thread: stopped at once"},

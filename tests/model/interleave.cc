@@ -39,10 +39,10 @@ constexpr const char* kHelp =
     "Runs small programs on the real cache through their interleavings.\n"
     "  --quick            the selection that belongs to the tests (the default)\n"
     "  --all              every program, with the table\n"
-    "  --canaries         every planted bug must be caught\n"
+    "  --canaries         every planted bug must be caught (//tests/model:mutants)\n"
     "  --list             names of programs and of planted bugs\n"
     "  --program=NAME     one program\n"
-    "  --plant=BUG        with a planted bug\n"
+    "  --plant=BUG        with a planted bug (//tests/model:mutants)\n"
     "  --replay=NAME:0012 one order, and what happens in it\n"
     "  --seed=N           first seed of the random orders (1)\n"
     "  --unreduced        without the reduction: bounded and random orders only\n"
@@ -251,6 +251,12 @@ int Run(int count, char** arguments) {
     for (const Program& program : programs) std::printf("%s\n", program.name.c_str());
     for (const Canary& canary : Canaries()) std::printf("--plant=%s\n", canary.bug);
     return 0;
+  }
+  if (!kArePlanted && (flags->canaries || !flags->plant.empty())) {
+    std::fprintf(stderr,
+                 "interleave: no bugs are planted in this program; ./bazelw run "
+                 "//tests/model:mutants -- has them\n");
+    return 2;
   }
   if (!flags->plant.empty()) planted_bug = HashOf(flags->plant.c_str());
   if (!flags->replay.empty()) return RunReplay(programs, flags->replay);

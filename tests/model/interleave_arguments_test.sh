@@ -1,9 +1,12 @@
 #!/bin/sh
 # What interleave does with its arguments: a mistake is no answer.
 #
-#   interleave_arguments_test.sh INTERLEAVE
+#   interleave_arguments_test.sh INTERLEAVE MUTANTS
+#
+# MUTANTS is the same program with planted bugs.
 set -u
 interleave=$1
+mutants=$2
 failures=0
 
 # expect CODE PART ARGUMENTS...: the exit code, and a part of what is printed.
@@ -21,6 +24,8 @@ expect() {
 
 expect 0 "Exit code" --help
 expect 2 "no bug of the name" --plant=write-end-without-wak --program=flush+give-up
+expect 2 "no bugs are planted" --plant=write-end-without-wake --program=flush+give-up
+expect 2 "no bugs are planted" --canaries
 expect 2 "no program of the name" --program=nonsense
 expect 2 "unknown argument" nonsense
 for number in x 0 0.01 -1 "" 99999999999999999999; do
@@ -32,6 +37,7 @@ expect 2 "at a time" --all --program=flush+flush
 expect 0 "1 programs" --program=flush+flush
 
 # What is printed to play it again does that.
+interleave=$mutants
 expect 1 "FAILED" --plant=write-end-without-wake --program=flush+give-up
 replay=$(sed -n "s/^  --replay='\(.*\)' --plant=write-end-without-wake$/\1/p" out.log)
 [ -n "$replay" ] || { echo "no command to play it again" >&2; failures=$((failures + 1)); }

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "lib/cache/hash_multiplier.h"
+#include "lib/cache/buffer_index.h"
 #include "tests/model/scenario_builder.h"
 
 namespace ebcache::model {

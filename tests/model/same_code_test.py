@@ -14,7 +14,7 @@ import tempfile
 import unittest
 
 # Lookup, references, their end. Paths begin at the top of the workspace, which is where tests run.
-SOURCES = ("lib/cache/buffer_cache.cc", "lib/cache/references.cc")
+SOURCES = ("lib/cache/buffer_cache.cc", "lib/cache/references.cc", "lib/cache/buffer_pool.cc")
 FUNCTIONS = ("ebcache::BufferCache::FindBuffer(", "ebcache::ExtentBufferRef::PutBuffer(")
 FOLDERS = ("include/ebcache", "lib/base", "lib/cache", "lib/mm")
 COMPILER = os.environ.get("CXX", "c++")
@@ -36,27 +36,30 @@ REPLACEMENTS = (
         r"sync::OfThisThread<\w+, ([^>]*)>\(\)",
         r"*[] { static thread_local \1 value{}; return &value; }()",
     ),
+    (
+        r"sync::ThreadNumber\(\)",
+        "[] { static std::atomic<uint32_t> next{0}; thread_local const uint32_t number = next++; return number; }()",
+    ),
     (r"sync::ModelOr<[^>]*>\([^,]*, ([^()]*)\)", r"(\1)"),
 )
-WITHOUT_BUGS = (r'sync::Planted\("[^"]*"\)', "false")
-# What must make a difference.
-WITH_BUGS = (r'sync::Planted\("[^"]*"\)', '(std::getenv("BUG") != nullptr)')
+# What must make a difference: every counter counts one more.
+ONE_MORE = (r"(fetch_add\()", r"\g<1>1 + ")
 
 
-def copy(top, planted):
-    """Copies the sources; without sync.h if `planted` says what planted bugs become."""
+def copy(top, replacements):
+    """Copies the sources; without sync.h if there are replacements for what it has."""
     for folder in FOLDERS:
         for source in pathlib.Path(folder).rglob("*"):
             if source.suffix in (".h", ".cc"):
                 (top / source).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, top / source)
-    if planted is None:
+    if replacements is None:
         return
     (top / "include/ebcache/internal/sync.h").unlink()
     for folder in FOLDERS:
         for path in (top / folder).rglob("*.*"):
             text = path.read_text(encoding="utf-8")
-            for pattern, replacement in (*REPLACEMENTS, planted):
+            for pattern, replacement in replacements:
                 text = re.sub(pattern, replacement, text)
             if re.search(r"^[^/\n]*\bsync::", text, re.MULTILINE):
                 raise AssertionError(f"{path.name} has more of sync.h than this test knows")
@@ -89,17 +92,17 @@ class SameCodeTest(unittest.TestCase):
         self.addCleanup(scratch.cleanup)
         self.scratch = pathlib.Path(scratch.name)
 
-    def code(self, name, planted, source):
+    def code(self, name, replacements, source):
         top = self.scratch / name
         if not top.exists():
-            copy(top, planted)
+            copy(top, replacements)
         return code(top, source)
 
     def test_same_code(self):
         everything = ""
         for source in SOURCES:
             ours = self.code("ours", None, source)
-            self.assertEqual(ours, self.code("standard", WITHOUT_BUGS, source), source)
+            self.assertEqual(ours, self.code("standard", REPLACEMENTS, source), source)
             everything += ours
         for function in FUNCTIONS:
             self.assertIn(f"<{function}", everything)
@@ -108,7 +111,7 @@ class SameCodeTest(unittest.TestCase):
     def test_a_difference_is_seen(self):
         source = SOURCES[-1]
         self.assertNotEqual(
-            self.code("ours", None, source), self.code("bugs", WITH_BUGS, source)
+            self.code("ours", None, source), self.code("more", (*REPLACEMENTS, ONE_MORE), source)
         )
 
 

@@ -1,4 +1,4 @@
-// What the model build has in place of lib/base/check.cc, os_calls.cc and page_lists.cc.
+// What the model build has in place of lib/base/check.cc and os_calls.cc.
 
 #include <cstdlib>
 #include <cstring>
@@ -8,7 +8,6 @@
 
 #include "ebcache/allocators.h"
 #include "lib/base/check.h"
-#include "lib/mm/region/page_lists.h"
 #include "tests/model/scheduler.h"
 
 namespace ebcache {
@@ -51,7 +50,5 @@ OsCalls* OsCalls::Real() {
   static auto* const os = new PooledOs;
   return os;
 }
-
-uint32_t PageLists::ThreadNumber() { return model::ThisFiber(); }
 
 }  // namespace ebcache

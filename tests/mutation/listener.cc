@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "tests/mutation/reached.h"
@@ -32,17 +33,15 @@ class CaseRecorder : public testing::EmptyTestEventListener {
 
   // And begins anew. Without a name: between test cases, which every case of the program needs.
   void Write(const std::string& name, const char* outcome, long long milliseconds) {
-    std::fprintf(file_, R"({"case": "%s", "outcome": "%s", "ms": %lld, "mutants": [)", name.c_str(),
-                 outcome, milliseconds);
-    const char* comma = "";
+    nlohmann::ordered_json line = {{"case", name}, {"outcome", outcome}, {"ms", milliseconds}};
+    nlohmann::ordered_json& mutants = line["mutants"] = nlohmann::ordered_json::array();
     const std::span<unsigned char> reached = ReachedMutants();
     for (size_t i = 0; i < reached.size(); ++i) {
       if (reached[i] == 0) continue;
       reached[i] = 0;
-      std::fprintf(file_, "%s%zu", comma, i);
-      comma = ", ";
+      mutants.push_back(i);
     }
-    std::fprintf(file_, "]}\n");
+    std::fputs((line.dump() + "\n").c_str(), file_);
     std::fflush(file_);
   }
 

@@ -7,6 +7,7 @@ By hand: python3 tests/mutation/mutation_test.py
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -47,22 +48,18 @@ int Sum(const int* values, int count) {
 int Never(int value) { return value * 3; }
 
 int Hinted(const int* values, int count) {
-  if (sync::Planted("none") && count > 1000) return count - 1000;
-  if (!sync::Planted("none") && count > 2000) count = 2000;
+  if (count > 2000) count = 2000;
   __builtin_prefetch(values + 77);
   return std::min(count, values[0]) + std::max(count, 5);
 }
 
 int Measured(int count) {
-  const int too_many = sync::Planted("none") && count > 3000 ? 1 : 0;
-  if (too_many > 0) count -= 4000;
   static_assert(5000 + 1 > 5000);
-  return count + too_many;
+  return count;
 }
 """
 HEADER = """\
 #include <algorithm>
-namespace sync { inline bool Planted(const char*) { return false; } }
 int Clamp(int value);
 int Sum(const int* values, int count);
 int Never(int value);
@@ -93,6 +90,19 @@ def find(mutants, operator, old, new):
     found = [m for m in mutants if (m.operator, m.old, m.new) == (operator, old, new)]
     assert len(found) == 1, (operator, old, new, [m.describe() for m in mutants])
     return found[0]
+
+
+# Test cases that ask switches, and one that is asked when all of them are done.
+CASES = """
+#include <gtest/gtest.h>
+#include "tests/mutation/switch.h"
+TEST(Sample, Two) { EXPECT_FALSE(EBCACHE_MUTANT(2) || EBCACHE_MUTANT(1)); }
+TEST(Sample, Fails) { EXPECT_TRUE(EBCACHE_MUTANT(1)); }
+class Last : public testing::Environment {
+  void TearDown() override { (void)EBCACHE_MUTANT(5); }
+};
+const auto* const kLast = testing::AddGlobalTestEnvironment(new Last);
+"""
 
 
 class MutationTest(unittest.TestCase):
@@ -186,6 +196,27 @@ class MutationTest(unittest.TestCase):
         with self.assertRaisesRegex(BuildError, "no mutant is to blame"):
             self.builder(self.places()).build([self.program])
 
+    def test_each_case_tells_what_it_reaches(self):
+        write(self.tree, "cases.cc", CASES)
+        here = os.path.realpath(HERE)
+        os.makedirs(f"{self.tree}/tests/mutation", exist_ok=True)
+        shutil.copy(f"{here}/listener.cc", f"{self.tree}/tests/mutation/listener.cc")
+        subprocess.run(["g++", "-std=c++20", "-I.", "-o", "cases", "cases.cc",
+                        "tests/mutation/listener.cc", "tests/mutation/switch.cc", "-lgtest",
+                        "-lgtest_main", "-lpthread"], cwd=self.tree, check=True)
+        write(self.tree, "bits", "\0" * 8)
+        done = subprocess.run(["./cases"], cwd=self.tree, stdout=subprocess.DEVNULL, check=False,
+                              env={**os.environ, "EBCACHE_MUTATION_CASES": "cases.jsonl",
+                                   "EBCACHE_MUTANTS_REACHED": "bits"})
+        self.assertEqual(done.returncode, 1, "one case fails")
+        with open(f"{self.tree}/cases.jsonl", encoding="utf-8") as file:
+            lines = [json.loads(line) for line in file]
+        self.assertEqual(
+            [(line["case"], line["outcome"], line["mutants"]) for line in lines],
+            [("", "passed", []), ("Sample.Two", "passed", [1, 2]), ("", "passed", []),
+             ("Sample.Fails", "failed", [1]), ("", "passed", [5])])
+        self.assertTrue(all(line["ms"] >= 0 for line in lines))
+
     def test_the_tool_is_a_program(self):
         self.assertTrue(os.access(f"{HERE}/run.py", os.X_OK))
 
@@ -195,7 +226,7 @@ class MutationTest(unittest.TestCase):
         self.assertIn("count > 2000", olds)
         self.assertIn("2000", olds)
         for old in olds:
-            self.assertFalse("1000" in old or "77" in old, old)
+            self.assertNotIn("77", old)
         self.assertEqual([m for m in mutants if m.operator == "swap"], [])
 
     def test_what_is_left_out_says_by_which_rule(self):
@@ -203,9 +234,6 @@ class MutationTest(unittest.TestCase):
         for mutant in places.find(self.top, FILE):
             rules.setdefault(mutant.old, set()).add(mutant.rule)
         self.assertEqual(rules["77"], {places.HINT})
-        self.assertEqual(rules["3000"], {places.PLANTED_ONLY})
-        self.assertEqual(rules["count -= 4000"], {places.PLANTED_ONLY})
-        self.assertEqual(rules["count + too_many"], {places.PLANTED_ONLY})
         self.assertEqual(rules["5000"], {places.EVALUATED})
         self.assertEqual(rules["std::max(count, 5)"], {places.EITHER_WAY})
         self.assertEqual(rules["value * 3"], {""})

@@ -27,7 +27,6 @@ UNCHANGED = {K.STATIC_ASSERT, K.ENUM_CONSTANT_DECL, K.PARM_DECL, K.CXX_UNARY_EXP
 # The rules.
 EVALUATED = "evaluated by the compiler"
 MACRO_ARGUMENT = "arguments of macros"
-PLANTED_ONLY = "planted bugs"
 HINT = "hints and speed"
 ORDER = "memory orders"
 WORDS = "words of messages"
@@ -39,11 +38,6 @@ INVISIBLE = ("reserve(", "yield()", "Pause(", "__builtin_prefetch(", "shrink_to_
              "PoisonPages(", "UnpoisonPages(", "ZeroUpperHalves(")
 # Functions that do nothing else.
 HINTS = ("ExpectCopy",)
-PLANTED = "Planted("
-# Where this is asked first, what follows runs only with a planted bug.
-ONLY_PLANTED = re.compile(r"(fuzz|sync)::Planted\(")
-# The value of a variable that is 0 unless a bug is planted.
-ZERO_UNLESS_PLANTED = re.compile(r"(fuzz|sync)::Planted\([^;]*\?[^;]*: 0$")
 # Calls of which not even the arguments can be told.
 UNSEEN = ("__builtin_prefetch", "reserve")
 COMMUTE = ("min", "max")
@@ -74,7 +68,6 @@ class Finder:
             self.text = source.read()
         self.found = []
         self.rule = ""  # by which the place that is visited is left out
-        self.zeroes = set()  # variables of this function that are 0 unless a bug is planted
         self.unit = clang.cindex.Index.create().parse(self.path, args=arguments(top))
         errors = [d for d in self.unit.diagnostics if d.severity >= clang.cindex.Diagnostic.Error]
         if errors:
@@ -106,31 +99,21 @@ class Finder:
     # ---- The walk -------------------------------------------------------------------------------
 
     def _visit(self, cursor, parent, function):
-        outer, zeroes = self.rule, self.zeroes
+        outer = self.rule
         self.rule = outer or self._rule_of(cursor)
-        if cursor.kind in FUNCTIONS:
-            self.zeroes = set()
         self._walk(cursor, parent, function)
         self.rule = outer
-        if cursor.kind in FUNCTIONS:
-            self.zeroes = zeroes
 
     def _rule_of(self, cursor):
         """By which the cursor and all below it is left out."""
         if cursor.kind in UNCHANGED or (cursor.is_definition() and self._is_constexpr(cursor)):
             return EVALUATED
-        if self._only_planted(cursor) or (cursor.kind in FUNCTIONS and
-                                          cursor.spelling.startswith("Planted")):
-            return PLANTED_ONLY
         if cursor.spelling in UNSEEN or (cursor.kind in FUNCTIONS and cursor.spelling in HINTS):
             return HINT
         return ""
 
     def _walk(self, cursor, parent, function):
         kind = cursor.kind
-        if kind == K.VAR_DECL and ZERO_UNLESS_PLANTED.match(
-                self._text(cursor).partition("=")[2].strip()):
-            self.zeroes.add(cursor.spelling)
         if kind in FUNCTIONS:
             owner = cursor.semantic_parent
             scope = owner.spelling + "::" if owner and owner.kind in (
@@ -142,21 +125,6 @@ class Finder:
             self._statements(cursor, children, function)
         for child in children:
             self._visit(child, cursor, function)
-
-    def _only_planted(self, cursor):
-        if cursor.kind == K.IF_STMT:
-            children = list(cursor.get_children())
-            return (len(children) == 2 and self._text(children[0]).count("||") == 0 and
-                    self._begins_planted(children[0]))
-        if cursor.kind == K.CONDITIONAL_OPERATOR:
-            return ONLY_PLANTED.match(self._text(cursor)) is not None
-        return (cursor.kind == K.BINARY_OPERATOR and "||" not in self._text(cursor) and
-                ONLY_PLANTED.match(self._text(cursor)) is not None)
-
-    def _begins_planted(self, condition):
-        text = self._text(condition)
-        return (ONLY_PLANTED.match(text) is not None or
-                any(text.startswith(f"{name} > 0") for name in self.zeroes))
 
     def _is_constexpr(self, cursor):
         if cursor.kind != K.VAR_DECL:
@@ -213,21 +181,17 @@ class Finder:
             return
         left_text, right_text = self._text(left), self._text(right)
         name, others = operators.NAMES[sign]
-        rule = PLANTED_ONLY if any(PLANTED in t[:30] for t in (left_text, right_text)) else ""
-        if sign in "+-" and (left_text in self.zeroes or right_text in self.zeroes):
-            rule = PLANTED_ONLY
         prefix = self.text[cursor.extent.start.offset:left.extent.end.offset]
         suffix = self.text[right.extent.start.offset:cursor.extent.end.offset]
         changed = [prefix + between.replace(sign, other, 1) + suffix for other in others]
         if name == "logic":
             changed += [left_text, right_text]
-        self._add(cursor, function, name, EXPRESSION, changed, rule)
+        self._add(cursor, function, name, EXPRESSION, changed)
 
     def _unary(self, cursor, children, function):
         text = self._text(cursor)
         if operators.is_negated(text) and children:
-            self._add(cursor, function, "not", CONDITION, [self._text(children[0])],
-                      PLANTED_ONLY if PLANTED in text[:30] else "")
+            self._add(cursor, function, "not", CONDITION, [self._text(children[0])])
         elif text.startswith("~") and children:
             self._add(cursor, function, "bits", EXPRESSION, [self._text(children[0])])
         for sign, other in (("++", "--"), ("--", "++")):
@@ -267,8 +231,7 @@ class Finder:
                 changed.append(f"!({text})")
             if way in ("true", "false") and text not in ("true", "false"):
                 changed.append(way)
-        self._add(cursor, function, "condition", CONDITION, changed,
-                  PLANTED_ONLY if PLANTED in text[:30] else "")
+        self._add(cursor, function, "condition", CONDITION, changed)
 
     def _compares(self, cursor):
         children = list(cursor.get_children())

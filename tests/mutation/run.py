@@ -41,7 +41,7 @@ TESTS = ["//tests/base/...", "//tests/mm/...", "//tests/cache/...", "//tests/for
          "//tests/device/...", "//tests/volume/...", "//tests/tree/...", "//tests/fs/...",
          "//tests/capi/...", "//tests/operations/...", "//tests/fuzz/...", "//tests/model/...",
          "//tests/images/..."]
-# Of those, tests of speed and of machine code, of planted bugs, and what has no part of lib/ in it.
+# Of those, tests of speed and of machine code, of the bugs in mutants/, and what has no part of lib/ in it.
 LEFT_OUT = ("_counts_test", "same_code_test", "_planted_test", "canaries_test", "explorer_test",
             "sync_test")
 # More than asked for, in place of those that will not build.

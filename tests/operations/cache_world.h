@@ -101,6 +101,8 @@ class World final : public BlockSource {
   void Compact();
   void Ordered(uint64_t start, bool dirty_only);
   void PerformOnHeld(const Operation& operation);
+  void WriteWord(ExtentBufferRef& ref, ModelBuffer& buffer, uint64_t word);
+  void WritebackHeld(ExtentBufferRef mine, uint64_t start);
   void Hold(ExtentBufferRef ref, uint64_t start) { held_.push_back({std::move(ref), start}); }
 
   const Setup setup_;

@@ -148,6 +148,23 @@ void World::Ordered(uint64_t start, bool dirty_only) {
   if (ref && it != model_.end()) EBCACHE_ORACLE("order", ref->start() == it->first);
 }
 
+void World::WriteWord(ExtentBufferRef& ref, ModelBuffer& buffer, uint64_t word) {
+  if (!buffer.uptodate) return;
+  EBCACHE_ORACLE("word", ref->Set<uint64_t>(0, word).ok());
+  buffer.word = word;
+  ref.SetDirty();
+  buffer.dirty = true;
+}
+
+// A reference of its own, because the device may add to those that are held.
+void World::WritebackHeld(ExtentBufferRef mine, uint64_t start) {
+  const bool was_dirty = model_.at(start).dirty;
+  EBCACHE_ORACLE("flush", cache_->Writeback(mine).ok() == !(was_dirty && WriteFails(start)));
+  EBCACHE_ORACLE("write-error", cache_->WriteError(mine).ok() == !(was_dirty && WriteFails(start)));
+  mine.Put();
+  if (was_dirty) ModelWriteback(start);
+}
+
 void World::PerformOnHeld(const Operation& operation) {
   const size_t index = operation.which % held_.size();
   const uint64_t start = held_[index].start;
@@ -174,12 +191,7 @@ void World::PerformOnHeld(const Operation& operation) {
       break;
     }
     case Operation::kWrite:
-      if (!buffer.uptodate) break;
-      EBCACHE_ORACLE("word",
-                     ref->Set<uint64_t>(0, operation.address * 256u + operation.which).ok());
-      buffer.word = operation.address * 256u + operation.which;
-      ref.SetDirty();
-      buffer.dirty = true;
+      WriteWord(ref, buffer, operation.address * 256u + operation.which);
       break;
     case Operation::kSetDirty:
       if (!buffer.uptodate || !buffer.word) break;
@@ -190,16 +202,9 @@ void World::PerformOnHeld(const Operation& operation) {
       ref.ClearDirty();
       ModelClean(start);
       break;
-    case Operation::kWriteback: {
-      const bool was_dirty = buffer.dirty;
-      ExtentBufferRef mine = ref.Share();
-      EBCACHE_ORACLE("flush", cache_->Writeback(mine).ok() == !(was_dirty && WriteFails(start)));
-      EBCACHE_ORACLE("write-error",
-                     cache_->WriteError(mine).ok() == !(was_dirty && WriteFails(start)));
-      mine.Put();
-      if (was_dirty) ModelWriteback(start);
+    case Operation::kWriteback:
+      WritebackHeld(ref.Share(), start);
       break;
-    }
     case Operation::kGiveUpWrite:
       EBCACHE_ORACLE("give-up", *cache_->GiveUpWrite(ref) == buffer.dirty);
       if (buffer.dirty) buffer.uptodate = false;

@@ -132,8 +132,15 @@ class PackageTest(unittest.TestCase):
         self.assertIn(f"soname: [libebcache.so.{version.split('.', maxsplit=1)[0]}]", dynamic)
 
     def test_the_shared_library_has_the_functions_of_the_header_and_no_more(self):
+        # The parts that ebcache.h includes, and no others.
         header = (self.prefix / "include/ebcache/ebcache.h").read_text()
-        declared = set(re.findall(r"\bEBCACHE_API\b[^;]*?\b(ebcache_[a-z0-9_]+)\(", header))
+        parts = re.findall(r'^#include "ebcache/(c/\w+\.h)"$', header, re.M)
+        there = {f"c/{path.name}" for path in (self.prefix / "include/ebcache/c").iterdir()}
+        self.assertEqual(set(parts), there)
+        declared = set()
+        for part in parts:
+            text = (self.prefix / "include/ebcache" / part).read_text()
+            declared.update(re.findall(r"\bEBCACHE_API\b[^;]*?\b(ebcache_[a-z0-9_]+)\(", text))
         self.assertGreater(len(declared), 80)
         exported = set()
         for line in run("nm", "-D", "--defined-only", self.prefix / "lib/libebcache.so").splitlines():

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "lib/base/rounding.h"
+
 namespace {
 
 std::atomic<int64_t> live{0};
@@ -27,7 +29,7 @@ bool FailsNow() {
 
 void* Get(std::size_t bytes, std::size_t alignment) {
   if (FailsNow()) return nullptr;
-  const std::size_t whole = (bytes + alignment - 1) / alignment * alignment;
+  const std::size_t whole = ebcache::RoundUp(bytes, alignment);
   void* memory = alignment > alignof(std::max_align_t) ? std::aligned_alloc(alignment, whole)
                                                        : std::malloc(bytes);
   if (memory != nullptr) live.fetch_add(1, std::memory_order_relaxed);

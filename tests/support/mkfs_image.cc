@@ -8,6 +8,8 @@
 
 #include <cstdlib>
 
+#include "lib/base/unique_fd.h"
+
 namespace ebcache::testing {
 namespace {
 
@@ -25,10 +27,8 @@ std::vector<std::string> MakeImages(const std::string& options, int devices,
   for (int i = 0; i < devices; ++i) {
     paths.push_back(
         absl::StrCat(::testing::TempDir(), "/image-", getpid(), "-", ++counter, ".img"));
-    const int fd = open(paths.back().c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    const bool sized = fd >= 0 && ftruncate(fd, static_cast<off_t>(device_bytes)) == 0;
-    if (fd >= 0) close(fd);
-    if (!sized) return {};
+    const UniqueFd fd(open(paths.back().c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (!fd.ok() || ftruncate(fd.get(), static_cast<off_t>(device_bytes)) != 0) return {};
   }
   const std::string command =
       absl::StrCat(kMkfs, " -q -f ", options, " ", absl::StrJoin(paths, " "), " >&2");

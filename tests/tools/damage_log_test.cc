@@ -25,9 +25,8 @@ using ::testing::SizeIs;
 MirrorDamage BadMirror(uint64_t logical, int mirror) {
   return {.logical = logical,
           .mirror = mirror,
-          .device_id = 1,
+          .place = {.device_id = 1, .offset = logical + 1000},
           .device = "disk0.img",
-          .physical = logical + 1000,
           .reason = "checksum mismatch (crc32c)"};
 }
 

@@ -36,18 +36,18 @@ std::string MapError(const ChunkMap& map, uint64_t logical, uint64_t length,
   return std::string(status.message());
 }
 
-// Device id and physical address of each copy.
-std::vector<std::pair<uint64_t, uint64_t>> CopiesOf(const ChunkMap& map, uint64_t logical) {
+using Places = std::vector<DevicePlace>;
+
+// Where each copy lies.
+Places CopiesOf(const ChunkMap& map, uint64_t logical) {
   const absl::StatusOr<StripeLocations> locations = map.Map(logical, 4096);
   EXPECT_TRUE(locations.ok()) << locations.status();
-  std::vector<std::pair<uint64_t, uint64_t>> copies;
+  Places copies;
   for (const StripeLocation& location : *locations) {
-    copies.emplace_back(location.stripe->device_id, location.physical);
+    copies.push_back(location.place());
   }
   return copies;
 }
-
-using Places = std::vector<std::pair<uint64_t, uint64_t>>;
 
 TEST(ChunkMap, MirroredProfiles) {
   const uint64_t at = 16 * kMiB + 12345 * 4096;
@@ -58,7 +58,7 @@ TEST(ChunkMap, MirroredProfiles) {
                                  {RaidProfile::kRaid1c4, 4}}) {
     const ChunkMap map = MapOf({SoundChunk(profile, 16 * kMiB, 64 * kMiB)});
     Places expected;
-    for (uint64_t i = 0; i < copies; ++i) expected.emplace_back(i + 1, kMiB + i * 64 * kMiB + in);
+    for (uint64_t i = 0; i < copies; ++i) expected.push_back({i + 1, kMiB + i * 64 * kMiB + in});
     EXPECT_EQ(CopiesOf(map, at), expected) << RaidProfileName(profile);
   }
   const ChunkMap dup = MapOf({SoundChunk(RaidProfile::kDup, 16 * kMiB, 64 * kMiB)});
@@ -200,7 +200,7 @@ RC_GTEST_PROP(ChunkMapProperty, EverySectorHasPlacesOfItsOwn, ()) {
   ChunkMap map(4096);
   const Chunk chunk = SoundChunk(profile, logical, sectors * 4096, stripes);
   RC_ASSERT(map.Add(chunk).ok());
-  std::set<std::pair<uint64_t, uint64_t>> taken;
+  std::set<DevicePlace> taken;
   for (uint64_t sector = 0; sector < sectors; ++sector) {
     const absl::StatusOr<StripeLocations> copies = map.Map(logical + sector * 4096, 4096);
     RC_ASSERT(copies.ok());
@@ -208,10 +208,10 @@ RC_GTEST_PROP(ChunkMapProperty, EverySectorHasPlacesOfItsOwn, ()) {
     std::set<uint64_t> devices;
     for (const StripeLocation& copy : *copies) {
       devices.insert(copy.stripe->device_id);
-      RC_ASSERT(taken.emplace(copy.stripe->device_id, copy.physical).second);
+      RC_ASSERT(taken.insert(copy.place()).second);
       // Inside of the stripe, whose length is at most that of the chunk.
-      RC_ASSERT(copy.physical >= copy.stripe->physical);
-      RC_ASSERT(copy.physical + 4096 <= copy.stripe->physical + chunk.length);
+      RC_ASSERT(copy.place().offset >= copy.stripe->physical);
+      RC_ASSERT(copy.place().offset + 4096 <= copy.stripe->physical + chunk.length);
     }
     RC_ASSERT(devices.size() == (profile == RaidProfile::kDup ? 1 : copies->size()));
   }
@@ -250,8 +250,8 @@ RC_GTEST_PROP(ChunkMapProperty, HostileNumbers, ()) {
   RC_CLASSIFY(copies.ok(), "mapped");
   if (!copies.ok()) return;
   for (const StripeLocation& copy : *copies) {
-    RC_ASSERT(copy.physical >= copy.stripe->physical);
-    RC_ASSERT(copy.physical + length >= copy.physical);
+    RC_ASSERT(copy.place().offset >= copy.stripe->physical);
+    RC_ASSERT(copy.place().offset + length >= copy.place().offset);
   }
 }
 

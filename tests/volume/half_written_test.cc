@@ -40,10 +40,10 @@ class HalfWrittenTest : public ::testing::TestWithParam<RaidProfile> {
   HalfWrittenTest() : volume_({.profile = GetParam(), .writable = true}) {
     copies_ = *volume_.volume().Map(kLogical, 16384);
   }
-  MemoryDevice& device_of(size_t copy) { return volume_.device(copies_[copy].device_id); }
-  Bytes Copy(size_t copy) { return device_of(copy).Load(copies_[copy].physical, 16384); }
-  void FailWrites(size_t copy) { device_of(copy).FailWritesAt(copies_[copy].physical, 16384); }
-  void FailReads(size_t copy) { device_of(copy).FailReadsAt(copies_[copy].physical, 16384); }
+  MemoryDevice& device_of(size_t copy) { return volume_.device(copies_[copy].place.device_id); }
+  Bytes Copy(size_t copy) { return device_of(copy).Load(copies_[copy].place.offset, 16384); }
+  void FailWrites(size_t copy) { device_of(copy).FailWritesAt(copies_[copy].place.offset, 16384); }
+  void FailReads(size_t copy) { device_of(copy).FailReadsAt(copies_[copy].place.offset, 16384); }
   void Heal() {
     for (size_t copy = 0; copy < copies_.size(); ++copy) device_of(copy).Heal();
   }
@@ -131,7 +131,7 @@ TEST_P(HalfWrittenTest, NothingNewIsOverwrittenForAReaderWhoExpectsTheOld) {
 // Also where it is not known that one of them is older: they may come from another session.
 TEST_P(HalfWrittenTest, OfTwoSoundCopiesOfAGenerationNeitherIsRepairedWithTheOther) {
   for (size_t copy = 0; copy < copies_.size(); ++copy) {
-    device_of(copy).Store(copies_[copy].physical, Version(1, kLogical, copy == 0 ? 300 : 256));
+    device_of(copy).Store(copies_[copy].place.offset, Version(1, kLogical, copy == 0 ? 300 : 256));
   }
   const ParentCheck second{
       .level = 0, .generation = kGeneration, .first_key = Key{256, kStringItemType, 1}};
@@ -145,7 +145,7 @@ TEST_P(HalfWrittenTest, ACopyThatMissedAWriteIsNotRepairedWithWhatMayBeOlder) {
   if (copies_.size() < 3) return;  // it takes one that is read, one that is not, one that missed it
   PutTwoVersions(2);
   // The first copy is sound, and another version than the second.
-  device_of(0).Store(copies_[0].physical, Version(3, kLogical, 300));
+  device_of(0).Store(copies_[0].place.offset, Version(3, kLogical, 300));
   const ParentCheck second{
       .level = 0, .generation = kGeneration, .first_key = Key{256, kStringItemType, 1}};
   EXPECT_EQ(*Read(&second), Version(2));
@@ -210,13 +210,13 @@ TEST_P(HalfWrittenTest, EverySetOfFailuresOfThreeWritesAndARead) {
       const uint64_t logical = kLogical + unread * 16384;
       const std::vector<PhysicalExtent> places = *t.volume().Map(logical, 16384);
       const auto device = [&](size_t copy) -> MemoryDevice& {
-        return t.device(places[copy].device_id);
+        return t.device(places[copy].place.device_id);
       };
       const auto heal = [&] {
         for (size_t copy = 0; copy < places.size(); ++copy) device(copy).Heal();
       };
       for (size_t copy = 0; copy < places.size(); ++copy) {
-        device(copy).Store(places[copy].physical, Version(0, logical));
+        device(copy).Store(places[copy].place.offset, Version(0, logical));
       }
       int acknowledged = 0;
       unsigned newest = sets - 1;  // the copies that have it
@@ -224,7 +224,8 @@ TEST_P(HalfWrittenTest, EverySetOfFailuresOfThreeWritesAndARead) {
         const unsigned failing = static_cast<unsigned>(left) % sets;
         left /= static_cast<int>(sets);
         for (size_t copy = 0; copy < places.size(); ++copy) {
-          if ((failing >> copy & 1) != 0) device(copy).FailWritesAt(places[copy].physical, 16384);
+          if ((failing >> copy & 1) != 0)
+            device(copy).FailWritesAt(places[copy].place.offset, 16384);
         }
         const absl::Status status = t.Write(*pool.Make(logical, Version(version, logical)));
         ASSERT_EQ(status.ok(), failing != sets - 1) << status;
@@ -235,7 +236,7 @@ TEST_P(HalfWrittenTest, EverySetOfFailuresOfThreeWritesAndARead) {
       }
       const std::string what = absl::StrCat("writes ", writes, ", unread ", unread);
       for (size_t copy = 0; copy < places.size(); ++copy) {
-        if ((unread >> copy & 1) != 0) device(copy).FailReadsAt(places[copy].physical, 16384);
+        if ((unread >> copy & 1) != 0) device(copy).FailReadsAt(places[copy].place.offset, 16384);
       }
       const ExtentBufferRef buffer = pool.Make(logical);
       const absl::Status status = t.Read(*buffer, unread % 2 == 0 ? &kCheck : nullptr);
@@ -246,14 +247,16 @@ TEST_P(HalfWrittenTest, EverySetOfFailuresOfThreeWritesAndARead) {
       heal();
       for (size_t copy = 0; copy < places.size(); ++copy) {
         if ((newest >> copy & 1) == 0) continue;
-        ASSERT_EQ(device(copy).Load(places[copy].physical, 16384), Version(acknowledged, logical))
+        ASSERT_EQ(device(copy).Load(places[copy].place.offset, 16384),
+                  Version(acknowledged, logical))
             << what << ": overwritten: " << copy;
       }
       const ExtentBufferRef again = pool.Make(logical);
       ASSERT_EQ(t.Read(*again), absl::OkStatus()) << what;
       ASSERT_EQ(Contents(*again), Version(acknowledged, logical)) << what;
       for (size_t copy = 0; copy < places.size(); ++copy) {
-        ASSERT_EQ(device(copy).Load(places[copy].physical, 16384), Version(acknowledged, logical))
+        ASSERT_EQ(device(copy).Load(places[copy].place.offset, 16384),
+                  Version(acknowledged, logical))
             << what << ": not repaired: " << copy;
       }
     }
@@ -273,7 +276,8 @@ TEST_P(HalfWrittenTest, Batches) {
       blocks.back().SetUptodate();
       blocks.back().SetDirty();
       const PhysicalExtent missed = (*volume_.volume().Map(starts[i], 16384))[i % copies_.size()];
-      if (version == 2) volume_.device(missed.device_id).FailWritesAt(missed.physical, 16384);
+      if (version == 2)
+        volume_.device(missed.place.device_id).FailWritesAt(missed.place.offset, 16384);
     }
     ASSERT_EQ(cache_.WritebackAll(), absl::OkStatus());
   }

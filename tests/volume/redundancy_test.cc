@@ -49,13 +49,13 @@ class FaultyVolume {
   TestVolume& test() { return volume_; }
   Volume& volume() { return volume_.volume(); }
   FaultyDevice& device(uint64_t id) { return *devices_[id - 1]; }
-  FaultyDevice& device_of(const PhysicalExtent& copy) { return device(copy.device_id); }
+  FaultyDevice& device_of(const PhysicalExtent& copy) { return device(copy.place.device_id); }
 
   std::vector<PhysicalExtent> CopiesOf(uint64_t logical) { return *volume().Map(logical, 16384); }
   void Store(uint64_t logical) {
     for (const PhysicalExtent& copy : CopiesOf(logical)) {
-      volume_.device(copy.device_id).Store(copy.physical, BlockAt(logical));
-      past_[copy.device_id - 1]->Store(copy.physical, PastBlockAt(logical));
+      volume_.device(copy.place.device_id).Store(copy.place.offset, BlockAt(logical));
+      past_[copy.place.device_id - 1]->Store(copy.place.offset, PastBlockAt(logical));
     }
   }
 
@@ -93,7 +93,7 @@ TEST_P(RedundancyTest, EverySetOfFaultyCopies) {
       ASSERT_EQ(places.size(), copies);
       for (size_t copy = 0; copy < copies; ++copy) {
         if ((faulty >> copy & 1) == 0) continue;
-        t.device_of(places[copy]).FailAt(places[copy].physical, 16384, fault());
+        t.device_of(places[copy]).FailAt(places[copy].place.offset, 16384, fault());
       }
       size_t good = 0;
       while (good < copies && Fails(places, faulty, good)) ++good;
@@ -114,8 +114,8 @@ TEST_P(RedundancyTest, EverySetOfFaultyCopies) {
       ASSERT_EQ(damage.size(), good);
       for (size_t copy = 0; copy < good; ++copy) {
         const std::string where =
-            absl::StrCat("mirror ", copy + 1, " on disk", places[copy].device_id, ".img at ",
-                         places[copy].physical, ": ");
+            absl::StrCat("mirror ", copy + 1, " on disk", places[copy].place.device_id, ".img at ",
+                         places[copy].place.offset, ": ");
         EXPECT_THAT(damage[copy], HasSubstr(absl::StrCat(logical, ": ", where)));
         EXPECT_THAT(damage[copy], HasSubstr(status.ok() ? "(recovered)" : "(lost)"));
         if (!status.ok()) {
@@ -181,9 +181,9 @@ TEST(FailingBlock, ConcurrentReadersGetTheOneError) {
     t.device_of(places[0]).set_wait([&] {
       while (cache.stats().read_waits < kReaders - 1) std::this_thread::yield();
     });
-    t.device_of(places[0]).FailAt(places[0].physical, 16384, Fault::kSlow);
+    t.device_of(places[0]).FailAt(places[0].place.offset, 16384, Fault::kSlow);
     t.test().Damage(1, kLogical);
-    t.device_of(places[1]).FailAt(places[1].physical, 16384, fault);
+    t.device_of(places[1]).FailAt(places[1].place.offset, 16384, fault);
     const uint64_t before = t.device_of(places[0]).reads() + t.device_of(places[1]).reads();
 
     std::vector<absl::Status> outcomes(kReaders);
@@ -210,7 +210,7 @@ TEST(FailingBlock, IsReadAgain) {
   for (int fault = 0; fault < kFaults; ++fault) {
     FaultyVolume t(RaidProfile::kSingle);
     t.Store(kLogical);
-    t.device(1).FailAt(t.CopiesOf(kLogical)[0].physical, 16384, static_cast<Fault>(fault));
+    t.device(1).FailAt(t.CopiesOf(kLogical)[0].place.offset, 16384, static_cast<Fault>(fault));
     BufferCache cache({.budget_bytes = 0}, &t.volume());
     const bool read = static_cast<Fault>(fault) == Fault::kSlow;
     for (int i = 0; i < 3; ++i) {

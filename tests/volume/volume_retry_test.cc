@@ -31,14 +31,15 @@ class VolumeRetryTest : public ::testing::TestWithParam<RaidProfile> {
     block.SetDirty();
     return block;
   }
-  MemoryDevice& device_of(size_t copy) { return volume_.device(copies_[copy].device_id); }
+  MemoryDevice& device_of(size_t copy) { return volume_.device(copies_[copy].place.device_id); }
   bool IsNew(size_t copy) {
-    return device_of(copy).Load(copies_[copy].physical, 16384) == BlockAt(kLogical, kNewGeneration);
+    return device_of(copy).Load(copies_[copy].place.offset, 16384) ==
+           BlockAt(kLogical, kNewGeneration);
   }
   // Writes to the copies whose bits are set fail.
   void Fail(unsigned set) {
     for (size_t copy = 0; copy < copies_.size(); ++copy) {
-      if ((set >> copy & 1) != 0) device_of(copy).FailWritesAt(copies_[copy].physical, 16384);
+      if ((set >> copy & 1) != 0) device_of(copy).FailWritesAt(copies_[copy].place.offset, 16384);
     }
   }
   void Heal() {
@@ -93,7 +94,7 @@ TEST_P(VolumeRetryTest, EachSetOfCopiesThenAll) {
     for (size_t copy = 0; copy < copies_.size(); ++copy) EXPECT_TRUE(IsNew(copy)) << set;
     // Of the past again, for the next set.
     for (size_t copy = 0; copy < copies_.size(); ++copy) {
-      device_of(copy).Store(copies_[copy].physical, BlockAt(kLogical, 7));
+      device_of(copy).Store(copies_[copy].place.offset, BlockAt(kLogical, 7));
     }
     block.PutStale();
   }
@@ -112,7 +113,7 @@ TEST_P(VolumeRetryTest, RefusedThenCorrected) {
 
 TEST_P(VolumeRetryTest, GivenUp) {
   for (size_t copy = 0; copy < copies_.size(); ++copy) {
-    device_of(copy).Store(copies_[copy].physical, BlockAt(kLogical, 7));
+    device_of(copy).Store(copies_[copy].place.offset, BlockAt(kLogical, 7));
   }
   ExtentBufferRef block = NewBlock();
   Fail(all_copies());

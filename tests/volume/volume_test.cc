@@ -13,7 +13,6 @@
 #include "tests/device/memory_device.h"
 #include "tests/format/buffer_pool.h"
 #include "tests/format/format_bytes.h"
-#include "tests/support/mkfs_image.h"
 #include "tests/volume/test_volume.h"
 
 namespace ebcache::testing {
@@ -412,9 +411,9 @@ TEST(Volume, MapErrorsNameTheAddress) {
   const auto extents = (*volume)->Map(22020096 + 4096, 4096);
   ASSERT_TRUE(extents.ok()) << extents.status();
   ASSERT_EQ(extents->size(), 1);
-  EXPECT_EQ((*extents)[0].device_id, 1);
+  EXPECT_EQ((*extents)[0].place.device_id, 1);
   EXPECT_EQ((*extents)[0].device->name(), "disk0.img");
-  EXPECT_EQ((*extents)[0].physical, kMiB + 4096);
+  EXPECT_EQ((*extents)[0].place.offset, kMiB + 4096);
 }
 
 TEST(Volume, ValidateAndCheckParentNameTheBlock) {
@@ -429,90 +428,6 @@ TEST(Volume, ValidateAndCheckParentNameTheBlock) {
   EXPECT_EQ((*volume)->Validate(*buffer, &wrong).message(),
             "block 65536: generation 7, the parent expects 8");
 }
-
-// ---- Images of mkfs.btrfs -----------------------------------------------------------------------
-
-struct MkfsCase {
-  const char* options;
-  int devices;
-};
-
-class VolumeOnImage : public ::testing::TestWithParam<MkfsCase> {};
-
-// Reads the roots of the chunk tree and of the root tree through a cache, checked in all ways.
-TEST_P(VolumeOnImage, ReadsTheRoots) {
-  if (!HaveMkfs()) GTEST_SKIP() << "mkfs.btrfs is not installed";
-  const std::vector<std::string> paths = MakeImages(GetParam().options, GetParam().devices);
-  ASSERT_EQ(paths.size(), GetParam().devices);
-  std::vector<std::unique_ptr<BlockDevice>> devices;
-  for (const std::string& path : paths) devices.push_back(*OpenFileDevice(path));
-  std::vector<std::string> damage;
-  auto opened =
-      Volume::Open(std::move(devices),
-                   {.on_damage = [&](const MirrorDamage& d) { damage.push_back(d.ToString()); }});
-  ASSERT_TRUE(opened.ok()) << opened.status();
-  Volume& volume = **opened;
-  const Superblock& sb = volume.superblock();
-  EXPECT_THAT(volume.superblock_warnings(), IsEmpty());
-  EXPECT_THAT(volume.missing_devices(), IsEmpty());
-  BufferCache cache({.node_bytes = sb.node_bytes}, &volume);
-
-  const ParentCheck chunk_check{
-      .level = sb.chunk_root_level, .generation = sb.chunk_root_generation, .owner = kChunkTreeId};
-  const auto chunk_root = cache.ReadBlock(sb.chunk_root, &chunk_check);
-  ASSERT_TRUE(chunk_root.ok()) << chunk_root.status();
-  ASSERT_EQ(sb.chunk_root_level, 0);
-  for (uint32_t slot = 0; slot < Header(**chunk_root).item_count(); ++slot) {
-    const ItemHead item = LoadItemHead(**chunk_root, slot);
-    Bytes data(item.size);
-    ASSERT_TRUE((*chunk_root)->Read(item.offset, absl::MakeSpan(data)).ok());
-    if (item.key.type == kDevItemType) {
-      const absl::StatusOr<DeviceItem> device = ParseDeviceItem(data);
-      ASSERT_TRUE(device.ok()) << device.status();
-      EXPECT_EQ(volume.AddDevice(*device), absl::OkStatus());
-    } else if (item.key.type == kChunkItemType) {
-      const absl::StatusOr<Chunk> chunk = ParseChunkItem(item.key.offset, data, sb.sector_bytes);
-      ASSERT_TRUE(chunk.ok()) << chunk.status();
-      EXPECT_EQ(volume.AddChunk(*chunk), absl::OkStatus());
-    }
-  }
-  EXPECT_GE(volume.chunks().size(), 1);
-  EXPECT_THAT(volume.missing_devices(), IsEmpty());
-
-  const ParentCheck root_check{
-      .level = sb.root_level, .generation = sb.generation, .owner = kRootTreeId};
-  const auto root = cache.ReadBlock(sb.root, &root_check);
-  ASSERT_TRUE(root.ok()) << root.status();
-  for (uint32_t slot = 0; slot < Header(**root).item_count(); ++slot) {
-    const ItemHead item = LoadItemHead(**root, slot);
-    if (item.key.type != kRootItemType) continue;
-    Bytes data(item.size);
-    ASSERT_TRUE((*root)->Read(item.offset, absl::MakeSpan(data)).ok());
-    const absl::StatusOr<RootItem> tree = ParseRootItem(data);
-    ASSERT_TRUE(tree.ok()) << tree.status();
-    const ParentCheck check{
-        .level = tree->level, .generation = tree->generation, .owner = item.key.objectid};
-    const auto block = cache.ReadBlock(tree->bytenr, &check);
-    EXPECT_TRUE(block.ok()) << TreeName(item.key.objectid) << ": " << block.status();
-  }
-  EXPECT_THAT(damage, IsEmpty());
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Images, VolumeOnImage,
-    ::testing::Values(MkfsCase{"-n 4096", 1}, MkfsCase{"-n 65536", 1}, MkfsCase{"--csum xxhash", 1},
-                      MkfsCase{"--csum sha256", 1}, MkfsCase{"--csum blake2", 1},
-                      MkfsCase{"-m single", 1}, MkfsCase{"--mixed", 1},
-                      MkfsCase{"-m raid0 -d raid0", 3}, MkfsCase{"-m raid1", 2},
-                      MkfsCase{"-m raid1c3", 3}, MkfsCase{"-m raid1c4", 4},
-                      MkfsCase{"-m raid10 -d raid10", 4}, MkfsCase{"-m raid1 -d raid5", 3}),
-    [](const auto& info) {
-      std::string name;
-      for (const char* c = info.param.options; *c != '\0'; ++c) {
-        if (std::isalnum(static_cast<unsigned char>(*c))) name.push_back(*c);
-      }
-      return name;
-    });
 
 }  // namespace
 }  // namespace ebcache::testing

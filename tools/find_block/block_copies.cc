@@ -32,12 +32,10 @@ std::string WithoutAddress(const absl::Status& status, uint64_t logical) {
   return reason;
 }
 
-BlockCopy CopyAt(const PhysicalExtent& place, int mirror) {
+BlockCopy CopyAt(const PhysicalExtent& extent, int mirror) {
   return {.mirror = mirror,
-          .device_id = place.device_id,
-          .device = place.device != nullptr ? place.device->name()
-                                            : absl::StrCat("missing device ", place.device_id),
-          .physical = place.physical,
+          .place = extent.place,
+          .device = extent.DeviceName(),
           .reason = {},
           .facts = {}};
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "ebcache/block_device.h"
 #include "ebcache/buffer_cache.h"
 #include "ebcache/on_disk.h"
 #include "ebcache/volume.h"
@@ -31,9 +32,8 @@ struct BlockCopy {
   enum class State { kGood, kBad, kUnreadable, kNoMemory, kMissing, kData };
 
   int mirror = 0;  // from 1
-  uint64_t device_id = 0;
+  DevicePlace place;
   std::string device;  // name, or "missing device N"
-  uint64_t physical = 0;
   State state = State::kMissing;
   std::string reason;               // what is wrong, where something is
   std::optional<BlockFacts> facts;  // of copies that verify

@@ -18,9 +18,9 @@ Json ChunkJson(const Chunk& chunk) {
 
 Json CopyJson(const BlockCopy& copy) {
   Json json = {{"mirror", copy.mirror},
-               {"device_id", copy.device_id},
+               {"device_id", copy.place.device_id},
                {"device", copy.device},
-               {"physical", copy.physical},
+               {"physical", copy.place.offset},
                {"state", BlockCopyStateName(copy.state)},
                {"reason", copy.reason}};
   json["generation"] = copy.facts ? Json(copy.facts->generation) : Json(nullptr);

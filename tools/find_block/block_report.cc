@@ -107,16 +107,15 @@ BlockReport InvestigateBlock(Filesystem& filesystem, uint64_t logical, Progress&
   return report;
 }
 
-absl::StatusOr<uint64_t> LogicalAddress(const Volume& volume, uint64_t device_id,
-                                        uint64_t physical) {
+absl::StatusOr<uint64_t> LogicalAddress(const Volume& volume, DevicePlace place) {
   bool known = false;
   for (const Chunk* chunk : volume.chunks()) {
     for (size_t stripe = 0; stripe < chunk->stripes.size(); ++stripe) {
-      const ChunkStripe& place = chunk->stripes[stripe];
-      if (place.device_id != device_id) continue;
+      const ChunkStripe& begin = chunk->stripes[stripe];
+      if (begin.device_id != place.device_id) continue;
       known = true;
-      if (physical < place.physical) continue;
-      const uint64_t offset = physical - place.physical;
+      if (place.offset < begin.physical) continue;
+      const uint64_t offset = place.offset - begin.physical;
       if (offset >= chunk->length / StripeGroups(*chunk)) continue;
       if (chunk->profile == RaidProfile::kRaid5 || chunk->profile == RaidProfile::kRaid6) {
         return absl::UnimplementedError("chunks of raid5 and raid6 cannot be read yet");
@@ -127,10 +126,10 @@ absl::StatusOr<uint64_t> LogicalAddress(const Volume& volume, uint64_t device_id
   // That says nothing of any block: more likely the number is wrong.
   if (!known) {
     return absl::InvalidArgumentError(
-        absl::StrCat("no chunk is on a device of the number ", device_id));
+        absl::StrCat("no chunk is on a device of the number ", place.device_id));
   }
   return absl::NotFoundError(
-      absl::StrCat("offset ", physical, " of device ", device_id, " is in no chunk"));
+      absl::StrCat("offset ", place.offset, " of device ", place.device_id, " is in no chunk"));
 }
 
 std::string ChunkTypeName(const Chunk& chunk) {

@@ -43,8 +43,7 @@ BlockReport InvestigateBlock(Filesystem& filesystem, uint64_t logical, Progress&
 
 // The logical address of a byte of a device. Errors: NotFound (it is in no chunk),
 // InvalidArgument (no chunk is on that device), Unimplemented (raid5/6).
-absl::StatusOr<uint64_t> LogicalAddress(const Volume& volume, uint64_t device_id,
-                                        uint64_t physical);
+absl::StatusOr<uint64_t> LogicalAddress(const Volume& volume, DevicePlace place);
 
 // "METADATA|DUP"
 std::string ChunkTypeName(const Chunk& chunk);

@@ -30,8 +30,8 @@ void PrintCopies(const BlockReport& report) {
   }
   Table table({"mirror", "device", "offset", "generation", "state", "name"});
   for (const BlockCopy& copy : report.copies) {
-    table.AddRow({absl::StrCat(copy.mirror), absl::StrCat(copy.device_id),
-                  absl::StrCat(copy.physical),
+    table.AddRow({absl::StrCat(copy.mirror), absl::StrCat(copy.place.device_id),
+                  absl::StrCat(copy.place.offset),
                   copy.facts ? absl::StrCat(copy.facts->generation) : "-",
                   BlockCopyStateName(copy.state), copy.device});
   }

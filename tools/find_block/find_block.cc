@@ -45,34 +45,32 @@ enum ExitCode { kFound = 0, kNotFound = 1 };
 
 constexpr uint64_t kCacheBytes = uint64_t{64} << 20;
 
-struct Physical {
-  uint64_t device_id = 0;
-  uint64_t offset = 0;
-};
-
 struct Request {
   std::vector<std::string> devices;
   DeviceChoice choice;
   uint64_t logical = 0;
-  std::optional<Physical> physical;  // instead
+  std::optional<DevicePlace> place;  // instead
   bool json = false;
 };
 
-bool ParseAddress(const std::string& text, uint64_t* address) {
-  if (text.rfind("0x", 0) == 0 || text.rfind("0X", 0) == 0) {
-    return absl::SimpleHexAtoi(text.substr(2), address);
-  }
-  return absl::SimpleAtoi(text, address);
+std::optional<uint64_t> ParseAddress(const std::string& text) {
+  const bool hex = text.rfind("0x", 0) == 0 || text.rfind("0X", 0) == 0;
+  uint64_t address = 0;
+  const bool number =
+      hex ? absl::SimpleHexAtoi(text.substr(2), &address) : absl::SimpleAtoi(text, &address);
+  return number ? std::optional(address) : std::nullopt;
 }
 
-std::optional<Physical> ParsePhysical(const std::string& text) {
+std::optional<DevicePlace> ParsePlace(const std::string& text) {
   const size_t colon = text.find(':');
-  Physical physical;
-  if (colon == std::string::npos || !absl::SimpleAtoi(text.substr(0, colon), &physical.device_id) ||
-      !ParseAddress(text.substr(colon + 1), &physical.offset)) {
+  DevicePlace place;
+  if (colon == std::string::npos || !absl::SimpleAtoi(text.substr(0, colon), &place.device_id)) {
     return std::nullopt;
   }
-  return physical;
+  const std::optional<uint64_t> offset = ParseAddress(text.substr(colon + 1));
+  if (!offset) return std::nullopt;
+  place.offset = *offset;
+  return place;
 }
 
 int ExitCodeOf(BlockReport::Verdict verdict) {
@@ -102,9 +100,8 @@ int Run(const Command& command, const Request& request) {
       request.choice.Open(command, request.devices, {.cache = {.budget_bytes = kCacheBytes}});
   if (!filesystem.ok()) return ComplainOfOpening(command, filesystem.status());
   uint64_t logical = request.logical;
-  if (request.physical) {
-    const absl::StatusOr<uint64_t> mapped = LogicalAddress(
-        (*filesystem)->volume(), request.physical->device_id, request.physical->offset);
+  if (request.place) {
+    const absl::StatusOr<uint64_t> mapped = LogicalAddress((*filesystem)->volume(), *request.place);
     if (!mapped.ok()) {
       command.Complain(mapped.status().message());
       const bool sure = absl::IsNotFound(mapped.status()) && (*filesystem)->open_damage().empty();
@@ -131,13 +128,15 @@ int Run(const Command& command, const Request& request) {
 int Start(const Command& command, Request request, const std::string& physical) {
   request.devices = command.operands();
   if (!physical.empty()) {
-    request.physical = ParsePhysical(physical);
-    if (!request.physical) return command.UsageError("--physical needs DEVID:OFFSET, two numbers");
+    request.place = ParsePlace(physical);
+    if (!request.place) return command.UsageError("--physical needs DEVID:OFFSET, two numbers");
   } else {
     if (request.devices.empty()) return command.UsageError("no address given");
-    if (!ParseAddress(request.devices.back(), &request.logical)) {
+    const std::optional<uint64_t> logical = ParseAddress(request.devices.back());
+    if (!logical) {
       return command.UsageError(absl::StrCat("'", request.devices.back(), "' is no address"));
     }
+    request.logical = *logical;
     request.devices.pop_back();
   }
   if (request.devices.empty()) return command.UsageError("no device given");

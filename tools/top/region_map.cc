@@ -1,7 +1,6 @@
 #include "tools/top/region_map.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 namespace ebcache::tools {
 
@@ -33,11 +32,10 @@ std::string RegionMap(const MovableRegion& region, size_t most) {
 }
 
 std::vector<uint64_t> FreeBlocksByOrder(const MovableRegion& region) {
-  const nlohmann::json info = nlohmann::json::parse(region.BuddyInfoJson());
   std::vector<uint64_t> sum;
-  for (const nlohmann::json& zone : info["zones"]) {
-    if (sum.size() < zone.size()) sum.resize(zone.size());
-    for (size_t order = 0; order < zone.size(); ++order) sum[order] += zone[order].get<uint64_t>();
+  for (const BlocksByOrder& zone : region.free_memory().by_zone) {
+    sum.resize(std::max(sum.size(), zone.size()));
+    for (size_t order = 0; order < zone.size(); ++order) sum[order] += zone[order];
   }
   return sum;
 }

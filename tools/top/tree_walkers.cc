@@ -27,7 +27,7 @@ TreeWalkers::TreeWalkers(Filesystem& filesystem, const Options& options)
 
 void TreeWalkers::Start() {
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     began_ = ended_at_ = Clock::now();
   }
   for (uint64_t number = 0; number < options_.threads; ++number) {
@@ -45,12 +45,13 @@ TreeWalkers::~TreeWalkers() {
 void TreeWalkers::Stop() { stop_.store(true, std::memory_order_relaxed); }
 
 bool TreeWalkers::WaitFor(std::chrono::milliseconds time) {
-  std::unique_lock lock(mutex_);
-  return ended_.wait_for(lock, time, [&] { return running_ == 0; });
+  const MutexLock lock(mutex_);
+  return ended_.wait_for(mutex_, time,
+                         [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return running_ == 0; });
 }
 
 WalkCounts TreeWalkers::counts() const {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const uint64_t blocks = blocks_.load(std::memory_order_relaxed);
   const bool walking = running_ > 0 && !threads_.empty();
   const Clock::time_point until = walking ? Clock::now() : ended_at_;
@@ -62,7 +63,7 @@ WalkCounts TreeWalkers::counts() const {
 }
 
 LostBlocks TreeWalkers::lost() const {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return lost_;
 }
 
@@ -75,14 +76,14 @@ void TreeWalkers::Walk(uint64_t first, uint64_t passes) {
     }
     if (!stopped()) passes_.fetch_add(1, std::memory_order_relaxed);
   }
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (--running_ == 0) ended_at_ = Clock::now();
   ended_.notify_all();
 }
 
 void TreeWalkers::NoteLost(const WalkDamage& damage) {
   const Cause cause = CauseOf(damage, filesystem_.volume());
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   lost_.Note(damage, cause);
 }
 

@@ -7,13 +7,13 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <mutex>
 #include <thread>
 #include <vector>
 
 #include "ebcache/btree.h"
 #include "ebcache/filesystem.h"
 #include "tools/damage.h"
+#include "tools/mutex.h"
 
 namespace ebcache::tools {
 
@@ -69,12 +69,12 @@ class TreeWalkers {
   std::atomic<uint64_t> passes_ = 0;
   std::atomic<bool> stop_ = false;
 
-  mutable std::mutex mutex_;
-  std::condition_variable ended_;
-  uint64_t running_;            // guarded by mutex_
-  Clock::time_point began_;     // guarded by mutex_; set by Start
-  Clock::time_point ended_at_;  // guarded by mutex_; set by the last walk
-  LostBlocks lost_;             // guarded by mutex_
+  mutable Mutex mutex_;
+  std::condition_variable_any ended_;
+  uint64_t running_ ABSL_GUARDED_BY(mutex_);
+  Clock::time_point began_ ABSL_GUARDED_BY(mutex_);     // set by Start
+  Clock::time_point ended_at_ ABSL_GUARDED_BY(mutex_);  // set by the last walk
+  LostBlocks lost_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::thread> threads_;
 };
 

@@ -11,7 +11,8 @@ namespace ebcache::tools {
 namespace {
 
 Json SuperblockJson(const SuperblockCopy& copy) {
-  return {{"device", copy.device}, {"physical", copy.physical}, {"generation", copy.generation}};
+  return {
+      {"device", copy.device}, {"physical", copy.place.offset}, {"generation", copy.generation}};
 }
 
 Json FilesystemJson(Filesystem& filesystem) {
@@ -103,9 +104,9 @@ Json CacheJson(const BufferCache& cache, uint64_t budget_bytes) {
 
 Json MirrorJson(const MirrorDamage& mirror) {
   return {{"mirror", mirror.mirror},
-          {"device_id", mirror.device_id},
+          {"device_id", mirror.place.device_id},
           {"device", mirror.device},
-          {"physical", mirror.physical},
+          {"physical", mirror.place.offset},
           {"reason", mirror.reason}};
 }
 

@@ -20,7 +20,7 @@ struct CopyScrubber::Pending {
   uint64_t logical;
   int mirror;
   int good_mirror;
-  PhysicalExtent place;
+  PhysicalExtent extent;
   ParentCheck check;
 };
 
@@ -41,7 +41,7 @@ ParentCheck CheckOf(const ExtentBuffer& block) {
 
 std::string DamagedCopy::ToString() const {
   const std::string other =
-      good_mirror != 0 ? absl::StrCat("mirror ", good_mirror, " is good") : "no copy is good";
+      good_mirror ? absl::StrCat("mirror ", *good_mirror, " is good") : "no copy is good";
   return absl::StrCat("tree ", TreeNameWithState(tree, key_offset, tree_deleted), ", level ", level,
                       ", block ", copy.logical, ", ", copy.ToString(), "; ", other);
 }
@@ -53,11 +53,8 @@ CopyScrubber::CopyScrubber(Filesystem& filesystem)
 CopyScrubber::~CopyScrubber() = default;
 
 DeviceTally& CopyScrubber::TallyOf(const PhysicalExtent& extent) {
-  DeviceTally& tally = devices_[extent.device_id];
-  if (tally.name.empty()) {
-    tally.name = extent.device != nullptr ? extent.device->name()
-                                          : absl::StrCat("missing device ", extent.device_id);
-  }
+  DeviceTally& tally = devices_[extent.place.device_id];
+  if (tally.name.empty()) tally.name = extent.DeviceName();
   return tally;
 }
 
@@ -77,12 +74,12 @@ void CopyScrubber::Add(const TreeRoot& tree, const ExtentBuffer& block) {
       volume_.Map(block.start(), block.length());
   if (!copies.ok()) return;  // it was mapped a moment ago, to be read
   for (size_t copy = 0; copy < copies->size(); ++copy) {
-    const PhysicalExtent& place = (*copies)[copy];
+    const PhysicalExtent& extent = (*copies)[copy];
     const int mirror = static_cast<int>(copy) + 1;
-    if (place.device == nullptr) {
-      ++TallyOf(place).missing;
+    if (extent.device == nullptr) {
+      ++TallyOf(extent).missing;
     } else if (mirror == block.mirror()) {
-      ++TallyOf(place).read;
+      ++TallyOf(extent).read;
     } else {
       pending_.push_back({.tree = tree.id,
                           .key_offset = tree.key_offset,
@@ -90,7 +87,7 @@ void CopyScrubber::Add(const TreeRoot& tree, const ExtentBuffer& block) {
                           .logical = block.start(),
                           .mirror = mirror,
                           .good_mirror = block.mirror(),
-                          .place = place,
+                          .extent = extent,
                           .check = CheckOf(block)});
     }
   }
@@ -99,7 +96,7 @@ void CopyScrubber::Add(const TreeRoot& tree, const ExtentBuffer& block) {
 
 void CopyScrubber::AddLost(const WalkDamage& damage, const std::vector<MirrorDamage>& copies) {
   for (const MirrorDamage& copy : copies) {
-    DeviceTally& tally = devices_[copy.device_id];
+    DeviceTally& tally = devices_[copy.place.device_id];
     if (tally.name.empty()) tally.name = copy.device;
     if (copy.device_missing) {
       ++tally.missing;
@@ -119,16 +116,16 @@ void CopyScrubber::AddLost(const WalkDamage& damage, const std::vector<MirrorDam
 }
 
 void CopyScrubber::Note(DamagedCopy copy) {
-  ++devices_[copy.copy.device_id].damaged;
+  ++devices_[copy.copy.place.device_id].damaged;
   if (damaged_.size() < kKept) damaged_.push_back(std::move(copy));
 }
 
 void CopyScrubber::Judge(const Pending& pending, const absl::Status& status) {
   if (absl::IsResourceExhausted(status)) {
-    ++TallyOf(pending.place).no_memory;
+    ++TallyOf(pending.extent).no_memory;
     return;
   }
-  ++TallyOf(pending.place).read;
+  ++TallyOf(pending.extent).read;
   if (status.ok()) return;
   // The block's address stands in the report already.
   std::string reason(status.message());
@@ -136,9 +133,8 @@ void CopyScrubber::Judge(const Pending& pending, const absl::Status& status) {
   if (reason.rfind(prefix, 0) == 0) reason.erase(0, prefix.size());
   Note({.copy = {.logical = pending.logical,
                  .mirror = pending.mirror,
-                 .device_id = pending.place.device_id,
-                 .device = pending.place.device->name(),
-                 .physical = pending.place.physical,
+                 .place = pending.extent.place,
+                 .device = pending.extent.device->name(),
                  .reason = std::move(reason),
                  .recovered = true},
         .tree = pending.tree,

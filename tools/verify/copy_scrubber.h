@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,7 @@ struct DamagedCopy {
   uint64_t key_offset = 0;
   bool tree_deleted = false;
   uint8_t level = 0;
-  int good_mirror = 0;  // another copy, that is good; 0: there is none
+  std::optional<int> good_mirror;  // another copy, that is good
 
   // "tree FS_TREE, level 0, block 30408704, mirror 1 on disk0.img at 38797312: ...; mirror 2 is
   // good"

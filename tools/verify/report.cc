@@ -32,15 +32,15 @@ Json DamageJson(const ScrubReport& report) {
   for (const DamagedCopy& one : report.damaged) {
     damage.push_back({{"logical", one.copy.logical},
                       {"mirror", one.copy.mirror},
-                      {"device_id", one.copy.device_id},
+                      {"device_id", one.copy.place.device_id},
                       {"device", one.copy.device},
-                      {"physical", one.copy.physical},
+                      {"physical", one.copy.place.offset},
                       {"tree", one.tree},
                       {"tree_name", TreeRootName(one.tree, one.key_offset)},
                       {"tree_deleted", one.tree_deleted},
                       {"level", one.level},
                       {"reason", one.copy.reason},
-                      {"good_mirror", one.good_mirror}});
+                      {"good_mirror", one.good_mirror.value_or(0)}});
   }
   return damage;
 }

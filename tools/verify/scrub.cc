@@ -84,12 +84,12 @@ uint64_t ScrubReport::bytes_read() const {
 
 void LostCopies::Note(const MirrorDamage& damage) {
   if (damage.recovered) return;  // the scrub reads that copy itself
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   copies_[damage.logical][damage.mirror] = damage;
 }
 
 std::vector<MirrorDamage> LostCopies::Take(uint64_t logical) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<MirrorDamage> copies;
   const auto found = copies_.find(logical);
   if (found == copies_.end()) return copies;

@@ -6,12 +6,12 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "ebcache/filesystem.h"
 #include "tools/damage.h"
+#include "tools/mutex.h"
 #include "tools/progress.h"
 #include "tools/verify/copy_scrubber.h"
 
@@ -52,8 +52,9 @@ class LostCopies {
   std::vector<MirrorDamage> Take(uint64_t logical);
 
  private:
-  std::mutex mutex_;
-  std::map<uint64_t, std::map<int, MirrorDamage>> copies_;  // by address, then mirror
+  Mutex mutex_;
+  // By address, then mirror.
+  std::map<uint64_t, std::map<int, MirrorDamage>> copies_ ABSL_GUARDED_BY(mutex_);
 };
 
 // `lost` has been told of all damage since `filesystem` was opened.

@@ -19,6 +19,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 #include <thread>
 #include <type_traits>
@@ -54,15 +55,20 @@ inline T& OfThisThread() {
   return value;
 }
 
+// A number for each thread, from 0: in the order in which they ask for the first time.
+inline uint32_t ThreadNumber() {
+  // Relaxed: only has to give each thread another number.
+  static std::atomic<uint32_t> next{0};
+  constinit static thread_local uint32_t number = ~uint32_t{0};
+  if (number == ~uint32_t{0}) number = next.fetch_add(1, std::memory_order_relaxed);
+  return number;
+}
+
 // What is smaller in the model build, where a cache is made anew for each order that is tried.
 template <typename T>
 constexpr T ModelOr(T /*in_the_model*/, T otherwise) {
   return otherwise;
 }
-
-// Whether the bug of this name is switched on: one of those that tests/model/ plants to see whether
-// it finds them. Never outside of the model build, where this is a constant.
-constexpr bool Planted(const char* /*bug*/) { return false; }
 
 }  // namespace ebcache::sync
 

@@ -12,25 +12,31 @@
 #define EBCACHE_THREAD_ANNOTATION(x)
 #endif
 
-// Of a class: a lock, and an object that has one while it lives.
+// Of a class: a lock.
 #define EBCACHE_CAPABILITY(name) EBCACHE_THREAD_ANNOTATION(capability(name))
+// Of a class: an object that has a lock while it lives.
 #define EBCACHE_SCOPED_CAPABILITY EBCACHE_THREAD_ANNOTATION(scoped_lockable)
 
-// Of a member, and of what a member points to: only with this lock held.
+// Of a member: only with this lock held.
 #define EBCACHE_GUARDED_BY(mutex) EBCACHE_THREAD_ANNOTATION(guarded_by(mutex))
+// Of what a member points to: only with this lock held.
 #define EBCACHE_PT_GUARDED_BY(mutex) EBCACHE_THREAD_ANNOTATION(pt_guarded_by(mutex))
 
-// Of a function: called with these locks held, or with none of them held.
+// Of a function: called with these locks held.
 #define EBCACHE_REQUIRES(...) EBCACHE_THREAD_ANNOTATION(requires_capability(__VA_ARGS__))
+// Of a function: called with none of these locks held.
 #define EBCACHE_EXCLUDES(...) EBCACHE_THREAD_ANNOTATION(locks_excluded(__VA_ARGS__))
 
-// Of a function: takes a lock, gives it back, takes it when it returns the value.
+// Of a function: takes a lock.
 #define EBCACHE_ACQUIRE(...) EBCACHE_THREAD_ANNOTATION(acquire_capability(__VA_ARGS__))
+// Of a function: gives a lock back.
 #define EBCACHE_RELEASE(...) EBCACHE_THREAD_ANNOTATION(release_capability(__VA_ARGS__))
+// Of a function: takes a lock when it returns the value.
 #define EBCACHE_TRY_ACQUIRE(...) EBCACHE_THREAD_ANNOTATION(try_acquire_capability(__VA_ARGS__))
 
 // Of a function: the analysis cannot see that the lock is held; a comment says why it is.
 #define EBCACHE_ASSERT_CAPABILITY(x) EBCACHE_THREAD_ANNOTATION(assert_capability(x))
+// Of a function: returns this lock.
 #define EBCACHE_RETURN_CAPABILITY(x) EBCACHE_THREAD_ANNOTATION(lock_returned(x))
 
 // Of a function that the analysis leaves out; a comment says why.

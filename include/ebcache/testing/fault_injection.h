@@ -49,11 +49,11 @@ class FaultInjector {
 
  private:
   const FaultOptions options_;
-  mutable sync::Mutex mutex_;  // guards all below
-  FaultCounts counts_;
-  uint64_t space_left_;
-  uint64_t since_last_ = 0;  // eligible requests beyond the space
-  uint64_t random_;
+  mutable sync::Mutex mutex_;
+  FaultCounts counts_ EBCACHE_GUARDED_BY(mutex_);
+  uint64_t space_left_ EBCACHE_GUARDED_BY(mutex_);
+  uint64_t since_last_ EBCACHE_GUARDED_BY(mutex_) = 0;  // eligible requests beyond the space
+  uint64_t random_ EBCACHE_GUARDED_BY(mutex_);
   ForkHandler at_fork_;  // last: it uses the others
 };
 

@@ -1,7 +1,6 @@
 // Directory entries, by the hash of their names and by their numbers, and extended attributes: all
 // of them records of the same form.
 
-#include "lib/base/planted.h"
 #include "lib/format/check/item_rules.h"
 #include "lib/format/check/rejection.h"
 #include "lib/format/checksum.h"
@@ -52,8 +51,7 @@ absl::Status CheckEntryFields(const CheckedItem& item, const Entry& entry) {
   if (!IsLocation(entry.location, is_xattr)) [[unlikely]] {
     return Reject(Rejection::kDirectoryLocation, "leads to ", entry.location.ToString());
   }
-  const uint8_t last = fuzz::Planted("entry-type-unknown") ? 0x7f : kXattrEntryType;
-  if (type > last || (type == kXattrEntryType) != is_xattr) [[unlikely]] {
+  if (type > kXattrEntryType || (type == kXattrEntryType) != is_xattr) [[unlikely]] {
     return Reject(Rejection::kDirectoryType, "entry of type ", entry.type);
   }
   if (!is_xattr && entry.data_bytes != 0) [[unlikely]] {

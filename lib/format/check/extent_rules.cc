@@ -2,7 +2,6 @@
 
 #include <absl/strings/str_cat.h>
 
-#include "lib/base/planted.h"
 #include "lib/format/check/item_rules.h"
 #include "lib/format/check/rejection.h"
 #include "lib/format/checksum.h"
@@ -204,8 +203,7 @@ absl::Status CheckInlineReferences(const CheckedItem& item, uint64_t at) {
     previous_at = at;
     at += bytes;
   }
-  if (references > item.Get<&ExtentHead::references>() && !fuzz::Planted("references-not-added-up"))
-      [[unlikely]] {
+  if (references > item.Get<&ExtentHead::references>()) [[unlikely]] {
     return Reject(Rejection::kInlineRefCount, references, " references, ",
                   item.Get<&ExtentHead::references>(), " by its count");
   }

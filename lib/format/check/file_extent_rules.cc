@@ -1,6 +1,5 @@
 // Where the bytes of files are, and their checksums.
 
-#include "lib/base/planted.h"
 #include "lib/format/check/item_rules.h"
 #include "lib/format/check/rejection.h"
 
@@ -58,8 +57,7 @@ absl::Status CheckExtentOnDisk(const CheckedItem& item) {
                   " in ", all_bytes, ", at ", place.disk_bytenr, ", ", place.disk_bytes,
                   " on disk: not in sectors");
   }
-  if (!FitsAddressSpace(item.offset(), place.file_bytes) && !fuzz::Planted("file-range-wraps"))
-      [[unlikely]] {
+  if (!FitsAddressSpace(item.offset(), place.file_bytes)) [[unlikely]] {
     return Reject(Rejection::kFileExtentRange, place.file_bytes, " bytes: longer than any file");
   }
   return CheckFileExtentOverlap(item);

@@ -4,7 +4,6 @@
 
 #include <bit>
 
-#include "lib/base/planted.h"
 #include "lib/format/check/item_rules.h"
 #include "lib/format/check/rejection.h"
 #include "lib/format/raid_profile.h"
@@ -45,9 +44,7 @@ absl::Status CheckDeviceItem(const CheckedItem& item) {
   if (!device.ok()) [[unlikely]] {
     return Reject(Rejection::kDeviceItem, device.status().message());
   }
-  const bool right_number =
-      item.offset() == device->id || fuzz::Planted("device-by-another-number");
-  if (item.objectid() != kDeviceItemsObjectId || !right_number) [[unlikely]] {
+  if (item.objectid() != kDeviceItemsObjectId || !(item.offset() == device->id)) [[unlikely]] {
     return Reject(Rejection::kDeviceKey, "not the key of device ", device->id);
   }
   return absl::OkStatus();

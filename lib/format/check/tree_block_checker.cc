@@ -6,11 +6,9 @@
 
 #include "ebcache/on_disk.h"
 #include "lib/base/messages.h"
-#include "lib/base/planted.h"
 #include "lib/format/check/checked_item.h"
 #include "lib/format/check/item_rules.h"
 #include "lib/format/check/rejection.h"
-#include "lib/format/key_bytes.h"
 #include "lib/format/layout_block.h"
 
 namespace ebcache {
@@ -70,14 +68,10 @@ absl::Status CheckLeaf(absl::Span<const std::byte> block, uint32_t count,
                        const TreeBlockLimits& limits) {
   const size_t data_area = block.size() - kHeaderBytes;
   if (count > data_area / kItemBytes) {
-    if (fuzz::Planted("rejection-without-name")) return absl::DataLossError("too many items");
     return Reject(Rejection::kLeafCount, "leaf with ", count, " items, room is for ",
                   data_area / kItemBytes);
   }
   if (count == 0) return CheckMayBeEmpty(block);
-  if (fuzz::Planted("leaf-of-one-refused") && count == 1) {
-    return Reject(Rejection::kLeafCount, "leaf with one item");
-  }
   const uint64_t heads_end = uint64_t{count} * kItemBytes;
   uint64_t expected_end = data_area;
   for (uint32_t slot = 0; slot < count; ++slot) {
@@ -87,7 +81,7 @@ absl::Status CheckLeaf(absl::Span<const std::byte> block, uint32_t count,
     }
     const uint64_t offset = LoadField<&DiskItemHead::offset>(head);
     const uint64_t size = LoadField<&DiskItemHead::size>(head);
-    if (offset + size != expected_end && !fuzz::Planted("item-end-not-looked-at")) [[unlikely]] {
+    if (offset + size != expected_end) [[unlikely]] {
       return Reject(Rejection::kLeafDataEnd, "slot ", slot, ": item data ends at ",
                     offset + size + kHeaderBytes, ", not at ", expected_end + kHeaderBytes);
     }

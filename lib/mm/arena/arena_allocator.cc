@@ -1,10 +1,10 @@
 #include "lib/mm/arena/arena_allocator.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "lib/base/check.h"
-#include "lib/base/planted.h"
 #include "lib/mm/poison.h"
 #include "lib/mm/thread_list.h"
 
@@ -14,25 +14,35 @@ namespace {
 // What a thread may keep at hand.
 constexpr size_t kListBytes = size_t{512} << 10;
 
-Arena* MakeArena(const Order0Options& options, bool shared) {
+std::unique_ptr<ArenaFrames> CreateFrames(const Order0Options& options, Arena::Memory memory) {
   EBCACHE_CHECK(options.arena_bytes > 0, "arena size must be a multiple of 2 MiB");
-  return new Arena(options.os, options.arena_bytes + kNoFailReserveBytes, options.page_bytes,
-                   shared);
+  return std::make_unique<ArenaFrames>(options.os, options.arena_bytes + kNoFailReserveBytes,
+                                       options.page_bytes, memory);
 }
+
+// Order-0 pages and no more: neighbours only by luck.
+class Order0 final : public ArenaAllocator {
+ public:
+  explicit Order0(const Order0Options& options)
+      : ArenaAllocator(options, Arena::Memory::kPrivate) {}
+  std::string_view name() const override { return "order0"; }
+};
 
 }  // namespace
 
-ArenaAllocator::ArenaAllocator(const Order0Options& options, bool shared)
+ArenaAllocator::ArenaAllocator(const Order0Options& options, Arena::Memory memory)
     : AllocatorBase(options.page_bytes, options.contiguous_by_luck, options.no_fail_wait_ms),
-      arena_(MakeArena(options, shared)),
+      frames_(CreateFrames(options, memory).release()),
       depot_(std::make_shared<FrameDepot>(
-          std::unique_ptr<FrameSource>(arena_),
+          std::unique_ptr<FrameSource>(frames_),
           static_cast<uint32_t>(kListBytes / options.page_bytes),
-          static_cast<uint32_t>(kNoFailReserveBytes / options.page_bytes))) {}
+          static_cast<uint32_t>(kNoFailReserveBytes / options.page_bytes))),
+      releaser_(depot_.get(), &owners()) {}
 
 PageFrame& ArenaAllocator::FrameOf(Folio folio) const {
-  EBCACHE_CHECK(arena_->Contains(folio.pfn()), "folio was not handed out by this allocator");
-  return arena_->frame(folio.pfn());
+  EBCACHE_CHECK(frames_->Contains(FirstFrameOf(folio)),
+                "folio was not handed out by this allocator");
+  return frames_->frame(FirstFrameOf(folio));
 }
 
 absl::Status ArenaAllocator::Take(const FolioRequest& request, uint64_t wanted,
@@ -49,8 +59,9 @@ absl::Status ArenaAllocator::Take(const FolioRequest& request, uint64_t wanted,
     }
     for (Folio& slot : slots) {
       if (!slot.empty()) continue;
-      slot = Folio(list->Pop());
-      arena_->frame(slot.pfn()).Store(state);
+      const FrameNumber pfn = list->Pop();
+      slot = FolioAt(pfn);
+      frames_->frame(pfn).Store(state);
     }
   }
   for (Folio slot : slots) UnpoisonPages(Address(slot), page_bytes());
@@ -74,8 +85,11 @@ absl::Status ArenaAllocator::AllocateOrThrow(const FolioRequest& request, absl::
     return status;
   }
   const bool possible = wanted <= depot_->MostFrames(Has(request.flags, AllocFlags::kNoFail));
-  return Insist(request, std::move(status), possible,
-                [&](bool use_reserve) { return Take(request, wanted, slots, use_reserve); });
+  return Insist(
+      request, std::move(status),
+      {.possible = possible,
+       .release = [this](OwnerId spared) { return releaser_.ReleaseSome(spared); },
+       .attempt = [&](bool use_reserve) { return Take(request, wanted, slots, use_reserve); }});
 }
 
 void ArenaAllocator::FreeBulk(int order, absl::Span<Folio> slots) {
@@ -87,21 +101,21 @@ void ArenaAllocator::FreeBulk(int order, absl::Span<Folio> slots) {
     FrameOf(*slot).Free(order);
     PoisonPages(Address(*slot), page_bytes());
     if (list->full()) depot_->Drain(*list);
-    list->Push(slot->pfn());
-    if (!fuzz::Planted("slot-kept")) *slot = Folio();
+    list->Push(FirstFrameOf(*slot));
+    *slot = Folio();
     ++freed;
   }
   list->counters.freed_folios.Add(freed);
-  if (!fuzz::Planted("free-not-counted")) list->counters.freed_bytes.Add(freed * page_bytes());
-  if (anyone_waits() || depot_->reserve_in_use()) [[unlikely]] {
+  list->counters.freed_bytes.Add(freed * page_bytes());
+  if (ladder().anyone_waits() || depot_->reserve_in_use()) [[unlikely]] {
     depot_->DrainAll(*list);
-    NotifyFreed();
+    ladder().NotifyFreed();
   }
 }
 
 void ArenaAllocator::AddStats(AllocatorStats& stats) const {
   depot_->AddStats(stats, page_bytes());
-  const size_t reserved = arena_->reserved_bytes();
+  const size_t reserved = arena().reserved_bytes();
   if (reserved != 0) stats.arena_bytes += reserved - kNoFailReserveBytes;
 }
 
@@ -113,6 +127,10 @@ size_t ArenaAllocator::Trim() {
 void ArenaAllocator::CountBlock(BlockForm form) {
   ThreadListLease list(depot_);
   list->counters.AddBlock(form);
+}
+
+std::shared_ptr<PageAllocator> Order0Allocator(Order0Options options) {
+  return std::make_shared<Order0>(options);
 }
 
 }  // namespace ebcache

@@ -13,7 +13,8 @@
 
 #include "ebcache/allocators.h"
 #include "lib/mm/allocator_base.h"
-#include "lib/mm/arena/arena.h"
+#include "lib/mm/arena/arena_frames.h"
+#include "lib/mm/depot_releaser.h"
 #include "lib/mm/frame_depot.h"
 
 namespace ebcache {
@@ -27,21 +28,19 @@ class ArenaAllocator : public AllocatorBase {
     FrameOf(folio).SetPrivate(private_bits);
   }
   std::byte* Address(Folio folio) const override {
-    return arena_->base() + folio.pfn() * page_bytes();
+    return arena().base() + folio.pfn() * page_bytes();
   }
-  std::byte* direct_map() const override { return arena_->base(); }
+  std::byte* direct_map() const override { return arena().base(); }
   size_t Trim() override;
 
  protected:
-  // `shared`: see Arena.
-  ArenaAllocator(const Order0Options& options, bool shared);
+  ArenaAllocator(const Order0Options& options, Arena::Memory memory);
 
   void CountBlock(BlockForm form) override;
   bool AnyOwnedBy(OwnerId owner) override { return depot_->AnyOwnedBy(owner); }
-  bool ReleaseSome(OwnerId spared) override { return ReleaseSomeOf(*depot_, spared); }
   void AddStats(AllocatorStats& stats) const override;
 
-  const Arena& arena() const { return *arena_; }
+  const Arena& arena() const { return frames_->arena(); }
 
  private:
   absl::Status AllocateOrThrow(const FolioRequest& request, absl::Span<Folio> slots, int order);
@@ -49,9 +48,10 @@ class ArenaAllocator : public AllocatorBase {
   absl::Status Take(const FolioRequest& request, uint64_t wanted, absl::Span<Folio> slots,
                     bool use_reserve);
 
-  Arena* const arena_;  // owned by the depot
+  ArenaFrames* const frames_;  // owned by the depot
   // Shared only briefly: a thread that ends just now may be returning its list.
   const std::shared_ptr<FrameDepot> depot_;
+  DepotReleaser releaser_;
 };
 
 }  // namespace ebcache

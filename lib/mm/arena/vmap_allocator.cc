@@ -27,7 +27,7 @@ class Vmap final : public ArenaAllocator {
                         .contiguous_by_luck = options.contiguous_by_luck,
                         .no_fail_wait_ms = options.no_fail_wait_ms,
                         .os = options.os},
-                       /*shared=*/true),
+                       Arena::Memory::kShared),
         windows_(options.os, options.page_bytes, options.max_windows, MappingsFor(options)) {}
 
   std::string_view name() const override { return "vmap"; }

@@ -42,8 +42,8 @@ WindowPool::WindowPool(OsCalls* os, size_t page_bytes, size_t max_windows, size_
       max_windows_(max_windows),
       max_mappings_(max_mappings),
       at_fork_(
-          ForkHandler::Phase::kLocks, [this] { mutex_.lock(); },
-          [this](bool in_child) {
+          ForkHandler::Phase::kLocks, [this]() EBCACHE_ACQUIRE(mutex_) { mutex_.lock(); },
+          [this](bool in_child) EBCACHE_RELEASE(mutex_) {
             withheld_ |= in_child;
             mutex_.unlock();
           }) {
@@ -60,7 +60,7 @@ WindowPool::~WindowPool() {
   }
 }
 
-bool WindowPool::Fits(uint32_t mappings) const {
+bool WindowPool::FitsLocked(uint32_t mappings) const {
   return stats_.windows < max_windows_ && mappings_ + mappings <= max_mappings_;
 }
 
@@ -87,13 +87,14 @@ WindowPool::Size* WindowPool::SizeLocked(size_t pages) {
 uint32_t WindowPool::FindShowingLocked(Size& size, absl::Span<const Folio> pages) {
   if (size.retired_by_page.empty()) return kNone;
   const size_t mask = size.retired_by_page.size() - 1;
-  const uint32_t number = size.retired_by_page[HashOf(pages[0].pfn()) & mask];
+  const uint32_t number = size.retired_by_page[HashOf(FirstFrameOf(pages[0])) & mask];
   if (number == kNone) return kNone;
   const Window& window = size.windows[number];
-  const uint32_t* const shown = &size.pages[size_t{number} << size.order];
+  const FrameNumber* const shown = &size.pages[size_t{number} << size.order];
   const bool same = window.retired && window.showing &&
-                    std::equal(pages.begin(), pages.end(), shown,
-                               [](Folio page, uint32_t pfn) { return page.pfn() == pfn; });
+                    std::equal(pages.begin(), pages.end(), shown, [](Folio page, FrameNumber pfn) {
+                      return FirstFrameOf(page) == pfn;
+                    });
   return same ? number : kNone;
 }
 
@@ -114,7 +115,7 @@ uint32_t WindowPool::NewWindowLocked(Size& size) {
 
 // A window to map `mappings` pieces into, clean or not; kNone when there is none to be had.
 uint32_t WindowPool::TakeLocked(Size& size, uint32_t mappings) {
-  if (Fits(mappings)) {
+  if (FitsLocked(mappings)) {
     uint32_t number = kNone;
     if (!size.clean.empty()) {
       number = size.clean.back();
@@ -157,7 +158,7 @@ void WindowPool::RetireLocked(Size& size, uint32_t number, bool showing) {
   size.newest = number;
   ++retired_;
   if (showing) {
-    const uint32_t first = size.pages[size_t{number} << size.order];
+    const FrameNumber first = size.pages[size_t{number} << size.order];
     size.retired_by_page[HashOf(first) & (size.retired_by_page.size() - 1)] = number;
   }
 }
@@ -204,7 +205,7 @@ std::byte* WindowPool::Map(int memory, absl::Span<const Folio> pages) {
       return nullptr;
     }
     for (size_t i = 0; i < pages.size(); ++i) {
-      size->pages[(size_t{number} << size->order) + i] = pages[i].pfn();
+      size->pages[(size_t{number} << size->order) + i] = FirstFrameOf(pages[i]);
     }
     ++stats_.mapped;
     UnpoisonPages(address, bytes);

@@ -31,6 +31,7 @@
 #include "ebcache/fork.h"
 #include "ebcache/internal/sync.h"
 #include "ebcache/page_allocator.h"
+#include "lib/mm/frame_number.h"
 
 namespace ebcache {
 
@@ -69,7 +70,7 @@ class WindowPool {
     std::byte* base = nullptr;
     size_t limit = 0;  // windows that the reserved range holds
     std::vector<Window> windows;
-    std::vector<uint32_t> pages;  // frame numbers, 2^order a window
+    std::vector<FrameNumber> pages;  // frame numbers, 2^order a window
     std::vector<uint32_t> clean;
     // By a hash of the first page: a window that showed it when it was retired. A hint.
     std::vector<uint32_t> retired_by_page;
@@ -81,34 +82,34 @@ class WindowPool {
     std::vector<uint32_t> windows;
   };
 
-  // REQUIRES for all with Locked: the caller holds mutex_.
-  Size* SizeLocked(size_t pages);
-  uint32_t FindShowingLocked(Size& size, absl::Span<const Folio> pages);
-  uint32_t TakeLocked(Size& size, uint32_t mappings);
-  uint32_t NewWindowLocked(Size& size);
-  void RetireLocked(Size& size, uint32_t number, bool showing);
-  void UnlinkLocked(Size& size, uint32_t number);
-  bool Fits(uint32_t mappings) const;
-  Batch TakeRetiredLocked(Size& size, size_t count);
+  Size* SizeLocked(size_t pages) EBCACHE_REQUIRES(mutex_);
+  uint32_t FindShowingLocked(Size& size, absl::Span<const Folio> pages) EBCACHE_REQUIRES(mutex_);
+  uint32_t TakeLocked(Size& size, uint32_t mappings) EBCACHE_REQUIRES(mutex_);
+  uint32_t NewWindowLocked(Size& size) EBCACHE_REQUIRES(mutex_);
+  void RetireLocked(Size& size, uint32_t number, bool showing) EBCACHE_REQUIRES(mutex_);
+  void UnlinkLocked(Size& size, uint32_t number) EBCACHE_REQUIRES(mutex_);
+  bool FitsLocked(uint32_t mappings) const EBCACHE_REQUIRES(mutex_);
+  Batch TakeRetiredLocked(Size& size, size_t count) EBCACHE_REQUIRES(mutex_);
   void Unmap(Batch& batch);
   size_t PurgeOlder(bool all);
 
   std::byte* AddressOf(const Size& size, uint32_t number) const {
     return size.base + (number * page_bytes_ << size.order);
   }
-  static uint32_t HashOf(uint32_t pfn) { return pfn * 0x9e3779b1u >> 7; }
+  static uint32_t HashOf(FrameNumber pfn) { return pfn.value() * 0x9e3779b1u >> 7; }
 
   OsCalls* const os_;
   const size_t page_bytes_;
   const size_t max_windows_;
   const size_t max_mappings_;
-  mutable sync::Mutex mutex_;  // guards all below
+  mutable sync::Mutex mutex_;  // of what is in the sizes, too: windows in flux apart
   std::array<Size, kSizes> sizes_;
-  size_t retired_ = 0;
-  size_t mappings_ = 0;
-  WindowStats stats_;
-  bool withheld_ = false;  // this is a child of a fork: what was mapped is not there
-  ForkHandler at_fork_;    // last: it uses the others
+  size_t retired_ EBCACHE_GUARDED_BY(mutex_) = 0;
+  size_t mappings_ EBCACHE_GUARDED_BY(mutex_) = 0;
+  WindowStats stats_ EBCACHE_GUARDED_BY(mutex_);
+  // This is a child of a fork: what was mapped is not there.
+  bool withheld_ EBCACHE_GUARDED_BY(mutex_) = false;
+  ForkHandler at_fork_;  // last: it uses the others
 };
 
 }  // namespace ebcache

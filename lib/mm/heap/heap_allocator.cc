@@ -16,8 +16,8 @@
 #include "ebcache/allocators.h"
 #include "ebcache/internal/sync.h"
 #include "lib/base/check.h"
-#include "lib/base/planted.h"
 #include "lib/mm/allocator_base.h"
+#include "lib/mm/depot_releaser.h"
 #include "lib/mm/frame_depot.h"
 #include "lib/mm/heap/heap_frames.h"
 #include "lib/mm/thread_list.h"
@@ -92,7 +92,8 @@ class Heap final : public AllocatorBase {
         max_bytes_(options.max_bytes),
         frames_(new HeapFrames),
         depot_(std::make_shared<FrameDepot>(std::unique_ptr<FrameSource>(frames_),
-                                            ThreadList::kMaxCapacity)) {}
+                                            ThreadList::kMaxCapacity)),
+        releaser_(depot_.get(), &owners()) {}
 
   std::string_view name() const override { return memory_->name(); }
 
@@ -108,8 +109,11 @@ class Heap final : public AllocatorBase {
       }
       const uint64_t bytes = EmptySlots(slots) * (page_bytes() << order);
       const bool possible = bytes <= MostBytes(Has(request.flags, AllocFlags::kNoFail));
-      return Insist(request, std::move(status), possible,
-                    [&](bool use_reserve) { return Take(request, order, slots, use_reserve); });
+      return Insist(
+          request, std::move(status),
+          {.possible = possible,
+           .release = [this](OwnerId spared) { return releaser_.ReleaseSome(spared); },
+           .attempt = [&](bool use_reserve) { return Take(request, order, slots, use_reserve); }});
     });
   }
 
@@ -119,8 +123,8 @@ class Heap final : public AllocatorBase {
     list->counters.freed_folios.Add(freed);
     list->counters.freed_bytes.Add(freed * (page_bytes() << order));
     GiveBytesBack(freed * (page_bytes() << order));
-    if (anyone_waits()) [[unlikely]] {
-      NotifyFreed();
+    if (ladder().anyone_waits()) [[unlikely]] {
+      ladder().NotifyFreed();
     }
   }
 
@@ -149,19 +153,17 @@ class Heap final : public AllocatorBase {
     list->counters.AddBlock(form);
   }
 
-  bool ReleaseSome(OwnerId spared) override { return ReleaseSomeOf(*depot_, spared); }
-
   bool AnyOwnedBy(OwnerId owner) override { return depot_->AnyOwnedBy(owner); }
 
   void AddStats(AllocatorStats& stats) const override {
     depot_->AddStats(stats, page_bytes());
     // What the heap holds beyond this serves the whole process, and is not ours to count.
-    stats.from_os_bytes = fuzz::Planted("os-bytes-forgotten") ? 0 : stats.in_use_bytes;
+    stats.from_os_bytes = stats.in_use_bytes;
   }
 
  private:
   HeapFrame& Entry(Folio folio) const {
-    HeapFrame* const entry = frames_->Find(folio.pfn());
+    HeapFrame* const entry = frames_->Find(FirstFrameOf(folio));
     EBCACHE_CHECK(entry != nullptr, "folio was not handed out by this allocator");
     return *entry;
   }
@@ -221,7 +223,7 @@ class Heap final : public AllocatorBase {
       if (slot.empty()) slot = *next++;
     }
     handed_out = true;
-    if (!fuzz::Planted("folios-not-counted")) list->counters.allocated_folios.Add(wanted);
+    list->counters.allocated_folios.Add(wanted);
     list->counters.allocated_bytes.Add(wanted * folio_bytes);
     return absl::OkStatus();
   }
@@ -235,7 +237,7 @@ class Heap final : public AllocatorBase {
     if (address == nullptr) {
       return absl::ResourceExhaustedError(absl::StrCat("the heap has no ", bytes, " bytes"));
     }
-    const Folio folio(list.Pop());
+    const Folio folio = FolioAt(list.Pop());
     HeapFrame& entry = Entry(folio);
     entry.address = static_cast<std::byte*>(address);
     entry.frame.Store(FrameState::Allocated(request, order));
@@ -250,7 +252,7 @@ class Heap final : public AllocatorBase {
       entry.frame.Free(order);
       memory_->Free(std::exchange(entry.address, nullptr), page_bytes() << order);
       if (list.full()) depot_->Drain(list);
-      list.Push(slot.pfn());
+      list.Push(FirstFrameOf(slot));
       slot = Folio();
       ++freed;
     }
@@ -264,6 +266,7 @@ class Heap final : public AllocatorBase {
   HeapFrames* const frames_;  // owned by the depot
   // Shared only briefly: a thread that ends just now may be returning its list.
   const std::shared_ptr<FrameDepot> depot_;
+  DepotReleaser releaser_;
 };
 
 }  // namespace

@@ -24,15 +24,16 @@ HeapFrames::~HeapFrames() {
   for (sync::Atomic<HeapFrame*>& chunk : chunks_) delete[] chunk.load(std::memory_order_relaxed);
 }
 
-HeapFrame* HeapFrames::Find(uint32_t pfn) const {
+HeapFrame* HeapFrames::Find(FrameNumber number) const {
+  const uint32_t pfn = number.value();
   if (pfn >= kMaxFrames) return nullptr;
   const int chunk = ChunkOf(pfn);
   HeapFrame* const entries = chunks_[chunk].load(std::memory_order_acquire);
   return entries == nullptr ? nullptr : entries + (pfn - ChunkStart(chunk));
 }
 
-absl::Status HeapFrames::Prepare(uint32_t end) {
-  for (int chunk = 0; chunk < kChunks && ChunkStart(chunk) < end; ++chunk) {
+absl::Status HeapFrames::Prepare(FrameNumber end) {
+  for (int chunk = 0; chunk < kChunks && ChunkStart(chunk) < end.value(); ++chunk) {
     if (chunks_[chunk].load(std::memory_order_relaxed) != nullptr) continue;
     HeapFrame* const entries = new (std::nothrow) HeapFrame[ChunkEntries(chunk)];
     if (entries == nullptr) {

@@ -34,14 +34,14 @@ class HeapFrames final : public FrameSource {
   ~HeapFrames() override;
 
   // Null where the table has no entry for `pfn`.
-  HeapFrame* Find(uint32_t pfn) const;
+  HeapFrame* Find(FrameNumber pfn) const;
 
-  PageFrame& frame(uint32_t pfn) override { return Find(pfn)->frame; }
-  absl::Status Prepare(uint32_t end) override;
+  PageFrame& frame(FrameNumber pfn) override { return Find(pfn)->frame; }
+  absl::Status Prepare(FrameNumber end) override;
   uint32_t most_frames() const override { return kMaxFrames; }
   // There is no memory behind a number that is free.
-  bool Purge(uint32_t, uint32_t) override { return false; }
-  bool Retreat(uint32_t) override { return false; }
+  bool Purge(FrameNumber, uint32_t) override { return false; }
+  bool Retreat(FrameNumber) override { return false; }
   uint32_t frames_per_step() const override { return kFirstChunk; }
   uint64_t prepared_bytes() const override { return 0; }
 

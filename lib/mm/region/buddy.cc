@@ -8,22 +8,19 @@
 #include "lib/base/check.h"
 
 namespace ebcache {
-namespace {
 
-FreeArea* MakeAreas(size_t count) {
+Buddy::Areas Buddy::CreateAreas(size_t count) {
   void* const areas = std::calloc(count, sizeof(FreeArea));
   if (areas == nullptr) throw std::bad_alloc();
-  return static_cast<FreeArea*>(areas);
+  return Areas(static_cast<FreeArea*>(areas));
 }
-
-}  // namespace
 
 Buddy::Buddy(RegionFrames* frames, const RegionGeometry& geometry, const Options& options)
     : frames_(frames),
       geometry_(geometry),
       options_(options),
       zones_(options.zone_per_superpageblock ? geometry.superpageblocks() : 1),
-      areas_(MakeAreas(size_t{zones_} * kMobilities)),
+      areas_(CreateAreas(size_t{zones_} * kMobilities)),
       mobilities_(std::make_unique<sync::Atomic<Mobility>[]>(geometry.pageblocks())) {
   EBCACHE_CHECK(options.max_order >= geometry.pageblock_order &&
                     options.max_order <= geometry.superpageblock_order &&
@@ -34,14 +31,14 @@ Buddy::Buddy(RegionFrames* frames, const RegionGeometry& geometry, const Options
   }
 }
 
-bool Buddy::IsFreeBlock(uint32_t pfn, int order) const {
+bool Buddy::IsFreeBlock(FrameNumber pfn, int order) const {
   const FrameState state = (*frames_)[pfn].Load();
   return state.use == FrameUse::kFree && state.order == order;
 }
 
-void Buddy::Link(uint32_t pfn, int order) {
+void Buddy::Link(FrameNumber pfn, int order) {
   FreeArea& area = AreaOf(pfn);
-  const uint32_t next = area.First(order);
+  const FrameNumber next = area.First(order);
   (*frames_)[pfn].StoreFreeBlock(FreeBlock{.order = order, .next = next});
   if (next != kNoFrame) {
     FreeBlock after = (*frames_)[next].LoadFreeBlock();
@@ -53,7 +50,7 @@ void Buddy::Link(uint32_t pfn, int order) {
   area.nonempty |= uint32_t{1} << order;
 }
 
-void Buddy::Unlink(uint32_t pfn) {
+void Buddy::Unlink(FrameNumber pfn) {
   const FreeBlock block = (*frames_)[pfn].LoadFreeBlock();
   FreeArea& area = AreaOf(pfn);
   if (block.previous == kNoFrame) {
@@ -73,52 +70,52 @@ void Buddy::Unlink(uint32_t pfn) {
 }
 
 // Keeps the front of a block that is in no list, and links what is behind it.
-void Buddy::Expand(uint32_t pfn, int from, int to) {
+void Buddy::Expand(FrameNumber pfn, int from, int to) {
   while (from > to) {
     --from;
     Link(pfn + (uint32_t{1} << from), from);
   }
 }
 
-uint32_t Buddy::Take(uint32_t zone, Mobility list, int order) {
+FrameNumber Buddy::Take(ZoneNumber zone, Mobility list, int order) {
   const FreeArea& from = area(zone, list);
   const uint32_t fitting = from.nonempty >> order;
   if (fitting == 0) return kNoFrame;
   const int found = order + std::countr_zero(fitting);
-  const uint32_t pfn = from.First(found);
+  const FrameNumber pfn = from.First(found);
   Unlink(pfn);
   Expand(pfn, found, order);
   return pfn;
 }
 
-void Buddy::SetKinds(uint32_t pfn, int order, Mobility mobility) {
-  const uint32_t end = geometry_.PageblockOf(pfn + (uint32_t{1} << order) - 1);
-  for (uint32_t block = geometry_.PageblockOf(pfn); block <= end; ++block) {
-    mobilities_[block].store(mobility, std::memory_order_relaxed);
+void Buddy::SetKinds(FrameNumber pfn, int order, Mobility mobility) {
+  const PageblockNumber end = geometry_.PageblockOf(pfn + (uint32_t{1} << order) - 1);
+  for (PageblockNumber block = geometry_.PageblockOf(pfn); block <= end; ++block) {
+    mobilities_[block.value()].store(mobility, std::memory_order_relaxed);
   }
 }
 
-uint32_t Buddy::Claim(uint32_t zone, Mobility from, Mobility to, int order) {
+FrameNumber Buddy::Claim(ZoneNumber zone, Mobility from, Mobility to, int order) {
   const int claimed = std::max(order, geometry_.pageblock_order);
-  const uint32_t pfn = Take(zone, from, claimed);
+  const FrameNumber pfn = Take(zone, from, claimed);
   if (pfn == kNoFrame) return kNoFrame;
   SetKinds(pfn, claimed, to);
   Expand(pfn, claimed, order);
   return pfn;
 }
 
-void Buddy::Put(uint32_t pfn, int order) {
+void Buddy::Put(FrameNumber pfn, int order) {
   // What TakeRange gave may be larger than any block.
   int block = std::min(order, options_.max_order);
-  const uint32_t end = pfn + (uint32_t{1} << order);
+  const FrameNumber end = pfn + (uint32_t{1} << order);
   // Of several page blocks, some may have been isolated while they were in use.
-  for (uint32_t at = pfn; at < end; at += geometry_.pageblock_frames()) {
+  for (FrameNumber at = pfn; at < end; at += geometry_.pageblock_frames()) {
     if (Isolated(at)) block = std::min(block, geometry_.pageblock_order);
   }
   for (; pfn < end; pfn += uint32_t{1} << block) PutBlock(pfn, block);
 }
 
-void Buddy::PutBlock(uint32_t pfn, int order) {
+void Buddy::PutBlock(FrameNumber pfn, int order) {
   (*frames_)[pfn].Store(FrameState{});
   // Buddies of whole page blocks have been through this already.
   const int whole = std::max(order, geometry_.pageblock_order);
@@ -127,7 +124,7 @@ void Buddy::PutBlock(uint32_t pfn, int order) {
       SetKinds(pfn, order, Mobility::kMovable);
     }
     if (order == options_.max_order) break;
-    const uint32_t buddy = pfn ^ (uint32_t{1} << order);
+    const FrameNumber buddy = BuddyOf(pfn, order);
     if (!IsFreeBlock(buddy, order)) break;
     if (order >= geometry_.pageblock_order && !MayMerge(pfn, buddy)) break;
     Unlink(buddy);
@@ -137,19 +134,19 @@ void Buddy::PutBlock(uint32_t pfn, int order) {
 }
 
 // Splits the free block around a page block, if it is larger, until the page block is one.
-void Buddy::SplitAround(uint32_t pageblock) {
-  const uint32_t target = geometry_.FirstFrame(pageblock);
+void Buddy::SplitAround(PageblockNumber pageblock) {
+  const FrameNumber target = geometry_.FirstFrame(pageblock);
   int order = options_.max_order;
-  uint32_t pfn = 0;
+  FrameNumber pfn;
   for (;; --order) {
     if (order <= geometry_.pageblock_order) return;
-    pfn = target & ~((uint32_t{1} << order) - 1);
+    pfn = AlignedDown(target, order);
     if (IsFreeBlock(pfn, order)) break;
   }
   Unlink(pfn);
   while (order > geometry_.pageblock_order) {
     --order;
-    const uint32_t upper = pfn + (uint32_t{1} << order);
+    const FrameNumber upper = pfn + (uint32_t{1} << order);
     const bool in_upper = target >= upper;
     Link(in_upper ? pfn : upper, order);
     if (in_upper) pfn = upper;
@@ -157,13 +154,13 @@ void Buddy::SplitAround(uint32_t pageblock) {
   Link(pfn, order);
 }
 
-void Buddy::SetMobility(uint32_t pageblock, Mobility mobility) {
+void Buddy::SetMobility(PageblockNumber pageblock, Mobility mobility) {
   if (this->mobility(pageblock) == mobility) return;
   SplitAround(pageblock);
-  const uint32_t first = geometry_.FirstFrame(pageblock);
+  const FrameNumber first = geometry_.FirstFrame(pageblock);
   // Out of the lists of the old kind, chained by a list of our own: there may be many.
-  uint32_t chain = kNoFrame;
-  for (uint32_t pfn = first; pfn < first + geometry_.pageblock_frames();) {
+  FrameNumber chain = kNoFrame;
+  for (FrameNumber pfn = first; pfn < first + geometry_.pageblock_frames();) {
     const FrameState state = (*frames_)[pfn].Load();
     const bool is_free = state.use == FrameUse::kFree;
     if (is_free) {
@@ -174,7 +171,7 @@ void Buddy::SetMobility(uint32_t pageblock, Mobility mobility) {
     const bool is_head = is_free || state.use == FrameUse::kAllocated;
     pfn += is_head ? uint32_t{1} << state.order : 1;
   }
-  mobilities_[pageblock].store(mobility, std::memory_order_relaxed);
+  mobilities_[pageblock.value()].store(mobility, std::memory_order_relaxed);
   while (chain != kNoFrame) {
     const FreeBlock block = (*frames_)[chain].LoadFreeBlock();
     Link(chain, block.order);
@@ -182,15 +179,15 @@ void Buddy::SetMobility(uint32_t pageblock, Mobility mobility) {
   }
 }
 
-void Buddy::Remerge(uint32_t pageblock) {
-  const uint32_t first = geometry_.FirstFrame(pageblock);
+void Buddy::Remerge(PageblockNumber pageblock) {
+  const FrameNumber first = geometry_.FirstFrame(pageblock);
   if (!IsFreeBlock(first, geometry_.pageblock_order)) return;
   Unlink(first);
   Put(first, geometry_.pageblock_order);
 }
 
-void Buddy::TakeRange(uint32_t pfn, uint32_t frames) {
-  for (const uint32_t end = pfn + frames; pfn < end;) {
+void Buddy::TakeRange(FrameNumber pfn, uint32_t frames) {
+  for (const FrameNumber end = pfn + frames; pfn < end;) {
     EBCACHE_CHECK((*frames_)[pfn].Load().use == FrameUse::kFree, "a range taken that is not free");
     const int order = (*frames_)[pfn].LoadFreeBlock().order;
     Unlink(pfn);

@@ -39,12 +39,12 @@ struct FreeArea {
   std::array<uint32_t, kOrders> blocks;
   uint32_t nonempty;  // bit n: there are blocks of order n
 
-  uint32_t First(int order) const {
+  FrameNumber First(int order) const {
     const uint32_t plus_one = first_plus_one[static_cast<size_t>(order)];
-    return plus_one == 0 ? kNoFrame : plus_one - 1;
+    return plus_one == 0 ? kNoFrame : FrameNumber(plus_one - 1);
   }
-  void SetFirst(int order, uint32_t pfn) {
-    first_plus_one[static_cast<size_t>(order)] = pfn == kNoFrame ? 0 : pfn + 1;
+  void SetFirst(int order, FrameNumber pfn) {
+    first_plus_one[static_cast<size_t>(order)] = pfn == kNoFrame ? 0 : pfn.value() + 1;
   }
   bool HasAtLeast(int order) const { return nonempty >> order != 0; }
 };
@@ -64,71 +64,74 @@ class Buddy {
 
   int max_order() const { return options_.max_order; }
   uint32_t zones() const { return zones_; }
-  uint32_t ZoneOf(uint32_t pfn) const {
-    return options_.zone_per_superpageblock ? geometry_.SuperpageblockOf(pfn) : 0;
+  ZoneNumber ZoneOf(FrameNumber pfn) const {
+    return ZoneNumber(options_.zone_per_superpageblock ? geometry_.SuperpageblockOf(pfn).value()
+                                                       : 0);
   }
-  const FreeArea& area(uint32_t zone, Mobility mobility) const {
-    return areas_[static_cast<size_t>(mobility) * zones_ + zone];
+  const FreeArea& area(ZoneNumber zone, Mobility mobility) const {
+    return areas_[static_cast<size_t>(mobility) * zones_ + zone.value()];
   }
 
   // Relaxed: without the lock it is a guess, and a thread that isolates a page block has to allow
   // for that.
-  Mobility mobility(uint32_t pageblock) const {
-    return mobilities_[pageblock].load(std::memory_order_relaxed);
+  Mobility mobility(PageblockNumber pageblock) const {
+    return mobilities_[pageblock.value()].load(std::memory_order_relaxed);
   }
 
   // Takes a block of exactly `order`, out of the smallest that is large enough; kNoFrame when there
   // is none. Its frames are kUntouched.
-  uint32_t Take(uint32_t zone, Mobility list, int order);
+  FrameNumber Take(ZoneNumber zone, Mobility list, int order);
 
   // As Take out of whole free page blocks of `from`, all of which become `to`, with what is left of
   // them.
-  uint32_t Claim(uint32_t zone, Mobility from, Mobility to, int order);
+  FrameNumber Claim(ZoneNumber zone, Mobility from, Mobility to, int order);
 
   // Frees a block. REQUIRES: aligned to its order; frames that Take gave.
-  void Put(uint32_t pfn, int order);
+  void Put(FrameNumber pfn, int order);
 
   // Changes the kind of a page block, and moves its free blocks to the lists of that kind.
-  void SetMobility(uint32_t pageblock, Mobility mobility);
+  void SetMobility(PageblockNumber pageblock, Mobility mobility);
 
   // Merges a page block that is entirely free with what is free around it, after its kind changed.
-  void Remerge(uint32_t pageblock);
+  void Remerge(PageblockNumber pageblock);
 
   // Takes all of a range, whatever blocks it is made of. REQUIRES: all of it is free, and no free
   // block reaches beyond it.
-  void TakeRange(uint32_t pfn, uint32_t frames);
+  void TakeRange(FrameNumber pfn, uint32_t frames);
 
  private:
-  FreeArea& AreaOf(uint32_t pfn) {
+  struct Free {
+    void operator()(FreeArea* areas) const { std::free(areas); }
+  };
+  // From calloc: large tables are fresh memory.
+  using Areas = std::unique_ptr<FreeArea[], Free>;
+  static Areas CreateAreas(size_t count);
+
+  FreeArea& AreaOf(FrameNumber pfn) {
     const auto kind = static_cast<size_t>(mobility(geometry_.PageblockOf(pfn)));
-    return areas_[kind * zones_ + ZoneOf(pfn)];
+    return areas_[kind * zones_ + ZoneOf(pfn).value()];
   }
-  bool IsFreeBlock(uint32_t pfn, int order) const;
-  bool Isolated(uint32_t pfn) const {
+  bool IsFreeBlock(FrameNumber pfn, int order) const;
+  bool Isolated(FrameNumber pfn) const {
     return mobility(geometry_.PageblockOf(pfn)) == Mobility::kIsolated;
   }
   // Of two free neighbours that are whole page blocks. They may have been isolated by different
   // threads, each for a range of its own.
-  bool MayMerge(uint32_t pfn, uint32_t buddy) const {
-    if (sync::Planted("isolated-neighbours-merge")) return Isolated(pfn) == Isolated(buddy);
+  bool MayMerge(FrameNumber pfn, FrameNumber buddy) const {
     return !Isolated(pfn) && !Isolated(buddy);
   }
-  void PutBlock(uint32_t pfn, int order);
-  void SetKinds(uint32_t pfn, int order, Mobility mobility);
-  void Link(uint32_t pfn, int order);
-  void Unlink(uint32_t pfn);
-  void SplitAround(uint32_t pageblock);
-  void Expand(uint32_t pfn, int from, int to);
+  void PutBlock(FrameNumber pfn, int order);
+  void SetKinds(FrameNumber pfn, int order, Mobility mobility);
+  void Link(FrameNumber pfn, int order);
+  void Unlink(FrameNumber pfn);
+  void SplitAround(PageblockNumber pageblock);
+  void Expand(FrameNumber pfn, int from, int to);
 
   RegionFrames* const frames_;
   const RegionGeometry geometry_;
   const Options options_;
   const uint32_t zones_;
-  struct Free {
-    void operator()(FreeArea* areas) const { std::free(areas); }
-  };
-  // By mobility and zone. From calloc: large tables are fresh memory.
-  const std::unique_ptr<FreeArea[], Free> areas_;
+  const Areas areas_;                                           // by mobility and zone
   const std::unique_ptr<sync::Atomic<Mobility>[]> mobilities_;  // by page block
 };
 

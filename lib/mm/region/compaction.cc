@@ -25,31 +25,30 @@ void AskToMigrate(FolioOwner& owner, absl::Span<FolioMove> moves, uint32_t priva
 }  // namespace
 
 // Fills `batch` with movable folios from `pfn` on. Returns where to go on.
-uint32_t MovableRegion::Impl::CollectLocked(uint32_t pfn, uint32_t end, const Question& question,
-                                            Batch& batch) {
+FrameNumber MovableRegion::Impl::CollectLocked(FrameNumber pfn, FrameNumber end,
+                                               const Question& question, Batch& batch) {
   while (pfn < end && batch.size() < kBatch) {
     PageFrame& frame = frames_[pfn];
-    const uint32_t source = pfn;
+    const FrameNumber source = pfn;
     const FrameState seen = frame.Load();
     const bool is_head = seen.use == FrameUse::kAllocated || seen.use == FrameUse::kFree;
     pfn += is_head ? uint32_t{1} << seen.order : 1;
     if (question.spared != kNoOwner && seen.owner == question.spared) continue;
     const std::optional<FrameState> state = frame.BeginMove(question.reclaimable);
     if (!state.has_value()) continue;
-    const OwnerCalls& calls = owner_calls_[state->owner];
-    Move move = {.source = source, .state = *state, .owner = calls.owner};
-    const bool callable = calls.owner != nullptr && !calls.quiesced;
+    Move move = {.source = source, .state = *state, .owner = owners().BeginCall(state->owner)};
+    const bool callable = move.owner != nullptr;
     if (callable) {
       move.destination = steering_.Take(Mobility::kMovable, state->order, question.effort);
     }
     const bool askable = callable && (move.destination != kNoFrame || question.may_release);
     if (!askable) {
+      if (callable) owners().EndCall(state->owner);
       if (!frame.EndMove()) state_.Put(source, state->order, UserOf(*state));
       continue;
     }
     // Marked as well: an owner that lets go of the folio altogether frees the destination.
     if (move.destination != kNoFrame) frames_[move.destination].Store(*state);
-    ++owner_calls_[state->owner].under_way;
     batch.push_back(move);
   }
   return pfn;
@@ -59,9 +58,9 @@ uint32_t MovableRegion::Impl::CollectLocked(uint32_t pfn, uint32_t end, const Qu
 void MovableRegion::Impl::ExpectCopy(const Move& move) const {
   const std::byte* const base = frames_.base();
   if (move.destination == kNoFrame || base == nullptr) return;
-  __builtin_prefetch(base + move.destination * geometry_.page_bytes, 1);
+  __builtin_prefetch(base + move.destination.value() * geometry_.page_bytes, 1);
   for (int i = 0; i < 8; ++i)
-    __builtin_prefetch(base + move.source * geometry_.page_bytes + 64 * i);
+    __builtin_prefetch(base + move.source.value() * geometry_.page_bytes + 64 * i);
 }
 
 // Asks about the first of `moves`, and about those after it that are the same thing to their owner.
@@ -72,7 +71,7 @@ size_t MovableRegion::Impl::AskOwner(absl::Span<Move> moves) const {
   if (frames_[first.source].Load().use != FrameUse::kAllocated) return 1;
   const uint32_t private_bits = first.state.private_bits;
   if (first.destination == kNoFrame) {
-    first.agreed = AskToRelease(*first.owner, Folio(first.source), private_bits);
+    first.agreed = AskToRelease(*first.owner, FolioAt(first.source), private_bits);
     return 1;
   }
   absl::InlinedVector<FolioMove, kBatch> together;
@@ -81,7 +80,7 @@ size_t MovableRegion::Impl::AskOwner(absl::Span<Move> moves) const {
         move.state.order != first.state.order || move.destination == kNoFrame) {
       break;
     }
-    together.push_back({.destination = Folio(move.destination), .source = Folio(move.source)});
+    together.push_back({.destination = FolioAt(move.destination), .source = FolioAt(move.source)});
   }
   if (together.size() < moves.size()) ExpectCopy(moves[together.size()]);
   AskToMigrate(*first.owner, absl::MakeSpan(together), private_bits);
@@ -93,18 +92,25 @@ void MovableRegion::Impl::AskOwners(absl::Span<Move> moves) const {
   while (!moves.empty()) moves.remove_prefix(AskOwner(moves));
 }
 
+void MovableRegion::Impl::SettleLocked(Batch& batch, Evacuation& evacuation) {
+  for (const Move& move : batch) {
+    FinishLocked(move, evacuation);
+    owners().EndCall(move.state.owner);
+  }
+  batch.clear();
+}
+
 void MovableRegion::Impl::FinishLocked(const Move& move, Evacuation& evacuation) {
   const int order = move.state.order;
   const Mobility user = UserOf(move.state);
-  OwnerCalls& calls = owner_calls_[move.state.owner];
-  --calls.under_way;
+  OwnerReport& report = owner_reports_[move.state.owner];
   const bool migrated = move.agreed && move.destination != kNoFrame;
   if (migrated) {
     EBCACHE_CHECK(frames_[move.source].Load().use == FrameUse::kAllocated,
                   "a folio owner freed the folio that it said had moved");
     state_.Put(move.source, order, user);
     if (!frames_[move.destination].EndMove()) state_.Put(move.destination, order, user);
-    ++calls.report.migrated;
+    ++report.migrated;
     ++counters_.migrated_folios;
     counters_.migrated_frames += uint64_t{1} << order;
     ++evacuation.gone;
@@ -115,7 +121,7 @@ void MovableRegion::Impl::FinishLocked(const Move& move, Evacuation& evacuation)
     state_.Put(move.source, order, user);
     ++evacuation.gone;
     if (move.agreed) {
-      ++calls.report.released;
+      ++report.released;
       ++counters_.released_folios;
     } else {
       ++counters_.lost_races;
@@ -126,18 +132,18 @@ void MovableRegion::Impl::FinishLocked(const Move& move, Evacuation& evacuation)
   ++evacuation.refused;
   if (move.destination == kNoFrame) ++evacuation.homeless;
   ++counters_.refused_folios;
-  ++calls.report.refused;
-  if (move.state.movable && calls.report.refused >= kBreachRefusals &&
-      calls.report.migrated + calls.report.released == 0) {
-    calls.report.breach = true;
+  ++report.refused;
+  if (move.state.movable && report.refused >= kBreachRefusals &&
+      report.migrated + report.released == 0) {
+    report.breach = true;
   }
 }
 
-MovableRegion::Impl::Evacuation MovableRegion::Impl::Evacuate(uint32_t pageblock, Effort effort,
-                                                              bool may_release) {
+MovableRegion::Impl::Evacuation MovableRegion::Impl::Evacuate(PageblockNumber pageblock,
+                                                              Effort effort, bool may_release) {
   Evacuation evacuation;
-  uint32_t pfn = geometry_.FirstFrame(pageblock);
-  const uint32_t end = pfn + geometry_.pageblock_frames();
+  FrameNumber pfn = geometry_.FirstFrame(pageblock);
+  const FrameNumber end = pfn + geometry_.pageblock_frames();
   Batch batch;
   sync::UniqueLock lock(mutex_);
   while (pfn < end) {
@@ -146,14 +152,12 @@ MovableRegion::Impl::Evacuation MovableRegion::Impl::Evacuate(uint32_t pageblock
     lock.unlock();
     AskOwners(absl::MakeSpan(batch));
     lock.lock();
-    for (const Move& move : batch) FinishLocked(move, evacuation);
-    batch.clear();
-    calls_ended_.notify_all();
+    SettleLocked(batch, evacuation);
   }
   return evacuation;
 }
 
-MovableRegion::Impl::Evacuation MovableRegion::Impl::Empty(uint32_t pageblock, Effort effort,
+MovableRegion::Impl::Evacuation MovableRegion::Impl::Empty(PageblockNumber pageblock, Effort effort,
                                                            bool may_release) {
   {
     sync::MutexLock lock(mutex_);

@@ -28,14 +28,15 @@ constexpr int kMaxRoomMade = 64;
 }  // namespace
 
 // The first page block of a range that did not empty when it was last tried, or the range's end.
-uint32_t MovableRegion::Impl::FirstRefusedLocked(uint32_t first, uint32_t count) const {
-  const auto begin = refused_.begin() + first;
+PageblockNumber MovableRegion::Impl::FirstRefusedLocked(PageblockNumber first,
+                                                        uint32_t count) const {
+  const auto begin = refused_.begin() + first.value();
   return first + static_cast<uint32_t>(std::find(begin, begin + count, true) - begin);
 }
 
 // Frames that would have to move, or kImpossible.
-uint64_t MovableRegion::Impl::CostOfRangeLocked(uint32_t first, uint32_t count) const {
-  const uint32_t number = geometry_.SuperpageblockOf(geometry_.FirstFrame(first));
+uint64_t MovableRegion::Impl::CostOfRangeLocked(PageblockNumber first, uint32_t count) const {
+  const SuperpageblockNumber number = geometry_.SuperpageblockOf(first);
   const Superpageblock& super = state_.superpageblocks()[number];
   if (super.isolated || super.whole) return kImpossible;
   uint64_t cost = super.nonmovable_frames != 0 ? kTaintedCost : 0;
@@ -45,7 +46,7 @@ uint64_t MovableRegion::Impl::CostOfRangeLocked(uint32_t first, uint32_t count) 
     cost += geometry_.superpageblock_frames() - super.free_frames;
     return cost;
   }
-  for (uint32_t block = first; block < first + count; ++block) {
+  for (PageblockNumber block = first; block < first + count; ++block) {
     if (state_.counts(block).nonmovable_frames != 0) return kImpossible;
     if (state_.mobility(block) == Mobility::kIsolated) return kImpossible;
     cost += state_.UsedFrames(block);
@@ -54,10 +55,10 @@ uint64_t MovableRegion::Impl::CostOfRangeLocked(uint32_t first, uint32_t count) 
 }
 
 // First page block of the range that is cheapest to empty, or kNoFrame.
-uint32_t MovableRegion::Impl::PickRangeLocked(uint32_t count, const Tried& tried) const {
-  uint32_t best = kNoFrame;
+PageblockNumber MovableRegion::Impl::PickRangeLocked(uint32_t count, const Tried& tried) const {
+  PageblockNumber best = kNoPageblock;
   uint64_t least = kImpossible;
-  for (uint32_t first = 0; first < geometry_.pageblocks(); first += count) {
+  for (PageblockNumber first; first < geometry_.EndPageblock(); first += count) {
     const uint64_t cost = CostOfRangeLocked(first, count);
     if (cost >= least || std::find(tried.begin(), tried.end(), first) != tried.end()) continue;
     best = first;
@@ -66,19 +67,19 @@ uint32_t MovableRegion::Impl::PickRangeLocked(uint32_t count, const Tried& tried
   return best;
 }
 
-bool MovableRegion::Impl::AllFreeLocked(uint32_t first, uint32_t count) const {
-  for (uint32_t block = first; block < first + count; ++block) {
+bool MovableRegion::Impl::AllFreeLocked(PageblockNumber first, uint32_t count) const {
+  for (PageblockNumber block = first; block < first + count; ++block) {
     if (state_.UsedFrames(block) != 0) return false;
   }
   return true;
 }
 
 // One page block of an isolated range. Whether it is free now; remembers if it is not.
-bool MovableRegion::Impl::EmptyBlock(uint32_t block, bool may_release) {
+bool MovableRegion::Impl::EmptyBlock(PageblockNumber block, bool may_release) {
   const auto is_free = [this, block] {
     sync::MutexLock lock(mutex_);
     const bool free = AllFreeLocked(block, 1);
-    refused_[block] = !free;
+    refused_[block.value()] = !free;
     return free;
   };
   bool emptied = is_free();
@@ -94,9 +95,9 @@ bool MovableRegion::Impl::EmptyBlock(uint32_t block, bool may_release) {
   return emptied;
 }
 
-bool MovableRegion::Impl::EmptyRange(uint32_t first, uint32_t count, bool may_release) {
-  const uint32_t end = first + count;
-  uint32_t doubtful = end;
+bool MovableRegion::Impl::EmptyRange(PageblockNumber first, uint32_t count, bool may_release) {
+  const PageblockNumber end = first + count;
+  PageblockNumber doubtful = end;
   {
     sync::MutexLock lock(mutex_);
     if (CostOfRangeLocked(first, count) == kImpossible || !state_.Isolate(first, count)) {
@@ -108,7 +109,7 @@ bool MovableRegion::Impl::EmptyRange(uint32_t first, uint32_t count, bool may_re
   // One page block that does not empty dooms the range: nothing more is moved for it. So the one
   // that refused when it was last asked is asked before anything is moved.
   bool emptied = doubtful == end || EmptyBlock(doubtful, may_release);
-  for (uint32_t block = first; block < end && emptied; ++block)
+  for (PageblockNumber block = first; block < end && emptied; ++block)
     emptied = EmptyBlock(block, may_release);
   sync::MutexLock lock(mutex_);
   if (emptied) return true;
@@ -117,16 +118,23 @@ bool MovableRegion::Impl::EmptyRange(uint32_t first, uint32_t count, bool may_re
 }
 
 // REQUIRES: the range is free and isolated.
-uint32_t MovableRegion::Impl::TakeEmptiedLocked(uint32_t first, uint32_t count, Mobility user,
-                                                int order) {
+FrameNumber MovableRegion::Impl::TakeEmptiedLocked(PageblockNumber first, uint32_t count,
+                                                   Mobility user, int order) {
   if (order < geometry_.pageblock_order) {
     state_.Restore(first, count);
     return steering_.Take(user, order, Effort::kAnything);
   }
-  const uint32_t pfn = geometry_.FirstFrame(first);
+  const FrameNumber pfn = geometry_.FirstFrame(first);
   state_.TakeRange(pfn, order, user);
   state_.Restore(first, count);
   return pfn;
+}
+
+Folio MovableRegion::Impl::SettleContiguousLocked(FrameNumber pfn, const FolioRequest& request,
+                                                  int order) {
+  frames_[pfn].Store(FrameState::Allocated(request, order));
+  ++counters_.contiguous_allocated;
+  return FolioAt(pfn);
 }
 
 absl::StatusOr<Folio> MovableRegion::Impl::AllocateContiguous(const FolioRequest& request,
@@ -141,42 +149,39 @@ absl::StatusOr<Folio> MovableRegion::Impl::AllocateContiguous(const FolioRequest
   return folio;
 }
 
-absl::StatusOr<Folio> MovableRegion::Impl::ContiguousOrThrow(const FolioRequest& request,
-                                                             int order) {
+absl::Status MovableRegion::Impl::CheckContiguous(const FolioRequest& request, int order) {
   if (order < 0 || order > geometry_.superpageblock_order) {
     return Failed(request, absl::InvalidArgumentError(
                                absl::StrCat("contiguous order ", order, " is not within 0 to ",
                                             geometry_.superpageblock_order)));
   }
   const int checked_order = std::min(order, max_folio_order_);
-  if (auto status = CheckRequest(request, checked_order, max_folio_order_); !status.ok()) {
-    return status;
-  }
+  return CheckRequest(request, checked_order, max_folio_order_);
+}
+
+absl::StatusOr<Folio> MovableRegion::Impl::ContiguousOrThrow(const FolioRequest& request,
+                                                             int order) {
+  if (auto status = CheckContiguous(request, order); !status.ok()) return status;
   if (auto opened = Open(); !opened.ok()) return Failed(request, std::move(opened));
   const Mobility user = UserOf(request, order);
   const uint32_t count =
       uint32_t{1} << (std::max(order, geometry_.pageblock_order) - geometry_.pageblock_order);
-  const auto settle = [&](uint32_t pfn) {
-    frames_[pfn].Store(FrameState::Allocated(request, order));
-    ++counters_.contiguous_allocated;
-    return Folio(pfn);
-  };
   const bool may_release = !Has(request.flags, AllocFlags::kNoReclaim);
   Folio folio;
   Tried tried;
   while (folio.empty()) {
-    uint32_t range = kNoFrame;
+    PageblockNumber range = kNoPageblock;
     {
       sync::MutexLock lock(mutex_);
-      const uint32_t pfn = steering_.Take(user, order, Effort::kAnything);
+      const FrameNumber pfn = steering_.Take(user, order, Effort::kAnything);
       if (pfn != kNoFrame) {
-        folio = settle(pfn);
+        folio = SettleContiguousLocked(pfn, request, order);
         break;
       }
       range = tried.size() < kMaxRanges + geometry_.superpageblocks()
                   ? PickRangeLocked(count, tried)
-                  : kNoFrame;
-      if (range == kNoFrame) {
+                  : kNoPageblock;
+      if (range == kNoPageblock) {
         ++counters_.contiguous_failed;
         return Failed(request, NoMemoryLocked(order));
       }
@@ -184,26 +189,26 @@ absl::StatusOr<Folio> MovableRegion::Impl::ContiguousOrThrow(const FolioRequest&
     tried.push_back(range);
     if (!EmptyRange(range, count, may_release)) continue;
     sync::MutexLock lock(mutex_);
-    const uint32_t pfn = TakeEmptiedLocked(range, count, user, order);
-    if (pfn != kNoFrame) folio = settle(pfn);
+    const FrameNumber pfn = TakeEmptiedLocked(range, count, user, order);
+    if (pfn != kNoFrame) folio = SettleContiguousLocked(pfn, request, order);
   }
   PageListSet& set = lists_.Mine();
   sync::MutexLock lock(set.mutex);
-  ++set.allocated_folios;
-  set.allocated_frames += uint64_t{1} << order;
+  ++set.counts.allocated_folios;
+  set.counts.allocated_frames += uint64_t{1} << order;
   return folio;
 }
 
 bool MovableRegion::Impl::MakeRoomFor(int order) {
   const uint32_t count =
       uint32_t{1} << (std::max(order, geometry_.pageblock_order) - geometry_.pageblock_order);
-  uint32_t range = kNoFrame;
+  PageblockNumber range = kNoPageblock;
   {
     sync::MutexLock lock(mutex_);
     if (room_for_order_.Skip()) return false;
     range = PickRangeLocked(count, {});
   }
-  const bool emptied = range != kNoFrame && EmptyRange(range, count, /*may_release=*/true);
+  const bool emptied = range != kNoPageblock && EmptyRange(range, count, /*may_release=*/true);
   sync::MutexLock lock(mutex_);
   if (emptied) state_.Restore(range, count);
   room_for_order_.Note(emptied);

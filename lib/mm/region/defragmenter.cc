@@ -34,7 +34,7 @@ constexpr auto kIdle = std::chrono::milliseconds(20);
 
 }  // namespace
 
-bool MovableRegion::Impl::WantsDefragLocked(uint32_t superpageblock) {
+bool MovableRegion::Impl::WantsDefragLocked(SuperpageblockNumber superpageblock) {
   Superpageblock& block = state_.superpageblocks()[superpageblock];
   const uint32_t worth = geometry_.pageblock_frames();
   const bool enough =
@@ -46,10 +46,10 @@ bool MovableRegion::Impl::WantsDefragLocked(uint32_t superpageblock) {
 }
 
 // The next tainted one with something movable in it.
-uint32_t MovableRegion::Impl::PickSuperpageblockLocked(bool short_of_room_only) {
+SuperpageblockNumber MovableRegion::Impl::PickSuperpageblockLocked(bool short_of_room_only) {
   const uint32_t all = geometry_.superpageblocks();
   for (uint32_t i = 0; i < all; ++i) {
-    const uint32_t number = (defrag_next_ + i) % all;
+    const SuperpageblockNumber number((defrag_next_.value() + i) % all);
     const Superpageblock& block = state_.superpageblocks()[number];
     if (block.category != SuperpageblockCategory::kTainted || block.futile) continue;
     const uint32_t used = geometry_.superpageblock_frames() - block.free_frames;
@@ -58,19 +58,19 @@ uint32_t MovableRegion::Impl::PickSuperpageblockLocked(bool short_of_room_only) 
     defrag_next_ = number;
     return number;
   }
-  return kNoFrame;
+  return kNoSuperpageblock;
 }
 
 // Of the next page blocks, the one that is emptied with least work; else one that is mixed.
-uint32_t MovableRegion::Impl::PickPageblockLocked(uint32_t superpageblock) {
+PageblockNumber MovableRegion::Impl::PickPageblockLocked(SuperpageblockNumber superpageblock) {
   Superpageblock& super = state_.superpageblocks()[superpageblock];
   const uint32_t all = geometry_.pageblocks_each();
-  const uint32_t first = superpageblock * all;
-  uint32_t best = kNoFrame;
+  const PageblockNumber first = geometry_.FirstPageblock(superpageblock);
+  PageblockNumber best = kNoPageblock;
   uint32_t least = ~uint32_t{0};
   for (uint32_t i = 0; i < all; ++i) {
-    if (i % kWindow == 0 && best != kNoFrame) break;
-    const uint32_t block = first + (super.defrag_next + i) % all;
+    if (i % kWindow == 0 && best != kNoPageblock) break;
+    const PageblockNumber block = first + (super.defrag_next + i) % all;
     const uint32_t movable = state_.MovableFrames(block);
     if (movable == 0 || state_.mobility(block) == Mobility::kIsolated) continue;
     const bool mixed = state_.counts(block).nonmovable_frames != 0;
@@ -79,21 +79,21 @@ uint32_t MovableRegion::Impl::PickPageblockLocked(uint32_t superpageblock) {
     best = block;
     least = cost;
   }
-  if (best != kNoFrame) super.defrag_next = (best - first + 1) % all;
+  if (best != kNoPageblock) super.defrag_next = (best - first + 1) % all;
   return best;
 }
 
 bool MovableRegion::Impl::DefragOne(bool short_of_room_only, Effort effort, bool may_release,
                                     uint32_t& gone) {
-  uint32_t super = kNoFrame;
-  uint32_t pageblock = kNoFrame;
+  SuperpageblockNumber super = kNoSuperpageblock;
+  PageblockNumber pageblock = kNoPageblock;
   bool mixed = false;
   {
     sync::MutexLock lock(mutex_);
     super = PickSuperpageblockLocked(short_of_room_only);
-    if (super == kNoFrame) return false;
+    if (super == kNoSuperpageblock) return false;
     pageblock = PickPageblockLocked(super);
-    if (pageblock == kNoFrame) {
+    if (pageblock == kNoPageblock) {
       state_.superpageblocks()[super].futile = true;
       return true;
     }
@@ -105,7 +105,9 @@ bool MovableRegion::Impl::DefragOne(bool short_of_room_only, Effort effort, bool
   sync::MutexLock lock(mutex_);
   Superpageblock& block = state_.superpageblocks()[super];
   // The next attempt is made elsewhere if this one was in vain.
-  if (evacuation.gone == 0) defrag_next_ = (super + 1) % geometry_.superpageblocks();
+  if (evacuation.gone == 0) {
+    defrag_next_ = SuperpageblockNumber((super.value() + 1) % geometry_.superpageblocks());
+  }
   block.fruitless = evacuation.gone != 0 ? 0 : block.fruitless + 1;
   if (block.fruitless >= kMaxFruitless) {
     block.fruitless = 0;
@@ -144,20 +146,20 @@ bool MovableRegion::Impl::DefragUntilGone(int tries, Effort effort) {
 // Purges the next superpageblock that is free and has memory.
 bool MovableRegion::Impl::ReturnSuperpageblock() {
   const uint32_t all = geometry_.superpageblocks();
-  uint32_t first = 0;
+  SuperpageblockNumber first;
   {
     sync::MutexLock lock(mutex_);
     first = return_next_;
   }
   for (uint32_t i = 0; i < all; ++i) {
-    const uint32_t number = (first + i) % all;
+    const SuperpageblockNumber number((first.value() + i) % all);
     uint64_t returned = 0;
     for (uint32_t n = 0; n < geometry_.pageblocks_each(); ++n) {
       // A lock for each page block; if another thread takes memory from it meanwhile, the rest
       // stays.
       sync::MutexLock lock(mutex_);
       if (state_.superpageblocks()[number].category != SuperpageblockCategory::kEmpty) break;
-      if (!state_.Purge(number * geometry_.pageblocks_each() + n)) continue;
+      if (!state_.Purge(geometry_.FirstPageblock(number) + n)) continue;
       returned += uint64_t{geometry_.pageblock_frames()} * geometry_.page_bytes;
     }
     if (returned == 0) continue;
@@ -187,7 +189,7 @@ MovableRegion::DefragProgress MovableRegion::Impl::DefragStep() {
   if (ReturnSuperpageblock()) return DefragProgress::kEmptied;
   // What was in use now may be idle by the next time.
   sync::MutexLock lock(mutex_);
-  for (uint32_t i = 0; i < geometry_.superpageblocks(); ++i) {
+  for (SuperpageblockNumber i; i < geometry_.EndSuperpageblock(); ++i) {
     state_.superpageblocks()[i].futile = false;
   }
   return DefragProgress::kDone;
@@ -203,7 +205,8 @@ void MovableRegion::Impl::RunDefragmenter() {
     threads_.Work([&] { progress = DefragStep(); });
     lock.lock();
     if (progress == DefragProgress::kDone) {
-      thread_wakes_.wait_for(lock, kIdle, [this] { return stop_thread_; });
+      thread_wakes_.wait_for(lock, kIdle,
+                             [this]() EBCACHE_REQUIRES(thread_mutex_) { return stop_thread_; });
     }
   }
 }

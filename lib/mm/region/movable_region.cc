@@ -59,16 +59,15 @@ MovableRegionReport MovableRegion::report() const { return impl_->report(); }
 uint32_t MovableRegion::pageblocks() const { return impl_->geometry().pageblocks(); }
 uint32_t MovableRegion::superpageblocks() const { return impl_->geometry().superpageblocks(); }
 FrameCounts MovableRegion::CountPageblock(uint32_t pageblock) const {
-  const uint32_t frames = impl_->geometry().pageblock_frames();
-  return impl_->CountFrames(pageblock * frames, frames);
+  const RegionGeometry& geometry = impl_->geometry();
+  return impl_->CountFrames(geometry.FirstFrame(PageblockNumber(pageblock)),
+                            geometry.pageblock_frames());
 }
 FrameCounts MovableRegion::CountSuperpageblock(uint32_t superpageblock) const {
-  const uint32_t frames = impl_->geometry().superpageblock_frames();
-  return impl_->CountFrames(superpageblock * frames, frames);
+  const RegionGeometry& geometry = impl_->geometry();
+  return impl_->CountFrames(geometry.FirstFrame(SuperpageblockNumber(superpageblock)),
+                            geometry.superpageblock_frames());
 }
-std::string MovableRegion::BuddyInfoText() const { return impl_->BuddyInfoText(); }
-std::string MovableRegion::BuddyInfoJson() const { return impl_->BuddyInfoJson(); }
-std::string MovableRegion::PageTypeInfoText() const { return impl_->PageTypeInfoText(); }
-std::string MovableRegion::PageTypeInfoJson() const { return impl_->PageTypeInfoJson(); }
+FreeMemoryReport MovableRegion::free_memory() const { return impl_->free_memory(); }
 
 }  // namespace ebcache

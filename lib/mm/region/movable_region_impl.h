@@ -1,14 +1,17 @@
 // MovableRegion::Impl: the parts of a movable region put together. One class, whose methods lie in
 // the files of what they are about:
 //
-//   region_allocation.cc  allocating and freeing
-//   region_reserve.cc     owners that release, and the reserve for kNoFail
-//   compaction.cc         emptying page blocks
-//   contiguous.cc         memory in one piece
-//   defragmenter.cc       room in tainted superpageblocks, before it is needed
-//   region_reports.cc     what lies where, counted
+//   movable_region_impl.cc  how it is made and set up; owners, forks, counts
+//   region_allocation.cc    allocating
+//   region_freeing.cc       freeing, and giving back what is kept at hand
+//   region_reserve.cc       owners that release, and the reserve for kNoFail
+//   compaction.cc           emptying page blocks
+//   contiguous.cc           memory in one piece
+//   defragmenter.cc         room in tainted superpageblocks, before it is needed
+//   region_reports.cc       what lies where, counted
 //
-// Locks: a set of page lists first, then mutex_. Neither is held while an owner is called.
+// Locks: a set of page lists first, then mutex_, then the owner table's. None is held while an owner
+// is called.
 
 #ifndef EBCACHE_LIB_MM_REGION_MOVABLE_REGION_IMPL_H_
 #define EBCACHE_LIB_MM_REGION_MOVABLE_REGION_IMPL_H_
@@ -40,24 +43,26 @@ class MovableRegion::Impl final : public AllocatorBase {
   explicit Impl(const MovableRegionOptions& options);
   ~Impl() override;
 
-  // ---- region_allocation.cc ----
+  // ---- movable_region_impl.cc ----
   std::string_view name() const override { return "movable-region"; }
   OwnerId RegisterOwner(FolioOwner* owner) override;
-  void QuiesceOwner(OwnerId owner) override;
-  absl::Status AllocateBulk(const FolioRequest& request, int order,
-                            absl::Span<Folio> slots) override;
-  void FreeBulk(int order, absl::Span<Folio> slots) override;
   void SetPrivate(Folio folio, uint32_t private_bits) override;
   std::byte* Address(Folio folio) const override;
   std::byte* direct_map() const override { return frames_.base(); }
+  const RegionGeometry& geometry() const { return geometry_; }
+  // The locks that fork handlers hold are held over the fork: the two are halves of one function.
+  void BeforeFork() EBCACHE_NO_THREAD_SAFETY_ANALYSIS;
+  void AfterFork() EBCACHE_NO_THREAD_SAFETY_ANALYSIS;
+
+  // ---- region_allocation.cc, region_freeing.cc ----
+  absl::Status AllocateBulk(const FolioRequest& request, int order,
+                            absl::Span<Folio> slots) override;
+  void FreeBulk(int order, absl::Span<Folio> slots) override;
   size_t Trim() override;
-  void BeforeFork();
-  void AfterFork(bool in_child);
 
   // ---- contiguous.cc ----
   absl::StatusOr<Folio> AllocateContiguous(const FolioRequest& request, int order);
   absl::StatusOr<Folio> ContiguousOrThrow(const FolioRequest& request, int order);
-  const RegionGeometry& geometry() const { return geometry_; }
 
   // ---- defragmenter.cc ----
   DefragProgress DefragStep();
@@ -66,16 +71,12 @@ class MovableRegion::Impl final : public AllocatorBase {
 
   // ---- region_reports.cc ----
   MovableRegionReport report() const;
-  FrameCounts CountFrames(uint32_t first, uint32_t frames) const;
-  std::string BuddyInfoText() const;
-  std::string BuddyInfoJson() const;
-  std::string PageTypeInfoText() const;
-  std::string PageTypeInfoJson() const;
+  FrameCounts CountFrames(FrameNumber first, uint32_t frames) const;
+  FreeMemoryReport free_memory() const;
 
  protected:
-  // ---- What AllocatorBase asks for: region_allocation.cc, ReleaseSome in region_reserve.cc ----
+  // ---- What AllocatorBase asks for: movable_region_impl.cc ----
   void CountBlock(BlockForm form) override;
-  bool ReleaseSome(OwnerId spared) override;
   bool AnyOwnedBy(OwnerId owner) override;
   void AddStats(AllocatorStats& stats) const override;
 
@@ -93,7 +94,7 @@ class MovableRegion::Impl final : public AllocatorBase {
     }
   };
 
-  // ---- region_allocation.cc ----
+  // ---- movable_region_impl.cc ----
   // As what a folio counts. One of a whole superpageblock mixes with no other folio, so it taints
   // nothing.
   Mobility UserOf(bool movable, bool reclaimable, int order) const;
@@ -105,20 +106,35 @@ class MovableRegion::Impl final : public AllocatorBase {
                   Has(request.flags, AllocFlags::kReclaimable), order);
   }
   PageFrame& FrameOf(Folio folio) const;
+  // All of the state that may be looked at without the region's lock (Buddy::mobility). A guess,
+  // unless the caller holds the lock of a set of page lists: the thread that isolates takes it, too.
+  bool IsolatedNow(FrameNumber pfn) const EBCACHE_NO_THREAD_SAFETY_ANALYSIS {
+    return state_.mobility(geometry_.PageblockOf(pfn)) == Mobility::kIsolated;
+  }
   // What every allocation begins with: at the first, address space is asked from the OS.
   absl::Status Open();
+
+  // ---- region_allocation.cc ----
   absl::Status AllocateOrThrow(const FolioRequest& request, int order, absl::Span<Folio> slots);
+  absl::Status AllocateWithEffort(const FolioRequest& request, int order, uint64_t wanted,
+                                  absl::Span<Folio> slots, absl::Status status);
   absl::Status TryAllocate(const FolioRequest& request, int order, uint64_t wanted,
                            absl::Span<Folio> slots, Effort effort);
   absl::Status TakeSmall(const FolioRequest& request, uint32_t wanted, absl::Span<Folio> slots,
                          Effort effort);
   absl::Status TakeLarge(const FolioRequest& request, int order, absl::Span<Folio> slots,
                          Effort effort);
-  absl::Status RefillLocked(PageList& list, Mobility user, uint32_t wanted, Effort effort);
-  absl::Status NoMemoryLocked(int order) const;
-  // What kNoFail holds back: pairs of pages. In region_reserve.cc.
+  absl::Status Refill(FrameStack& list, Mobility user, uint32_t wanted, Effort effort);
+  absl::Status NoMemoryLocked(int order) const EBCACHE_REQUIRES(mutex_);
+
+  // ---- region_reserve.cc ----
+  // A rung of the ReclaimLadder.
+  bool ReleaseSome(OwnerId spared);
+  // What kNoFail holds back: pairs of pages.
   void FillReserve();
   bool SpendReserve(uint64_t frames);
+
+  // ---- region_freeing.cc ----
   void FreeSmall(absl::Span<Folio> slots);
   void FreeLarge(int order, absl::Span<Folio> slots);
   // Gives the frames that page lists keep back to the free lists: all, or those in isolated blocks.
@@ -127,10 +143,10 @@ class MovableRegion::Impl final : public AllocatorBase {
   // ---- compaction.cc ----
   // One folio on its way out of a page block.
   struct Move {
-    uint32_t source = kNoFrame;
-    uint32_t destination = kNoFrame;  // kNoFrame: there is nowhere to put it
+    FrameNumber source = kNoFrame;
+    FrameNumber destination = kNoFrame;  // kNoFrame: there is nowhere to put it
     FrameState state;
-    FolioOwner* owner = nullptr;
+    FolioOwner* owner = nullptr;  // whose call is under way
     bool agreed = false;
   };
   static constexpr size_t kBatch = 32;
@@ -149,36 +165,45 @@ class MovableRegion::Impl final : public AllocatorBase {
   };
   // Moves the movable folios out of a page block: to where steering puts them within `effort`; or
   // out of memory where there is no such place, if `may_release`. What is not movable stays.
-  Evacuation Evacuate(uint32_t pageblock, Effort effort, bool may_release);
+  Evacuation Evacuate(PageblockNumber pageblock, Effort effort, bool may_release);
   // The same with the page block isolated meanwhile, where nothing in it is unmovable.
-  Evacuation Empty(uint32_t pageblock, Effort effort, bool may_release);
-  uint32_t CollectLocked(uint32_t pfn, uint32_t end, const Question& question, Batch& batch);
+  Evacuation Empty(PageblockNumber pageblock, Effort effort, bool may_release);
+  FrameNumber CollectLocked(FrameNumber pfn, FrameNumber end, const Question& question,
+                            Batch& batch) EBCACHE_REQUIRES(mutex_);
   // As CollectLocked from where the last call of it stopped, in one page block, and around. In
   // region_reserve.cc.
-  uint32_t CollectNextLocked(const Question& question, Batch& batch);
+  uint32_t CollectNextLocked(const Question& question, Batch& batch) EBCACHE_REQUIRES(mutex_);
   void ExpectCopy(const Move& move) const;
   size_t AskOwner(absl::Span<Move> moves) const;
   void AskOwners(absl::Span<Move> moves) const;
-  void FinishLocked(const Move& move, Evacuation& evacuation);
+  // All of a batch, which is empty then; and the calls of their owners have ended.
+  void SettleLocked(Batch& batch, Evacuation& evacuation) EBCACHE_REQUIRES(mutex_);
+  void FinishLocked(const Move& move, Evacuation& evacuation) EBCACHE_REQUIRES(mutex_);
 
   // ---- contiguous.cc ----
-  using Tried = absl::InlinedVector<uint32_t, 8>;  // first page blocks of ranges
-  uint32_t PickRangeLocked(uint32_t count, const Tried& tried) const;
-  uint32_t FirstRefusedLocked(uint32_t first, uint32_t count) const;
-  uint64_t CostOfRangeLocked(uint32_t first, uint32_t count) const;
+  using Tried = absl::InlinedVector<PageblockNumber, 8>;  // first page blocks of ranges
+  PageblockNumber PickRangeLocked(uint32_t count, const Tried& tried) const
+      EBCACHE_REQUIRES(mutex_);
+  PageblockNumber FirstRefusedLocked(PageblockNumber first, uint32_t count) const
+      EBCACHE_REQUIRES(mutex_);
+  uint64_t CostOfRangeLocked(PageblockNumber first, uint32_t count) const EBCACHE_REQUIRES(mutex_);
   // Isolates `count` page blocks and moves everything out of them. On success they are free, and
   // still isolated; else as before.
-  bool EmptyRange(uint32_t first, uint32_t count, bool may_release);
-  bool EmptyBlock(uint32_t block, bool may_release);
-  bool AllFreeLocked(uint32_t first, uint32_t count) const;
-  uint32_t TakeEmptiedLocked(uint32_t first, uint32_t count, Mobility user, int order);
+  bool EmptyRange(PageblockNumber first, uint32_t count, bool may_release);
+  bool EmptyBlock(PageblockNumber block, bool may_release);
+  bool AllFreeLocked(PageblockNumber first, uint32_t count) const EBCACHE_REQUIRES(mutex_);
+  FrameNumber TakeEmptiedLocked(PageblockNumber first, uint32_t count, Mobility user, int order)
+      EBCACHE_REQUIRES(mutex_);
+  absl::Status CheckContiguous(const FolioRequest& request, int order);
+  Folio SettleContiguousLocked(FrameNumber pfn, const FolioRequest& request, int order)
+      EBCACHE_REQUIRES(mutex_);
   // Compaction on behalf of an allocation. Whether it was worth it.
   bool MakeRoomFor(int order);
 
   // ---- defragmenter.cc ----
-  bool WantsDefragLocked(uint32_t superpageblock);
-  uint32_t PickSuperpageblockLocked(bool short_of_room_only);
-  uint32_t PickPageblockLocked(uint32_t superpageblock);
+  bool WantsDefragLocked(SuperpageblockNumber superpageblock) EBCACHE_REQUIRES(mutex_);
+  SuperpageblockNumber PickSuperpageblockLocked(bool short_of_room_only) EBCACHE_REQUIRES(mutex_);
+  PageblockNumber PickPageblockLocked(SuperpageblockNumber superpageblock) EBCACHE_REQUIRES(mutex_);
   // Works on one page block; how many folios left it. False: there was none to work on.
   bool DefragOne(bool short_of_room_only, Effort effort, bool may_release, uint32_t& gone);
   // For pages that can only move, when there is nowhere: asks others to release theirs from tainted
@@ -193,34 +218,30 @@ class MovableRegion::Impl final : public AllocatorBase {
   const RegionGeometry geometry_;
   const int max_folio_order_;
 
-  mutable sync::Mutex mutex_;  // guards all below down to the page lists
-  RegionFrames frames_;        // what may be done without the lock, it says itself
-  RegionState state_;
-  Steering steering_;
-  // Calls of owners: which may be called, and how many calls are under way.
-  struct OwnerCalls {
-    OwnerReport report;
-    FolioOwner* owner = nullptr;
-    bool quiesced = false;
-    uint32_t under_way = 0;
-  };
-  std::array<OwnerCalls, 256> owner_calls_;
-  sync::ConditionVariable calls_ended_;
-  MovableRegionReport counters_;   // the sums in it
-  uint32_t defrag_next_ = 0;       // the superpageblock to look at next
-  uint32_t return_next_ = 0;       // and that to give back to the OS next
-  uint32_t release_next_ = 0;      // the frame whose owner is asked next; always one of the region
-  const size_t reserve_pairs_;     // how many are held back, for kNoFail alone
-  std::vector<uint32_t> reserve_;  // their first frames; has room for all of them
-  std::vector<bool> refused_;      // page blocks that did not empty when a range was wanted
-  Backoff room_in_tainted_;
-  Backoff room_for_order_;
+  mutable sync::Mutex mutex_;
+  RegionFrames frames_;  // what may be done without the lock, it says itself
+  RegionState state_ EBCACHE_GUARDED_BY(mutex_);
+  Steering steering_ EBCACHE_GUARDED_BY(mutex_);
+  std::array<OwnerReport, 256> owner_reports_ EBCACHE_GUARDED_BY(mutex_);
+  MovableRegionReport counters_ EBCACHE_GUARDED_BY(mutex_);  // the sums in it
+  // The superpageblock to look at next, and that to give back to the OS next.
+  SuperpageblockNumber defrag_next_ EBCACHE_GUARDED_BY(mutex_);
+  SuperpageblockNumber return_next_ EBCACHE_GUARDED_BY(mutex_);
+  // The frame whose owner is asked next; always one of the region.
+  FrameNumber release_next_ EBCACHE_GUARDED_BY(mutex_);
+  const size_t reserve_pairs_;  // how many are held back, for kNoFail alone
+  // Their first frames; has room for all of them.
+  std::vector<FrameNumber> reserve_ EBCACHE_GUARDED_BY(mutex_);
+  // Page blocks that did not empty when a range was wanted.
+  std::vector<bool> refused_ EBCACHE_GUARDED_BY(mutex_);
+  Backoff room_in_tainted_ EBCACHE_GUARDED_BY(mutex_);
+  Backoff room_for_order_ EBCACHE_GUARDED_BY(mutex_);
 
   mutable PageLists lists_;
 
   sync::Mutex thread_mutex_;  // not taken with any other lock
   sync::ConditionVariable thread_wakes_;
-  bool stop_thread_ = false;   // guarded by thread_mutex_
+  bool stop_thread_ EBCACHE_GUARDED_BY(thread_mutex_) = false;
   BackgroundThreads threads_;  // the defragmenter's, if it runs
 
   ForkHandler at_fork_;  // last: it uses the others

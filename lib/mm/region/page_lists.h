@@ -16,59 +16,30 @@
 
 #include "ebcache/internal/sync.h"
 #include "lib/base/brief_mutex.h"
+#include "lib/mm/frame_stack.h"
 #include "lib/mm/region/region_geometry.h"
 
 namespace ebcache {
 
-// A stack of frame numbers: last in, first out.
-class PageList {
- public:
-  static constexpr uint32_t kMaxCapacity = 128;
-
-  uint32_t size() const { return size_; }
-  void Push(uint32_t pfn) { frames_[size_++] = pfn; }
-  uint32_t Pop() { return frames_[--size_]; }
-  // Beneath all others: it will be popped last.
-  void PushBeneath(uint32_t pfn) {
-    std::copy_backward(frames_.begin(), frames_.begin() + size_, frames_.begin() + size_ + 1);
-    frames_[0] = pfn;
-    ++size_;
-  }
-  // Takes the `count` oldest out, calling give(pfn) for each.
-  template <typename Give>
-  void TakeOldest(uint32_t count, Give give) {
-    for (uint32_t i = 0; i < count; ++i) give(frames_[i]);
-    std::copy(frames_.begin() + count, frames_.begin() + size_, frames_.begin());
-    size_ -= count;
-  }
-  // Takes out those for which out(pfn).
-  template <typename Out>
-  void TakeIf(Out out) {
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < size_; ++i) {
-      if (!out(frames_[i])) frames_[kept++] = frames_[i];
-    }
-    size_ = kept;
-  }
-
- private:
-  uint32_t size_ = 0;
-  std::array<uint32_t, kMaxCapacity> frames_;
-};
-
 struct alignas(64) PageListSet {
-  BriefMutex mutex;  // guards all below
-  std::array<PageList, kRequestMobilities> lists;
   // Counts since the start, of the threads that use this set.
-  uint64_t allocated_folios = 0;
-  uint64_t freed_folios = 0;
-  uint64_t allocated_frames = 0;
-  uint64_t freed_frames = 0;
-  uint64_t allocated_blocks = 0;
-  uint64_t contiguous_blocks = 0;
-  uint64_t lucky_blocks = 0;
+  struct Counts {
+    uint64_t allocated_folios = 0;
+    uint64_t freed_folios = 0;
+    uint64_t allocated_frames = 0;
+    uint64_t freed_frames = 0;
+    uint64_t allocated_blocks = 0;
+    uint64_t contiguous_blocks = 0;
+    uint64_t lucky_blocks = 0;
+  };
 
-  PageList& list(Mobility mobility) { return lists[static_cast<size_t>(mobility)]; }
+  BriefMutex mutex;
+  std::array<FrameStack, kRequestMobilities> lists EBCACHE_GUARDED_BY(mutex);
+  Counts counts EBCACHE_GUARDED_BY(mutex);
+
+  FrameStack& list(Mobility mobility) EBCACHE_REQUIRES(mutex) {
+    return lists[static_cast<size_t>(mobility)];
+  }
 };
 
 class PageLists {
@@ -81,16 +52,14 @@ class PageLists {
       : capacity_(std::clamp<uint32_t>(
             static_cast<uint32_t>(std::min<uint64_t>((size_t{512} << 10) / geometry.page_bytes,
                                                      geometry.frames / (8 * kSets))),
-            16, PageList::kMaxCapacity)) {}
+            16, FrameStack::kMaxCapacity)) {}
 
   uint32_t capacity() const { return capacity_; }
   std::array<PageListSet, kSets>& sets() { return sets_; }
   // The calling thread's.
-  PageListSet& Mine() { return sets_[ThreadNumber() % kSets]; }
+  PageListSet& Mine() { return sets_[sync::ThreadNumber() % kSets]; }
 
  private:
-  static uint32_t ThreadNumber();
-
   const uint32_t capacity_;
   std::array<PageListSet, kSets> sets_;
 };

@@ -8,12 +8,12 @@
 namespace ebcache {
 namespace {
 
-constexpr uint32_t kZone = 0;
+constexpr ZoneNumber kZone{0};
 
 }  // namespace
 
 // A page block is worth taking over when at least half of it is free or of the kind that asks.
-bool Steering::FairToClaim(uint32_t pageblock, Mobility user) const {
+bool Steering::FairToClaim(PageblockNumber pageblock, Mobility user) const {
   const PageblockCounts& counts = state_.counts(pageblock);
   const uint32_t alike =
       IsMovable(user) ? state_.MovableFrames(pageblock) : counts.nonmovable_frames;
@@ -21,7 +21,7 @@ bool Steering::FairToClaim(uint32_t pageblock, Mobility user) const {
 }
 
 // Takes over the page block of the largest free block of `from`, and serves the request from it.
-uint32_t Steering::ClaimFrom(Mobility from, Mobility user, int order) {
+FrameNumber Steering::ClaimFrom(Mobility from, Mobility user, int order) {
   const FreeArea& area = state_.buddy().area(kZone, from);
   if (!area.HasAtLeast(order)) return kNoFrame;
   const int pageblock_order = state_.geometry().pageblock_order;
@@ -33,15 +33,15 @@ uint32_t Steering::ClaimFrom(Mobility from, Mobility user, int order) {
   // Movable requests do not break up page blocks of others for a small piece: theirs can be moved
   // out again, so they mix with less harm.
   if (IsMovable(user) && largest < pageblock_order / 2) return kNoFrame;
-  const uint32_t pageblock = state_.geometry().PageblockOf(area.First(largest));
+  const PageblockNumber pageblock = state_.geometry().PageblockOf(area.First(largest));
   if (!FairToClaim(pageblock, user)) return kNoFrame;
   ++counters_.stolen_pageblocks;
   state_.SetMobility(pageblock, user);
   return state_.Take(kZone, user, order, user);
 }
 
-uint32_t Steering::TakeByPageblock(Mobility user, int order) {
-  uint32_t pfn = state_.Take(kZone, user, order, user);
+FrameNumber Steering::TakeByPageblock(Mobility user, int order) {
+  FrameNumber pfn = state_.Take(kZone, user, order, user);
   for (const Mobility from : FallbacksOf(user)) {
     if (pfn != kNoFrame) return pfn;
     pfn = ClaimFrom(from, user, order);

@@ -11,13 +11,13 @@
 
 #include <absl/status/status.h>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "ebcache/allocators.h"
-#include "ebcache/internal/sync.h"
+#include "lib/base/check.h"
+#include "lib/mm/arena.h"
 #include "lib/mm/page_frame.h"
 #include "lib/mm/region/region_geometry.h"
 
@@ -25,50 +25,60 @@ namespace ebcache {
 
 class RegionFrames {
  public:
-  RegionFrames(OsCalls* os, const RegionGeometry& geometry, bool phantom);
-  ~RegionFrames();
-  RegionFrames(const RegionFrames&) = delete;
-  RegionFrames& operator=(const RegionFrames&) = delete;
+  RegionFrames(OsCalls* os, const RegionGeometry& geometry, bool phantom)
+      : geometry_(geometry),
+        arena_(os, {.bytes = geometry.frames * geometry.page_bytes,
+                    .page_bytes = geometry.page_bytes,
+                    .unit_bytes = geometry.superpageblock_frames() * geometry.page_bytes,
+                    .memory = phantom ? Arena::Memory::kNone : Arena::Memory::kPrivate,
+                    .whole_table = true,
+                    .name = "a movable region"}),
+        backed_(geometry.pageblocks(), false) {}
 
-  bool reserved() const { return table() != nullptr; }
-  // Asks the OS for address space. Nothing is touched yet. Where the OS refuses so much, it is half
-  // of it, or half of that, in whole superpageblocks; frames beyond have no memory.
-  absl::Status Reserve();
+  bool reserved() const { return arena_.reserved(); }
+  // Asks the OS for address space. Where it refuses so much, it is half of it, or half of that, in
+  // whole superpageblocks; frames beyond have no memory.
+  absl::Status Reserve() { return arena_.Reserve(); }
   // Frames with memory; before Reserve, all.
-  uint32_t usable_frames() const { return usable_frames_; }
-  // Address space that there is for them, 0 before Reserve.
-  size_t reserved_bytes() const { return reserved() ? usable_frames_ * geometry_.page_bytes : 0; }
+  uint32_t usable_frames() const { return arena_.frames(); }
+  size_t reserved_bytes() const { return arena_.reserved_bytes(); }
 
-  bool Contains(uint32_t pfn) const { return pfn < geometry_.frames && reserved(); }
+  bool Contains(FrameNumber pfn) const { return pfn < geometry_.EndFrame() && reserved(); }
   // REQUIRES: Contains(pfn)
-  PageFrame& operator[](uint32_t pfn) const { return table()[pfn]; }
+  PageFrame& operator[](FrameNumber pfn) const { return arena_[pfn]; }
 
   // Address of frame 0; null in a phantom region, and before Reserve.
-  std::byte* base() const { return base_.load(std::memory_order_relaxed); }
+  std::byte* base() const { return arena_.base(); }
 
   // Counts the page blocks under [pfn, pfn + frames) as backed, with huge pages advised.
-  void Back(uint32_t pfn, uint32_t frames);
-  bool backed(uint32_t pageblock) const { return backed_[pageblock]; }
+  void Back(FrameNumber pfn, uint32_t frames) {
+    const PageblockNumber end = geometry_.PageblockOf(pfn + frames - 1);
+    for (PageblockNumber block = geometry_.PageblockOf(pfn); block <= end; ++block) {
+      if (backed_[block.value()]) continue;
+      backed_[block.value()] = true;
+      ++backed_pageblocks_;
+      arena_.AdviseHugePages(block.value() * pageblock_bytes(), pageblock_bytes());
+    }
+  }
+  bool backed(PageblockNumber pageblock) const { return backed_[pageblock.value()]; }
   // Gives the memory of a page block back. REQUIRES: all of it is free. False: the OS would not.
-  bool Purge(uint32_t pageblock);
+  bool Purge(PageblockNumber pageblock) {
+    EBCACHE_CHECK(backed_[pageblock.value()], "a page block without memory has none to give back");
+    if (!arena_.Purge(pageblock.value() * pageblock_bytes(), pageblock_bytes())) return false;
+    backed_[pageblock.value()] = false;
+    --backed_pageblocks_;
+    return true;
+  }
 
   uint64_t backed_bytes() const {
     return uint64_t{backed_pageblocks_} * geometry_.pageblock_frames() * geometry_.page_bytes;
   }
 
  private:
-  PageFrame* table() const { return table_.load(std::memory_order_relaxed); }
   size_t pageblock_bytes() const { return geometry_.pageblock_frames() * geometry_.page_bytes; }
 
-  OsCalls* const os_;
   const RegionGeometry geometry_;
-  const bool phantom_;
-  const size_t table_bytes_;
-  uint32_t usable_frames_;  // written in Reserve
-  // Written once, under the region's lock, before any frame is given out. Relaxed: the holder of a
-  // frame has got it through that lock, or from another holder that did.
-  sync::Atomic<std::byte*> base_{nullptr};
-  sync::Atomic<PageFrame*> table_{nullptr};
+  Arena arena_;
   std::vector<bool> backed_;
   uint32_t backed_pageblocks_ = 0;
 };

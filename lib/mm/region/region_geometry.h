@@ -7,17 +7,18 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "ebcache/movable_region.h"
+#include "lib/mm/frame_number.h"
 #include "lib/mm/page_frame.h"
 
 namespace ebcache {
 
-inline constexpr uint32_t kNoFrame = FreeBlock::kNone;
+// None of the numbers of a region.
+inline constexpr FrameNumber kNoFrame = FreeBlock::kNone;
+inline constexpr PageblockNumber kNoPageblock{kNoFrame.value()};
+inline constexpr SuperpageblockNumber kNoSuperpageblock{kNoFrame.value()};
 
-// The kind of memory a free list, or a request, is about. A page block is of the kind of the free
-// lists that its free frames are in.
-enum class Mobility : uint8_t { kUnmovable, kReclaimable, kMovable, kIsolated };
-inline constexpr int kMobilities = 4;         // with kIsolated: blocks being emptied, not given out
-inline constexpr int kRequestMobilities = 3;  // those that a request can have
+inline constexpr int kRequestMobilities = 3;  // all but kIsolated
 
 constexpr bool IsMovable(Mobility mobility) { return mobility == Mobility::kMovable; }
 
@@ -34,9 +35,30 @@ struct RegionGeometry {
   }
   constexpr uint32_t pageblocks() const { return frames >> pageblock_order; }
   constexpr uint32_t superpageblocks() const { return frames >> superpageblock_order; }
-  constexpr uint32_t PageblockOf(uint32_t pfn) const { return pfn >> pageblock_order; }
-  constexpr uint32_t SuperpageblockOf(uint32_t pfn) const { return pfn >> superpageblock_order; }
-  constexpr uint32_t FirstFrame(uint32_t pageblock) const { return pageblock << pageblock_order; }
+  constexpr PageblockNumber PageblockOf(FrameNumber pfn) const {
+    return PageblockNumber(pfn.value() >> pageblock_order);
+  }
+  constexpr SuperpageblockNumber SuperpageblockOf(FrameNumber pfn) const {
+    return SuperpageblockNumber(pfn.value() >> superpageblock_order);
+  }
+  constexpr SuperpageblockNumber SuperpageblockOf(PageblockNumber pageblock) const {
+    return SuperpageblockNumber(pageblock.value() >> (superpageblock_order - pageblock_order));
+  }
+  constexpr FrameNumber FirstFrame(PageblockNumber pageblock) const {
+    return FrameNumber(pageblock.value() << pageblock_order);
+  }
+  constexpr FrameNumber FirstFrame(SuperpageblockNumber superpageblock) const {
+    return FrameNumber(superpageblock.value() << superpageblock_order);
+  }
+  constexpr PageblockNumber FirstPageblock(SuperpageblockNumber superpageblock) const {
+    return PageblockNumber(superpageblock.value() << (superpageblock_order - pageblock_order));
+  }
+  // Behind the last ones.
+  constexpr FrameNumber EndFrame() const { return FrameNumber(frames); }
+  constexpr PageblockNumber EndPageblock() const { return PageblockNumber(pageblocks()); }
+  constexpr SuperpageblockNumber EndSuperpageblock() const {
+    return SuperpageblockNumber(superpageblocks());
+  }
 };
 
 }  // namespace ebcache

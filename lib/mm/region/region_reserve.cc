@@ -15,16 +15,15 @@ constexpr int kPairOrder = 1;  // the largest that kNoFail may ask for
 // The cursor is moved on before the lock is dropped, and never stands at the end of the region:
 // other threads go on from it meanwhile. Returns how many frames were passed.
 uint32_t MovableRegion::Impl::CollectNextLocked(const Question& question, Batch& batch) {
-  const uint32_t from = release_next_;
-  const uint32_t block = geometry_.PageblockOf(from);
-  const uint32_t end = geometry_.FirstFrame(block) + geometry_.pageblock_frames();
-  uint32_t next = end;
+  const FrameNumber from = release_next_;
+  const PageblockNumber block = geometry_.PageblockOf(from);
+  const FrameNumber end = geometry_.FirstFrame(block) + geometry_.pageblock_frames();
+  FrameNumber next = end;
   if (state_.UsedFrames(block) != 0) {
     next = CollectLocked(from, end, question, batch);
   }
-  EBCACHE_CHECK(from < frames_.usable_frames(), "the release cursor is beyond the region");
-  release_next_ =
-      next < frames_.usable_frames() || sync::Planted("release-cursor-at-the-end") ? next : 0;
+  EBCACHE_CHECK(from.value() < frames_.usable_frames(), "the release cursor is beyond the region");
+  release_next_ = next.value() < frames_.usable_frames() ? next : FrameNumber(0);
   return next - from;
 }
 
@@ -42,11 +41,8 @@ bool MovableRegion::Impl::ReleaseSome(OwnerId spared) {
     lock.unlock();
     AskOwners(absl::MakeSpan(batch));
     lock.lock();
-    for (const Move& move : batch) FinishLocked(move, evacuation);
-    batch.clear();
-    calls_ended_.notify_all();
+    SettleLocked(batch, evacuation);
   }
-  if (release_next_ >= frames_.usable_frames()) release_next_ = 0;  // only where the bug is planted
   return evacuation.gone != 0;
 }
 
@@ -54,7 +50,8 @@ bool MovableRegion::Impl::ReleaseSome(OwnerId spared) {
 void MovableRegion::Impl::FillReserve() {
   sync::MutexLock lock(mutex_);
   while (reserve_.size() < reserve_pairs_) {
-    const uint32_t pfn = steering_.Take(Mobility::kUnmovable, kPairOrder, Effort::kWithoutTainting);
+    const FrameNumber pfn =
+        steering_.Take(Mobility::kUnmovable, kPairOrder, Effort::kWithoutTainting);
     if (pfn == kNoFrame) return;
     frames_[pfn].Store(FrameState{.use = FrameUse::kListed, .order = kPairOrder});
     reserve_.push_back(pfn);

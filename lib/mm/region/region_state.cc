@@ -17,10 +17,10 @@ RegionState::RegionState(RegionFrames* frames, const RegionGeometry& geometry,
 absl::Status RegionState::Open() {
   if (frames_->reserved()) return absl::OkStatus();
   if (absl::Status status = frames_->Reserve(); !status.ok()) return status;
-  WithholdFrom(frames_->usable_frames());
+  WithholdFrom(FrameNumber(frames_->usable_frames()));
   const uint32_t step = uint32_t{1} << buddy_.max_order();
   // Lists are last in, first out: the lowest frames are to be the first taken.
-  for (uint32_t pfn = frames_->usable_frames(); pfn > 0; pfn -= step) {
+  for (FrameNumber pfn(frames_->usable_frames()); pfn > FrameNumber(0); pfn -= step) {
     // Nothing to merge with: neighbours of the largest order stay apart.
     buddy_.Put(pfn - step, buddy_.max_order());
   }
@@ -28,12 +28,14 @@ absl::Status RegionState::Open() {
 }
 
 // Superpageblocks without memory are full, for ever, of something that never goes.
-void RegionState::WithholdFrom(uint32_t pfn) {
-  free_frames_ -= geometry_.frames - pfn;
-  for (uint32_t block = geometry_.PageblockOf(pfn); block < geometry_.pageblocks(); ++block) {
-    counts_[block].free_frames = 0;
+void RegionState::WithholdFrom(FrameNumber pfn) {
+  free_frames_ -= geometry_.EndFrame() - pfn;
+  for (PageblockNumber block = geometry_.PageblockOf(pfn); block < geometry_.EndPageblock();
+       ++block) {
+    counts_[block.value()].free_frames = 0;
   }
-  for (uint32_t i = geometry_.SuperpageblockOf(pfn); i < geometry_.superpageblocks(); ++i) {
+  for (SuperpageblockNumber i = geometry_.SuperpageblockOf(pfn); i < geometry_.EndSuperpageblock();
+       ++i) {
     superpageblocks_[i].free_frames = 0;
     superpageblocks_[i].free_pageblocks = 0;
     superpageblocks_[i].whole = true;
@@ -41,10 +43,9 @@ void RegionState::WithholdFrom(uint32_t pfn) {
   }
 }
 
-void RegionState::AccountIn(uint32_t pageblock, uint32_t frames, Mobility user, bool taken) {
-  PageblockCounts& block = counts_[pageblock];
-  Superpageblock& super =
-      superpageblocks_[geometry_.SuperpageblockOf(geometry_.FirstFrame(pageblock))];
+void RegionState::AccountIn(PageblockNumber pageblock, uint32_t frames, Mobility user, bool taken) {
+  PageblockCounts& block = counts_[pageblock.value()];
+  Superpageblock& super = superpageblocks_[geometry_.SuperpageblockOf(pageblock)];
   const uint32_t whole = geometry_.pageblock_frames();
   const uint32_t nonmovable = IsMovable(user) ? 0 : frames;
   if (taken) {
@@ -62,7 +63,7 @@ void RegionState::AccountIn(uint32_t pageblock, uint32_t frames, Mobility user, 
   }
 }
 
-void RegionState::Account(uint32_t pfn, int order, Mobility user, bool taken) {
+void RegionState::Account(FrameNumber pfn, int order, Mobility user, bool taken) {
   const uint32_t frames = uint32_t{1} << order;
   const uint32_t in_each = std::min(frames, geometry_.pageblock_frames());
   for (uint32_t done = 0; done < frames; done += in_each) {
@@ -70,7 +71,7 @@ void RegionState::Account(uint32_t pfn, int order, Mobility user, bool taken) {
   }
   free_frames_ += taken ? -uint64_t{frames} : uint64_t{frames};
   if (taken) frames_->Back(pfn, frames);
-  const uint32_t super = geometry_.SuperpageblockOf(pfn);
+  const SuperpageblockNumber super = geometry_.SuperpageblockOf(pfn);
   if (order == geometry_.superpageblock_order) superpageblocks_[super].whole = taken;
   superpageblocks_[super].futile = false;
   const bool was_tainted = superpageblocks_[super].category == SuperpageblockCategory::kTainted;
@@ -82,65 +83,65 @@ void RegionState::Account(uint32_t pfn, int order, Mobility user, bool taken) {
 
 // The last unmovable page of a superpageblock is gone: its page blocks are open to every kind of
 // page, as their movable pages can go elsewhere.
-void RegionState::Cleanse(uint32_t superpageblock) {
-  const uint32_t first = superpageblock * geometry_.pageblocks_each();
-  for (uint32_t block = first; block < first + geometry_.pageblocks_each(); ++block) {
+void RegionState::Cleanse(SuperpageblockNumber superpageblock) {
+  const PageblockNumber first = geometry_.FirstPageblock(superpageblock);
+  for (PageblockNumber block = first; block < first + geometry_.pageblocks_each(); ++block) {
     if (mobility(block) != Mobility::kIsolated) buddy_.SetMobility(block, Mobility::kMovable);
   }
 }
 
-uint32_t RegionState::Take(uint32_t zone, Mobility list, int order, Mobility user) {
-  const uint32_t pfn = buddy_.Take(zone, list, order);
+FrameNumber RegionState::Take(ZoneNumber zone, Mobility list, int order, Mobility user) {
+  const FrameNumber pfn = buddy_.Take(zone, list, order);
   if (pfn != kNoFrame) Account(pfn, order, user, /*taken=*/true);
   return pfn;
 }
 
-uint32_t RegionState::Claim(uint32_t zone, Mobility from, int order, Mobility user) {
-  const uint32_t pfn = buddy_.Claim(zone, from, user, order);
+FrameNumber RegionState::Claim(ZoneNumber zone, Mobility from, int order, Mobility user) {
+  const FrameNumber pfn = buddy_.Claim(zone, from, user, order);
   if (pfn != kNoFrame) Account(pfn, order, user, /*taken=*/true);
   return pfn;
 }
 
-void RegionState::Put(uint32_t pfn, int order, Mobility user) {
+void RegionState::Put(FrameNumber pfn, int order, Mobility user) {
   buddy_.Put(pfn, order);
   Account(pfn, order, user, /*taken=*/false);
 }
 
-void RegionState::TakeRange(uint32_t pfn, int order, Mobility user) {
+void RegionState::TakeRange(FrameNumber pfn, int order, Mobility user) {
   buddy_.TakeRange(pfn, uint32_t{1} << order);
   Account(pfn, order, user, /*taken=*/true);
 }
 
-bool RegionState::Isolate(uint32_t pageblock, uint32_t count) {
-  for (uint32_t block = pageblock; block < pageblock + count; ++block) {
+bool RegionState::Isolate(PageblockNumber pageblock, uint32_t count) {
+  for (PageblockNumber block = pageblock; block < pageblock + count; ++block) {
     if (mobility(block) == Mobility::kIsolated) return false;
   }
-  for (uint32_t block = pageblock; block < pageblock + count; ++block) {
+  for (PageblockNumber block = pageblock; block < pageblock + count; ++block) {
     buddy_.SetMobility(block, Mobility::kIsolated);
   }
   if (count == geometry_.pageblocks_each()) {
-    const uint32_t super = geometry_.SuperpageblockOf(geometry_.FirstFrame(pageblock));
+    const SuperpageblockNumber super = geometry_.SuperpageblockOf(pageblock);
     superpageblocks_[super].isolated = true;
     superpageblocks_.Relist(super);
   }
   return true;
 }
 
-void RegionState::Restore(uint32_t pageblock, uint32_t count) {
-  for (uint32_t block = pageblock; block < pageblock + count; ++block) {
+void RegionState::Restore(PageblockNumber pageblock, uint32_t count) {
+  for (PageblockNumber block = pageblock; block < pageblock + count; ++block) {
     buddy_.SetMobility(block, Mobility::kMovable);
     buddy_.Remerge(block);
   }
   if (count == geometry_.pageblocks_each()) {
-    const uint32_t super = geometry_.SuperpageblockOf(geometry_.FirstFrame(pageblock));
+    const SuperpageblockNumber super = geometry_.SuperpageblockOf(pageblock);
     superpageblocks_[super].isolated = false;
     superpageblocks_.Relist(super);
   }
 }
 
-bool RegionState::Purge(uint32_t pageblock) {
+bool RegionState::Purge(PageblockNumber pageblock) {
   if (!frames_->reserved() || !frames_->backed(pageblock)) return false;
-  if (counts_[pageblock].free_frames != geometry_.pageblock_frames()) return false;
+  if (counts_[pageblock.value()].free_frames != geometry_.pageblock_frames()) return false;
   return frames_->Purge(pageblock);
 }
 

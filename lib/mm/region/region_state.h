@@ -37,41 +37,43 @@ class RegionState {
   const Buddy& buddy() const { return buddy_; }
   SuperpageblockTable& superpageblocks() { return superpageblocks_; }
   const SuperpageblockTable& superpageblocks() const { return superpageblocks_; }
-  const PageblockCounts& counts(uint32_t pageblock) const { return counts_[pageblock]; }
-  Mobility mobility(uint32_t pageblock) const { return buddy_.mobility(pageblock); }
+  const PageblockCounts& counts(PageblockNumber pageblock) const {
+    return counts_[pageblock.value()];
+  }
+  Mobility mobility(PageblockNumber pageblock) const { return buddy_.mobility(pageblock); }
   uint64_t free_frames() const { return free_frames_; }
 
-  uint32_t UsedFrames(uint32_t pageblock) const {
-    return geometry_.pageblock_frames() - counts_[pageblock].free_frames;
+  uint32_t UsedFrames(PageblockNumber pageblock) const {
+    return geometry_.pageblock_frames() - counts_[pageblock.value()].free_frames;
   }
-  uint32_t MovableFrames(uint32_t pageblock) const {
-    return UsedFrames(pageblock) - counts_[pageblock].nonmovable_frames;
+  uint32_t MovableFrames(PageblockNumber pageblock) const {
+    return UsedFrames(pageblock) - counts_[pageblock.value()].nonmovable_frames;
   }
 
   // As those of Buddy, and counted.
-  uint32_t Take(uint32_t zone, Mobility list, int order, Mobility user);
-  uint32_t Claim(uint32_t zone, Mobility from, int order, Mobility user);
-  void Put(uint32_t pfn, int order, Mobility user);
-  void TakeRange(uint32_t pfn, int order, Mobility user);
-  void SetMobility(uint32_t pageblock, Mobility mobility) {
+  FrameNumber Take(ZoneNumber zone, Mobility list, int order, Mobility user);
+  FrameNumber Claim(ZoneNumber zone, Mobility from, int order, Mobility user);
+  void Put(FrameNumber pfn, int order, Mobility user);
+  void TakeRange(FrameNumber pfn, int order, Mobility user);
+  void SetMobility(PageblockNumber pageblock, Mobility mobility) {
     buddy_.SetMobility(pageblock, mobility);
   }
 
   // Marks page blocks as being emptied: what is free in them is not given out, what becomes free
   // stays. False, and nothing changed, when one of them is isolated already.
-  bool Isolate(uint32_t pageblock, uint32_t count);
+  bool Isolate(PageblockNumber pageblock, uint32_t count);
   // The reverse. They are movable afterwards.
-  void Restore(uint32_t pageblock, uint32_t count);
+  void Restore(PageblockNumber pageblock, uint32_t count);
 
   // Gives the memory of a page block that is entirely free back to the OS. False: it is not, or has
   // no memory, or the OS refused.
-  bool Purge(uint32_t pageblock);
+  bool Purge(PageblockNumber pageblock);
 
  private:
-  void WithholdFrom(uint32_t pfn);
-  void Account(uint32_t pfn, int order, Mobility user, bool taken);
-  void AccountIn(uint32_t pageblock, uint32_t frames, Mobility user, bool taken);
-  void Cleanse(uint32_t superpageblock);
+  void WithholdFrom(FrameNumber pfn);
+  void Account(FrameNumber pfn, int order, Mobility user, bool taken);
+  void AccountIn(PageblockNumber pageblock, uint32_t frames, Mobility user, bool taken);
+  void Cleanse(SuperpageblockNumber superpageblock);
 
   RegionFrames* const frames_;
   const RegionGeometry geometry_;

@@ -11,31 +11,31 @@ constexpr int kScanLimit = 8;
 }  // namespace
 
 template <typename TakeFrom>
-uint32_t Steering::FirstOf(const Search& search, TakeFrom take) {
+FrameNumber Steering::FirstOf(const Search& search, TakeFrom take) {
   int seen = 0;
   for (int i = 0; i < SuperpageblockTable::kFull; ++i) {
     const int fullness = search.fullest_first ? SuperpageblockTable::kFull - 1 - i : i;
-    uint32_t number = state_.superpageblocks().First(search.category, fullness);
+    SuperpageblockNumber number = state_.superpageblocks().First(search.category, fullness);
     while (number != SuperpageblockTable::kNone) {
       if (search.limit != 0 && seen++ == search.limit) return kNoFrame;
       // Read before `take` moves it to another list.
-      const uint32_t next = state_.superpageblocks().Next(number);
-      if (const uint32_t pfn = take(number); pfn != kNoFrame) return pfn;
+      const SuperpageblockNumber next = state_.superpageblocks().Next(number);
+      if (const FrameNumber pfn = take(ZoneNumber(number.value())); pfn != kNoFrame) return pfn;
       number = next;
     }
   }
   return kNoFrame;
 }
 
-uint32_t Steering::Take(Mobility user, int order, Effort effort) {
+FrameNumber Steering::Take(Mobility user, int order, Effort effort) {
   if (effort == Effort::kNowhere) return kNoFrame;
   if (policy_ == MovableRegionOptions::Policy::kPageblock) return TakeByPageblock(user, order);
   return IsMovable(user) ? TakeMovable(order, effort) : TakeNonmovable(user, order, effort);
 }
 
 // Own list, then those of the other kinds, whatever that mixes.
-uint32_t Steering::TakeFromAnyList(uint32_t zone, Mobility user, int order) {
-  uint32_t pfn = state_.Take(zone, user, order, user);
+FrameNumber Steering::TakeFromAnyList(ZoneNumber zone, Mobility user, int order) {
+  FrameNumber pfn = state_.Take(zone, user, order, user);
   for (const Mobility other : FallbacksOf(user)) {
     if (pfn != kNoFrame) return pfn;
     pfn = state_.Take(zone, other, order, user);
@@ -44,11 +44,11 @@ uint32_t Steering::TakeFromAnyList(uint32_t zone, Mobility user, int order) {
   return pfn;
 }
 
-uint32_t Steering::TakeMovable(int order, Effort effort) {
-  const auto from_own = [&](uint32_t zone) {
+FrameNumber Steering::TakeMovable(int order, Effort effort) {
+  const auto from_own = [&](ZoneNumber zone) {
     return state_.Take(zone, Mobility::kMovable, order, Mobility::kMovable);
   };
-  uint32_t pfn = FirstOf({SuperpageblockCategory::kClean, true, kScanLimit}, from_own);
+  FrameNumber pfn = FirstOf({SuperpageblockCategory::kClean, true, kScanLimit}, from_own);
   if (pfn != kNoFrame) return pfn;
   pfn = FirstOf({SuperpageblockCategory::kEmpty}, from_own);
   if (pfn != kNoFrame) return pfn;
@@ -58,39 +58,40 @@ uint32_t Steering::TakeMovable(int order, Effort effort) {
   pfn = FirstOf({SuperpageblockCategory::kTainted, false}, from_own);
   if (pfn != kNoFrame) return pfn;
   return FirstOf({SuperpageblockCategory::kTainted, false},
-                 [&](uint32_t zone) { return TakeFromAnyList(zone, Mobility::kMovable, order); });
+                 [&](ZoneNumber zone) { return TakeFromAnyList(zone, Mobility::kMovable, order); });
 }
 
 // Tainted ones, the fullest first: what is free in page blocks of the same kind, then whole free
 // page blocks.
-uint32_t Steering::TakeFromTainted(Mobility user, int order, int limit) {
+FrameNumber Steering::TakeFromTainted(Mobility user, int order, int limit) {
   const Search tainted = {SuperpageblockCategory::kTainted, true, limit};
-  uint32_t pfn =
-      FirstOf(tainted, [&](uint32_t zone) { return state_.Take(zone, user, order, user); });
+  FrameNumber pfn =
+      FirstOf(tainted, [&](ZoneNumber zone) { return state_.Take(zone, user, order, user); });
   if (pfn != kNoFrame) return pfn;
-  pfn = FirstOf(tainted,
-                [&](uint32_t zone) { return state_.Claim(zone, Mobility::kMovable, order, user); });
+  pfn = FirstOf(tainted, [&](ZoneNumber zone) {
+    return state_.Claim(zone, Mobility::kMovable, order, user);
+  });
   if (pfn != kNoFrame) ++counters_.stolen_pageblocks;
   return pfn;
 }
 
 // An empty one, where nothing has to be moved; else the emptiest clean one.
-uint32_t Steering::Taint(Mobility user, int order) {
-  const auto claim = [&](uint32_t zone) {
+FrameNumber Steering::Taint(Mobility user, int order) {
+  const auto claim = [&](ZoneNumber zone) {
     return state_.Claim(zone, Mobility::kMovable, order, user);
   };
-  uint32_t pfn = FirstOf({SuperpageblockCategory::kEmpty}, claim);
+  FrameNumber pfn = FirstOf({SuperpageblockCategory::kEmpty}, claim);
   if (pfn == kNoFrame) pfn = FirstOf({SuperpageblockCategory::kClean, false}, claim);
   if (pfn != kNoFrame) {
     ++counters_.stolen_pageblocks;
     return pfn;
   }
   return FirstOf({SuperpageblockCategory::kClean, false},
-                 [&](uint32_t zone) { return TakeFromAnyList(zone, user, order); });
+                 [&](ZoneNumber zone) { return TakeFromAnyList(zone, user, order); });
 }
 
-uint32_t Steering::TakeNonmovable(Mobility user, int order, Effort effort) {
-  uint32_t pfn = TakeFromTainted(user, order, kScanLimit);
+FrameNumber Steering::TakeNonmovable(Mobility user, int order, Effort effort) {
+  FrameNumber pfn = TakeFromTainted(user, order, kScanLimit);
   if (pfn != kNoFrame) return pfn;
   const uint32_t tainted = state_.superpageblocks().CountOf(SuperpageblockCategory::kTainted);
   if (tainted < tainted_reserve_) {
@@ -98,7 +99,7 @@ uint32_t Steering::TakeNonmovable(Mobility user, int order, Effort effort) {
     if (pfn != kNoFrame) return pfn;
   }
   // Mixing inside what is tainted anyway costs no superpageblock.
-  const auto mixed = [&](uint32_t zone) { return TakeFromAnyList(zone, user, order); };
+  const auto mixed = [&](ZoneNumber zone) { return TakeFromAnyList(zone, user, order); };
   pfn = FirstOf({SuperpageblockCategory::kTainted, true, kScanLimit}, mixed);
   if (pfn != kNoFrame || effort != Effort::kAnything) return pfn;
   pfn = TakeFromTainted(user, order, /*limit=*/0);

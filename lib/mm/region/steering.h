@@ -46,7 +46,7 @@ class Steering {
 
   // A block of 2^order frames for a request of mobility `user`; kNoFrame when there is none within
   // that effort.
-  uint32_t Take(Mobility user, int order, Effort effort);
+  FrameNumber Take(Mobility user, int order, Effort effort);
 
   const SteeringCounters& counters() const { return counters_; }
 
@@ -59,19 +59,19 @@ class Steering {
   };
   // The first result of `take(superpageblock)` that is a frame.
   template <typename TakeFrom>
-  uint32_t FirstOf(const Search& search, TakeFrom take);
+  FrameNumber FirstOf(const Search& search, TakeFrom take);
 
   // steering.cc
-  uint32_t TakeMovable(int order, Effort effort);
-  uint32_t TakeNonmovable(Mobility user, int order, Effort effort);
-  uint32_t TakeFromAnyList(uint32_t zone, Mobility user, int order);
-  uint32_t TakeFromTainted(Mobility user, int order, int limit);
-  uint32_t Taint(Mobility user, int order);
+  FrameNumber TakeMovable(int order, Effort effort);
+  FrameNumber TakeNonmovable(Mobility user, int order, Effort effort);
+  FrameNumber TakeFromAnyList(ZoneNumber zone, Mobility user, int order);
+  FrameNumber TakeFromTainted(Mobility user, int order, int limit);
+  FrameNumber Taint(Mobility user, int order);
 
   // pageblock_fallback.cc
-  uint32_t TakeByPageblock(Mobility user, int order);
-  uint32_t ClaimFrom(Mobility from, Mobility user, int order);
-  bool FairToClaim(uint32_t pageblock, Mobility user) const;
+  FrameNumber TakeByPageblock(Mobility user, int order);
+  FrameNumber ClaimFrom(Mobility from, Mobility user, int order);
+  bool FairToClaim(PageblockNumber pageblock, Mobility user) const;
 
   RegionState& state_;
   const MovableRegionOptions::Policy policy_;

@@ -9,7 +9,7 @@ SuperpageblockTable::SuperpageblockTable(const RegionGeometry& geometry)
   for (uint32_t number = geometry.superpageblocks(); number-- > 0;) {
     table_[number].free_frames = frames_each_;
     table_[number].free_pageblocks = geometry.pageblocks_each();
-    Insert(number);
+    Insert(SuperpageblockNumber(number));
   }
 }
 
@@ -25,32 +25,32 @@ int SuperpageblockTable::FullnessOf(const Superpageblock& block) const {
   return static_cast<int>(uint64_t{frames_each_ - block.free_frames} * kFull / frames_each_);
 }
 
-void SuperpageblockTable::Insert(uint32_t number) {
-  Superpageblock& block = table_[number];
+void SuperpageblockTable::Insert(SuperpageblockNumber number) {
+  Superpageblock& block = (*this)[number];
   block.category = CategoryOf(block);
   block.fullness = FullnessOf(block);
-  uint32_t& first =
+  SuperpageblockNumber& first =
       lists_[static_cast<size_t>(block.category)][static_cast<size_t>(block.fullness)];
   block.previous = kNone;
   block.next = first;
-  if (first != kNone) table_[first].previous = number;
+  if (first != kNone) (*this)[first].previous = number;
   first = number;
   ++counts_[static_cast<size_t>(block.category)];
 }
 
-void SuperpageblockTable::Remove(uint32_t number) {
-  const Superpageblock& block = table_[number];
+void SuperpageblockTable::Remove(SuperpageblockNumber number) {
+  const Superpageblock& block = (*this)[number];
   if (block.previous != kNone) {
-    table_[block.previous].next = block.next;
+    (*this)[block.previous].next = block.next;
   } else {
     lists_[static_cast<size_t>(block.category)][static_cast<size_t>(block.fullness)] = block.next;
   }
-  if (block.next != kNone) table_[block.next].previous = block.previous;
+  if (block.next != kNone) (*this)[block.next].previous = block.previous;
   --counts_[static_cast<size_t>(block.category)];
 }
 
-void SuperpageblockTable::Relist(uint32_t number) {
-  const Superpageblock& block = table_[number];
+void SuperpageblockTable::Relist(SuperpageblockNumber number) {
+  const Superpageblock& block = (*this)[number];
   if (CategoryOf(block) == block.category && FullnessOf(block) == block.fullness) return;
   Remove(number);
   Insert(number);

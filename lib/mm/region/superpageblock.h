@@ -40,8 +40,8 @@ struct Superpageblock {
   // Where it is listed.
   SuperpageblockCategory category = SuperpageblockCategory::kEmpty;
   int fullness = 0;
-  uint32_t previous = kNoFrame;
-  uint32_t next = kNoFrame;
+  SuperpageblockNumber previous = kNoSuperpageblock;
+  SuperpageblockNumber next = kNoSuperpageblock;
 };
 
 class SuperpageblockTable {
@@ -49,22 +49,24 @@ class SuperpageblockTable {
   // Fullness 0 to 7 by eighths in use; 8 without a free frame.
   static constexpr int kFullnesses = 9;
   static constexpr int kFull = kFullnesses - 1;
-  static constexpr uint32_t kNone = kNoFrame;
+  static constexpr SuperpageblockNumber kNone = kNoSuperpageblock;
 
   // All are empty.
   explicit SuperpageblockTable(const RegionGeometry& geometry);
 
-  Superpageblock& operator[](uint32_t number) { return table_[number]; }
-  const Superpageblock& operator[](uint32_t number) const { return table_[number]; }
+  Superpageblock& operator[](SuperpageblockNumber number) { return table_[number.value()]; }
+  const Superpageblock& operator[](SuperpageblockNumber number) const {
+    return table_[number.value()];
+  }
 
   // To be called after a change of what a superpageblock holds.
-  void Relist(uint32_t number);
+  void Relist(SuperpageblockNumber number);
 
   // The first of a list, the one listed last; kNone when there is none.
-  uint32_t First(SuperpageblockCategory category, int fullness) const {
+  SuperpageblockNumber First(SuperpageblockCategory category, int fullness) const {
     return lists_[static_cast<size_t>(category)][static_cast<size_t>(fullness)];
   }
-  uint32_t Next(uint32_t number) const { return table_[number].next; }
+  SuperpageblockNumber Next(SuperpageblockNumber number) const { return (*this)[number].next; }
   uint32_t CountOf(SuperpageblockCategory category) const {
     return counts_[static_cast<size_t>(category)];
   }
@@ -72,12 +74,12 @@ class SuperpageblockTable {
  private:
   SuperpageblockCategory CategoryOf(const Superpageblock& block) const;
   int FullnessOf(const Superpageblock& block) const;
-  void Insert(uint32_t number);
-  void Remove(uint32_t number);
+  void Insert(SuperpageblockNumber number);
+  void Remove(SuperpageblockNumber number);
 
   const uint32_t frames_each_;
   std::vector<Superpageblock> table_;
-  std::array<std::array<uint32_t, kFullnesses>, kSuperpageblockCategories> lists_;
+  std::array<std::array<SuperpageblockNumber, kFullnesses>, kSuperpageblockCategories> lists_;
   std::array<uint32_t, kSuperpageblockCategories> counts_{};
 };
 

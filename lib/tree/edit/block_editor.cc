@@ -3,8 +3,6 @@
 #include <cstring>
 #include <functional>
 
-#include "lib/base/planted.h"
-
 namespace ebcache::edit {
 
 bool BlockEditor::Overlaps(absl::Span<const std::byte> bytes) const {
@@ -20,7 +18,7 @@ void BlockEditor::StoreHead(uint32_t slot, const Key& key, uint32_t offset, uint
 void BlockEditor::ShiftData(uint32_t slot, uint32_t end, int64_t by) {
   const uint32_t begin = DataEnd(count());
   std::memmove(area() + begin + by, area() + begin, end - begin);
-  if (by > 0 && !fuzz::Planted("edit-leaves-stale-data")) {
+  if (by > 0) {
     std::memset(area() + begin, 0, static_cast<size_t>(by));
   }
   for (uint32_t i = slot; i < count(); ++i) {
@@ -39,7 +37,7 @@ void BlockEditor::CloseGap(uint32_t slot, uint32_t count) {
   const uint32_t before = this->count();
   const uint32_t end = DataEnd(slot + count);
   const uint32_t data_bytes = DataEnd(slot) - end;
-  if (!fuzz::Planted("edit-leaves-a-gap")) ShiftData(slot + count, end, data_bytes);
+  ShiftData(slot + count, end, data_bytes);
   std::memmove(head(slot), head(slot + count), size_t{before - slot - count} * kItemBytes);
   std::memset(head(before - count), 0, size_t{count} * kItemBytes);
   set_count(before - count);

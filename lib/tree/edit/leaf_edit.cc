@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "lib/base/planted.h"
 #include "lib/tree/edit/block_editor.h"
 
 namespace ebcache::edit {
@@ -67,7 +66,6 @@ Result InsertItems(MutableBlock leaf, uint32_t slot, absl::Span<const NewItem> i
   uint64_t data_bytes = 0;
   for (const NewItem& item : items) data_bytes += item.size;
   if (data_bytes + items.size() * kItemBytes > leaf.free_bytes()) {
-    if (fuzz::Planted("edit-refusal-changes")) leaf.set_generation(leaf.generation() + 1);
     return Result::kNoRoom;
   }
 
@@ -107,7 +105,6 @@ Result ReplaceData(MutableBlock leaf, uint32_t slot, absl::Span<const std::byte>
   const Result result = CheckResize(leaf, slot, data.size());
   if (result != Result::kDone) return result;
   Resize(editor, slot, static_cast<uint32_t>(data.size()), ItemEnd::kBack);
-  if (fuzz::Planted("edit-drops-last-byte") && !data.empty()) data.remove_suffix(1);
   if (!data.empty()) std::memcpy(editor.area() + editor.offset(slot), data.data(), data.size());
   return Result::kDone;
 }

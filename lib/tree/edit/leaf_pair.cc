@@ -2,7 +2,6 @@
 
 #include <cstring>
 
-#include "lib/base/planted.h"
 #include "lib/tree/edit/block_editor.h"
 #include "lib/tree/edit/leaf_edit.h"
 
@@ -54,7 +53,6 @@ uint32_t ItemsThatFitRight(const MutableBlock& left, const MutableBlock& right) 
   const uint32_t all = from.count();
   uint32_t count = 0;
   while (count < all && from.BytesOf(all - count - 1, count + 1) <= right.free_bytes()) ++count;
-  if (fuzz::Planted("edit-fits-one-less") && count > 0) --count;
   return count;
 }
 
@@ -119,7 +117,6 @@ LeafSplit PlanLeafSplit(const MutableBlock& leaf, uint32_t slot, uint32_t size) 
       best = {.at = at, .home = Home::kRight, .slot = slot - at};
     }
   }
-  if (fuzz::Planted("edit-plans-one-late")) ++best.slot;
   return best;
 }
 

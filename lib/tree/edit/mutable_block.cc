@@ -5,7 +5,6 @@
 #include <bit>
 #include <cstring>
 
-#include "lib/base/planted.h"
 #include "lib/format/layout_block.h"
 #include "lib/tree/edit/block_editor.h"
 
@@ -86,9 +85,6 @@ absl::StatusOr<MutableBlock> MutableBlock::Open(absl::Span<std::byte> bytes) {
   if (block.item_count() > most) {
     return Unsound(block.bytenr(), block.item_count(), " entries, room is for ", most);
   }
-  if (fuzz::Planted("edit-empty-not-opened") && block.item_count() == 0) {
-    return Unsound(block.bytenr(), "empty");
-  }
   if (block.is_leaf()) {
     if (absl::Status status = CheckDataPlaces(block); !status.ok()) return status;
   }
@@ -134,7 +130,7 @@ absl::StatusOr<MutableBlock> MutableBlock::CopyForCow(const MutableBlock& from,
   StoreField<&BlockHeader::checksum>({}, bytes.data());
   copy.set_bytenr(place.bytenr);
   copy.set_generation(place.generation);
-  if (!fuzz::Planted("edit-copy-keeps-flags")) copy.set_flags(0);
+  copy.set_flags(0);
   copy.set_owner(place.owner);
   ZeroUnused(copy);
   return copy;
@@ -210,7 +206,6 @@ Place FindSlot(const MutableBlock& block, const Key& key) {
     }
   }
   const bool found = low < editor.count() && editor.key(low) == key;
-  if (fuzz::Planted("edit-finds-one-late") && found) ++low;
   return {low, found};
 }
 

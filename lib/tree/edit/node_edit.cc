@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "lib/base/planted.h"
 #include "lib/tree/edit/block_editor.h"
 
 namespace ebcache::edit {
@@ -71,7 +70,7 @@ Result ReplacePointer(MutableBlock node, uint32_t slot, const KeyPointer& pointe
   if (node.is_leaf()) return Result::kWrongLevel;
   if (slot >= editor.count()) return Result::kBadSlot;
   if (pointer.bytenr == 0) {
-    return fuzz::Planted("edit-refuses-by-another-name") ? Result::kBadData : Result::kBadPointer;
+    return Result::kBadPointer;
   }
   if (!editor.FitsBetween(slot, 1, pointer.key, pointer.key)) return Result::kKeyOrder;
   Store(editor, slot, pointer);

@@ -107,8 +107,7 @@ TEST_P(EditBlock, OpenRefusesDataOverTheHeads) {
       Put<uint32_t>(leaf.bytes, kHeaderBytes + kItemBytes + 17, 2 * kItemBytes - 1);
       Put<uint32_t>(leaf.bytes, kHeaderBytes + kItemBytes + 21, 1);
     }
-    EXPECT_EQ(OpenCode(leaf.bytes),
-              overlaps ? absl::StatusCode::kDataLoss : absl::StatusCode::kOk);
+    EXPECT_EQ(OpenCode(leaf.bytes), overlaps ? absl::StatusCode::kDataLoss : absl::StatusCode::kOk);
   }
 }
 
@@ -116,9 +115,9 @@ TEST_P(EditBlock, CopyForCowHasItsOwnHeaderAndNoStaleBytes) {
   OwnBlock from(node_bytes());
   from.Fill({{K(1), "one"}, {K(2), "two"}});
   from.view.set_flags(kHeaderWritten | kHeaderReloc);
-  from.bytes[0] = std::byte{0xcc};                                 // of its checksum
-  from.bytes[kHeaderBytes + 2 * kItemBytes] = std::byte{0x55};     // stale, in front
-  from.bytes[node_bytes() - 7] = std::byte{0x55};                  // and behind
+  from.bytes[0] = std::byte{0xcc};                              // of its checksum
+  from.bytes[kHeaderBytes + 2 * kItemBytes] = std::byte{0x55};  // stale, in front
+  from.bytes[node_bytes() - 7] = std::byte{0x55};               // and behind
   OwnBlock to(node_bytes());
   std::fill(to.bytes.begin(), to.bytes.end(), std::byte{0xdd});
   const auto copy = MutableBlock::CopyForCow(from.view, absl::MakeSpan(to.bytes),
@@ -136,14 +135,15 @@ TEST_P(EditBlock, CopyForCowHasItsOwnHeaderAndNoStaleBytes) {
 }
 
 TEST_P(EditBlock, CopyForCowOfANode) {
-  const Bytes node = NodeBytes({.node_bytes = node_bytes(), .level = 2},
-                               {{K(1), 4096, 7}, {K(2), 8192, 7}});
+  const Bytes node =
+      NodeBytes({.node_bytes = node_bytes(), .level = 2}, {{K(1), 4096, 7}, {K(2), 8192, 7}});
   Bytes stale = node;
   stale.back() = std::byte{1};
   stale[kHeaderBytes + 2 * kKeyPointerBytes] = std::byte{1};
   Bytes to(node_bytes());
-  ASSERT_TRUE(MutableBlock::CopyForCow(*MutableBlock::Open(absl::MakeSpan(stale)),
-                                       absl::MakeSpan(to), {}).ok());
+  ASSERT_TRUE(
+      MutableBlock::CopyForCow(*MutableBlock::Open(absl::MakeSpan(stale)), absl::MakeSpan(to), {})
+          .ok());
   EXPECT_TRUE(std::equal(node.begin() + 96, node.end(), to.begin() + 96));
 }
 
@@ -157,8 +157,7 @@ TEST(EditBlock, CopiesThatCannotBe) {
     EXPECT_FALSE(MutableBlock::CopyForCow(*block, to, {}).ok());
     EXPECT_TRUE(before == bytes);
   }
-  EXPECT_TRUE(
-      MutableBlock::CopyForCow(*block, absl::MakeSpan(bytes).subspan(4096, 4096), {}).ok());
+  EXPECT_TRUE(MutableBlock::CopyForCow(*block, absl::MakeSpan(bytes).subspan(4096, 4096), {}).ok());
 }
 
 TEST(EditBlock, FlagsLeaveTheRevisionAlone) {
@@ -173,8 +172,8 @@ TEST_P(EditBlock, FindSlotAtEveryPlace) {
     OwnBlock leaf(node_bytes());
     for (uint32_t i = 0; i < count; ++i) leaf.Fill({{K(2 * i + 1), "x"}});
     for (uint32_t number = 0; number < 2 * count + 2; ++number) {
-      EXPECT_EQ(edit::FindSlot(leaf.view, K(number)), (Place{number / 2, number % 2 == 1 &&
-                                                                             number / 2 < count}))
+      EXPECT_EQ(edit::FindSlot(leaf.view, K(number)),
+                (Place{number / 2, number % 2 == 1 && number / 2 < count}))
           << number << " of " << count;
     }
   }

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ebcache/on_disk.h"
@@ -22,7 +23,8 @@ namespace ebcache::testing {
 
 inline Key K(uint64_t number) { return {256, kStringItemType, number}; }
 
-inline absl::Span<const std::byte> DataOf(const std::string& text) {
+// The text outlives what is made of it: a literal, or a string of the caller's.
+inline absl::Span<const std::byte> DataOf(std::string_view text) {
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
 }
 
@@ -41,9 +43,9 @@ struct OwnBlock {
   // Appends items or pointers.
   void Fill(const Entries& entries) {
     for (const Entry& entry : entries) {
-      ASSERT_EQ(edit::InsertItem(view, view.item_count(),
-                                 {entry.key, static_cast<uint32_t>(entry.value.size()),
-                                  DataOf(entry.value)}),
+      ASSERT_EQ(edit::InsertItem(
+                    view, view.item_count(),
+                    {entry.key, static_cast<uint32_t>(entry.value.size()), DataOf(entry.value)}),
                 edit::Result::kDone);
     }
   }
@@ -57,9 +59,8 @@ struct OwnBlock {
 inline void ExpectLeaf(const OwnBlock& leaf, const Entries& entries) {
   std::vector<LeafItem> items;
   for (const Entry& entry : entries) items.push_back({entry.key, entry.value});
-  const Bytes expected =
-      LeafBytes({.node_bytes = static_cast<uint32_t>(leaf.bytes.size()), .owner = kCsumTreeId},
-                items);
+  const Bytes expected = LeafBytes(
+      {.node_bytes = static_cast<uint32_t>(leaf.bytes.size()), .owner = kCsumTreeId}, items);
   EXPECT_EQ(EntriesOf(leaf.view), entries);
   EXPECT_TRUE(std::equal(leaf.bytes.begin() + kHeaderBytes, leaf.bytes.end(),
                          expected.begin() + kHeaderBytes))

@@ -34,11 +34,9 @@ TEST_P(EditLeaf, SeveralItemsGoSideBySide) {
   leaf.Fill({{K(1), "one"}, {K(9), "nine"}});
   const NewItem items[] = {{K(2), 3, DataOf("two")}, {K(3), 4, {}}, {K(4), 0, {}}};
   EXPECT_EQ(edit::InsertItems(leaf.view, 1, items), Result::kDone);
-  ExpectLeaf(leaf, {{K(1), "one"},
-                    {K(2), "two"},
-                    {K(3), std::string(4, '\0')},
-                    {K(4), ""},
-                    {K(9), "nine"}});
+  ExpectLeaf(
+      leaf,
+      {{K(1), "one"}, {K(2), "two"}, {K(3), std::string(4, '\0')}, {K(4), ""}, {K(9), "nine"}});
 }
 
 TEST_P(EditLeaf, TheLargestItem) {
@@ -93,13 +91,12 @@ TEST_P(EditLeaf, InsertsThatAreRefused) {
   refuse(Result::kKeyOrder, 1, {{K(15), 0, {}}, {K(15), 0, {}}});
   refuse(Result::kKeyOrder, 1, {{K(15), 0, {}}, {K(25), 0, {}}});
   // 2^32 bytes in all, which are none in 32 bits.
-  refuse(Result::kNoRoom, 2,
-         [&] {
-           std::vector<NewItem> many;
-           const uint32_t size = 2048 - kItemBytes;
-           for (uint64_t i = 0; i < (uint64_t{1} << 32) / 2048; ++i) many.push_back({K(30 + i), size, {}});
-           return many;
-         }());
+  refuse(Result::kNoRoom, 2, [&] {
+    std::vector<NewItem> many;
+    const uint32_t size = 2048 - kItemBytes;
+    for (uint64_t i = 0; i < (uint64_t{1} << 32) / 2048; ++i) many.push_back({K(30 + i), size, {}});
+    return many;
+  }());
 }
 
 TEST_P(EditLeaf, RemoveFirstMiddleLastAndAll) {
@@ -175,9 +172,8 @@ TEST_P(EditLeaf, ResizeToExactlyWhatIsFree) {
 TEST_P(EditLeaf, ReplaceDataByShorterLongerAndNone) {
   OwnBlock leaf(node_bytes());
   leaf.Fill({{K(1), "abc"}, {K(2), "def"}});
-  for (const std::string& data :
-       {std::string("xyz"), std::string("longer"), std::string("s"), std::string(),
-        std::string(most_item() - kItemBytes - 3, 'm')}) {
+  for (const std::string& data : {std::string("xyz"), std::string("longer"), std::string("s"),
+                                  std::string(), std::string(most_item() - kItemBytes - 3, 'm')}) {
     EXPECT_EQ(edit::ReplaceData(leaf.view, 0, DataOf(data)), Result::kDone);
     ExpectLeaf(leaf, {{K(1), data}, {K(2), "def"}});
   }

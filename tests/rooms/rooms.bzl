@@ -1,0 +1,14 @@
+"""The rooms of lib/: docs/architecture.md."""
+
+ROOMS = [
+    "base",
+    "cache",
+    "capi",
+    "device",
+    "format",
+    "fs",
+    "mm",
+    "space",
+    "tree",
+    "volume",
+]
