@@ -70,12 +70,9 @@ class EditedPair {
   }
 
   void CheckBlock(int side) const {
-    EBCACHE_ORACLE("contents", EntriesOf(blocks_[side]) == entries_[side]);
+    EBCACHE_ORACLE("contents", Holds(blocks_[side], entries_[side]));
     const UnusedBytes unused = FindUnusedBytes(bytes_[side]);
-    const auto begin = bytes_[side].begin() + static_cast<std::ptrdiff_t>(unused.offset);
-    EBCACHE_ORACLE("stale-bytes",
-                   std::all_of(begin, begin + static_cast<std::ptrdiff_t>(unused.length),
-                               [](std::byte b) { return b == std::byte{0}; }));
+    EBCACHE_ORACLE("stale-bytes", AllZero(bytes_[side].data() + unused.offset, unused.length));
     if (!leaf() && entries_[side].empty()) return;  // no node on a disk is, nor passes
     EBCACHE_ORACLE("checker", CheckTreeBlockBytes(bytes_[side], {.sector_bytes = 4096}).ok());
   }
