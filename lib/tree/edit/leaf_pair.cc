@@ -41,7 +41,7 @@ struct Halves {
   uint64_t left;
   uint64_t right;
 
-  bool Fit(uint32_t area) const { return left > 0 && right > 0 && left <= area && right <= area; }
+  bool Fit(uint32_t area) const { return left <= area && right <= area; }
   uint64_t Difference() const { return left > right ? left - right : right - left; }
 };
 
@@ -103,6 +103,7 @@ LeafSplit PlanLeafSplit(const MutableBlock& leaf, uint32_t slot, uint32_t size) 
   // Where no two leaves do: everything before the item, the item, everything behind it.
   LeafSplit best{.at = slot, .home = Home::kBetween, .slot = 0};
   uint64_t least = ~uint64_t{0};
+  // No leaf stays empty: where all would fit into one, any cut through them is more equal.
   for (uint32_t at = 0; at <= count; ++at) {
     const uint64_t left = editor.BytesOf(0, at);
     const uint64_t right = editor.BytesOf(at, count - at);

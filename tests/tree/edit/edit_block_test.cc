@@ -86,15 +86,43 @@ TEST_P(EditBlock, OpenRefusesWhatEditsCouldNotTrust) {
   EXPECT_EQ(broken(96, area() / kItemBytes + 1), absl::StatusCode::kDataLoss);
   EXPECT_EQ(broken(96, 6), absl::StatusCode::kDataLoss);  // a head of zeroes
   EXPECT_EQ(broken(96, ~0u), absl::StatusCode::kDataLoss);
-  EXPECT_EQ(broken(100, 8, 1), absl::StatusCode::kDataLoss);
   EXPECT_EQ(broken(head + 17, area() - 11), absl::StatusCode::kDataLoss);
   EXPECT_EQ(broken(head + 17, ~0u), absl::StatusCode::kDataLoss);
   EXPECT_EQ(broken(head + 21, 5), absl::StatusCode::kDataLoss);
   EXPECT_EQ(broken(head + 21, ~0u), absl::StatusCode::kDataLoss);
   EXPECT_EQ(broken(head + 9, 1), absl::StatusCode::kDataLoss);  // the key of slot 1
-  Bytes node = NodeBytes({.node_bytes = node_bytes(), .level = 1}, {{K(1), 4096, 7}});
-  Put<uint32_t>(node, 96, area() / kKeyPointerBytes + 1);
-  EXPECT_EQ(OpenCode(node), absl::StatusCode::kDataLoss);
+}
+
+// offset + size is the right end in 32 bits, and far away in 64.
+TEST_P(EditBlock, OpenRefusesDataThatWrapsAround) {
+  Bytes bytes = Leaf(1);
+  const uint32_t offset = 0xfffff000;
+  Put<uint32_t>(bytes, kHeaderBytes + 17, offset);
+  Put<uint32_t>(bytes, kHeaderBytes + 21, area() - offset);
+  EXPECT_EQ(OpenCode(bytes), absl::StatusCode::kDataLoss);
+}
+
+TEST_P(EditBlock, OpenRefusesALevelThatNoTreeHas) {
+  for (const uint8_t level : {uint8_t{7}, uint8_t{8}, uint8_t{255}}) {
+    OwnBlock block(node_bytes(), 7);
+    block.bytes[100] = std::byte{level};  // all else is sound: it is empty
+    EXPECT_EQ(OpenCode(block.bytes),
+              level == 7 ? absl::StatusCode::kOk : absl::StatusCode::kDataLoss);
+  }
+}
+
+// One pointer more than there is room for, whose key, behind the end, would be in order.
+TEST_P(EditBlock, OpenRefusesAPointerBehindTheEnd) {
+  const uint32_t most = area() / kKeyPointerBytes;
+  std::vector<KeyPointer> pointers;
+  for (uint32_t i = 0; i < most; ++i) pointers.push_back({K(i), 4096, 7});
+  Bytes bytes = NodeBytes({.node_bytes = node_bytes(), .level = 1}, pointers);
+  EXPECT_EQ(OpenCode(bytes), absl::StatusCode::kOk);
+  Put<uint32_t>(bytes, 96, most + 1);
+  std::fill(bytes.begin() + kHeaderBytes + most * kKeyPointerBytes, bytes.end(), std::byte{0xff});
+  bytes.resize(node_bytes() + kKeyPointerBytes, std::byte{0xff});
+  const auto block = MutableBlock::Open(absl::MakeSpan(bytes).subspan(0, node_bytes()));
+  EXPECT_EQ(block.status().code(), absl::StatusCode::kDataLoss);
 }
 
 // The last item's data over the heads: offset + size is right, but where it begins is not.

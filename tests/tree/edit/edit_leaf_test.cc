@@ -90,13 +90,6 @@ TEST_P(EditLeaf, InsertsThatAreRefused) {
   refuse(Result::kKeyOrder, 0, {{K(15), 0, {}}});
   refuse(Result::kKeyOrder, 1, {{K(15), 0, {}}, {K(15), 0, {}}});
   refuse(Result::kKeyOrder, 1, {{K(15), 0, {}}, {K(25), 0, {}}});
-  // 2^32 bytes in all, which are none in 32 bits.
-  refuse(Result::kNoRoom, 2, [&] {
-    std::vector<NewItem> many;
-    const uint32_t size = 2048 - kItemBytes;
-    for (uint64_t i = 0; i < (uint64_t{1} << 32) / 2048; ++i) many.push_back({K(30 + i), size, {}});
-    return many;
-  }());
 }
 
 TEST_P(EditLeaf, RemoveFirstMiddleLastAndAll) {

@@ -332,12 +332,14 @@ class EditWorld : private EditedPair {
     }
     size_t least = ~size_t{0};
     size_t planned = ~size_t{0};
-    Entries with = all;
-    with.insert(with.begin() + static_cast<std::ptrdiff_t>(slot), entry);
+    std::vector<size_t> with;
+    for (const Entry& one : all) with.push_back(RoomOf(one, true));
+    with.insert(with.begin() + static_cast<std::ptrdiff_t>(slot), RoomOf(entry, true));
+    size_t left = 0;
+    size_t right = RoomOf(all, true) + RoomOf(entry, true);
     for (size_t part = 1; part < with.size(); ++part) {
-      const auto middle = with.begin() + static_cast<std::ptrdiff_t>(part);
-      const size_t left = RoomOf(Entries(with.begin(), middle), true);
-      const size_t right = RoomOf(Entries(middle, with.end()), true);
+      left += with[part - 1];
+      right -= with[part - 1];
       if (left > area() || right > area()) continue;
       const size_t difference = left > right ? left - right : right - left;
       least = std::min(least, difference);
