@@ -4,7 +4,8 @@ Planted bugs are patches (tests/model/mutants/, tests/fuzz/mutants/): the source
 them. What is built from a copy has all bugs of its kind, each behind a switch; @NAME//tests/... are
 the tests' own programs, built a second time.
 
-The copy is made anew when any file of the workspace has changed that it was made from. A patch that
+The copy is made anew when any file of the workspace has changed that it was made from; a new file is seen
+when another one changes with it, as one that includes it or a build file does. A patch that
 does not apply, without fuzz, fails everything that needs the copy.
 """
 

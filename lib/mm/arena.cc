@@ -11,6 +11,7 @@ namespace ebcache {
 namespace {
 
 constexpr size_t kOsPageBytes = 4096;
+
 }  // namespace
 
 Arena::Arena(OsCalls* os, const Options& options)

@@ -47,7 +47,7 @@ DelayedRefs::Outcome DelayedRefs::Add(const ExtentChange& extent, const ExtentRe
   if (!IsNothing(entry)) return Outcome::kPending;
   const bool was_new = entry.extent.is_new;
   extents_.erase(extent.bytenr);
-  return was_new ? Outcome::kCancelled : Outcome::kPending;
+  return was_new ? Outcome::kCancelled : Outcome::kNothing;
 }
 
 void DelayedRefs::SetFullBackref(const ExtentChange& extent) {

@@ -37,6 +37,7 @@ class DelayedRefs {
 
   enum class Outcome {
     kPending,    // the tree has to hear of it
+    kNothing,    // it is in the tree, and is again what it is there
     kCancelled,  // it was new, and nothing refers to it any more: its space is free, and was never
                  // told of
   };

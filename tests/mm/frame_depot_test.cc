@@ -3,9 +3,14 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <set>
+#include <string_view>
 #include <vector>
+
+#include "lib/mm/depot_releaser.h"
+#include "lib/mm/owner_table.h"
 
 namespace ebcache {
 namespace {
@@ -193,8 +198,7 @@ TEST(FrameDepotReserve, OfOneThatIsHalfSpentNobodyElseGetsAny) {
   EXPECT_TRUE(f.depot.Refill(f.list, 1).ok());
 }
 
-// ---- Who could be asked to release
-// ---------------------------------------------------------------
+// ---- What could be released -----------------------------------------------------------------
 
 TEST(FrameDepotReleasable, FoliosInUseFromAFrameOnAndAround) {
   Fixture f;
@@ -224,6 +228,56 @@ TEST(FrameDepotReleasable, FoliosInUseFromAFrameOnAndAround) {
   found.clear();
   EXPECT_EQ(f.depot.FindReleasable(FrameNumber(kFrames + 5), found), FrameNumber(0));
   EXPECT_TRUE(found.empty());
+}
+
+// An owner that says yes, and notes what it was asked for.
+class Noting final : public FolioOwner {
+ public:
+  std::string_view name() const override { return "noting"; }
+  bool movable() const override { return true; }
+  bool Release(Folio folio, uint32_t) override {
+    asked.push_back(folio.pfn());
+    return says_yes;
+  }
+  std::vector<uint32_t> asked;
+  bool says_yes = true;
+};
+
+// One request after the other goes on where the last one stopped, so that it is not always the same
+// folios that go; one that is spared is not asked; and where all refuse, all were asked once.
+TEST(DepotReleaserTest, GoesOnWhereItStopped) {
+  Fixture f;
+  OwnerTable owners;
+  Noting owner, spared;
+  const OwnerId id = owners.Register(&owner), spared_id = owners.Register(&spared);
+  constexpr uint32_t kInUse = 3 * FrameDepot::kMostFound;
+  std::vector<Folio> slots(kInUse);
+  const FrameState state{.use = FrameUse::kAllocated, .movable = true, .owner = id};
+  ASSERT_TRUE(f.depot.Fill(f.list, kInUse, state, absl::MakeSpan(slots)).ok());
+  f.source->frame(FrameNumber(1))
+      .Store({.use = FrameUse::kAllocated, .movable = true, .owner = spared_id});
+  DepotReleaser releaser(&f.depot, &owners);
+  ASSERT_TRUE(releaser.ReleaseSome(spared_id));
+  ASSERT_FALSE(owner.asked.empty());
+  const uint32_t last = owner.asked.back();
+  EXPECT_EQ(owner.asked.front(), 0u);
+  owner.asked.clear();
+  ASSERT_TRUE(releaser.ReleaseSome(spared_id));
+  EXPECT_EQ(owner.asked.front(), last + 1);
+  owner.asked.clear();
+  owner.says_yes = false;
+  EXPECT_FALSE(releaser.ReleaseSome(spared_id));
+  std::vector<uint32_t> wanted;
+  for (uint32_t pfn = 0; pfn < kInUse; ++pfn) {
+    if (pfn != 1) wanted.push_back(pfn);
+  }
+  std::sort(owner.asked.begin(), owner.asked.end());
+  owner.asked.erase(std::unique(owner.asked.begin(), owner.asked.end()), owner.asked.end());
+  EXPECT_EQ(owner.asked, wanted);
+  EXPECT_TRUE(spared.asked.empty());
+  spared.says_yes = false;
+  EXPECT_FALSE(releaser.ReleaseSome(kNoOwner));
+  EXPECT_EQ(spared.asked.front(), 1u);
 }
 
 // Steps in any order: a frame is nowhere twice, and none is touched before it is prepared.

@@ -41,7 +41,7 @@ TEST(DelayedRefs, WhatCancelsIsNotTold) {
   // It is in the tree, and stays there: no space was freed.
   refs.Add(BlockAt(65536), ExtentRef::OfTree(5), 1);
   EXPECT_EQ(refs.Add(BlockAt(65536), ExtentRef::OfParent(1 << 20), -1),
-            DelayedRefs::Outcome::kPending);
+            DelayedRefs::Outcome::kNothing);
   EXPECT_TRUE(refs.empty());
 }
 

@@ -165,6 +165,8 @@ TEST_P(Refusals, WhatIsNotSo) {
   ExpectRefused(tree_.Free({At(0), 4096}), kDamage);
   ExpectRefused(tree_.Free({At(1), 8192}), kDamage);
   ExpectRefused(tree_.Free({At(0), 3 * 4096}), kDamage);
+  ExpectRefused(tree_.Free({At(3), 4096}), kDamage);  // from the middle of a run
+  ExpectRefused(tree_.Free({At(3), 8192}), kDamage);
   EXPECT_EQ(tree_.Free({At(0), 4096}).message(),
             "free space of block group 16777216: freeing [16777216, 16781312): free already");
 }
@@ -219,6 +221,18 @@ TEST_P(Refusals, DamagedTrees) {
   }
   EXPECT_EQ(tree_.ForEachRun([](const Range&) {}).code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(tree_.Allocate({At(0), 4096}).code(), absl::StatusCode::kDataLoss);
+}
+
+// A change of form looks at all runs, and so finds that there are others than are counted.
+TEST_P(Refusals, CountsThatAreWrongWhenTheFormChanges) {
+  const Key info{group_.start, kFreeSpaceInfoType, group_.length};
+  const FormThresholds thresholds = ThresholdsOf(group_.length, 4096);
+  // Of 8 MiB there is no way back from bitmaps.
+  ASSERT_EQ(thresholds.extents_below, 0u);
+  if (GetParam()) return;
+  store_.items[info][0] = static_cast<std::byte>(thresholds.bitmaps_above);
+  before_ = store_.items;
+  ExpectRefused(tree_.Allocate({At(1000), 4096}), absl::StatusCode::kDataLoss);
 }
 
 INSTANTIATE_TEST_SUITE_P(Forms, Refusals, ::testing::Bool(), [](const auto& of) {
