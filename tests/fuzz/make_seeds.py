@@ -169,6 +169,7 @@ EDIT_LOOK_AT_EMPTY = struct.pack("<BBHBH", 11, 0, 0, 0, 7)
 EDIT_COPY = struct.pack("<BBHB", 10, 0, 9, 8)
 EDIT_PUSH_RIGHT, EDIT_PUSH_LEFT, EDIT_MERGE = b"\x06\x00\x00", b"\x07\x00\x00", b"\x08\x00"
 EDIT_SPLIT = struct.pack("<BBHBBB", 9, 0, 1, 5, 9, 0)
+EDIT_SPLIT_TO_RESIZE = struct.pack("<BBHBB", 12, 0, 1, 4, 0)
 
 
 def edit_seeds():
@@ -195,7 +196,8 @@ def edit_seeds():
         for key in range(600, 1800, 60):
             program += edit_insert(key, 20, 30) if mode < 4 else edit_insert_pointers(key, 1, 2)
         for step in (EDIT_SPLIT, EDIT_PUSH_LEFT, EDIT_LOOK, EDIT_COPY, EDIT_PUSH_RIGHT,
-                     EDIT_REPLACE, edit_remove(3, 2), EDIT_MERGE):
+                     EDIT_REPLACE, edit_remove(3, 2), EDIT_MERGE,
+                     EDIT_SPLIT_TO_RESIZE):
             program += step
         write("edit", f"pair{mode}", program)
 

@@ -76,10 +76,9 @@ TEST_P(EditBlock, OpenTakesWhatIsSound) {
 }
 
 TEST_P(EditBlock, OpenRefusesWhatEditsCouldNotTrust) {
-  const auto broken = [&](size_t at, uint32_t value, size_t width = 4) {
+  const auto broken = [&](size_t at, uint32_t value) {
     Bytes bytes = Leaf(5);
-    width == 1 ? Put<uint8_t>(bytes, at, static_cast<uint8_t>(value))
-               : Put<uint32_t>(bytes, at, value);
+    Put<uint32_t>(bytes, at, value);
     return OpenCode(bytes);
   };
   const size_t head = kHeaderBytes + 2 * kItemBytes;

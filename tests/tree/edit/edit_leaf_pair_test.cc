@@ -258,6 +258,87 @@ TEST_P(EditLeafSplit, ALeafOfOneItem) {
   }
 }
 
+// ---- Splits for an item that grows --------------------------------------------------------------
+
+// Carries a plan out, and grows the item where it is said to be.
+void SplitAndResize(uint32_t node_bytes, const Entries& before, uint32_t slot, uint32_t size,
+                    LeafSplit& plan) {
+  OwnBlock leaves[3] = {OwnBlock(node_bytes), OwnBlock(node_bytes), OwnBlock(node_bytes)};
+  leaves[0].Fill(before);
+  ASSERT_EQ(edit::ResizeItem(leaves[0].view, slot, size, edit::ItemEnd::kBack), Result::kNoRoom);
+  plan = edit::PlanLeafSplitToResize(leaves[0].view, slot, size);
+  ASSERT_EQ(plan.result, Result::kDone);
+  ASSERT_EQ(edit::SplitLeaf(leaves[0].view, leaves[1].view, plan.at), Result::kDone);
+  const bool alone = plan.home == Home::kBetween;
+  if (alone) {
+    ASSERT_EQ(edit::SplitLeaf(leaves[1].view, leaves[2].view, 1), Result::kDone);
+  }
+  OwnBlock& home = leaves[plan.home == Home::kLeft ? 0 : 1];
+  EXPECT_EQ(home.view.key(plan.slot), before[slot].key);
+  ASSERT_EQ(edit::ResizeItem(home.view, plan.slot, size, edit::ItemEnd::kBack), Result::kDone);
+  Entries after = before;
+  after[slot].value.resize(size, '\0');
+  Entries found;
+  for (int i = 0; i < (alone ? 3 : 2); ++i) {
+    EXPECT_GT(leaves[i].view.item_count(), 0u) << i;
+    ExpectLeaf(leaves[i], EntriesOf(leaves[i].view));
+    found = Joined(found, EntriesOf(leaves[i].view));
+  }
+  EXPECT_EQ(found, after);
+}
+
+TEST_P(EditLeafSplit, ALeafIsHalvedWhicheverItemGrows) {
+  const uint32_t each = area() / 8;
+  for (uint32_t slot = 0; slot < 8; ++slot) {
+    SCOPED_TRACE(slot);
+    LeafSplit plan;
+    SplitAndResize(node_bytes(), Full(8), slot, 2 * each - kItemBytes, plan);
+    // Worth nine items: four in one leaf and five in the other.
+    const uint32_t left = plan.at + (plan.home == Home::kLeft ? 1 : 0);
+    EXPECT_TRUE(left == 4 || left == 5) << left;
+  }
+}
+
+TEST_P(EditLeafSplit, WhatGrowsToALeafGetsOneOfItsOwn) {
+  for (uint32_t slot = 0; slot < 4; ++slot) {
+    SCOPED_TRACE(slot);
+    LeafSplit plan;
+    SplitAndResize(node_bytes(), Full(4), slot, most_item(), plan);
+    EXPECT_EQ(plan.home, slot == 0 ? Home::kLeft : slot == 3 ? Home::kRight : Home::kBetween);
+    EXPECT_EQ(plan.at, slot == 0 ? 1 : slot);
+    EXPECT_EQ(plan.slot, 0u);
+  }
+}
+
+// Of three items the one in the middle grows to the largest that fits beside the smaller neighbour,
+// and by one byte more.
+TEST_P(EditLeafSplit, TheLastByteDecidesWhereItGrows) {
+  const uint32_t third = area() / 3 - kItemBytes;
+  const Entries three = {{K(2), std::string(third, 'x')},
+                         {K(4), std::string(third, 'y')},
+                         {K(6), std::string(third - 7, 'z')}};
+  const uint32_t fits = most_item() - kItemBytes - (third - 7);
+  LeafSplit plan;
+  SplitAndResize(node_bytes(), three, 1, fits, plan);
+  EXPECT_EQ(plan.home, Home::kRight);
+  SplitAndResize(node_bytes(), three, 1, fits + 1, plan);
+  EXPECT_EQ(plan.home, Home::kBetween);
+}
+
+TEST_P(EditLeafSplit, PlansToResizeThatAreRefused) {
+  OwnBlock leaf(node_bytes());
+  EXPECT_EQ(edit::PlanLeafSplitToResize(leaf.view, 0, 1).result, Result::kBadSlot);
+  leaf.Fill({{K(2), "only"}});
+  EXPECT_EQ(edit::PlanLeafSplitToResize(leaf.view, 0, most_item()).result, Result::kBadCount);
+  leaf.Fill({{K(4), "another"}});
+  EXPECT_EQ(edit::PlanLeafSplitToResize(leaf.view, 1, most_item()).result, Result::kDone);
+  EXPECT_EQ(edit::PlanLeafSplitToResize(leaf.view, 2, 1).result, Result::kBadSlot);
+  EXPECT_EQ(edit::PlanLeafSplitToResize(leaf.view, 1, most_item() + 1).result, Result::kTooLarge);
+  EXPECT_EQ(edit::PlanLeafSplitToResize(leaf.view, 1, ~0u).result, Result::kTooLarge);
+  OwnBlock node(node_bytes(), 1);
+  EXPECT_EQ(edit::PlanLeafSplitToResize(node.view, 0, 1).result, Result::kWrongLevel);
+}
+
 TEST_P(EditLeafSplit, PlansThatAreRefused) {
   OwnBlock leaf(node_bytes());
   EXPECT_EQ(edit::PlanLeafSplit(leaf.view, 0, 1).result, Result::kBadCount);

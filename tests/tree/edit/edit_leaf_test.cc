@@ -92,6 +92,15 @@ TEST_P(EditLeaf, InsertsThatAreRefused) {
   refuse(Result::kKeyOrder, 1, {{K(15), 0, {}}, {K(25), 0, {}}});
 }
 
+// Of the largest leaf only, in which the fewest items make so many bytes.
+TEST(EditLeaf, ItemsOf4GiBAreNotNoneIn32Bits) {
+  OwnBlock leaf(65536);
+  std::vector<NewItem> many;
+  const uint32_t size = 32768 - kItemBytes;
+  for (uint64_t i = 0; i < (uint64_t{1} << 32) / 32768; ++i) many.push_back({K(i), size, {}});
+  ExpectRefused(Result::kNoRoom, {&leaf}, [&] { return edit::InsertItems(leaf.view, 0, many); });
+}
+
 TEST_P(EditLeaf, RemoveFirstMiddleLastAndAll) {
   const Entries all = {{K(1), "a"}, {K(2), "bb"}, {K(3), ""}, {K(4), "dddd"}, {K(5), "eeeee"}};
   for (uint32_t slot = 0; slot < all.size(); ++slot) {
