@@ -1,5 +1,6 @@
 // Opening, making and copying blocks; finding slots; changing keys.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -89,7 +90,31 @@ TEST_P(EditBlock, OpenRefusesWhatEditsCouldNotTrust) {
   EXPECT_EQ(broken(head + 17, ~0u), absl::StatusCode::kDataLoss);
   EXPECT_EQ(broken(head + 21, 5), absl::StatusCode::kDataLoss);
   EXPECT_EQ(broken(head + 21, ~0u), absl::StatusCode::kDataLoss);
-  EXPECT_EQ(broken(head + 9, 1), absl::StatusCode::kDataLoss);  // the key of slot 1
+  EXPECT_EQ(broken(head + 9, 1), absl::StatusCode::kDataLoss);               // the key of slot 1
+  EXPECT_EQ(broken(head - kItemBytes + 9, 0), absl::StatusCode::kDataLoss);  // that of slot 0
+}
+
+TEST_P(EditBlock, ErrorsSayWhatIsWhere) {
+  const auto expect = [&](Bytes bytes, const std::vector<std::string>& words) {
+    const auto block = MutableBlock::Open(absl::MakeSpan(bytes));
+    for (const std::string& word : words) {
+      EXPECT_THAT(block.status().message(), ::testing::HasSubstr(word));
+    }
+  };
+  const size_t head = kHeaderBytes + 2 * kItemBytes;
+  Bytes bytes = Leaf(5);
+  Put<uint64_t>(bytes, 48, 123456789);
+  Put<uint32_t>(bytes, head + 21, 5);
+  expect(bytes, {"block 123456789", "slot 2", std::to_string(node_bytes() - 12), "5 bytes"});
+  bytes = Leaf(5);
+  Put<uint64_t>(bytes, head + 9, 1);
+  expect(bytes, {"slot 2", "key " + K(1).ToString() + " is not above " + K(1).ToString()});
+  bytes = Leaf(5);
+  Put<uint64_t>(bytes, head + 9, 0);
+  expect(bytes, {"slot 2", "key " + K(0).ToString() + " is not above " + K(1).ToString()});
+  bytes = Leaf(0);
+  Put<uint8_t>(bytes, 100, 9);
+  expect(bytes, {"level 9", "highest is 7"});
 }
 
 // offset + size is the right end in 32 bits, and far away in 64.
@@ -183,6 +208,11 @@ TEST(EditBlock, CopiesThatCannotBe) {
                         absl::MakeSpan(bytes).subspan(4095, 4096), absl::MakeSpan(bytes)}) {
     EXPECT_FALSE(MutableBlock::CopyForCow(*block, to, {}).ok());
     EXPECT_TRUE(before == bytes);
+  }
+  for (const size_t size : {size_t{0}, size_t{2048}, size_t{8192}}) {
+    std::vector<std::byte> to(size, std::byte{0xee});
+    EXPECT_FALSE(MutableBlock::CopyForCow(*block, absl::MakeSpan(to), {}).ok());
+    EXPECT_EQ(std::count(to.begin(), to.end(), std::byte{0xee}), static_cast<long>(size));
   }
   EXPECT_TRUE(MutableBlock::CopyForCow(*block, absl::MakeSpan(bytes).subspan(4096, 4096), {}).ok());
 }

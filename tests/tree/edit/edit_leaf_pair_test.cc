@@ -92,6 +92,17 @@ TEST_P(EditLeafPair, AsManyAsFitAndNotOneByteMore) {
   }
 }
 
+// An empty leaf has no last key, not the lowest one.
+TEST_P(EditLeafPair, TheLowestKeyGoesIntoAnEmptyLeaf) {
+  OwnBlock left(node_bytes());
+  OwnBlock right(node_bytes());
+  const Entries all = {{kMinKey, "lowest"}, {K(1), "one"}};
+  right.Fill(all);
+  EXPECT_EQ(edit::ItemsThatFitLeft(left.view, right.view), 2u);
+  EXPECT_EQ(edit::PushItemsLeft(left.view, right.view, 2), Result::kDone);
+  ExpectLeaf(left, all);
+}
+
 TEST_P(EditLeafPair, PushesThatAreRefused) {
   OwnBlock left(node_bytes());
   OwnBlock right(node_bytes());

@@ -92,6 +92,16 @@ TEST_P(EditLeaf, InsertsThatAreRefused) {
   refuse(Result::kKeyOrder, 1, {{K(15), 0, {}}, {K(25), 0, {}}});
 }
 
+// No bytes are in no leaf, wherever they are said to begin.
+TEST_P(EditLeaf, NoDataDoesNotLieInTheLeaf) {
+  OwnBlock leaf(node_bytes());
+  leaf.Fill({{K(10), "ten"}, {K(20), "twenty"}});
+  const auto none = leaf.view.data(0).subspan(1, 0);
+  EXPECT_EQ(edit::ReplaceData(leaf.view, 1, none), Result::kDone);
+  EXPECT_EQ(edit::InsertItem(leaf.view, 1, {K(15), 2, none}), Result::kDone);
+  ExpectLeaf(leaf, {{K(10), "ten"}, {K(15), std::string(2, '\0')}, {K(20), ""}});
+}
+
 // Of the largest leaf only, in which the fewest items make so many bytes.
 TEST(EditLeaf, ItemsOf4GiBAreNotNoneIn32Bits) {
   OwnBlock leaf(65536);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/tree/edit/leaf_pair.h"
 #include "lib/tree/edit/node_edit.h"
 #include "tests/tree/edit/edit_fixture.h"
 
@@ -206,6 +207,9 @@ TEST_P(EditNode, SplitAtEverySlotAndWhereToSplit) {
     ExpectRefused(Result::kBadCount, {&left, &right},
                   [&] { return edit::SplitNode(left.view, right.view, 0); });
   }
+  OwnBlock leaf(node_bytes());
+  OwnBlock another_leaf(node_bytes());
+  EXPECT_EQ(edit::SplitNode(leaf.view, another_leaf.view, 0), Result::kWrongLevel);
   const Node full(node_bytes(), Range(0, most()));
   for (const uint32_t slot : {0u, 1u, most() / 2, most() - 1}) {
     const uint32_t at = edit::PlanNodeSplit(full.view, slot);
@@ -214,6 +218,21 @@ TEST_P(EditNode, SplitAtEverySlotAndWhereToSplit) {
   EXPECT_EQ(edit::PlanNodeSplit(full.view, most()), most());
   // Of two, each half gets one.
   EXPECT_EQ(edit::PlanNodeSplit(Node(node_bytes(), Range(0, 2)).view, 0), 1u);
+}
+
+TEST_P(EditNode, NothingFitsWhereItDoesNotBelong) {
+  OwnBlock leaf(node_bytes());
+  OwnBlock another_leaf(node_bytes());
+  leaf.Fill({{K(1), "one"}});
+  another_leaf.Fill({{K(2), "two"}});
+  EXPECT_EQ(edit::PointersThatFitRight(leaf.view, another_leaf.view), 0u);
+  EXPECT_EQ(edit::PointersThatFitLeft(leaf.view, another_leaf.view), 0u);
+  // Where a node is taken for a leaf, these pointers are items without data.
+  Node node(node_bytes(), {{K(1), area(), 7}});
+  Node another_node(node_bytes(), {{K(2), area(), 7}});
+  EXPECT_EQ(edit::ItemsThatFitRight(node.view, another_node.view), 0u);
+  EXPECT_EQ(edit::ItemsThatFitLeft(node.view, another_node.view), 0u);
+  EXPECT_TRUE(node.view.data(0).empty());
 }
 
 TEST_P(EditNode, NoPointersInLeaves) {
