@@ -232,7 +232,13 @@ TEST_P(EditNode, NothingFitsWhereItDoesNotBelong) {
   Node another_node(node_bytes(), {{K(2), area(), 7}});
   EXPECT_EQ(edit::ItemsThatFitRight(node.view, another_node.view), 0u);
   EXPECT_EQ(edit::ItemsThatFitLeft(node.view, another_node.view), 0u);
+}
+
+// The address as a head: where data begins, and how much of it there is.
+TEST_P(EditNode, PointersHaveNoData) {
+  Node node(node_bytes(), {{K(1), uint64_t{8} << 32 | 1024, 7}});
   EXPECT_TRUE(node.view.data(0).empty());
+  EXPECT_TRUE(node.view.mutable_data(0).empty());
 }
 
 TEST_P(EditNode, NoPointersInLeaves) {
