@@ -3,6 +3,7 @@
 #ifndef EBCACHE_TESTS_FS_SAMPLE_DEVICE_H_
 #define EBCACHE_TESTS_FS_SAMPLE_DEVICE_H_
 
+#include <absl/status/status.h>
 #include <absl/types/span.h>
 
 #include <memory>
@@ -22,6 +23,8 @@ class BorrowedDevice : public BlockDevice {
   uint64_t size_bytes() const override { return device_->size_bytes(); }
   void Read(absl::Span<DeviceRead> reads) override { device_->Read(reads); }
   void Write(absl::Span<DeviceWrite> writes) override { device_->Write(writes); }
+  void WriteCached(absl::Span<DeviceWrite> writes) override { device_->WriteCached(writes); }
+  absl::Status Flush() override { return device_->Flush(); }
 
  private:
   BlockDevice* const device_;

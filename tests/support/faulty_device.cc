@@ -169,15 +169,21 @@ void FaultyDevice::Read(absl::Span<DeviceRead> reads) {
   }
 }
 
-void FaultyDevice::Write(absl::Span<DeviceWrite> writes) {
-  {
-    std::lock_guard lock(mutex_);
-    if (disappeared_) {
-      for (DeviceWrite& write : writes) write.status = Gone();
-      return;
-    }
-  }
-  device_->Write(writes);
+bool FaultyDevice::IsGone(absl::Span<DeviceWrite> writes) {
+  std::lock_guard lock(mutex_);
+  if (!disappeared_) return false;
+  for (DeviceWrite& write : writes) write.status = Gone();
+  return true;
 }
+
+void FaultyDevice::Write(absl::Span<DeviceWrite> writes) {
+  if (!IsGone(writes)) device_->Write(writes);
+}
+
+void FaultyDevice::WriteCached(absl::Span<DeviceWrite> writes) {
+  if (!IsGone(writes)) device_->WriteCached(writes);
+}
+
+absl::Status FaultyDevice::Flush() { return IsGone({}) ? Gone() : device_->Flush(); }
 
 }  // namespace ebcache::testing

@@ -3,6 +3,7 @@
 #ifndef EBCACHE_TESTS_SUPPORT_FAULTY_DEVICE_H_
 #define EBCACHE_TESTS_SUPPORT_FAULTY_DEVICE_H_
 
+#include <absl/status/status.h>
 #include <absl/types/span.h>
 
 #include <array>
@@ -59,6 +60,8 @@ class FaultyDevice : public BlockDevice {
   uint64_t size_bytes() const override { return device_->size_bytes(); }
   void Read(absl::Span<DeviceRead> reads) override;
   void Write(absl::Span<DeviceWrite> writes) override;
+  void WriteCached(absl::Span<DeviceWrite> writes) override;
+  absl::Status Flush() override;
 
  private:
   struct Place {
@@ -68,6 +71,8 @@ class FaultyDevice : public BlockDevice {
   };
   struct Plan;  // what is to happen to one read
 
+  // Whether it is; then all writes are told so.
+  bool IsGone(absl::Span<DeviceWrite> writes);
   Plan PlanFor(const DeviceRead& read);
   void ReadWithFault(DeviceRead& read, const Plan& plan);
 
