@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <random>
 #include <string_view>
 
@@ -36,23 +37,30 @@ class TraceBuilder {
   absl::flat_hash_map<uint64_t, uint32_t> numbers_;
 };
 
-// "f1b4d". False when it is nothing of that kind.
-bool ParseLine(std::string_view line, Access::Kind* kind, uint64_t* address) {
-  if (line.size() < 2) return false;
+struct RecordedAccess {
+  Access::Kind kind = Access::Kind::kTouch;
+  uint64_t address = 0;
+};
+
+// "f1b4d". Nothing when it is nothing of that kind.
+std::optional<RecordedAccess> ParseLine(std::string_view line) {
+  if (line.size() < 2) return std::nullopt;
+  RecordedAccess access;
   switch (line[0]) {
     case 'f':
     case 'a':
-      *kind = Access::Kind::kTouch;
+      access.kind = Access::Kind::kTouch;
       break;
     case 's':
-      *kind = Access::Kind::kFree;
+      access.kind = Access::Kind::kFree;
       break;
     default:
-      return false;
+      return std::nullopt;
   }
   const char* end = line.data() + line.size();
-  const auto parsed = std::from_chars(line.data() + 1, end, *address, 16);
-  return parsed.ec == std::errc() && parsed.ptr == end;
+  const auto parsed = std::from_chars(line.data() + 1, end, access.address, 16);
+  if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
+  return access;
 }
 
 }  // namespace
@@ -65,12 +73,11 @@ absl::StatusOr<AccessTrace> ReadRecording(const std::string& path) {
   for (uint64_t number = 1; gzgets(file.get(), buffer, sizeof buffer) != nullptr; ++number) {
     std::string_view line(buffer);
     if (line.ends_with('\n')) line.remove_suffix(1);
-    Access::Kind kind;
-    uint64_t address = 0;
-    if (!ParseLine(line, &kind, &address)) {
+    const std::optional<RecordedAccess> access = ParseLine(line);
+    if (!access) {
       return absl::InvalidArgumentError(absl::StrCat(path, ": line ", number, " is no access"));
     }
-    builder.Add(kind, address);
+    builder.Add(access->kind, access->address);
   }
   int error = Z_OK;
   const char* message = gzerror(file.get(), &error);

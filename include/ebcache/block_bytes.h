@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <type_traits>
 
 namespace ebcache {
@@ -65,15 +66,16 @@ class BlockBytes {
                               : beyond_(block_, offset, length, scratch);
   }
 
-  // Loads a little-endian integer. False, and `value` untouched, when it would leave the block.
+  // A little-endian integer; nothing when it would leave the block.
   template <typename T>
-  [[nodiscard]] bool Load(size_t offset, T& value) const {
+  [[nodiscard]] std::optional<T> Load(size_t offset) const {
     static_assert(std::is_integral_v<T> && std::endian::native == std::endian::little);
     std::byte scratch[sizeof(T)];
     const std::byte* const at = View(offset, sizeof(T), scratch);
-    if (at == nullptr) return false;
+    if (at == nullptr) return std::nullopt;
+    T value;
     std::memcpy(&value, at, sizeof(T));
-    return true;
+    return value;
   }
 
   // Copies out of the block. False, and nothing is copied, when the range would leave it.

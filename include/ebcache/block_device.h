@@ -91,22 +91,33 @@ class BlockDevice {
 
 // How a file is opened.
 struct FileDeviceOptions {
+  // For writing, by one writer at a time: see OpenFileDevice.
   bool writable = false;
   // Reads go past the page cache (O_DIRECT) where memory and offsets are multiples of 4096, as
   // those of extent buffers are. Writes never do: they go through it, to the device. What the page
   // cache has of a block device is dropped first where it is clean: the kernel that has one mounted
   // does not write through it, so that what it has may be old.
   bool direct = false;
-  // Reads that a batch may have under way at once, through io_uring; those that the page cache can
-  // answer are not counted, and are made one after the other. 1: all are, by preadv, which is also
-  // what happens where the kernel or a sandbox has no io_uring.
+  // Transfers that a batch may have under way at once, through io_uring; reads that the page cache
+  // can answer are not counted, and are made one after the other. 1: all are, by preadv and
+  // pwritev, which is also what happens where the kernel or a sandbox has no io_uring.
   uint32_t queue_depth = 64;
 };
 
 // An image file or a block device. Reads of a batch that are neighbours on the device are one
-// transfer. Each batch of writes ends with one fdatasync; where that fails, all writes of the batch
-// have failed (Unavailable), and so have those that other threads had under way, because the kernel
-// says it once and not of which. Files that know no fdatasync cannot be written by this.
+// transfer, and so are writes. Each batch of Write ends with one fdatasync, and Flush is one; where
+// that fails, all writes that it is about have failed (Unavailable), and so have those that other
+// threads had under way, cached ones among them, because the kernel says it once and not of which.
+// Files that know no fdatasync cannot be written by this.
+//
+// Opened for writing, it is one writer's: a block device is opened with O_EXCL, and an image file
+// is locked (flock, exclusive), until the device is destroyed, in a child of a fork as well. Readers
+// are not kept out. FailedPrecondition, with what it is, when another writer has it ("is open for
+// writing by another program", which this one may be, too) or when FindDeviceUse would say that it
+// is in use: mounted, perhaps by way of a loop device, a partition or device mapper. The look comes
+// behind the lock. What it cannot see is what comes later: while a block device is open here nothing
+// mounts it, but a loop device that reads an image file knows no lock, and may be made, and mounted,
+// after the look. Nor do programs that write without a lock of that kind.
 // Errors: NotFound, PermissionDenied, InvalidArgument (a directory, a pipe, no direct reads there),
 // ResourceExhausted (memory is out), Unavailable, each with the path.
 absl::StatusOr<std::unique_ptr<BlockDevice>> OpenFileDevice(const std::string& path,

@@ -45,13 +45,23 @@ struct BlockRead {
 struct BlockWrite {
   const ExtentBuffer* buffer = nullptr;
   absl::Status status = absl::Status(absl::StatusCode::kUnknown, "");  // as in BlockRead
+  // OK need not say more than that the source's devices have taken the bytes: these are on disk
+  // after the next flush that the owner of the source makes and that succeeds. False: OK says that
+  // they are on disk.
+  bool until_flush = false;
+};
+
+// What the OK of a write says.
+enum class WriteDurability {
+  kDurable,     // the bytes are on disk
+  kUntilFlush,  // the source has taken them: see BufferCache::WritebackMany
 };
 
 // The only way in and out of a cache. Called from any thread, several at a time, never with a lock
 // held. May use the cache, and others. A wait for a block that a call of a source has under IO,
 // where that call waits for this one (it is this one, or one further out on this thread; or another
 // thread's, which waits in turn), would be for ever: it is refused with FailedPrecondition
-// (WouldWaitForEver), by Read and its like, Writeback, WritebackAll and GiveUpWrite; GiveUpWrites
+// (WouldWaitForEver), by Read and its like, Writeback and its like, and GiveUpWrite; GiveUpWrites
 // passes over such a block. Not seen, and so for the source to avoid: waits for threads of its own
 // that use the cache, and blocks that such threads read for it. A status that is not set is an
 // error, and an exception out of a call is the error of every block that the call was about.
@@ -137,7 +147,7 @@ struct CacheStats {
   std::array<uint64_t, kReleaseVerdicts> skipped{};
 };
 
-// A buffer of one cache that is given to Read, Writeback, WriteError, GiveUpWrite or
+// A buffer of one cache that is given to Read, Writeback, WritebackMany, WriteError, GiveUpWrite or
 // ReinitAsNewBlock of another is refused with InvalidArgument. What needs no cache (put, SetDirty)
 // goes to the buffer's own.
 class BufferCache {
@@ -214,6 +224,9 @@ class BufferCache {
   // it was: the bytes are the newest there are. It cannot be evicted, a reader gets these bytes,
   // and the next write tries again. That ends with a write that succeeds, or when a caller gives
   // the bytes up: by GiveUpWrite, ClearDirty or ReinitAsNewBlock.
+  //
+  // What one caller has written kUntilFlush is clean for all others as well, and no more on disk
+  // than that caller has seen to: a call that finds it clean, or waits for such a write, is OK.
 
   // Writes `buffer` if it is DIRTY; also after a failure. If another thread is writing it, waits
   // for that instead, and returns how it went; writes what was dirtied since that write began. OK:
@@ -226,6 +239,20 @@ class BufferCache {
   // or of one that it waited for. So a failure is reported by every call until the block was
   // written or given up.
   absl::Status WritebackAll();
+
+  // Writes those of `buffers` that are DIRTY as one batch, and no others, each as Writeback does: a
+  // failure of one is no failure of the others; those that other threads are writing are waited for
+  // once this call's own are over. OK: what was DIRTY when the call began is written, or was given
+  // up. Else the first error, after trying all. InvalidArgument (a buffer is another cache's) and
+  // ResourceExhausted without a block's address (no memory for the batch): no write was begun. A
+  // buffer may be among them more than once. REQUIRES: no reference is empty (CHECK).
+  //
+  // With kUntilFlush OK says that the source has taken the bytes, and not that they are on disk:
+  // that they are after the next flush of the source that succeeds (Volume::Flush), which is the
+  // caller's to make. The buffers are clean by then and may leave the cache, so that where the flush
+  // fails the bytes may be lost: for what depends on them the caller then does as if no write had
+  // succeeded.
+  absl::Status WritebackMany(absl::Span<const ExtentBufferRef> buffers, WriteDurability durability);
 
   // Why `buffer` is WRITE_ERR: the error of its last write. OK when it is not.
   absl::Status WriteError(const ExtentBufferRef& buffer) const;

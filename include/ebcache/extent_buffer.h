@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -111,7 +112,7 @@ class alignas(64) ExtentBuffer : private internal::ExtentBufferFields {
 
   // ---- Bytes ------------------------------------------------------------------------------------
   // All of these work whether the block is in one piece or a page array, and give the same result.
-  // A range that leaves the block is OutOfRange (or false) and touches nothing.
+  // A range that leaves the block is OutOfRange (or nothing, or null) and touches nothing.
 
   // The whole block in one piece; null when it is a page array.
   const std::byte* contiguous() const { return in_one_piece() ? front_ : nullptr; }
@@ -120,24 +121,25 @@ class alignas(64) ExtentBuffer : private internal::ExtentBufferFields {
   // block is a page array (its other folios are as large), or none for frames without bytes.
   size_t front_bytes() const { return front_bytes_; }
 
-  // Loads a little-endian integer. False, and `value` untouched, when it would leave the block.
+  // A little-endian integer; nothing when it would leave the block.
   template <typename T>
-  [[nodiscard]] bool Load(size_t offset, T& value) const {
+  [[nodiscard]] std::optional<T> Load(size_t offset) const {
     static_assert(std::is_integral_v<T> && std::endian::native == std::endian::little);
+    // Where it lies in front there is no null to ask about, as there would be of View's answer.
+    if (InFront(offset, sizeof(T))) [[likely]] {
+      return Little<T>(front_ + offset);
+    }
     std::byte scratch[sizeof(T)];
-    const std::byte* const at = View(offset, sizeof(T), scratch);
-    if (at == nullptr) return false;
-    std::memcpy(&value, at, sizeof(T));
-    return true;
+    const std::byte* const at = ViewBeyondFront(offset, sizeof(T), scratch);
+    if (at == nullptr) return std::nullopt;
+    return Little<T>(at);
   }
 
   // `length` bytes at `offset` as one piece: where they lie, or copied to `scratch` where they
   // straddle pages. Null when they would leave the block. One call for a field or for a group of
   // them, which is what page arrays cost behind their first page.
   [[nodiscard]] const std::byte* View(size_t offset, size_t length, std::byte* scratch) const {
-    // One question for both: is it in the block, and is it in the piece at the front. (The lengths
-    // are off by one so that an empty range is no part of a piece without bytes.)
-    if (offset <= front_bytes_ && length - 1 < front_bytes_ - offset) [[likely]] {
+    if (InFront(offset, length)) [[likely]] {
       return front_ + offset;
     }
     return ViewBeyondFront(offset, length, scratch);
@@ -146,9 +148,8 @@ class alignas(64) ExtentBuffer : private internal::ExtentBufferFields {
   // The same, as a value or an error.
   template <typename T>
   absl::StatusOr<T> Get(size_t offset) const {
-    T value;
-    if (!Load(offset, value)) return OutOfRange("read", offset, sizeof(T));
-    return value;
+    if (const std::optional<T> value = Load<T>(offset)) return *value;
+    return OutOfRange("read", offset, sizeof(T));
   }
 
   // Stores a little-endian integer.
@@ -200,6 +201,17 @@ class alignas(64) ExtentBuffer : private internal::ExtentBufferFields {
   bool in_one_piece() const { return front_bytes_ == length(); }
   bool InBounds(size_t offset, size_t bytes) const {
     return offset <= length() && bytes <= length() - offset;
+  }
+  // One question for both: is it in the block, and is it in the piece at the front. (The lengths
+  // are off by one so that an empty range is no part of a piece without bytes.)
+  bool InFront(size_t offset, size_t length) const {
+    return offset <= front_bytes_ && length - 1 < front_bytes_ - offset;
+  }
+  template <typename T>
+  static T Little(const std::byte* at) {
+    T value;
+    std::memcpy(&value, at, sizeof(T));
+    return value;
   }
   absl::Status OutOfRange(const char* what, size_t offset, size_t bytes) const;
   const std::byte* ViewBeyondFront(size_t offset, size_t bytes, std::byte* scratch) const;

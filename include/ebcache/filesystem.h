@@ -1,5 +1,4 @@
-// Filesystem: a btrfs filesystem opened for reading its metadata: devices, cache and trees
-// together.
+// Filesystem: a btrfs filesystem opened for its metadata: devices, cache and trees together.
 //
 //   auto fs = ebcache::Filesystem::Open({"disk0.img", "disk1.img"}, {});
 //   if (!fs.ok()) return Fail(fs.status());
@@ -42,6 +41,11 @@ struct FilesystemOptions {
   std::function<void(const MirrorDamage&)> on_damage;
   // How Open reads image files and block devices.
   FileDeviceOptions device;
+  // Opens it for writing: transactions may be opened on it, and readers replace bad copies of blocks
+  // where another one is good (VolumeOptions::writable, which also says what cannot be opened so).
+  // Open opens the devices for writing, whatever `device` says; those given to OpenDevices have to
+  // be. False: nothing is written.
+  bool writable = false;
 };
 
 class Filesystem {
@@ -65,7 +69,8 @@ class Filesystem {
   // REQUIRES: no references to its blocks are left.
   ~Filesystem();
 
-  const Superblock& superblock() const { return volume_->superblock(); }
+  // See Volume::superblock.
+  Superblock superblock() const { return volume_->superblock(); }
   Volume& volume() { return *volume_; }
   BufferCache& cache() { return *cache_; }
 

@@ -288,9 +288,7 @@ struct Superblock {
   }
   bool has(SuperblockFlag flag) const { return (flags & static_cast<uint64_t>(flag)) != 0; }
   // What tree block headers carry: metadata_uuid where that feature is on, else fsid.
-  const Uuid& header_fsid() const {
-    return has(IncompatFlag::kMetadataUuid) ? metadata_uuid : fsid;
-  }
+  Uuid header_fsid() const { return has(IncompatFlag::kMetadataUuid) ? metadata_uuid : fsid; }
   friend bool operator==(const Superblock&, const Superblock&) = default;
 };
 
@@ -466,6 +464,8 @@ struct TreeBlockLimits {
   bool from_disk = false;
   // The filesystem is open for writing, which features of inodes forbid that are read all the same.
   bool writable = false;
+
+  friend constexpr bool operator==(const TreeBlockLimits&, const TreeBlockLimits&) = default;
 };
 
 // The check of a tree block, after which keys and item data can be read without another thought:

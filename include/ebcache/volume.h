@@ -3,9 +3,10 @@
 // A BlockSource for tree blocks: maps logical addresses through the chunks to the copies of a
 // block, reads one, validates it in the kernel's order, and tries the other copies when that fails.
 //
-// Thread safety: Read, CheckParent, Write, Map and the const accessors may be called from any
-// thread once opening is done; AddChunk and AddDevice belong to the thread that opens the
-// filesystem.
+// Thread safety: once opening is done, everything may be called from any thread, but for
+// WriteSuperblocks and PublishSuperblock, which belong to one thread at a time, and UseSuperblock,
+// which belongs to the opener. What is added, removed or published is seen by calls that begin
+// afterwards; those under way go by the one or the other.
 
 #ifndef EBCACHE_VOLUME_H_
 #define EBCACHE_VOLUME_H_
@@ -74,6 +75,13 @@ struct VolumeOptions {
   std::function<void(const MirrorDamage&)> on_damage;
 };
 
+// A copy of a superblock that was to be written and may not be on disk.
+struct SuperblockFailure {
+  std::string device;   // name
+  uint64_t offset = 0;  // in bytes, from where the device begins
+  absl::Status status;  // the device's
+};
+
 // Where one copy of a range lies.
 struct PhysicalExtent {
   // What messages call the device: its name, or "missing device N".
@@ -105,7 +113,9 @@ class Volume : public BlockSource {
       std::vector<std::unique_ptr<BlockDevice>> devices, VolumeOptions options = {});
   ~Volume() override;
 
-  const Superblock& superblock() const;
+  // The superblock in use: that of superblock_copy(), until another one was published. A copy: what
+  // is taken out of it by reference goes with it.
+  Superblock superblock() const;
 
   // Damage of superblocks, as messages: copies that could not be used, or are of another generation
   // or filesystem than the primary, devices whose superblock is older than the newest, and devices
@@ -117,7 +127,7 @@ class Volume : public BlockSource {
   // copy of the superblock is used than the first.
   const std::vector<std::string>& notices() const;
 
-  // The copy in use: superblock() is from there.
+  // The copy that the filesystem was opened by.
   SuperblockCopy superblock_copy() const;
 
   // How many superblocks there are that tell of different roots. The one in use after Open is 0.
@@ -137,6 +147,11 @@ class Volume : public BlockSource {
   // overlaps another is DataLoss.
   absl::Status AddChunk(Chunk chunk);
   absl::Status AddDevice(const DeviceItem& device);
+  // The chunk that begins at `logical` is no more, and no chunk has its addresses until one is
+  // added; a read that is under way there ends as if it still were. Devices that only this chunk
+  // named stay in missing_devices(). NotFound: no chunk begins there. REQUIRES: no block of it is
+  // to be written any more.
+  absl::Status RemoveChunk(uint64_t logical);
 
   // The devices that chunks or device items name and that were not given to Open, by id and uuid.
   std::vector<MissingDevice> missing_devices() const;
@@ -151,8 +166,12 @@ class Volume : public BlockSource {
   // could not be read for want of a device. For the opener of the filesystem.
   void NoteMissingChunks(const absl::Status& why);
 
-  // The chunks, by logical address.
-  std::vector<const Chunk*> chunks() const;
+  // The chunks as they are now, by logical address.
+  std::vector<Chunk> chunks() const;
+
+  // Of each device that is open, in the order given to Open, the device item of its superblock: as
+  // it was when the device was opened, or as WriteSuperblocks has written it last.
+  std::vector<DeviceItem> devices() const;
 
   // All copies of [logical, logical + length), by mirror number - 1. The range must lie in one
   // chunk and, on striped profiles, in one stripe element. Errors: NotFound (no chunk there),
@@ -188,7 +207,46 @@ class Volume : public BlockSource {
   // refuses them until a write or a repair of them has succeeded, as long as the volume is open.
   // Else Unavailable, with each copy, or what is wrong with the block; ResourceExhausted also where
   // there is no memory to remember which copies were not written.
+  // Of writes that are until_flush the devices are asked for no more than to take the bytes: a copy
+  // that was not taken has failed as above, one that was is on disk after the next OK of Flush.
   void Write(absl::Span<BlockWrite> writes) override;
+
+  // Flushes every open device, all of them whatever becomes of the others. OK: what was written
+  // until_flush before the call began is on disk, in each copy that was OK. Else the error of the
+  // first device that has one, which names it; of what was written until_flush since the last OK,
+  // any copy on that device may then be lost, at once or after a crash, and CheckCopy does not know
+  // of which.
+  absl::Status Flush();
+
+  // Writes `next` to the superblocks of every open device, each with the item of its own out of
+  // `devices` (by id; other items are passed over) and the address of the copy; what `next` has in
+  // these two places is not looked at. First the primaries, each of which is on disk before the
+  // next device has its turn; when at least one is, the mirrors that lie wholly within the device and
+  // within the total_bytes of its item, also on devices whose primary was not written; then every
+  // device is flushed. Nothing is published. REQUIRES: what `next` leads to is on disk (Flush).
+  //
+  // OK: at least one primary has it, so that the next opener finds it. `failures` are then the copies
+  // that may not be on disk, by device: those whose write has failed, and the mirrors on a device
+  // whose flush has (where it has none, its primary).
+  // Errors, and nothing was written: PermissionDenied (open read-only); InvalidArgument (a device
+  // without item, or whose item is of another uuid; another node or sector size than before);
+  // FailedPrecondition (not newer than superblock()); those of EncodeSuperblock and ParseSuperblock
+  // where `next` does not pass them; ResourceExhausted (memory). `failures` are then none.
+  // Unavailable, or ResourceExhausted: no primary was written, and `failures` are all of them;
+  // mirrors were not touched. What remains unknown then: a device that gave an error may have the
+  // new primary all the same, now or after a crash, or half of it. So what `next` leads to must stay
+  // where it is, as well as what superblock() leads to, until a later call was OK.
+  // An fsid that is not that of before is taken for meant.
+  absl::Status WriteSuperblocks(const Superblock& next, absl::Span<const DeviceItem> devices,
+                                std::vector<SuperblockFailure>* failures);
+
+  // From now on superblock() is `next`, and blocks are validated by it: its generation is the last
+  // committed one, so that blocks may be read up to the one after it and written of that one alone;
+  // headers have the fsid that it says (or those of seeds, as ever); features and checksums are its
+  // own. Needs no memory, and so cannot fail, where it differs from superblock() in neither fsid,
+  // flags, features nor the type of checksums; else may throw bad_alloc, and has then changed
+  // nothing. REQUIRES: node and sector size are those of before (CHECK).
+  void PublishSuperblock(Superblock next);
 
   // The whole validation of a block as read, in the kernel's order: address, fsid, level, checksum,
   // what the parent expects, then the checker. `check` may be null.

@@ -131,6 +131,14 @@ absl::Status BufferCache::Writeback(const ExtentBufferRef& buffer) {
   return impl_->io().Writeback(buffer.get());
 }
 absl::Status BufferCache::WritebackAll() { return impl_->io().WritebackAll(); }
+absl::Status BufferCache::WritebackMany(absl::Span<const ExtentBufferRef> buffers,
+                                        WriteDurability durability) {
+  for (const ExtentBufferRef& buffer : buffers) {
+    EBCACHE_CHECK(buffer, "WritebackMany of an empty reference");
+    if (auto status = impl_->CheckOurs(*buffer); !status.ok()) return status;
+  }
+  return impl_->io().WritebackMany(buffers, durability);
+}
 absl::Status BufferCache::WriteError(const ExtentBufferRef& buffer) const {
   EBCACHE_CHECK(buffer, "WriteError of an empty reference");
   if (auto status = impl_->CheckOurs(*buffer); !status.ok()) return status;

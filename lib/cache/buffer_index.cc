@@ -119,7 +119,7 @@ void BufferIndex::BeginGrowth() {
 void BufferIndex::GrowSome() {
   auto it = leaves_.lower_bound(grown_to_);
   for (uint64_t i = 0; i < kLeavesPerHold && it != leaves_.end(); ++i, ++it) {
-    ++steps_;
+    CountStep();
     StoreEntry(*bigger_, it->first, it->second);
   }
   if (it != leaves_.end()) {
@@ -189,7 +189,7 @@ void BufferIndex::SweepSome() {
   version_.store(version + 1, std::memory_order_release);
   auto it = leaves_.lower_bound(swept_to_);
   for (uint64_t i = 0; i < kLeavesPerHold && it != leaves_.end(); ++i) {
-    ++steps_;
+    CountStep();
     Leaf* leaf = it->second;
     if (leaf->occupied != 0) {
       ++it;
@@ -272,7 +272,7 @@ BufferIndex::Step BufferIndex::Next(uint64_t block) const {
   const Hold hold(*this);
   auto it = leaves_.lower_bound(block >> kLeafShift);
   for (uint64_t i = 0; i < kLeavesPerHold && it != leaves_.end(); ++i, ++it) {
-    ++steps_;
+    CountStep();
     const uint64_t first = it->first << kLeafShift;
     for (uint64_t at = block > first ? block - first : 0; at < kLeafSlots; ++at) {
       ExtentBuffer* candidate = it->second->slots[at].load(std::memory_order_relaxed);
@@ -288,7 +288,7 @@ BufferIndex::Step BufferIndex::NextUnwritten(uint64_t block) const {
   const uint64_t key = block >> kLeafShift;
   auto it = unwritten_leaves_.lower_bound(key);
   for (; it != unwritten_leaves_.end(); ++it) {  // twice at the most
-    ++steps_;
+    CountStep();
     const uint64_t from = it->first == key ? block & (kLeafSlots - 1) : 0;
     const uint64_t there = it->second->unwritten >> from << from;
     if (there == 0) continue;

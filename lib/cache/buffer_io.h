@@ -36,6 +36,7 @@ class BufferIo {
 
   absl::Status Writeback(ExtentBuffer* buffer);
   absl::Status WritebackAll();
+  absl::Status WritebackMany(absl::Span<const ExtentBufferRef> buffers, WriteDurability durability);
   // The error of the last write of it that ended, when that failed.
   absl::Status WriteError(const ExtentBuffer* buffer);
   absl::StatusOr<bool> GiveUpWrite(ExtentBuffer* buffer);
@@ -58,12 +59,14 @@ class BufferIo {
   void FinishRead(const BlockRead& read);
   std::optional<absl::Status> WaitForRead(ExtentBuffer* buffer, const ParentCheck* check);
 
+  struct WriteBatch;
+  bool BeginOrJoin(ExtentBuffer* buffer, WriteBatch& batch);
+  absl::Status WriteAndAwait(WriteBatch& batch);
   absl::Status WriteBegun(absl::Span<BlockWrite> writes);
   void FinishWriteback(ExtentBuffer* buffer, const absl::Status& status);
-  absl::Status AwaitOthersWrite(ExtentBuffer* buffer, bool has_all);
+  absl::Status AwaitOthersWrite(ExtentBuffer* buffer, bool has_all, WriteDurability durability);
+  BlockWrite Unwritten(const ExtentBuffer* buffer, WriteDurability durability) const;
   state::Outcome Clean(ExtentBuffer* buffer, state::Outcome (*step)(BufferState before));
-  // What a write has for a status before the source has set one.
-  absl::Status UnwrittenStatus() const;
 
   BufferPool* const pool_;
   BlockSource* const source_;

@@ -6,6 +6,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <array>
+#include <new>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -21,20 +23,39 @@ namespace {
 // How many buffers WritebackAll hands to the source at a time.
 constexpr size_t kWriteBatch = 32;
 
-// A buffer that another thread is writing.
-struct OthersWrite {
-  ExtentBufferRef buffer;
-  // Whether that write has all the bytes that were there when it was met: nothing has been dirtied
-  // since it began.
-  bool has_all = false;
-};
-
 // First errors are kept.
 void Keep(absl::Status& first, absl::Status status) {
   if (first.ok()) first = std::move(status);
 }
 
 }  // namespace
+
+// Buffers that are written together, to which the caller has references.
+struct BufferIo::WriteBatch {
+  // A buffer that another thread is writing.
+  struct OthersWrite {
+    ExtentBuffer* buffer = nullptr;
+    // Whether that write has all the bytes that were there when it was met: nothing has been
+    // dirtied since it began.
+    bool has_all = false;
+  };
+
+  // All the memory that so many buffers need: between the first BeginWriteback and the last
+  // FinishWriteback there must be no want of it.
+  absl::Status Reserve(size_t buffers) {
+    try {
+      ours.reserve(buffers);
+      others.reserve(buffers);
+    } catch (const std::bad_alloc&) {
+      return WithoutWords(absl::StatusCode::kResourceExhausted);
+    }
+    return absl::OkStatus();
+  }
+
+  WriteDurability durability = WriteDurability::kDurable;
+  std::vector<BlockWrite> ours = {};  // under WRITEBACK by this thread
+  std::vector<OthersWrite> others = {};
+};
 
 // ---- Single steps -------------------------------------------------------------------------------
 
@@ -117,7 +138,8 @@ absl::Status BufferIo::WriteBegun(absl::Span<BlockWrite> writes) {
   return first_error;
 }
 
-absl::Status BufferIo::AwaitOthersWrite(ExtentBuffer* buffer, bool has_all) {
+absl::Status BufferIo::AwaitOthersWrite(ExtentBuffer* buffer, bool has_all,
+                                        WriteDurability durability) {
   for (;;) {
     if (!WaitUnlessForEver(buffer, Inside(buffer).state_, BufferFlag::kWriteback)) {
       return WaitForEverRefused(buffer->start());
@@ -125,7 +147,7 @@ absl::Status BufferIo::AwaitOthersWrite(ExtentBuffer* buffer, bool has_all) {
     if (has_all) return WriteError(buffer);
     const auto begun = state::Apply(Inside(buffer).state_, state::BeginWriteback);
     if (begun.result == state::Result::kChanged) {
-      BlockWrite write{.buffer = buffer, .status = UnwrittenStatus()};
+      BlockWrite write = Unwritten(buffer, durability);
       return WriteBegun(absl::MakeSpan(&write, 1));
     }
     if (!begun.after.has(BufferFlag::kWriteback)) return absl::OkStatus();
@@ -134,57 +156,78 @@ absl::Status BufferIo::AwaitOthersWrite(ExtentBuffer* buffer, bool has_all) {
 }
 
 absl::Status BufferIo::Writeback(ExtentBuffer* buffer) {
+  constexpr WriteDurability kDurable = WriteDurability::kDurable;
   const auto begun = state::Apply(Inside(buffer).state_, state::BeginWriteback);
   if (begun.result == state::Result::kChanged) {
-    BlockWrite write{.buffer = buffer, .status = UnwrittenStatus()};
+    BlockWrite write = Unwritten(buffer, kDurable);
     return WriteBegun(absl::MakeSpan(&write, 1));
   }
   if (!begun.after.has(BufferFlag::kWriteback)) return absl::OkStatus();
-  return AwaitOthersWrite(buffer, /*has_all=*/!begun.after.has(BufferFlag::kDirty));
+  return AwaitOthersWrite(buffer, /*has_all=*/!begun.after.has(BufferFlag::kDirty), kDurable);
+}
+
+// Whether there is something to write of the buffer, by this thread or by another.
+bool BufferIo::BeginOrJoin(ExtentBuffer* buffer, WriteBatch& batch) {
+  const auto begun = state::Apply(Inside(buffer).state_, state::BeginWriteback);
+  if (begun.result == state::Result::kChanged) {
+    batch.ours.push_back(Unwritten(buffer, batch.durability));
+    return true;
+  }
+  if (!begun.after.has(BufferFlag::kWriteback)) return false;
+  batch.others.push_back({buffer, !begun.after.has(BufferFlag::kDirty)});
+  return true;
+}
+
+// Our own are ended before any of the others' is waited for: two calls cannot hold each other up.
+// The batch is empty afterwards.
+absl::Status BufferIo::WriteAndAwait(WriteBatch& batch) {
+  absl::Status first_error;
+  if (!batch.ours.empty()) Keep(first_error, WriteBegun(absl::MakeSpan(batch.ours)));
+  for (const WriteBatch::OthersWrite& other : batch.others) {
+    Keep(first_error, AwaitOthersWrite(other.buffer, other.has_all, batch.durability));
+  }
+  batch.ours.clear();
+  batch.others.clear();
+  return first_error;
 }
 
 absl::Status BufferIo::WritebackAll() {
-  std::vector<ExtentBufferRef> ours;
-  std::vector<BlockWrite> writes;
-  std::vector<OthersWrite> others;
-  ours.reserve(kWriteBatch);
-  writes.reserve(kWriteBatch);
-  others.reserve(kWriteBatch);
-  BufferPool::Wanted wanted = BufferPool::Wanted::kUnwritten;
+  WriteBatch batch;
+  std::array<ExtentBufferRef, kWriteBatch> held;
+  if (absl::Status status = batch.Reserve(held.size()); !status.ok()) return status;
   absl::Status first_error;
   uint64_t next = 0;
   for (bool more = true; more;) {
-    while (ours.size() + others.size() < kWriteBatch) {
-      ExtentBufferRef buffer = ExtentBufferRef::Adopt(pool_->NextReferenced(next, wanted));
-      if (!buffer) {
+    size_t count = 0;
+    while (count < held.size()) {
+      held[count] =
+          ExtentBufferRef::Adopt(pool_->NextReferenced(next, BufferPool::Wanted::kUnwritten));
+      if (!held[count]) {
         more = false;
         break;
       }
-      next = buffer->start() + 1;
-      const auto begun = state::Apply(Inside(buffer.get()).state_, state::BeginWriteback);
-      if (begun.result == state::Result::kChanged) {
-        writes.push_back({.buffer = buffer.get(), .status = UnwrittenStatus()});
-        ours.push_back(std::move(buffer));
-      } else if (begun.after.has(BufferFlag::kWriteback)) {
-        others.push_back({std::move(buffer), !begun.after.has(BufferFlag::kDirty)});
-      }
+      next = held[count]->start() + 1;
+      if (BeginOrJoin(held[count].get(), batch)) ++count;
     }
-    if (!writes.empty()) Keep(first_error, WriteBegun(absl::MakeSpan(writes)));
-    // Our own are ended before any of the others' is waited for: two calls cannot hold each other
-    // up.
-    for (const OthersWrite& other : others) {
-      absl::Status status = AwaitOthersWrite(other.buffer.get(), other.has_all);
-      Keep(first_error, std::move(status));
-    }
-    ours.clear();
-    writes.clear();
-    others.clear();
+    Keep(first_error, WriteAndAwait(batch));
+    for (size_t i = 0; i < count; ++i) held[i].Put();
   }
   return first_error;
 }
 
-absl::Status BufferIo::UnwrittenStatus() const {
-  return source_ != nullptr ? Unanswered() : NoSource();
+absl::Status BufferIo::WritebackMany(absl::Span<const ExtentBufferRef> buffers,
+                                     WriteDurability durability) {
+  WriteBatch batch{.durability = durability};
+  if (absl::Status status = batch.Reserve(buffers.size()); !status.ok()) return status;
+  for (const ExtentBufferRef& buffer : buffers) BeginOrJoin(buffer.get(), batch);
+  return WriteAndAwait(batch);
+}
+
+// A write before the source has said anything of it.
+BlockWrite BufferIo::Unwritten(const ExtentBuffer* buffer, WriteDurability durability) const {
+  return {.buffer = buffer,
+          .status = source_ != nullptr ? Unanswered() : NoSource(),
+          .until_flush = durability == WriteDurability::kUntilFlush};
 }
 
 // ---- Giving up ----------------------------------------------------------------------------------

@@ -157,9 +157,8 @@ absl::Status ExtentBuffer::CopyFrom(const ExtentBuffer& source, size_t source_of
 // ---- Bitmaps ------------------------------------------------------------------------------------
 
 absl::StatusOr<bool> ExtentBuffer::TestBit(size_t offset, size_t bit) const {
-  uint8_t byte = 0;
   if (!InBounds(offset, bit / 8 + 1)) return OutOfRange("bit", offset, bit / 8);
-  (void)Load(offset + bit / 8, byte);
+  const uint8_t byte = *Load<uint8_t>(offset + bit / 8);
   return (byte >> (bit % 8) & 1) != 0;
 }
 

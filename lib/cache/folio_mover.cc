@@ -54,7 +54,8 @@ void FolioMover::KillFrozen(absl::Span<ExtentBuffer* const> frozen) {
 }
 
 // Freezes every buffer that has bytes in one of the folios, or none.
-bool FolioMover::Freeze(absl::Span<const FolioMove> moves, uint32_t private_bits, Members& frozen) {
+std::optional<FolioMover::Members> FolioMover::Freeze(absl::Span<const FolioMove> moves,
+                                                      uint32_t private_bits) {
   absl::InlinedVector<uint32_t, SubpageFrames::kMaxBlocks> numbers;
   if (frames_->subpage()) {
     // Blocks that share a page: the private bits are the group's, which has one folio.
@@ -62,6 +63,7 @@ bool FolioMover::Freeze(absl::Span<const FolioMove> moves, uint32_t private_bits
   } else if (private_bits < pool_->slab().size()) {
     numbers.push_back(private_bits);
   }
+  std::optional<Members> frozen(std::in_place);
   bool all = !numbers.empty();
   for (const uint32_t number : numbers) {
     ExtentBuffer* buffer = pool_->slab().At(number);
@@ -71,24 +73,23 @@ bool FolioMover::Freeze(absl::Span<const FolioMove> moves, uint32_t private_bits
       all = false;
       break;
     }
-    frozen.push_back(buffer);
+    frozen->push_back(buffer);
   }
   all = all && std::any_of(moves.begin(), moves.end(),
-                           [&](const FolioMove& move) { return HaveFolio(frozen, move.source); });
-  if (all) return true;
-  Thaw(frozen);
-  frozen.clear();
+                           [&](const FolioMove& move) { return HaveFolio(*frozen, move.source); });
+  if (all) return frozen;
+  Thaw(*frozen);
   if (frames_->subpage() && !numbers.empty())
     frames_->subpages().Reopen(moves.front().source, private_bits);
-  return false;
+  return std::nullopt;
 }
 
 bool FolioMover::Release(Folio folio, uint32_t private_bits) {
-  Members frozen;
   const FolioMove nowhere = {.source = folio};
-  if (!Freeze(absl::MakeConstSpan(&nowhere, 1), private_bits, frozen)) return false;
-  Count(counters_.folio_releases, frozen.size());
-  KillFrozen(frozen);
+  const std::optional<Members> frozen = Freeze(absl::MakeConstSpan(&nowhere, 1), private_bits);
+  if (!frozen) return false;
+  Count(counters_.folio_releases, frozen->size());
+  KillFrozen(*frozen);
   return true;
 }
 
@@ -104,16 +105,16 @@ void FolioMover::MigrateTogether(absl::Span<FolioMove> moves, uint32_t private_b
       if (!frames_->subpages().PrepareMove(move.destination)) return;
     }
   }
-  Members frozen;
-  if (!Freeze(moves, private_bits, frozen)) return;
-  for (FolioMove& move : moves) move.moved = HaveFolio(frozen, move.source);
+  const std::optional<Members> frozen = Freeze(moves, private_bits);
+  if (!frozen) return;
+  for (FolioMove& move : moves) move.moved = HaveFolio(*frozen, move.source);
   const bool drop = pool_->options().migrate_mode == BufferCacheOptions::MigrateMode::kDropBuffer ||
-                    std::any_of(frozen.begin(), frozen.end(),
+                    std::any_of(frozen->begin(), frozen->end(),
                                 [](const ExtentBuffer* buffer) { return buffer->stale(); });
   if (drop) {
-    DropFrozen(moves, frozen);
+    DropFrozen(moves, *frozen);
   } else {
-    MoveFrozen(moves, private_bits, frozen);
+    MoveFrozen(moves, private_bits, *frozen);
   }
 }
 

@@ -13,6 +13,7 @@
 #include <absl/types/span.h>
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "ebcache/internal/sync.h"
@@ -52,7 +53,7 @@ class FolioMover final : public FolioOwner {
 
   // As many as can share a folio: no memory is needed for it.
   using Members = absl::InlinedVector<ExtentBuffer*, SubpageFrames::kMaxBlocks>;
-  bool Freeze(absl::Span<const FolioMove> moves, uint32_t private_bits, Members& frozen);
+  std::optional<Members> Freeze(absl::Span<const FolioMove> moves, uint32_t private_bits);
   void Thaw(absl::Span<ExtentBuffer* const> frozen);
   void KillFrozen(absl::Span<ExtentBuffer* const> frozen);
   void DropFrozen(absl::Span<FolioMove> moves, absl::Span<ExtentBuffer* const> frozen);

@@ -55,7 +55,7 @@ class KeptErrors {
     // Relaxed: the state word makes an entry visible to a holder that needs it, and the count with
     // it; every other thread only saves a lock.
     if (count_.load(std::memory_order_relaxed) == 0) return;
-    ForgetIf(buffer, [] { return true; });
+    ForgetKept(buffer);
   }
   // Forgets if `step` says so. Between the two nothing is kept: not the error of a write that could
   // begin only after the step.
@@ -77,6 +77,10 @@ class KeptErrors {
     std::optional<ParentCheck> expected;
   };
 
+  // A function of its own: inlined, it would cost each burial the registers that it needs.
+  [[gnu::noinline, gnu::cold]] void ForgetKept(const ExtentBuffer* buffer) {
+    ForgetIf(buffer, [] { return true; });
+  }
   std::optional<Kept> Find(const ExtentBuffer* buffer) const EBCACHE_REQUIRES(mutex_);
   void Erase(const ExtentBuffer* buffer) EBCACHE_REQUIRES(mutex_);
 

@@ -3,6 +3,7 @@
 #include <absl/strings/cord.h>
 #include <absl/strings/str_cat.h>
 
+#include <new>
 #include <utility>
 
 #include "ebcache/buffer_cache.h"
@@ -36,13 +37,17 @@ bool WouldWaitForEver(const absl::Status& status) {
   return status.GetPayload(kWaitForEver).has_value();
 }
 
-absl::Status WaitForEverRefused(uint64_t start) {
-  absl::Status status = absl::FailedPreconditionError(absl::StrCat(
-      "block ", start,
-      ": under IO by a call of the source that cannot end before this one: it would be "
-      "waited for for ever"));
-  status.SetPayload(kWaitForEver, absl::Cord());
-  return status;
+absl::Status WaitForEverRefused(uint64_t start) noexcept {
+  try {
+    absl::Status status = absl::FailedPreconditionError(absl::StrCat(
+        "block ", start,
+        ": under IO by a call of the source that cannot end before this one: it would be "
+        "waited for for ever"));
+    status.SetPayload(kWaitForEver, absl::Cord());
+    return status;
+  } catch (const std::bad_alloc&) {
+    return WithoutWords(absl::StatusCode::kResourceExhausted);
+  }
 }
 
 absl::Status Worded(absl::Status status, uint64_t start, const char* what) noexcept {

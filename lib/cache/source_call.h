@@ -38,8 +38,9 @@ void CallSource(absl::Span<BlockIo> blocks, Call call) noexcept {
 // The same error in words; without them where there is no memory. `what`: "read" or "write".
 absl::Status Worded(absl::Status status, uint64_t start, const char* what) noexcept;
 
-// What is said to a source that would wait for ever for the block at `start`. Has WouldWaitForEver.
-absl::Status WaitForEverRefused(uint64_t start);
+// What is said to a source that would wait for ever for the block at `start`. Has WouldWaitForEver;
+// where there is no memory for that it is ResourceExhausted.
+absl::Status WaitForEverRefused(uint64_t start) noexcept;
 
 }  // namespace ebcache
 

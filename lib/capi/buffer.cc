@@ -3,6 +3,7 @@
 #include <absl/types/span.h>
 
 #include <cerrno>
+#include <optional>
 
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
@@ -37,7 +38,8 @@ int Get(const ebcache_buffer* buffer, size_t offset, T* value) {
   if (buffer == nullptr || value == nullptr) [[unlikely]] {
     return NullArgument(buffer == nullptr ? "buffer" : "value");
   }
-  if (Inside(buffer)->Load(offset, *value)) [[likely]] {
+  if (const std::optional<T> loaded = Inside(buffer)->Load<T>(offset)) [[likely]] {
+    *value = *loaded;
     return 0;
   }
   return Guard([&] { return Fail(Inside(buffer)->Get<T>(offset).status()); });

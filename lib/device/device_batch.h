@@ -26,6 +26,12 @@ inline void SubmitTo(BlockDevice& device, absl::Span<DeviceWrite> writes,
   device.Write(writes);
   for (size_t i = 0; i < writes.size(); ++i) done(i);
 }
+// Writes that are on disk with the next flush of the device.
+inline void SubmitCachedTo(BlockDevice& device, absl::Span<DeviceWrite> writes,
+                           absl::FunctionRef<void(size_t)> done) {
+  device.WriteCached(writes);
+  for (size_t i = 0; i < writes.size(); ++i) done(i);
+}
 
 // Transfer is DeviceRead or DeviceWrite.
 template <typename Transfer>
@@ -41,6 +47,12 @@ class DeviceBatch {
   // Does them all, and calls done(tag, status) as each is over. The batch is empty afterwards.
   template <typename Done>
   void Run(Done done) {
+    Run(done, [](BlockDevice& device, absl::Span<Transfer> transfers,
+                 absl::FunctionRef<void(size_t)> each) { SubmitTo(device, transfers, each); });
+  }
+  // The same, with what else SubmitTo may be.
+  template <typename Done, typename Submit>
+  void Run(Done done, Submit submit) {
     std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
       if (a.device != b.device) return std::less<>()(a.device, b.device);
       return a.transfer.offset < b.transfer.offset;
@@ -51,8 +63,8 @@ class DeviceBatch {
     for (size_t begin = 0; begin < entries_.size();) {
       size_t end = begin;
       while (end < entries_.size() && entries_[end].device == entries_[begin].device) ++end;
-      SubmitTo(*entries_[begin].device, absl::MakeSpan(&transfers[begin], end - begin),
-               [&](size_t i) { done(entries_[begin + i].tag, transfers[begin + i].status); });
+      submit(*entries_[begin].device, absl::MakeSpan(&transfers[begin], end - begin),
+             [&](size_t i) { done(entries_[begin + i].tag, transfers[begin + i].status); });
       begin = end;
     }
     entries_.clear();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lib/device/system_devices.h"
+#include "lib/device/use_beside_holder.h"
 
 namespace ebcache {
 namespace {
@@ -21,6 +22,8 @@ struct Dependent {
   std::string way;
   // It has the device before it for itself, mounted or not.
   bool holds = false;
+  // The caller has it for itself alone, so that nothing else does.
+  bool callers = false;
 
   std::string WayTo(const std::string& use) const {
     return way.empty() ? use : absl::StrCat(way, ", which ", use);
@@ -29,13 +32,14 @@ struct Dependent {
 
 class Dependents {
  public:
-  Dependents(const std::string& path, const struct stat& info, const SystemPaths& system)
+  Dependents(const std::string& path, const struct stat& info, bool callers,
+             const SystemPaths& system)
       : system_(system), loops_(LoopDevices(system)) {
     if (S_ISBLK(info.st_mode)) {
-      Add({{info.st_rdev, path}, ""});
+      Add({.device = {info.st_rdev, path}, .way = "", .callers = callers});
     } else if (S_ISREG(info.st_mode)) {
       for (const LoopDevice& loop : loops_) {
-        if (loop.ReadsFile(info)) Add({loop.device, Reads(loop)});
+        if (loop.ReadsFile(info)) Add({.device = loop.device, .way = Reads(loop)});
       }
     }
     for (size_t i = 0; i < found_.size(); ++i) AddNext(Dependent(found_[i]));
@@ -51,13 +55,18 @@ class Dependents {
 
   void AddNext(const Dependent& to) {
     for (const LoopDevice& loop : loops_) {
-      if (loop.ReadsDevice(to.device.number)) Add({loop.device, to.WayTo(Reads(loop))});
+      if (loop.ReadsDevice(to.device.number))
+        Add({.device = loop.device, .way = to.WayTo(Reads(loop))});
     }
     for (const SystemDevice& part : PartitionsOf(to.device.number, system_)) {
-      Add({part, to.WayTo(absl::StrCat("has the partition ", part.path))});
+      Add({.device = part,
+           .way = to.WayTo(absl::StrCat("has the partition ", part.path)),
+           .callers = to.callers});
     }
     for (const SystemDevice& holder : HoldersOf(to.device.number, system_)) {
-      Add({holder, to.WayTo(absl::StrCat("is part of ", holder.path)), true});
+      Add({.device = holder,
+           .way = to.WayTo(absl::StrCat("is part of ", holder.path)),
+           .holds = true});
     }
   }
 
@@ -86,12 +95,7 @@ std::optional<std::string> MountOf(dev_t number, const std::vector<MountedDevice
                        : absl::StrCat("is mounted at ", where);
 }
 
-}  // namespace
-
-std::optional<std::string> FindDeviceUse(const std::string& path, const SystemPaths& system) {
-  struct stat info;
-  if (stat(path.c_str(), &info) != 0) return std::nullopt;
-  const Dependents dependents(path, info, system);
+std::optional<std::string> UseOf(const Dependents& dependents, const SystemPaths& system) {
   // What says most comes first.
   const std::vector<MountedDevice> mounted = MountedDevices(system);
   for (const Dependent& dependent : dependents.found()) {
@@ -102,11 +106,24 @@ std::optional<std::string> FindDeviceUse(const std::string& path, const SystemPa
     if (dependent.holds) return dependent.way;
   }
   for (const Dependent& dependent : dependents.found()) {
-    if (HeldByAnother(dependent.device, system)) {
+    if (!dependent.callers && HeldByAnother(dependent.device, system)) {
       return dependent.WayTo("is in use by the kernel or by another program");
     }
   }
   return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::string> FindDeviceUse(const std::string& path, const SystemPaths& system) {
+  struct stat info;
+  if (stat(path.c_str(), &info) != 0) return std::nullopt;
+  return UseOf(Dependents(path, info, /*callers=*/false, system), system);
+}
+
+std::optional<std::string> FindUseBesideHolder(const std::string& path, const struct stat& info,
+                                               const SystemPaths& system) {
+  return UseOf(Dependents(path, info, /*callers=*/true, system), system);
 }
 
 }  // namespace ebcache

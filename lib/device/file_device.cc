@@ -1,6 +1,7 @@
 // BlockDevice by io_uring, preadv and pwritev.
 
-#include <absl/container/inlined_vector.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
 #include <absl/strings/str_cat.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -11,47 +12,31 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "ebcache/block_device.h"
 #include "lib/base/unique_fd.h"
+#include "lib/device/exclusive_open.h"
+#include "lib/device/file_errors.h"
 #include "lib/device/file_syncer.h"
-#include "lib/device/read_runs.h"
+#include "lib/device/file_transfer.h"
 #include "lib/device/ring_pool.h"
 #include "lib/device/transfer_range.h"
+#include "lib/device/transfer_runs.h"
 
 namespace ebcache {
 namespace {
 
-std::string ErrnoText(int error) { return std::generic_category().message(error); }
-
-// That the kernel had no memory for a call says nothing of the device: the same may succeed later.
-absl::Status ErrorOf(int error, const std::string& message) {
-  return error == ENOMEM ? absl::ResourceExhaustedError(message) : absl::UnavailableError(message);
-}
-
-absl::Status OpenError(const std::string& path, int error) {
-  std::string message = absl::StrCat(path, ": ", ErrnoText(error));
-  switch (error) {
-    case ENOENT:
-    case ENOTDIR:
-      return absl::NotFoundError(message);
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return absl::PermissionDeniedError(message);
-    case EISDIR:
-    case ELOOP:
-    case ENAMETOOLONG:
-    case ENXIO:  // a socket
-      return absl::InvalidArgumentError(message);
-    default:
-      return ErrorOf(error, message);
-  }
+absl::StatusOr<OpenedFile> OpenForReading(const std::string& path) {
+  // O_NONBLOCK: the open of a pipe must not wait for its other end. Files do not care.
+  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd.ok()) return OpenError(path, errno);
+  return OpenedFile{.claim = UniqueFd(), .fd = std::move(fd)};
 }
 
 absl::StatusOr<uint64_t> FindSize(int fd, const std::string& path) {
@@ -67,65 +52,20 @@ absl::StatusOr<uint64_t> FindSize(int fd, const std::string& path) {
   return absl::InvalidArgumentError(absl::StrCat(path, ": is ", what));
 }
 
-using IoVectors = absl::InlinedVector<iovec, 16>;
-
-template <typename Segments>
-IoVectors MakeIoVectors(const Segments& segments) {
-  IoVectors vectors;
-  for (auto segment : segments) {
-    // pwritev only reads from them.
-    vectors.push_back({const_cast<std::byte*>(segment.data()), segment.size()});
-  }
-  return vectors;
-}
-
-// Takes `bytes` off the front of vectors[*first..].
-void Consume(IoVectors& vectors, size_t* first, size_t bytes) {
-  while (*first < vectors.size() && bytes >= vectors[*first].iov_len) {
-    bytes -= vectors[*first].iov_len;
-    ++*first;
-  }
-  if (bytes > 0) {
-    iovec& partial = vectors[*first];
-    partial.iov_base = static_cast<std::byte*>(partial.iov_base) + bytes;
-    partial.iov_len -= bytes;
-  }
-}
-
-// Moves all bytes, however many calls it takes. `call` is preadv or pwritev.
-template <typename Call>
-absl::Status TransferAll(Call call, const char* what, int fd, uint64_t offset, IoVectors vectors) {
-  size_t first = 0;
-  Consume(vectors, &first, 0);  // empty pieces in front
-  while (first < vectors.size()) {
-    const int count = static_cast<int>(std::min<size_t>(vectors.size() - first, IOV_MAX));
-    const ssize_t moved = call(fd, &vectors[first], count, static_cast<off_t>(offset));
-    if (moved < 0) {
-      if (errno == EINTR) continue;
-      const int error = errno;
-      return ErrorOf(error, absl::StrCat(what, " error: ", ErrnoText(error)));
-    }
-    // The range was on the device when it was opened.
-    if (moved == 0) return absl::UnavailableError(absl::StrCat(what, " ended early at ", offset));
-    offset += static_cast<uint64_t>(moved);
-    Consume(vectors, &first, static_cast<size_t>(moved));
-  }
-  return absl::OkStatus();
-}
-
 class FileDevice : public BlockDevice {
  public:
   // `direct` is a second descriptor of the same file, for direct reads; none without them.
-  FileDevice(std::string path, UniqueFd fd, UniqueFd direct, uint64_t size_bytes,
+  FileDevice(std::string path, OpenedFile file, UniqueFd direct, uint64_t size_bytes,
              const FileDeviceOptions& options)
       : path_(std::move(path)),
-        fd_(std::move(fd)),
+        claim_(std::move(file.claim)),
+        fd_(std::move(file.fd)),
         direct_(std::move(direct)),
         size_bytes_(size_bytes),
         writable_(options.writable),
         syncer_(fd_.get()) {
     const int fast = direct_.ok() ? direct_.get() : fd_.get();
-    if (options.queue_depth > 1) rings_.emplace(fast, options.queue_depth);
+    if (options.queue_depth > 1) rings_.emplace(fast, fd_.get(), options.queue_depth);
   }
 
   const std::string& name() const override { return path_; }
@@ -139,12 +79,12 @@ class FileDevice : public BlockDevice {
     for (DeviceRead& read : reads) {
       read.status = CheckTransferRange(read.offset, read.segments, size_bytes_);
     }
-    const ReadRuns plan(reads);
+    const TransferRuns plan(reads);
     for (size_t i = 0; i < reads.size(); ++i) {
       if (!reads[i].status.ok()) done(i);
     }
     const auto finish = [&](size_t number, int result) {
-      const ReadRun& run = plan.runs[number];
+      const TransferRun& run = plan.runs[number];
       for (size_t i = run.first; i < run.first + run.count; ++i) {
         // Whatever was wrong with a run, each of its reads gets its own chance, and its own error.
         // An error is no number of bytes.
@@ -162,42 +102,42 @@ class FileDevice : public BlockDevice {
         finish(next, static_cast<int>(plan.runs[next].bytes));
         ++next;
       }
-      if (rings_->Read(plan, next, finish)) return;
+      if (rings_->Transfer(RingPool::Direction::kRead, plan, next, finish)) return;
     }
     for (; next < plan.runs.size(); ++next) finish(next, ReadRunNow(plan, plan.runs[next]));
   }
 
   void Write(absl::Span<DeviceWrite> writes) override {
     const uint32_t failed_before = syncer_.failed();
-    bool any_written = false;
-    for (DeviceWrite& write : writes) {
-      write.status = writable_ ? CheckTransferRange(write.offset, write.segments, size_bytes_)
-                               : absl::PermissionDeniedError("opened read-only");
-      if (!write.status.ok()) continue;
-      write.status =
-          TransferAll(pwritev, "write", fd_.get(), write.offset, MakeIoVectors(write.segments));
-      any_written |= write.status.ok();
-    }
-    if (!any_written) return;
+    if (!WriteToPageCache(writes)) return;
     // So far the page cache has them, and the device may refuse them yet.
     const int error = syncer_.Sync(failed_before);
     if (error == 0) return;
     for (DeviceWrite& write : writes) {
-      if (!write.status.ok()) continue;
-      write.status = absl::UnavailableError(
-          absl::StrCat("not known to be on the device: fdatasync error: ", ErrnoText(error)));
+      if (write.status.ok()) write.status = NotSynced("", error);
     }
   }
 
+  void WriteCached(absl::Span<DeviceWrite> writes) override {
+    const uint32_t failed_before = syncer_.failed();
+    if (WriteToPageCache(writes)) syncer_.NoteCached(failed_before);
+  }
+
+  absl::Status Flush() override {
+    if (!writable_) return absl::OkStatus();  // it has taken nothing
+    const int error = syncer_.Flush();
+    return error == 0 ? absl::OkStatus() : NotSynced(path_ + ": ", error);
+  }
+
  private:
-  static bool AllAligned(const ReadRuns& plan) {
+  static bool AllAligned(const TransferRuns& plan) {
     return std::all_of(plan.runs.begin(), plan.runs.end(),
-                       [](const ReadRun& run) { return run.aligned; });
+                       [](const TransferRun& run) { return run.aligned; });
   }
 
   // Whether all of it was in the page cache, and is read. What else there may be to say of it, the
   // next attempt says.
-  bool ReadRunIfCached(const ReadRuns& plan, const ReadRun& run) const {
+  bool ReadRunIfCached(const TransferRuns& plan, const TransferRun& run) const {
     if (direct_.ok()) return false;
     const auto vectors = plan.VectorsOf(run);
     if (vectors.size() > IOV_MAX) return false;
@@ -207,7 +147,7 @@ class FileDevice : public BlockDevice {
   }
 
   // The bytes read, or -errno.
-  int ReadRunNow(const ReadRuns& plan, const ReadRun& run) const {
+  int ReadRunNow(const TransferRuns& plan, const TransferRun& run) const {
     const int fd = direct_.ok() && run.aligned ? direct_.get() : fd_.get();
     const auto vectors = plan.VectorsOf(run);
     if (vectors.size() > IOV_MAX) return -EINVAL;
@@ -216,29 +156,75 @@ class FileDevice : public BlockDevice {
     return moved < 0 ? -errno : static_cast<int>(moved);
   }
 
-  // The way that always works, if anything does.
+  // The ways that always work, if anything does.
   void ReadAlone(DeviceRead& read) const {
     read.status = TransferAll(preadv, "read", fd_.get(), read.offset, MakeIoVectors(read.segments));
   }
+  void WriteAlone(DeviceWrite& write) const {
+    write.status =
+        TransferAll(pwritev, "write", fd_.get(), write.offset, MakeIoVectors(write.segments));
+  }
+
+  // Whether any of them is there.
+  bool WriteToPageCache(absl::Span<DeviceWrite> writes) {
+    for (DeviceWrite& write : writes) {
+      write.status = writable_ ? CheckTransferRange(write.offset, write.segments, size_bytes_)
+                               : absl::PermissionDeniedError("opened read-only");
+    }
+    const TransferRuns plan(writes);
+    for (DeviceWrite& write : writes) {
+      if (write.status.ok()) write.status = absl::Status(absl::StatusCode::kUnknown, "");
+    }
+    bool any_written = false;
+    const auto finish = [&](size_t number, int result) {
+      const TransferRun& run = plan.runs[number];
+      const bool whole = static_cast<uint64_t>(result) == run.bytes;
+      for (DeviceWrite& write : writes.subspan(run.first, run.count)) {
+        // As with reads: each has its own chance, and its own error.
+        whole ? void(write.status = absl::OkStatus()) : WriteAlone(write);
+        any_written |= write.status.ok();
+      }
+    };
+    const bool together = rings_.has_value() && plan.runs.size() > 1;
+    if (together && rings_->Transfer(RingPool::Direction::kWrite, plan, 0, finish)) {
+      return any_written;
+    }
+    for (size_t i = 0; i < plan.runs.size(); ++i) finish(i, WriteRunNow(plan, plan.runs[i]));
+    return any_written;
+  }
+
+  // The bytes written, or -errno.
+  int WriteRunNow(const TransferRuns& plan, const TransferRun& run) const {
+    const auto vectors = plan.VectorsOf(run);
+    if (vectors.size() > IOV_MAX) return -EINVAL;
+    const ssize_t moved = pwritev(fd_.get(), vectors.data(), static_cast<int>(vectors.size()),
+                                  static_cast<off_t>(run.offset));
+    return moved < 0 ? -errno : static_cast<int>(moved);
+  }
+
+  static absl::Status NotSynced(const std::string& whose, int error) {
+    return absl::UnavailableError(
+        absl::StrCat(whose, "not known to be on the device: fdatasync error: ", ErrnoText(error)));
+  }
 
   const std::string path_;
+  const UniqueFd
+      claim_;  // before the others: it is closed last. None of a device that is only read
   const UniqueFd fd_;
   const UniqueFd direct_;
   const uint64_t size_bytes_;
   const bool writable_;
   FileSyncer syncer_;
-  std::optional<RingPool> rings_;  // reads from direct_ if there is one, else from fd_
+  std::optional<RingPool> rings_;  // reads from direct_ if there is one; else it is fd_
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<BlockDevice>> OpenFileDevice(const std::string& path,
                                                             FileDeviceOptions options) {
-  // O_NONBLOCK: the open of a pipe must not wait for its other end. Files do not care.
-  const int flags = (options.writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK;
-  UniqueFd fd(open(path.c_str(), flags));
-  if (!fd.ok()) return OpenError(path, errno);
-  absl::StatusOr<uint64_t> size_bytes = FindSize(fd.get(), path);
+  absl::StatusOr<OpenedFile> file = options.writable ? OpenForWriting(path) : OpenForReading(path);
+  if (!file.ok()) return file.status();
+  absl::StatusOr<uint64_t> size_bytes = FindSize(file->fd.get(), path);
   if (!size_bytes.ok()) return size_bytes.status();
   UniqueFd direct(options.direct ? open(path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT) : -1);
   if (options.direct && !direct.ok()) {
@@ -248,8 +234,9 @@ absl::StatusOr<std::unique_ptr<BlockDevice>> OpenFileDevice(const std::string& p
   }
   // What is read the slow way after all comes from the device, too. Only advice: it cannot fail in
   // a way that matters.
-  if (options.direct) (void)posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED);
-  return std::make_unique<FileDevice>(path, std::move(fd), std::move(direct), *size_bytes, options);
+  if (options.direct) (void)posix_fadvise(file->fd.get(), 0, 0, POSIX_FADV_DONTNEED);
+  return std::make_unique<FileDevice>(path, *std::move(file), std::move(direct), *size_bytes,
+                                      options);
 }
 
 }  // namespace ebcache

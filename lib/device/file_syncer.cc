@@ -38,4 +38,17 @@ int FileSyncer::Sync(uint32_t failed_before) {
   return error;
 }
 
+void FileSyncer::NoteCached(uint32_t failed_before) {
+  uint64_t noted = noted_.load(std::memory_order_relaxed);
+  while (failed_before < noted &&
+         !noted_.compare_exchange_weak(noted, failed_before, std::memory_order_relaxed)) {
+  }
+}
+
+int FileSyncer::Flush() {
+  // What is noted from here on is another Flush's: whether this one still reaches it is not known.
+  const uint64_t noted = noted_.exchange(kNothingNoted, std::memory_order_relaxed);
+  return Sync(noted == kNothingNoted ? failed() : static_cast<uint32_t>(noted));
+}
+
 }  // namespace ebcache

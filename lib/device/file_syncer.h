@@ -39,10 +39,24 @@ class FileSyncer {
   // again, and not only to be synced: the page cache may take them for written.
   int Sync(uint32_t failed_before);
 
+  // Bytes have been written since `failed_before` that a Flush is to be about.
+  void NoteCached(uint32_t failed_before);
+
+  // The same as Sync, for all that was noted before this call and that no Flush has been about yet.
+  // After an error nothing is left that later ones are about: what was noted is lost. Bytes that
+  // are noted while a Flush is under way, in which it or a Sync fails, are told so by the next one.
+  int Flush();
+
  private:
+  static constexpr uint64_t kNothingNoted = ~uint64_t{0};
+
   const int fd_;
   sync::Atomic<uint32_t> taken_{0};  // 1: a thread is in Sync
   sync::Atomic<uint32_t> failed_{0};
+  // The least `failed_before` that was noted since the last Flush began. Relaxed: of its value all
+  // that counts is that a thread which notes and then flushes finds its own or a lesser one, or
+  // that another Flush has taken it; the count that it is held against has its own order.
+  sync::Atomic<uint64_t> noted_{kNothingNoted};
   int last_error_ = 0;   // guarded by taken_
   ForkHandler at_fork_;  // last: it uses the others
 };

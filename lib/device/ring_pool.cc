@@ -12,13 +12,15 @@ namespace ebcache {
 
 class RingPool::Ring {
  public:
-  // One for reads of `fd`, of which `depth` are under way at the most; null where the kernel gives
-  // none. Throws bad_alloc.
-  static std::unique_ptr<Ring> Create(int fd, uint32_t depth) {
+  // One for transfers of these files, by direction, of which `depth` are under way at the most;
+  // null where the kernel gives none. Throws bad_alloc.
+  static std::unique_ptr<Ring> Create(const std::array<int, 2>& fds, uint32_t depth) {
     std::unique_ptr<Ring> ring(new Ring(depth));
     ring->ready_ = io_uring_queue_init(depth, &ring->ring_, 0) == 0;
-    // Registered: the kernel need not look the file up for every read.
-    const bool usable = ring->ready_ && io_uring_register_files(&ring->ring_, &fd, 1) == 0;
+    // Registered: the kernel need not look the file up for every transfer.
+    const bool usable =
+        ring->ready_ &&
+        io_uring_register_files(&ring->ring_, fds.data(), static_cast<unsigned>(fds.size())) == 0;
     return usable ? std::move(ring) : nullptr;
   }
   ~Ring() {
@@ -28,9 +30,11 @@ class RingPool::Ring {
   Ring& operator=(const Ring&) = delete;
 
   // False when the ring broke, and must not be used again; all the same each run is told of. What
-  // `done` throws comes out when nothing is under way any more: the kernel writes to the memory of
-  // reads that it has, whatever became of their callers. Later runs are not told of then.
-  bool Read(const ReadRuns& runs, size_t first, absl::FunctionRef<void(size_t, int)> tell) {
+  // `done` throws comes out when nothing is under way any more: the kernel goes on
+  // with the memory of transfers that it has, whatever became of their callers. Later runs are not
+  // told of then.
+  bool Transfer(Direction direction, const TransferRuns& runs, size_t first,
+                absl::FunctionRef<void(size_t, int)> tell) {
     std::exception_ptr thrown;
     const auto done = [&](size_t number, int result) {
       if (thrown != nullptr) return;
@@ -40,7 +44,7 @@ class RingPool::Ring {
         thrown = std::current_exception();
       }
     };
-    const bool whole = ReadAll(runs, first, done);
+    const bool whole = TransferAll(direction, runs, first, done);
     if (thrown != nullptr) std::rethrow_exception(thrown);
     return whole;
   }
@@ -48,12 +52,14 @@ class RingPool::Ring {
  private:
   explicit Ring(uint32_t depth) : depth_(depth) {}
 
-  bool ReadAll(const ReadRuns& runs, size_t first, absl::FunctionRef<void(size_t, int)> done) {
+  bool TransferAll(Direction direction, const TransferRuns& runs, size_t first,
+                   absl::FunctionRef<void(size_t, int)> done) {
     size_t next = first;  // the first run that was not queued
     size_t flying = 0;    // queued and not done
     int broken = 0;
     while (broken == 0 && (next < runs.runs.size() || flying > 0)) {
-      while (next < runs.runs.size() && flying < depth_ && Queue(runs, next)) ++next, ++flying;
+      while (next < runs.runs.size() && flying < depth_ && Queue(direction, runs, next))
+        ++next, ++flying;
       const int submitted = io_uring_submit_and_wait(&ring_, 1);
       if (submitted < 0 && submitted != -EINTR && submitted != -EAGAIN) broken = submitted;
       flying -= Reap(done);
@@ -69,18 +75,20 @@ class RingPool::Ring {
     return false;
   }
 
-  bool Queue(const ReadRuns& runs, size_t number) {
+  bool Queue(Direction direction, const TransferRuns& runs, size_t number) {
     io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
     if (sqe == nullptr) return false;
-    const ReadRun& run = runs.runs[number];
+    const TransferRun& run = runs.runs[number];
     const auto vectors = runs.VectorsOf(run);
-    io_uring_prep_readv(sqe, 0, vectors.data(), static_cast<unsigned>(vectors.size()), run.offset);
+    const auto prepare = direction == Direction::kRead ? io_uring_prep_readv : io_uring_prep_writev;
+    prepare(sqe, static_cast<int>(direction), vectors.data(), static_cast<unsigned>(vectors.size()),
+            run.offset);
     sqe->flags |= IOSQE_FIXED_FILE;
     io_uring_sqe_set_data64(sqe, number);
     return true;
   }
 
-  // Tells of all reads that are over; how many.
+  // Tells of all transfers that are over; how many.
   size_t Reap(absl::FunctionRef<void(size_t, int)> done) {
     size_t reaped = 0;
     for (io_uring_cqe* cqe = nullptr; io_uring_peek_cqe(&ring_, &cqe) == 0; ++reaped) {
@@ -97,8 +105,8 @@ class RingPool::Ring {
   bool ready_ = false;
 };
 
-RingPool::RingPool(int fd, uint32_t depth)
-    : fd_(fd),
+RingPool::RingPool(int read_fd, int write_fd, uint32_t depth)
+    : fds_{read_fd, write_fd},
       depth_(depth),
       at_fork_(
           // The lock is held over the fork: the two are halves of one function.
@@ -121,7 +129,7 @@ std::unique_ptr<RingPool::Ring> RingPool::Take() {
     }
   }
   try {
-    std::unique_ptr<Ring> ring = Ring::Create(fd_, depth_);
+    std::unique_ptr<Ring> ring = Ring::Create(fds_, depth_);
     if (ring == nullptr) unavailable_.store(true, std::memory_order_relaxed);
     return ring;
   } catch (const std::bad_alloc&) {
@@ -138,11 +146,12 @@ void RingPool::GiveBack(std::unique_ptr<Ring> ring) {
   }
 }
 
-bool RingPool::Read(const ReadRuns& runs, size_t first, absl::FunctionRef<void(size_t, int)> done) {
+bool RingPool::Transfer(Direction direction, const TransferRuns& runs, size_t first,
+                        absl::FunctionRef<void(size_t, int)> done) {
   if (first == runs.runs.size()) return true;
   std::unique_ptr<Ring> ring = Take();
   if (ring == nullptr) return false;
-  if (ring->Read(runs, first, done)) GiveBack(std::move(ring));
+  if (ring->Transfer(direction, runs, first, done)) GiveBack(std::move(ring));
   return true;
 }
 

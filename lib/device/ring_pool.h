@@ -1,10 +1,10 @@
-// RingPool: io_uring instances for the reads of one file, one for each batch that is under way.
+// RingPool: io_uring instances for the reads and writes of one file, one for each batch that is under way.
 //
 // A ring belongs to one thread for the length of a batch and goes back to the pool after it, so
-// there are as many as there were threads reading at once.
+// there are as many as there were threads that had batches at once.
 //
 // Forks: what the kernel shares of a ring, two processes must not both use. A child of a fork
-// leaves its parent's rings alone, and makes its own as it reads.
+// leaves its parent's rings alone, and makes its own as it needs them.
 //
 // Thread safety: all methods, from any thread.
 
@@ -13,6 +13,7 @@
 
 #include <absl/functional/function_ref.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -20,29 +21,32 @@
 
 #include "ebcache/fork.h"
 #include "ebcache/internal/sync.h"
-#include "lib/device/read_runs.h"
+#include "lib/device/transfer_runs.h"
 
 namespace ebcache {
 
 class RingPool {
  public:
-  // For reads of `fd`, which must stay open.
-  RingPool(int fd, uint32_t depth);
+  enum class Direction { kRead, kWrite };
+
+  // For reads of `read_fd` and writes of `write_fd`, which must stay open.
+  RingPool(int read_fd, int write_fd, uint32_t depth);
   ~RingPool();
   RingPool(const RingPool&) = delete;
   RingPool& operator=(const RingPool&) = delete;
 
-  // Reads the runs from number `first` on with up to `depth` of them under way, and calls
-  // done(number, result) for each: the bytes read, or -errno. False, with nothing done, where there
-  // is no io_uring to be had.
-  bool Read(const ReadRuns& runs, size_t first, absl::FunctionRef<void(size_t, int)> done);
+  // Transfers the runs from number `first` on with up to `depth` of them under way, in any order,
+  // and calls done(number, result) for each: the bytes moved, or -errno. False, with nothing done,
+  // where there is no io_uring to be had.
+  bool Transfer(Direction direction, const TransferRuns& runs, size_t first,
+                absl::FunctionRef<void(size_t, int)> done);
 
  private:
   class Ring;
   std::unique_ptr<Ring> Take();
   void GiveBack(std::unique_ptr<Ring> ring);
 
-  const int fd_;
+  const std::array<int, 2> fds_;  // by direction
   const uint32_t depth_;
   sync::Mutex mutex_;
   std::vector<std::unique_ptr<Ring>> idle_ EBCACHE_GUARDED_BY(mutex_);

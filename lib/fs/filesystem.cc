@@ -34,7 +34,7 @@ namespace {
 class ChunkTreeLoader : public TreeVisitor {
  public:
   ChunkTreeLoader(Volume& volume, std::vector<WalkDamage>& damage)
-      : volume_(volume), damage_(damage) {}
+      : volume_(volume), sector_bytes_(volume.superblock().sector_bytes), damage_(damage) {}
 
   bool VisitBlock(const TreeRoot& tree, const ExtentBuffer& block) override {
     if (Header(block).level() > 0) return true;
@@ -42,9 +42,8 @@ class ChunkTreeLoader : public TreeVisitor {
       absl::StatusOr<DeviceItem> device = ParseDeviceItem(data);
       Note(tree, block, key, device.ok() ? volume_.AddDevice(*device) : device.status());
     });
-    const uint32_t sector_bytes = volume_.superblock().sector_bytes;
     ForEachItemOfType(block, kChunkItemType, [&](const Key& key, absl::Span<const std::byte> data) {
-      absl::StatusOr<Chunk> chunk = ParseChunkItem(key.offset, data, sector_bytes);
+      absl::StatusOr<Chunk> chunk = ParseChunkItem(key.offset, data, sector_bytes_);
       Note(tree, block, key, chunk.ok() ? volume_.AddChunk(*std::move(chunk)) : chunk.status());
     });
     return true;
@@ -59,16 +58,17 @@ class ChunkTreeLoader : public TreeVisitor {
   }
 
   Volume& volume_;
+  const uint32_t sector_bytes_;
   std::vector<WalkDamage>& damage_;
 };
 
 // Data may lie anywhere; blocks that nothing here can map are a feature of the filesystem.
 absl::Status CheckMetadataProfiles(const Volume& volume) {
-  for (const Chunk* chunk : volume.chunks()) {
+  for (const Chunk& chunk : volume.chunks()) {
     const bool parity =
-        chunk->profile == RaidProfile::kRaid5 || chunk->profile == RaidProfile::kRaid6;
-    if (!parity || (chunk->type & (kBlockGroupMetadata | kBlockGroupSystem)) == 0) continue;
-    const std::string_view name = RaidProfileName(chunk->profile);
+        chunk.profile == RaidProfile::kRaid5 || chunk.profile == RaidProfile::kRaid6;
+    if (!parity || (chunk.type & (kBlockGroupMetadata | kBlockGroupSystem)) == 0) continue;
+    const std::string_view name = RaidProfileName(chunk.profile);
     return absl::UnimplementedError(
         absl::StrCat(volume.superblock_copy().device,
                      ": uses features that cannot be read: metadata in chunks of profile ",
@@ -104,6 +104,7 @@ absl::Status StatusOf(const WalkDamage& damage) {
 absl::StatusOr<std::unique_ptr<Filesystem>> Filesystem::Open(const std::vector<std::string>& paths,
                                                              FilesystemOptions options) {
   if (absl::Status status = CheckDifferent(paths); !status.ok()) return status;
+  if (options.writable) options.device.writable = true;
   std::vector<std::unique_ptr<BlockDevice>> devices;
   for (const std::string& path : paths) {
     absl::StatusOr<std::unique_ptr<BlockDevice>> device = OpenFileDevice(path, options.device);
@@ -117,7 +118,8 @@ absl::StatusOr<std::unique_ptr<Filesystem>> Filesystem::OpenDevices(
     std::vector<std::unique_ptr<BlockDevice>> devices, FilesystemOptions options) {
   if (devices.empty()) return absl::InvalidArgumentError("a filesystem needs at least one device");
   absl::StatusOr<std::unique_ptr<Volume>> volume =
-      Volume::Open(std::move(devices), {.on_damage = std::move(options.on_damage)});
+      Volume::Open(std::move(devices),
+                   {.writable = options.writable, .on_damage = std::move(options.on_damage)});
   if (!volume.ok()) return volume.status();
 
   std::unique_ptr<Filesystem> filesystem(new Filesystem());

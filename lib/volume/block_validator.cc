@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
+#include <utility>
 
 #include "lib/base/messages.h"
 #include "lib/format/check/parent_check.h"
@@ -24,30 +26,59 @@ absl::Status CheckBytenr(uint64_t found, uint64_t expected) {
 
 BlockValidator::BlockValidator(const Superblock& superblock, const std::vector<Uuid>& other_fsids,
                                bool writable)
-    : fsids_(BlockFsids(superblock)),
+    : other_fsids_(other_fsids),
       node_bytes_(superblock.node_bytes),
-      limits_{.sector_bytes = superblock.sector_bytes,
-              .checksum_bytes = static_cast<uint32_t>(ChecksumBytes(superblock.checksum_type)),
-              .newest_generation = superblock.generation + 1,
-              .skinny_metadata = superblock.has(IncompatFlag::kSkinnyMetadata),
-              .mixed_groups = superblock.has(IncompatFlag::kMixedGroups),
-              .raid_stripe_tree = superblock.has(IncompatFlag::kRaidStripeTree),
-              .changing_checksums = ChangingChecksums(superblock),
-              .from_disk = true,
-              .writable = writable},
-      checksum_type_(superblock.checksum_type),
-      any_checksum_type_(superblock.has(SuperblockFlag::kChangingBlockChecksums)),
+      writable_(writable),
+      rules_(nullptr),
       committed_generation_(superblock.generation) {
-  fsids_.insert(fsids_.end(), other_fsids.begin(), other_fsids.end());
+  Publish(superblock);
+}
+
+BlockValidator::Rules BlockValidator::RulesOf(const Superblock& superblock) const {
+  return {
+      .fsids = BlockFsids(superblock),
+      .limits = {.sector_bytes = superblock.sector_bytes,
+                 .checksum_bytes = static_cast<uint32_t>(ChecksumBytes(superblock.checksum_type)),
+                 .skinny_metadata = superblock.has(IncompatFlag::kSkinnyMetadata),
+                 .mixed_groups = superblock.has(IncompatFlag::kMixedGroups),
+                 .raid_stripe_tree = superblock.has(IncompatFlag::kRaidStripeTree),
+                 .changing_checksums = ChangingChecksums(superblock),
+                 .from_disk = true,
+                 .writable = writable_},
+      .checksum_type = superblock.checksum_type,
+      .any_checksum_type = superblock.has(SuperblockFlag::kChangingBlockChecksums)};
+}
+
+void BlockValidator::Publish(const Superblock& next) {
+  Rules rules = RulesOf(next);
+  auto same = std::find_if(all_rules_.begin(), all_rules_.end(),
+                           [&](const auto& known) { return *known == rules; });
+  if (same == all_rules_.end()) {
+    all_rules_.push_back(std::make_unique<const Rules>(std::move(rules)));
+    same = std::prev(all_rules_.end());
+  }
+  rules_.store(same->get(), std::memory_order_release);
+  committed_generation_.store(next.generation, std::memory_order_relaxed);
+}
+
+// What blocks are held against: up to the generation of the transaction that is open.
+TreeBlockLimits BlockValidator::LimitsNow() const {
+  TreeBlockLimits limits = rules().limits;
+  limits.newest_generation = committed_generation_.load(std::memory_order_relaxed) + 1;
+  return limits;
 }
 
 absl::Status BlockValidator::CheckFsid(const Uuid& found) const {
-  for (const Uuid& fsid : fsids_) {
+  const Rules& now = rules();
+  for (const Uuid& fsid : now.fsids) {
     if (found == fsid) [[likely]]
       return absl::OkStatus();
   }
+  for (const Uuid& fsid : other_fsids_) {
+    if (found == fsid) return absl::OkStatus();
+  }
   return absl::DataLossError(
-      absl::StrCat("fsid ", UuidString(found), ", the filesystem's is ", UuidString(fsids_[0])));
+      absl::StrCat("fsid ", UuidString(found), ", the filesystem's is ", UuidString(now.fsids[0])));
 }
 
 absl::Status BlockValidator::Validate(const ExtentBuffer& buffer, const ParentCheck* check) const {
@@ -60,7 +91,7 @@ absl::Status BlockValidator::Validate(const ExtentBuffer& buffer, const ParentCh
   }
   if (status.ok()) status = CheckChecksum(buffer);
   if (status.ok() && check != nullptr) status = CheckAgainstParent(buffer, *check);
-  if (status.ok()) status = CheckTreeBlock(buffer, limits_);
+  if (status.ok()) status = CheckTreeBlock(buffer, LimitsNow());
   return status;
 }
 
@@ -71,13 +102,14 @@ absl::Status BlockValidator::CheckChecksum(const ExtentBuffer& buffer) const {
     absl::StatusOr<Checksum> computed = ComputeBlockChecksum(type, buffer.segments());
     return computed.ok() ? CompareChecksums(type, stored, *computed) : computed.status();
   };
-  absl::Status status = compare(checksum_type_);
-  if (status.ok() || !any_checksum_type_) [[likely]]
+  const Rules& now = rules();
+  absl::Status status = compare(now.checksum_type);
+  if (status.ok() || !now.any_checksum_type) [[likely]]
     return status;
   // Nothing on the disk tells which type the others are to have.
   for (ChecksumType type : {ChecksumType::kCrc32c, ChecksumType::kXxhash64, ChecksumType::kSha256,
                             ChecksumType::kBlake2b}) {
-    if (type != checksum_type_ && compare(type).ok()) return absl::OkStatus();
+    if (type != now.checksum_type && compare(type).ok()) return absl::OkStatus();
   }
   return status;
 }
@@ -90,16 +122,16 @@ absl::Status BlockValidator::Seal(uint64_t bytenr, absl::Span<std::byte> block) 
   }
   absl::Status status = CheckBytenr(header.bytenr, bytenr);
   if (status.ok()) status = CheckFsid(header.fsid);
-  if (status.ok()) status = CheckTreeBlockBytes(block, limits_);
+  if (status.ok()) status = CheckTreeBlockBytes(block, LimitsNow());
   if (!status.ok()) return status;
-  if (header.generation <= committed_generation_) {
-    return absl::FailedPreconditionError(absl::StrCat("generation ", header.generation,
-                                                      " is not newer than the last committed, ",
-                                                      committed_generation_));
+  const uint64_t committed = committed_generation_.load(std::memory_order_relaxed);
+  if (header.generation <= committed) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "generation ", header.generation, " is not newer than the last committed, ", committed));
   }
   const UnusedBytes unused = FindUnusedBytes(block);
   std::memset(block.data() + unused.offset, 0, unused.length);
-  absl::StatusOr<Checksum> checksum = ComputeBlockChecksum(checksum_type_, {block});
+  absl::StatusOr<Checksum> checksum = ComputeBlockChecksum(rules().checksum_type, {block});
   if (!checksum.ok()) return checksum.status();
   std::memcpy(block.data(), checksum->data(), checksum->size());
   return absl::OkStatus();

@@ -41,7 +41,7 @@ StripeLocations Locate(const Chunk& chunk, uint64_t offset) {
   }
   StripeLocations locations;
   for (size_t copy = 0; copy < copies; ++copy) {
-    locations.push_back({&chunk.stripes[first_stripe + copy], stripe_offset});
+    locations.push_back({chunk.stripes[first_stripe + copy], stripe_offset});
   }
   return locations;
 }
@@ -97,10 +97,10 @@ absl::StatusOr<StripeLocations> ChunkMap::Map(uint64_t logical, uint64_t length)
   return Locate(*chunk, offset);
 }
 
-std::vector<const Chunk*> ChunkMap::chunks() const {
-  std::vector<const Chunk*> chunks;
+std::vector<Chunk> ChunkMap::chunks() const {
+  std::vector<Chunk> chunks;
   chunks.reserve(chunks_.size());
-  for (const auto& [logical, chunk] : chunks_) chunks.push_back(&chunk);
+  for (const auto& [logical, chunk] : chunks_) chunks.push_back(chunk);
   return chunks;
 }
 

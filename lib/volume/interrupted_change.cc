@@ -48,8 +48,8 @@ bool ShareInterruptedFsid(const Superblock& a, const Superblock& b) {
   return changes_from(a, b) || changes_from(b, a);
 }
 
-std::vector<Uuid> BlockFsids(const Superblock& superblock) {
-  std::vector<Uuid> fsids = {superblock.header_fsid()};
+absl::InlinedVector<Uuid, 2> BlockFsids(const Superblock& superblock) {
+  absl::InlinedVector<Uuid, 2> fsids = {superblock.header_fsid()};
   const bool changing = superblock.has(SuperblockFlag::kChangingFsid);
   if (changing && superblock.device.fsid != fsids[0]) fsids.push_back(superblock.device.fsid);
   return fsids;

@@ -3,6 +3,8 @@
 #ifndef EBCACHE_LIB_VOLUME_INTERRUPTED_CHANGE_H_
 #define EBCACHE_LIB_VOLUME_INTERRUPTED_CHANGE_H_
 
+#include <absl/container/inlined_vector.h>
+
 #include <string>
 #include <vector>
 
@@ -22,8 +24,8 @@ bool ChangingChecksums(const Superblock& superblock);
 bool ShareInterruptedFsid(const Superblock& a, const Superblock& b);
 
 // The fsids that tree blocks of this superblock's filesystem may carry: one, or two while it is
-// being changed.
-std::vector<Uuid> BlockFsids(const Superblock& superblock);
+// being changed. Needs no memory.
+absl::InlinedVector<Uuid, 2> BlockFsids(const Superblock& superblock);
 
 }  // namespace ebcache
 

@@ -47,7 +47,8 @@ void MirrorWriter::WriteGroup(absl::Span<BlockWrite> writes, absl::Span<std::byt
   const size_t node_bytes = validator_->node_bytes();
   std::vector<Attempt> attempts;
   attempts.reserve(writes.size());
-  DeviceBatch<DeviceWrite> batch;
+  DeviceBatch<DeviceWrite> durable;
+  DeviceBatch<DeviceWrite> until_flush;
   for (BlockWrite& write : writes) {
     const ExtentBuffer& buffer = *write.buffer;
     absl::Span<std::byte> block = scratch.subspan(attempts.size() * node_bytes, node_bytes);
@@ -67,16 +68,19 @@ void MirrorWriter::WriteGroup(absl::Span<BlockWrite> writes, absl::Span<std::byt
         continue;
       }
       const size_t tag = (attempts.size() - 1) * kMaxCopies + copy;
-      batch.Add(extent.device, tag, {.offset = extent.place.offset, .segments = {block}});
+      (write.until_flush ? until_flush : durable)
+          .Add(extent.device, tag, {.offset = extent.place.offset, .segments = {block}});
     }
   }
-  batch.Run([&](size_t tag, const absl::Status& status) {
+  const auto done = [&](size_t tag, const absl::Status& status) {
     if (status.ok()) return;
     Attempt& attempt = attempts[tag / kMaxCopies];
     const size_t copy = tag % kMaxCopies;
     attempt.failures.push_back(
         MakeDamage(attempt.write->buffer->start(), copy, attempt.copies[copy], status));
-  });
+  };
+  durable.Run(done);
+  until_flush.Run(done, SubmitCachedTo);
   for (Attempt& attempt : attempts) Finish(attempt);
 }
 

@@ -29,10 +29,6 @@ struct Findings {
   bool magic = false;  // some copy has it
 };
 
-bool Fits(uint64_t offset, uint64_t bytes) {
-  return bytes >= kSuperblockBytes && offset <= bytes - kSuperblockBytes;
-}
-
 // An error where there was no memory to read with: nothing is known of that copy then, and the
 // others, which may be older, must not be taken for all there are.
 absl::Status LookAt(BlockDevice& device, uint64_t offset, Findings& findings) {
@@ -99,16 +95,17 @@ std::string Difference(const Superblock& copy, const Superblock& used) {
 }  // namespace
 
 absl::StatusOr<DeviceSuperblock> ReadSuperblock(BlockDevice& device) {
-  if (!Fits(kSuperblockOffsets[0], device.size_bytes())) {
+  if (!SuperblockFits(kSuperblockOffsets[0], device.size_bytes())) {
     return absl::DataLossError(
         absl::StrCat(device.name(), ": not a btrfs filesystem: ", device.size_bytes(),
                      " bytes, too small for the superblock at ", kSuperblockOffsets[0]));
   }
   Findings findings;
   for (uint64_t offset : kSuperblockOffsets) {
-    if (!Fits(offset, device.size_bytes())) break;
+    if (!SuperblockFits(offset, device.size_bytes())) break;
     // The filesystem may be smaller than its device; what lies behind it is not its own.
-    if (!findings.sound.empty() && !Fits(offset, findings.sound[0].device.total_bytes)) break;
+    if (!findings.sound.empty() && !SuperblockFits(offset, findings.sound[0].device.total_bytes))
+      break;
     absl::Status looked = LookAt(device, offset, findings);
     if (!looked.ok()) return Prefixed(device.name(), looked);
   }

@@ -5,6 +5,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,11 @@ struct DeviceSuperblock {
   // the first one. With the device's name.
   std::vector<std::string> warnings;
 };
+
+// Whether a superblock at `offset` lies within the first `bytes` of a device.
+constexpr bool SuperblockFits(uint64_t offset, uint64_t bytes) {
+  return bytes >= kSuperblockBytes && offset <= bytes - kSuperblockBytes;
+}
 
 // The primary, as kernels have it; where that cannot be used the newest mirror. Errors name the
 // device and what is wrong with each copy: DataLoss, Unimplemented (a feature that cannot be read;

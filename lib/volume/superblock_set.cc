@@ -41,7 +41,7 @@ absl::Status OfAnotherFilesystem(const BlockDevice& device, const Superblock& sb
 }
 
 void AddFsids(SuperblockSet& set, const Superblock& superblock) {
-  const std::vector<Uuid> fsids = BlockFsids(superblock);
+  const auto fsids = BlockFsids(superblock);
   set.other_fsids.insert(set.other_fsids.end(), fsids.begin(), fsids.end());
 }
 

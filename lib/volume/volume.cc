@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "lib/base/check.h"
@@ -13,25 +14,28 @@
 #include "lib/format/system_chunk_array.h"
 #include "lib/volume/address_space.h"
 #include "lib/volume/block_validator.h"
+#include "lib/volume/committed_state.h"
 #include "lib/volume/mirror_reader.h"
 #include "lib/volume/mirror_writer.h"
 #include "lib/volume/missed_writes.h"
 #include "lib/volume/superblock_set.h"
+#include "lib/volume/superblock_writer.h"
 
 namespace ebcache {
 namespace {
 
 // What follows from the superblock that is in use.
 struct Opened {
-  Opened(const Superblock& sb, const std::vector<Uuid>& other_fsids, MissedWrites* missed,
+  Opened(const Superblock& superblock, const SuperblockSet& set, MissedWrites* missed,
          const VolumeOptions& options)
-      : superblock(sb),
+      : sector_bytes(superblock.sector_bytes),
+        committed(superblock, set.devices),
         space(superblock),
-        validator(superblock, other_fsids, options.writable),
+        validator(superblock, set.other_fsids, options.writable),
         reader(&space, &validator, missed, options),
         writer(&space, &validator, missed, options) {}
 
-  absl::Status AddSystemChunks() {
+  absl::Status AddSystemChunks(const Superblock& superblock) {
     absl::StatusOr<std::vector<Chunk>> chunks =
         ParseSystemChunkArray(superblock.system_chunk_array, superblock.sector_bytes);
     if (!chunks.ok()) return chunks.status();
@@ -42,9 +46,10 @@ struct Opened {
     return absl::OkStatus();
   }
 
-  const Superblock superblock;
+  const uint32_t sector_bytes;
+  CommittedState committed;
   AddressSpace space;
-  const BlockValidator validator;
+  BlockValidator validator;
   const MirrorReader reader;
   const MirrorWriter writer;
 };
@@ -64,18 +69,38 @@ absl::Status CheckWritable(const SuperblockSet& set) {
   return absl::OkStatus();
 }
 
+// Whether a superblock may be written over the one that is in use.
+absl::Status CheckSuccessor(const Superblock& next, const Superblock& now) {
+  if (next.node_bytes != now.node_bytes || next.sector_bytes != now.sector_bytes) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "not written: a superblock of node size ", next.node_bytes, " and sector size ",
+        next.sector_bytes, ", the filesystem's are ", now.node_bytes, " and ", now.sector_bytes));
+  }
+  if (next.generation <= now.generation) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("not written: a superblock of generation ", next.generation,
+                     ", which is not newer than the last committed, ", now.generation));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 struct Volume::Impl {
+  // Everything that WriteSuperblocks does before it writes. Throws bad_alloc.
+  absl::Status PrepareSuperblocks(const Superblock& next, absl::Span<const DeviceItem> items,
+                                  SuperblockWriter& writer) const;
+
   absl::Status Use(size_t candidate) {
     current = candidate;
     const Superblock& superblock = set.candidates[candidate].superblock;
-    opened = std::make_unique<Opened>(superblock, set.other_fsids, &missed_writes, options);
+    opened = std::make_unique<Opened>(superblock, set, &missed_writes, options);
     for (size_t i = 0; i < devices.size(); ++i) {
       absl::Status status = opened->space.AddOpenDevice(devices[i].get(), set.devices[i]);
       if (!status.ok()) return status;
     }
-    return Prefixed(devices[set.candidates[candidate].device]->name(), opened->AddSystemChunks());
+    return Prefixed(devices[set.candidates[candidate].device]->name(),
+                    opened->AddSystemChunks(superblock));
   }
 
   SuperblockCopy CopyOf(size_t candidate) const {
@@ -144,7 +169,7 @@ absl::Status Volume::CheckSeedsAreNamed() const {
 Volume::Volume(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Volume::~Volume() = default;
 
-const Superblock& Volume::superblock() const { return impl_->opened->superblock; }
+Superblock Volume::superblock() const { return impl_->opened->committed.superblock(); }
 
 const std::vector<std::string>& Volume::superblock_warnings() const { return impl_->set.warnings; }
 
@@ -158,13 +183,17 @@ absl::Status Volume::AddDevice(const DeviceItem& device) {
   return impl_->opened->space.AddDeviceItem(device);
 }
 
+absl::Status Volume::RemoveChunk(uint64_t logical) {
+  return impl_->opened->space.RemoveChunk(logical);
+}
+
 std::vector<MissingDevice> Volume::missing_devices() const {
   return impl_->opened->space.missing_devices();
 }
 
 bool Volume::OnMissingDevices(uint64_t logical) const {
   const absl::StatusOr<Copies> copies =
-      impl_->opened->space.Map(logical, impl_->opened->superblock.node_bytes);
+      impl_->opened->space.Map(logical, impl_->opened->validator.node_bytes());
   if (!copies.ok()) return absl::IsUnavailable(copies.status());
   return std::all_of(copies->begin(), copies->end(),
                      [](const PhysicalExtent& copy) { return copy.device == nullptr; });
@@ -174,9 +203,7 @@ void Volume::NoteMissingChunks(const absl::Status& why) {
   impl_->opened->space.NoteMissingChunks(why);
 }
 
-std::vector<const Chunk*> Volume::chunks() const {
-  return impl_->opened->space.chunk_map().chunks();
-}
+std::vector<Chunk> Volume::chunks() const { return impl_->opened->space.chunks(); }
 
 absl::StatusOr<std::vector<PhysicalExtent>> Volume::Map(uint64_t logical, uint64_t length) const {
   absl::StatusOr<Copies> copies = impl_->opened->space.Map(logical, length);
@@ -242,6 +269,72 @@ absl::Status Volume::CheckCopy(uint64_t logical, int mirror) const {
 void Volume::Read(absl::Span<BlockRead> reads) { impl_->opened->reader.Read(reads); }
 
 void Volume::Write(absl::Span<BlockWrite> writes) { impl_->opened->writer.Write(writes); }
+
+std::vector<DeviceItem> Volume::devices() const { return impl_->opened->committed.items(); }
+
+absl::Status Volume::Flush() {
+  absl::Status first_error;
+  for (const std::unique_ptr<BlockDevice>& device : impl_->devices) {
+    absl::Status status = FlushDevice(*device);
+    if (first_error.ok()) first_error = std::move(status);
+  }
+  return first_error;
+}
+
+absl::Status Volume::Impl::PrepareSuperblocks(const Superblock& next,
+                                              absl::Span<const DeviceItem> items,
+                                              SuperblockWriter& writer) const {
+  if (!options.writable) return absl::PermissionDeniedError("the volume is open read-only");
+  if (absl::Status status = CheckSuccessor(next, opened->committed.superblock()); !status.ok()) {
+    return status;
+  }
+  const std::vector<DeviceItem> ours = opened->committed.items();
+  for (size_t i = 0; i < devices.size(); ++i) {
+    const auto item = std::find_if(items.begin(), items.end(), [&](const DeviceItem& candidate) {
+      return candidate.id == ours[i].id;
+    });
+    if (item == items.end() || item->uuid != ours[i].uuid) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(devices[i]->name(), ": the item of device ", ours[i].id,
+                       item == items.end() ? " is not given" : " is of another device's uuid"));
+    }
+    Superblock superblock = next;
+    superblock.device = *item;
+    if (absl::Status status = writer.Add(devices[i].get(), superblock); !status.ok()) {
+      return status;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Volume::WriteSuperblocks(const Superblock& next, absl::Span<const DeviceItem> devices,
+                                      std::vector<SuperblockFailure>* failures) {
+  failures->clear();
+  SuperblockWriter writer;
+  try {
+    absl::Status ready = impl_->PrepareSuperblocks(next, devices, writer);
+    if (!ready.ok()) return ready;
+  } catch (const std::bad_alloc&) {
+    return absl::Status(absl::StatusCode::kResourceExhausted, "");
+  }
+  absl::Status written = writer.Write();
+  *failures = writer.TakeFailures();
+  for (size_t i = 0; i < impl_->devices.size(); ++i) {
+    if (writer.HasPrimary(i)) impl_->opened->committed.SetItem(i, writer.item(i));
+  }
+  return written;
+}
+
+void Volume::PublishSuperblock(Superblock next) {
+  Opened& opened = *impl_->opened;
+  EBCACHE_CHECK(
+      next.node_bytes == opened.validator.node_bytes() && next.sector_bytes == opened.sector_bytes,
+      "a superblock was published that is of another node or sector size");
+  // What may throw first.
+  opened.validator.Publish(next);
+  opened.space.Publish(next);
+  opened.committed.Publish(std::move(next));
+}
 
 absl::Status Volume::CheckParent(const ExtentBuffer& buffer, const ParentCheck& check) {
   absl::Status status = CheckAgainstParent(buffer, check);

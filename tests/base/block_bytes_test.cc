@@ -83,12 +83,9 @@ TEST(BlockBytes, LoadsLittleEndianIntegersOrNothing) {
   const std::vector<std::byte> bytes = {std::byte{0x78}, std::byte{0x56}, std::byte{0x34},
                                         std::byte{0x12}, std::byte{0xff}};
   const BlockBytes block(absl::MakeConstSpan(bytes));
-  uint32_t four = 1;
-  EXPECT_TRUE(block.Load(0, four));
-  EXPECT_EQ(four, 0x12345678u);
-  uint16_t two = 1;
-  EXPECT_FALSE(block.Load(4, two));
-  EXPECT_EQ(two, 1u);
+  EXPECT_EQ(block.Load<uint32_t>(0), 0x12345678u);
+  EXPECT_EQ(block.Load<uint16_t>(3), 0xff12u);
+  EXPECT_EQ(block.Load<uint16_t>(4), std::nullopt);
 }
 
 }  // namespace

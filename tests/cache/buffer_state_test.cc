@@ -63,8 +63,9 @@ BufferState WithTreeRef(uint32_t refs, uint32_t flags) {
   return flags & kTreeRef ? BufferState{refs, flags} : BufferState{refs + 1, flags | kTreeRef};
 }
 
-const std::vector<Row>& Table() {
-  static const std::vector<Row> table = {
+// References, and what reclaim does with those that are idle.
+std::vector<Row> ReferenceRows() {
+  return {
       {"Get", Get, [](uint32_t r, uint32_t f) { return r > 0 && !(f & kMigrating); },
        [](uint32_t r, uint32_t f) {
          return BufferState{r + 1, f | kAccessed};
@@ -96,6 +97,11 @@ const std::vector<Row>& Table() {
        [](uint32_t r, uint32_t f) {
          return BufferState{r, f | kParked};
        }},
+  };
+}
+
+std::vector<Row> ReadRows() {
+  return {
       // Only where the disk has bytes that are missing here: never where those here are newer. Who
       // reads wants the block, so it is not STALE any more.
       {"BeginRead", BeginRead,
@@ -120,6 +126,11 @@ const std::vector<Row>& Table() {
        [](uint32_t r, uint32_t f) {
          return BufferState{r, f | kUptodate};
        }},
+  };
+}
+
+std::vector<Row> WriteRows() {
+  return {
       // Only bytes that are the block's may go to disk.
       {"SetDirty", SetDirty,
        [](uint32_t r, uint32_t f) {
@@ -160,6 +171,11 @@ const std::vector<Row>& Table() {
        [](uint32_t r, uint32_t f) {
          return BufferState{r, (f & ~kStale & ~kDirty & ~kWriteErr & ~kZonedZeroout) | kUptodate};
        }},
+  };
+}
+
+std::vector<Row> MoveRows() {
+  return {
       {"BeginMigrate", BeginMigrate, Idle,
        [](uint32_t r, uint32_t f) {
          return BufferState{r, f | kMigrating};
@@ -173,6 +189,16 @@ const std::vector<Row>& Table() {
          return BufferState{0, f & ~kMigrating & ~kTreeRef};
        }},
   };
+}
+
+const std::vector<Row>& Table() {
+  static const std::vector<Row> table = [] {
+    std::vector<Row> all;
+    for (const auto& rows : {ReferenceRows(), ReadRows(), WriteRows(), MoveRows()}) {
+      all.insert(all.end(), rows.begin(), rows.end());
+    }
+    return all;
+  }();
   return table;
 }
 

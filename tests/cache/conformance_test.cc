@@ -83,6 +83,25 @@ bool IsSleptForLock(const Step& step) {
 // Steps of which only the outcome was recorded: counted apart from those compared in full.
 constexpr char kBeforeUnknown[] = "before-not-recorded";
 
+// A whole read in one call: nothing to do when UPTODATE; else begin, end, put.
+std::string CompareRead(const Step& step) {
+  if (step.before->has(BufferFlag::kUptodate)) {
+    return BeginRead(*step.before).result == Result::kRefused && *step.before == *step.after
+               ? "same"
+               : "DIFFERENT";
+  }
+  const Outcome begun = BeginRead(*step.before);
+  if (begun.result != Result::kChanged) return "DIFFERENT";
+  if (step.after->has(BufferFlag::kUptodate)) {
+    return Bare(Put(EndRead(begun.after, true).after).after) == *step.after ? "same" : "DIFFERENT";
+  }
+  // Some came back not UPTODATE: read ahead, so the call did not wait for the end. READING and
+  // the reader's reference were not recorded.
+  BufferState under_way = Without(begun.after, BufferFlag::kReading);
+  --under_way.refs;
+  return Bare(under_way) == *step.after ? "readahead-not-waited-for" : "DIFFERENT";
+}
+
 // What ours makes of the recorded call: "same", or the name of an exception, or "DIFFERENT".
 std::string Compare(const Step& step) {
   const auto same = [&](const Outcome& ours) -> std::string {
@@ -110,25 +129,7 @@ std::string Compare(const Step& step) {
     if (without_writer == *step.after) return "writer-reference";
     return IsSleptForLock(step) ? "slept-for-lock" : "DIFFERENT";
   }
-  if (step.op == "read_extent_buffer_pages") {
-    // A whole read in one call: nothing to do when UPTODATE; else begin, end, put.
-    if (step.before->has(BufferFlag::kUptodate)) {
-      return BeginRead(*step.before).result == Result::kRefused && *step.before == *step.after
-                 ? "same"
-                 : "DIFFERENT";
-    }
-    const Outcome begun = BeginRead(*step.before);
-    if (begun.result != Result::kChanged) return "DIFFERENT";
-    if (step.after->has(BufferFlag::kUptodate)) {
-      return Bare(Put(EndRead(begun.after, true).after).after) == *step.after ? "same"
-                                                                              : "DIFFERENT";
-    }
-    // Some came back not UPTODATE: read ahead, so the call did not wait for the end. READING and
-    // the reader's reference were not recorded.
-    BufferState under_way = Without(begun.after, BufferFlag::kReading);
-    --under_way.refs;
-    return Bare(under_way) == *step.after ? "readahead-not-waited-for" : "DIFFERENT";
-  }
+  if (step.op == "read_extent_buffer_pages") return CompareRead(step);
   if (step.op == "btree_migrate_folio") {
     if (!step.before) return "no-buffer-attached";  // nothing of the lifecycle is asked
     const bool ours = BeginMigrate(*step.before).result == Result::kChanged;

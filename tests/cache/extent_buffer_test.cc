@@ -66,6 +66,46 @@ class BytesTest : public testing::TestWithParam<Shape> {
     ASSERT_TRUE(buffer_->Write(0, oracle_).ok());
   }
 
+  // One operation each, on the buffer and on the oracle.
+  void Overwrite(std::mt19937_64& random, size_t at, size_t length) {
+    std::vector<std::byte> data(length);
+    for (std::byte& byte : data) byte = static_cast<std::byte>(random());
+    ASSERT_TRUE(buffer_->Write(at, data).ok());
+    std::copy(data.begin(), data.end(), oracle_.begin() + at);
+  }
+  void ComparesAsTheOracle(std::mt19937_64& random, size_t at, size_t length) {
+    std::vector<std::byte> data(oracle_.begin() + at, oracle_.begin() + at + length);
+    ASSERT_EQ(*buffer_->Compare(at, data), 0);
+    if (length == 0) return;
+    data[random() % length] ^= std::byte{1};
+    ASSERT_EQ(*buffer_->Compare(at, data) < 0,
+              std::memcmp(oracle_.data() + at, data.data(), length) < 0);
+    ASSERT_NE(*buffer_->Compare(at, data), 0);
+  }
+  void ChangeBits(std::mt19937_64& random, size_t at) {
+    const size_t bits = (size() - at) * 8;
+    if (bits == 0) return;
+    const size_t first = random() % bits;
+    const size_t count = random() % (bits - first + 1);
+    const bool set = random() % 2 == 0;
+    ASSERT_TRUE(
+        (set ? buffer_->SetBits(at, first, count) : buffer_->ClearBits(at, first, count)).ok());
+    for (size_t bit = first; bit < first + count; ++bit) {
+      const std::byte mask{static_cast<uint8_t>(1u << bit % 8)};
+      std::byte& byte = oracle_[at + bit / 8];
+      byte = set ? byte | mask : byte & ~mask;
+    }
+    ASSERT_EQ(*buffer_->TestBit(at, first),
+              (oracle_[at + first / 8] >> first % 8 & std::byte{1}) != std::byte{0});
+  }
+  void CopiesToAnother(size_t from, size_t to, size_t length) {
+    ExtentBufferRef other = *cache_->Clone(*buffer_);
+    ASSERT_TRUE(other->CopyFrom(*buffer_, from, to, length).ok());
+    std::vector<std::byte> data(length);
+    ASSERT_TRUE(other->Read(to, absl::MakeSpan(data)).ok());
+    ASSERT_TRUE(std::equal(data.begin(), data.end(), oracle_.begin() + from));
+  }
+
   std::unique_ptr<ScatteredPages> scattered_;
   std::unique_ptr<BufferCache> cache_;
   ExtentBufferRef buffer_;
@@ -97,13 +137,9 @@ TEST_P(BytesTest, RandomOperationsMatchAFlatArray) {
     const size_t b = offset();
     const size_t length = random() % (size() - std::max(a, b) + 1);
     switch (random() % 6) {
-      case 0: {
-        std::vector<std::byte> data(length);
-        for (std::byte& byte : data) byte = static_cast<std::byte>(random());
-        ASSERT_TRUE(buffer_->Write(a, data).ok());
-        std::copy(data.begin(), data.end(), oracle_.begin() + a);
+      case 0:
+        Overwrite(random, a, length);
         break;
-      }
       case 1:
         ASSERT_TRUE(buffer_->Move(a, b, length).ok());
         std::memmove(oracle_.data() + a, oracle_.data() + b, length);
@@ -112,42 +148,17 @@ TEST_P(BytesTest, RandomOperationsMatchAFlatArray) {
         ASSERT_TRUE(buffer_->Zero(a, length).ok());
         std::memset(oracle_.data() + a, 0, length);
         break;
-      case 3: {
-        std::vector<std::byte> data(oracle_.begin() + a, oracle_.begin() + a + length);
-        ASSERT_EQ(*buffer_->Compare(a, data), 0);
-        if (length == 0) break;
-        data[random() % length] ^= std::byte{1};
-        ASSERT_EQ(*buffer_->Compare(a, data) < 0,
-                  std::memcmp(oracle_.data() + a, data.data(), length) < 0);
-        ASSERT_NE(*buffer_->Compare(a, data), 0);
+      case 3:
+        ComparesAsTheOracle(random, a, length);
         break;
-      }
-      case 4: {
-        const size_t bits = (size() - a) * 8;
-        if (bits == 0) break;
-        const size_t first = random() % bits;
-        const size_t count = random() % (bits - first + 1);
-        const bool set = random() % 2 == 0;
-        ASSERT_TRUE(
-            (set ? buffer_->SetBits(a, first, count) : buffer_->ClearBits(a, first, count)).ok());
-        for (size_t bit = first; bit < first + count; ++bit) {
-          const std::byte mask{static_cast<uint8_t>(1u << bit % 8)};
-          std::byte& byte = oracle_[a + bit / 8];
-          byte = set ? byte | mask : byte & ~mask;
-        }
-        ASSERT_EQ(*buffer_->TestBit(a, first),
-                  (oracle_[a + first / 8] >> first % 8 & std::byte{1}) != std::byte{0});
+      case 4:
+        ChangeBits(random, a);
         break;
-      }
-      case 5: {
-        ExtentBufferRef other = *cache_->Clone(*buffer_);
-        ASSERT_TRUE(other->CopyFrom(*buffer_, a, b, length).ok());
-        std::vector<std::byte> data(length);
-        ASSERT_TRUE(other->Read(b, absl::MakeSpan(data)).ok());
-        ASSERT_TRUE(std::equal(data.begin(), data.end(), oracle_.begin() + a));
+      case 5:
+        CopiesToAnother(a, b, length);
         break;
-      }
     }
+    if (HasFatalFailure()) return;
     if (i % 50 == 0) {
       ASSERT_NO_FATAL_FAILURE(ExpectSame("some operations"));
     }
@@ -199,10 +210,8 @@ TEST_P(BytesTest, OutOfBoundsIsAnErrorThatTouchesNothing) {
     EXPECT_EQ(buffer_->Move(0, at, 16).code(), out);
     EXPECT_EQ(buffer_->SetBits(at, 0, 16 * 8).code(), out);
     EXPECT_EQ(buffer_->ClearBits(0, at < huge / 8 ? at * 8 : at, 16 * 8).code(), out);
-    uint64_t value = 42;
-    EXPECT_FALSE(buffer_->Load(std::max(at, size() - 7), value));
+    EXPECT_EQ(buffer_->Load<uint64_t>(std::max(at, size() - 7)), std::nullopt);
     EXPECT_EQ(buffer_->View(at, 16, data.data()), nullptr);
-    EXPECT_EQ(value, 42u);
   }
   EXPECT_EQ(buffer_->Zero(1, huge).code(), out);
   EXPECT_EQ(buffer_->SetBits(0, huge, huge).code(), out);
@@ -251,8 +260,7 @@ TEST_P(BytesTest, RangesAreAddedUpWithoutOverflow) {
       ASSERT_EQ(buffer_->ClearBits(a, b, 17).ok(), last < size()) << a << ", bits from " << b;
       const bool bits_fit = b == 0 ? a <= size() : uint128{a} + (uint128{b} + 7) / 8 <= size();
       ASSERT_EQ(buffer_->SetBits(a, 0, b).ok(), bits_fit) << a << ", " << b << " bits";
-      uint64_t value = 0;
-      ASSERT_EQ(buffer_->Load(a, value), uint128{a} + 8 <= size()) << a;
+      ASSERT_EQ(buffer_->Load<uint64_t>(a).has_value(), uint128{a} + 8 <= size()) << a;
       std::byte scratch[8];
       ASSERT_EQ(buffer_->View(a, 8, scratch) != nullptr, uint128{a} + 8 <= size()) << a;
     }

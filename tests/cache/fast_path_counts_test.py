@@ -1,4 +1,4 @@
-"""What find, put and the typed accessors are made of: instructions, locked operations, branches and
+"""What find, put, burials and the typed accessors are made of: instructions, locked operations, branches and
 calls, counted in the disassembly and held against fast_path_counts.txt.
 
 A change is no mistake by itself; it must be one that somebody meant. Counts are of whole functions,
@@ -30,6 +30,11 @@ PATHS = {
     "put, where there is more to it": (
         "ebcache::BufferPool::Put(",
         "ebcache::state::Put(",
+    ),
+    "a burial, and its part in the index": (
+        "ebcache::BufferPool::Bury(",
+        "ebcache::BufferIndex::Remove(",
+        "ebcache::BufferIndex::RemoveLocked(",
     ),
     "find, look and put, as a user": ("probe_find_look_put",),
     "load of one byte": ("probe_load_u8",),

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 
 #include "ebcache/buffer_cache.h"
 #include "ebcache/extent_buffer.h"
@@ -16,10 +17,14 @@ uint64_t probe_find_look_put(ebcache::BufferCache* cache, uint64_t start) {
 }
 
 bool probe_load_u8(const ebcache::ExtentBuffer* buffer, size_t offset, uint8_t* value) {
-  return buffer->Load(offset, *value);
+  const std::optional<uint8_t> loaded = buffer->Load<uint8_t>(offset);
+  if (loaded) *value = *loaded;
+  return loaded.has_value();
 }
 bool probe_load_u64(const ebcache::ExtentBuffer* buffer, size_t offset, uint64_t* value) {
-  return buffer->Load(offset, *value);
+  const std::optional<uint64_t> loaded = buffer->Load<uint64_t>(offset);
+  if (loaded) *value = *loaded;
+  return loaded.has_value();
 }
 const std::byte* probe_view(const ebcache::ExtentBuffer* buffer, size_t offset, size_t length,
                             std::byte* scratch) {

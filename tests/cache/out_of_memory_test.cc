@@ -203,6 +203,52 @@ TEST(OutOfMemory, SourcesThatThrowAndSourcesThatSayNothing) {
   EXPECT_EQ(cache.WritebackAll(), absl::OkStatus());
 }
 
+// Each block is written, or as it was: DIRTY, and under no write. What was said agrees with that.
+TEST(OutOfMemory, WritingMany) {
+  for (const NewFails how : {NewFails::kOnce, NewFails::kFromThenOn}) {
+    int64_t failures = 0;
+    for (bool failed = true; failed; ++failures) {
+      ASSERT_LT(failures, 1000);
+      MemorySource source;
+      BufferCache cache({}, &source);
+      std::vector<ExtentBufferRef> buffers;
+      for (uint64_t block = 0; block < 8; ++block) {
+        buffers.push_back(*cache.ReadBlock(block * kNode));
+        buffers.back().SetDirty();
+      }
+      buffers.push_back(cache.Find(0));
+      absl::Status status;
+      FailNew(failures, how);
+      EXPECT_NO_THROW(status = cache.WritebackMany(buffers, WriteDurability::kUntilFlush));
+      failed = StopFailingNew();
+      EXPECT_TRUE(status.ok() || (failed && absl::IsResourceExhausted(status))) << status;
+      EXPECT_EQ(cache.stats().dirty_buffers == 0, status.ok());
+      for (const ExtentBufferRef& buffer : buffers) {
+        EXPECT_FALSE(buffer->state().has(BufferFlag::kWriteback));
+      }
+      EXPECT_EQ(cache.WritebackMany(buffers, WriteDurability::kUntilFlush), absl::OkStatus());
+    }
+    EXPECT_GT(failures, 10);
+  }
+}
+
+TEST(OutOfMemory, WritingAll) {
+  MemorySource source;
+  BufferCache cache({}, &source);
+  int64_t failures = 0;
+  for (bool failed = true; failed; ++failures) {
+    ASSERT_LT(failures, 1000);
+    (*cache.ReadBlock(0)).SetDirty();
+    absl::Status status;
+    FailNew(failures, NewFails::kOnce);
+    EXPECT_NO_THROW(status = cache.WritebackAll());
+    failed = StopFailingNew();
+    EXPECT_TRUE(status.ok() || (failed && absl::IsResourceExhausted(status))) << status;
+    EXPECT_EQ(cache.WritebackAll(), absl::OkStatus());
+  }
+  EXPECT_GT(failures, 2);
+}
+
 TEST(OutOfMemory, SourcesThatThrowWhenTheyCheck) {
   MemorySource source;
   BufferCache cache({}, &source);

@@ -71,11 +71,36 @@ class Stress {
 
  private:
   void Check(const ExtentBufferRef& block) {
-    // The last bytes are never written by anybody.
+    // The last bytes are never written.
     const auto pattern = MemorySource::Pattern(block->start(), kNode);
     const auto tail = absl::MakeConstSpan(pattern).subspan(kNode - 256);
     ASSERT_EQ(*block->Compare(kNode - 256, tail), 0) << "block " << block->start();
     checked_.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  void DirtyAndWrite(uint64_t start) {
+    auto block = cache_.ReadBlock(start);
+    if (!block.ok()) return;
+    block->SetDirty();
+    (void)cache_.Writeback(*block);
+  }
+
+  void Clone(uint64_t start) {
+    auto block = cache_.ReadBlock(start);
+    if (!block.ok()) return;
+    auto clone = cache_.Clone(**block);
+    block->Put();
+    if (clone.ok()) Check(*clone);
+  }
+
+  void ReadBatch(uint64_t start) {
+    std::vector<uint64_t> starts;
+    for (uint64_t i = 0; i < 6; ++i) starts.push_back((start + i * kNode) % (kBlocks * kNode));
+    std::vector<absl::StatusOr<ExtentBufferRef>> blocks(starts.size());
+    cache_.ReadBlocks(starts, {}, absl::MakeSpan(blocks));
+    for (const auto& block : blocks) {
+      if (block.ok()) Check(*block);
+    }
   }
 
   void Step(std::mt19937_64& random) {
@@ -97,31 +122,15 @@ class Stress {
         if (block.ok()) block->PutStale();
         break;
       }
-      case 2: {
-        auto block = cache_.ReadBlock(start);
-        if (!block.ok()) break;
-        block->SetDirty();
-        (void)cache_.Writeback(*block);
+      case 2:
+        DirtyAndWrite(start);
         break;
-      }
-      case 3: {
-        auto block = cache_.ReadBlock(start);
-        if (!block.ok()) break;
-        auto clone = cache_.Clone(**block);
-        block->Put();
-        if (clone.ok()) Check(*clone);
+      case 3:
+        Clone(start);
         break;
-      }
-      case 4: {
-        std::vector<uint64_t> starts;
-        for (uint64_t i = 0; i < 6; ++i) starts.push_back((start + i * kNode) % (kBlocks * kNode));
-        std::vector<absl::StatusOr<ExtentBufferRef>> blocks(starts.size());
-        cache_.ReadBlocks(starts, {}, absl::MakeSpan(blocks));
-        for (const auto& block : blocks) {
-          if (block.ok()) Check(*block);
-        }
+      case 4:
+        ReadBatch(start);
         break;
-      }
       case 5:
         cache_.Shrink(4 * kNode);
         break;

@@ -1,4 +1,4 @@
-// OK of a write says that the device has it, and not only the page cache. The kernel's answer is
+// OK of a write, or of the flush behind a cached one, says that the device has it, and not only the page cache. The kernel's answer is
 // the test's: fdatasync and pwritev of this program are its own.
 
 #include <fcntl.h>
@@ -52,7 +52,8 @@ class FileSyncTest : public ::testing::Test {
  protected:
   FileSyncTest() {
     std::ofstream(path_, std::ios::binary) << std::string(4096, '.');
-    device_ = *OpenFileDevice(path_, {.writable = true});
+    // One call after the other, which can be counted.
+    device_ = *OpenFileDevice(path_, {.writable = true, .queue_depth = 1});
     syncs = 0;
     writes_of_bytes = 0;
     answer = nullptr;
@@ -61,6 +62,13 @@ class FileSyncTest : public ::testing::Test {
 
   // Writes of the numbers 0, 1, ... each at ten times its number.
   std::vector<absl::Status> Write(size_t count, size_t beyond = 0) {
+    return Write(count, beyond, &BlockDevice::Write);
+  }
+  std::vector<absl::Status> WriteCached(size_t count, size_t beyond = 0) {
+    return Write(count, beyond, &BlockDevice::WriteCached);
+  }
+  std::vector<absl::Status> Write(size_t count, size_t beyond,
+                                  void (BlockDevice::*how)(absl::Span<DeviceWrite>)) {
     std::vector<std::string> texts;
     for (size_t i = 0; i < count; ++i) texts.push_back(std::to_string(i));
     std::vector<DeviceWrite> writes;
@@ -68,7 +76,7 @@ class FileSyncTest : public ::testing::Test {
       writes.push_back({.offset = i * 10 + (i < beyond ? 4096 : 0),
                         .segments = {{reinterpret_cast<const std::byte*>(texts[i].data()), 1}}});
     }
-    device_->Write(absl::MakeSpan(writes));
+    ((*device_).*how)(absl::MakeSpan(writes));
     std::vector<absl::Status> statuses;
     for (const DeviceWrite& write : writes) statuses.push_back(write.status);
     return statuses;
@@ -105,6 +113,84 @@ TEST_F(FileSyncTest, AFailureIsThatOfTheBatchAndARetryWritesAgain) {
   for (const absl::Status& status : Write(2)) EXPECT_EQ(status, absl::OkStatus());
   EXPECT_EQ(syncs, 2);
   EXPECT_EQ(writes_of_bytes, 4) << "the page cache may take them for written";
+}
+
+TEST_F(FileSyncTest, CachedWritesWaitForAFlush) {
+  for (const absl::Status& status : WriteCached(3)) EXPECT_EQ(status, absl::OkStatus());
+  for (const absl::Status& status : WriteCached(2)) EXPECT_EQ(status, absl::OkStatus());
+  EXPECT_EQ(syncs, 0);
+  EXPECT_EQ(device_->Flush(), absl::OkStatus());
+  EXPECT_EQ(syncs, 1);
+}
+
+TEST_F(FileSyncTest, AFlushThatFailsIsToldOnceWithTheDevicesName) {
+  answer = [] { return syncs == 1 ? EIO : 0; };
+  EXPECT_EQ(WriteCached(2)[0], absl::OkStatus());
+  EXPECT_EQ(device_->Flush(),
+            absl::UnavailableError(
+                path_ + ": not known to be on the device: fdatasync error: Input/output error"));
+  EXPECT_EQ(WriteCached(2)[0], absl::OkStatus());
+  EXPECT_EQ(device_->Flush(), absl::OkStatus());
+  EXPECT_EQ(writes_of_bytes, 4);
+}
+
+// The kernel told the write, and tells it once: the cached bytes are lost as well.
+TEST_F(FileSyncTest, AFlushCoversAFailureThatAWriteWasTold) {
+  EXPECT_EQ(WriteCached(1)[0], absl::OkStatus());
+  answer = [] { return syncs == 1 ? EIO : 0; };
+  EXPECT_TRUE(absl::IsUnavailable(Write(1)[0]));
+  EXPECT_EQ(WriteCached(1)[0], absl::OkStatus()) << "taken, behind the failure";
+  EXPECT_TRUE(absl::IsUnavailable(device_->Flush()));
+  EXPECT_EQ(device_->Flush(), absl::OkStatus());
+}
+
+TEST_F(FileSyncTest, AFailureBeforeTheFirstCachedWriteIsNotTheFlushs) {
+  answer = [] { return syncs == 1 ? EIO : 0; };
+  EXPECT_TRUE(absl::IsUnavailable(Write(1)[0]));
+  EXPECT_EQ(device_->Flush(), absl::OkStatus());
+  EXPECT_EQ(WriteCached(1)[0], absl::OkStatus());
+  EXPECT_EQ(device_->Flush(), absl::OkStatus());
+}
+
+// It may have been among what the kernel could not write, and may not.
+TEST_F(FileSyncTest, WhatIsCachedDuringAFlushThatFailsIsLostAsWell) {
+  EXPECT_EQ(WriteCached(1)[0], absl::OkStatus());
+  answer = [&] {
+    if (syncs != 1) return 0;
+    EXPECT_EQ(WriteCached(1)[0], absl::OkStatus());
+    return EIO;
+  };
+  EXPECT_TRUE(absl::IsUnavailable(device_->Flush()));
+  EXPECT_TRUE(absl::IsUnavailable(device_->Flush()));
+  EXPECT_EQ(device_->Flush(), absl::OkStatus());
+}
+
+TEST_F(FileSyncTest, CachedWritesThatWereNotTakenAreNoFlushs) {
+  answer = [] { return syncs == 1 ? EIO : 0; };
+  EXPECT_TRUE(absl::IsOutOfRange(WriteCached(1, 1)[0]));
+  EXPECT_TRUE(absl::IsUnavailable(Write(1)[0]));
+  EXPECT_EQ(device_->Flush(), absl::OkStatus());
+  device_.reset();
+  device_ = *OpenFileDevice(path_);
+  EXPECT_TRUE(absl::IsPermissionDenied(WriteCached(1)[0]));
+  syncs = 0;
+  EXPECT_EQ(device_->Flush(), absl::OkStatus());
+  EXPECT_EQ(syncs, 0) << "what is only read has nothing to flush";
+}
+
+// A write that was under way while a flush failed is noted behind it.
+TEST_F(FileSyncTest, WhatIsNotedAfterAFailureThatItMayHaveBeenPartOf) {
+  const UniqueFd file(open(path_.c_str(), O_RDWR | O_CLOEXEC));
+  FileSyncer syncer(file.get());
+  const uint32_t before = syncer.failed();
+  answer = [] { return syncs == 1 ? EIO : 0; };
+  EXPECT_EQ(syncer.Sync(before), EIO);
+  syncer.NoteCached(syncer.failed());
+  syncer.NoteCached(before);
+  syncer.NoteCached(syncer.failed());
+  EXPECT_EQ(syncer.Flush(), EIO);
+  syncer.NoteCached(syncer.failed());
+  EXPECT_EQ(syncer.Flush(), 0);
 }
 
 TEST_F(FileSyncTest, ASignalIsNoFailure) {

@@ -33,7 +33,7 @@ void CheckPlace(const Chunk& chunk, uint64_t logical, uint64_t length, const Chu
   EBCACHE_ORACLE("range-in-chunk", length <= chunk.length);
   EBCACHE_ORACLE("copies", places->size() == static_cast<size_t>(chunk.copies()));
   for (const StripeLocation& place : *places) {
-    const bool in_front = place.place().offset < place.stripe->physical;
+    const bool in_front = place.place().offset < place.stripe.physical;
     EBCACHE_ORACLE("in-front-of-the-stripe", !in_front);
     EBCACHE_ORACLE("behind-the-stripe", in_front || place.offset < chunk.length);
   }
@@ -55,9 +55,9 @@ void AddAll(const std::vector<Chunk>& chunks) {
   }
   // What is in the map is disjoint and in order, whatever was added.
   uint64_t end = 0;
-  for (const Chunk* chunk : map.chunks()) {
-    EBCACHE_ORACLE("overlap", chunk->logical >= end);
-    end = chunk->logical + chunk->length;
+  for (const Chunk& chunk : map.chunks()) {
+    EBCACHE_ORACLE("overlap", chunk.logical >= end);
+    end = chunk.logical + chunk.length;
   }
 }
 

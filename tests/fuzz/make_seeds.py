@@ -143,6 +143,65 @@ def items():
         yield f"records-{index}", bytes([2, index]) + data
 
 
+# ---- Programs of edits (tests/tree/edit/edit_program.cc) ----
+
+
+def edit_insert(key, *sizes, side=0):
+    """Items of 5 to 68 bytes side by side, from key number `key` on."""
+    program = bytes([0, side]) + struct.pack("<HBBB", key, 0, len(sizes), 0)
+    return program + b"".join(bytes([5, size - 5]) for size in sizes) + b"\x10"
+
+
+def edit_insert_pointers(key, *blocks, side=0):
+    program = bytes([0, side]) + struct.pack("<HBBB", key, 0, len(blocks), 0)
+    return program + bytes(blocks) + b"\x10"
+
+
+def edit_remove(slot, count, side=0):
+    return struct.pack("<BBHB", 2, side, slot, count)
+
+
+EDIT_NO_ROOM = bytes([0, 0]) + struct.pack("<HBBB", 9000, 0, 1, 0) + b"\x01\x10"
+EDIT_REPLACE = struct.pack("<BBHBB", 4, 0, 0, 5, 40)
+EDIT_POINTER_TO_0 = struct.pack("<BBHBB", 3, 0, 0, 16, 0)
+EDIT_LOOK = struct.pack("<BBHB", 11, 0, 0, 16)
+EDIT_LOOK_AT_EMPTY = struct.pack("<BBHBH", 11, 0, 0, 0, 7)
+EDIT_COPY = struct.pack("<BBHB", 10, 0, 9, 8)
+EDIT_PUSH_RIGHT, EDIT_PUSH_LEFT, EDIT_MERGE = b"\x06\x00\x00", b"\x07\x00\x00", b"\x08\x00"
+EDIT_SPLIT = struct.pack("<BBHBBB", 9, 0, 1, 5, 9, 0)
+EDIT_SPLIT_TO_RESIZE = struct.pack("<BBHBB", 12, 0, 1, 4, 0)
+
+
+def edit_seeds():
+    leaf, node = b"\x00", b"\x04"
+    two = edit_insert(600, 20, 30)
+    for bug, program in {
+        "pointer-refused-by-another-name": node + edit_insert_pointers(600, 1) + EDIT_POINTER_TO_0,
+        "refusal-changes-the-header": leaf + edit_insert(600, 20) + EDIT_NO_ROOM,
+        "last-byte-of-data-dropped": leaf + edit_insert(600, 20) + EDIT_REPLACE,
+        "stale-data-left": leaf + edit_insert(600, 20) + edit_remove(0, 1),
+        "removed-data-leaves-a-gap": leaf + two + edit_remove(0, 1),
+        "one-item-less-fits": leaf + edit_insert(600, 20) + EDIT_PUSH_RIGHT,
+        "split-planned-one-late": leaf + two + EDIT_SPLIT,
+        "copy-keeps-flags": leaf + edit_insert(600, 20) + EDIT_COPY,
+        "key-found-one-late": leaf + edit_insert(600, 20) + EDIT_LOOK,
+        "empty-block-not-opened": leaf + EDIT_LOOK_AT_EMPTY,
+    }.items():
+        write("edit", bug, program)
+        planted = CORPUS.parent / "planted" / "edit"
+        planted.mkdir(parents=True, exist_ok=True)
+        (planted / bug).write_bytes(program)
+    for mode in range(8):
+        program = bytes([mode])
+        for key in range(600, 1800, 60):
+            program += edit_insert(key, 20, 30) if mode < 4 else edit_insert_pointers(key, 1, 2)
+        for step in (EDIT_SPLIT, EDIT_PUSH_LEFT, EDIT_LOOK, EDIT_COPY, EDIT_PUSH_RIGHT,
+                     EDIT_REPLACE, edit_remove(3, 2), EDIT_MERGE,
+                     EDIT_SPLIT_TO_RESIZE):
+            program += step
+        write("edit", f"pair{mode}", program)
+
+
 def main():
     for name, data in items():
         write("items", name, data)
@@ -163,6 +222,8 @@ def main():
     pointers = b"".join(b"\0" + number(256 + i) + number(0) + number(65536 * i) for i in (1, 2, 3))
     write("tree_block", "node", b"\4" + pointers)
     write("tree_block", "high-node", b"\x1c" + pointers)
+
+    edit_seeds()
 
     write("image", "sound", b"")
     write("image", "generation", edit(5, 80, 6))

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Fuzzes one target: tests/fuzz/run.sh TARGET SECONDS [LIBFUZZER-FLAG]...
-# Targets: superblock chunks items tree_block image allocator cache capi, or one of these with _planted.
+# Targets: superblock chunks items tree_block edit image allocator cache capi, or one of these with _planted.
 # New inputs and findings go to a directory of their own, which is printed; EBCACHE_FUZZ_OUT names
 # one to go on with. Exit code: 0 no finding.
 set -eu

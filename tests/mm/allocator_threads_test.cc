@@ -9,6 +9,7 @@
 #include <cstring>
 #include <latch>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <thread>
 #include <vector>
@@ -64,13 +65,14 @@ class Pool {
     std::lock_guard lock(mutex_);
     blocks_.push_back(block);
   }
-  bool Take(uint32_t random, HeldBlock& block) {
+  // Nothing when there is none.
+  std::optional<HeldBlock> Take(uint32_t random) {
     std::lock_guard lock(mutex_);
-    if (blocks_.empty()) return false;
+    if (blocks_.empty()) return std::nullopt;
     std::swap(blocks_[random % blocks_.size()], blocks_.back());
-    block = blocks_.back();
+    const HeldBlock block = blocks_.back();
     blocks_.pop_back();
-    return true;
+    return block;
   }
 
  private:
@@ -86,11 +88,11 @@ TEST_P(AllocatorThreadsTest, BlocksWanderBetweenThreads) {
     threads.emplace_back([&, t] {
       std::minstd_rand random(static_cast<uint32_t>(t) + 1);
       for (uint64_t i = 0; i < 3000; ++i) {
-        HeldBlock block;
         if (random() % 100 < 52) {
+          HeldBlock block;
           if (block.Allocate(*allocator, t << 32 | i)) pool.Put(block);
-        } else if (pool.Take(static_cast<uint32_t>(random()), block)) {
-          block.CheckAndFree(*allocator);
+        } else if (auto block = pool.Take(static_cast<uint32_t>(random()))) {
+          block->CheckAndFree(*allocator);
         }
         if (t == 0 && i % 500 == 0) allocator->Trim();
         if (t == 1 && i % 100 == 0) (void)allocator->stats();
@@ -98,8 +100,7 @@ TEST_P(AllocatorThreadsTest, BlocksWanderBetweenThreads) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  HeldBlock block;
-  while (pool.Take(0, block)) block.CheckAndFree(*allocator);
+  while (auto block = pool.Take(0)) block->CheckAndFree(*allocator);
   const AllocatorStats stats = allocator->stats();
   EXPECT_EQ(stats.in_use_bytes, 0u);
   EXPECT_EQ(stats.allocated_folios, stats.freed_folios);

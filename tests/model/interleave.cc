@@ -75,17 +75,18 @@ struct Flags {
 };
 
 // A whole number of this range, or nothing, which is said.
-bool ParseNumber(std::string_view option, std::string_view text, uint64_t least, uint64_t most,
-                 uint64_t& number) {
+std::optional<uint64_t> ParseNumber(std::string_view option, std::string_view text, uint64_t least,
+                                    uint64_t most) {
+  uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error == std::errc() && end == text.data() + text.size() && number >= least &&
       number <= most) {
-    return true;
+    return number;
   }
   std::fprintf(stderr, "interleave: %.*s wants a number from %llu to %llu\n",
                static_cast<int>(option.size() - 1), option.data(),
                static_cast<unsigned long long>(least), static_cast<unsigned long long>(most));
-  return false;
+  return std::nullopt;
 }
 
 std::optional<Flags> Parse(int count, char** arguments) {
@@ -113,11 +114,17 @@ std::optional<Flags> Parse(int count, char** arguments) {
     } else if (const char* bug = value("--plant=")) {
       flags.plant = bug;
     } else if (const char* seed = value("--seed=")) {
-      if (!ParseNumber("--seed=", seed, 0, ~uint64_t{0}, flags.seed)) return std::nullopt;
+      const std::optional<uint64_t> number = ParseNumber("--seed=", seed, 0, ~uint64_t{0});
+      if (!number) return std::nullopt;
+      flags.seed = *number;
     } else if (const char* effort = value("--effort=")) {
-      if (!ParseNumber("--effort=", effort, 1, 1'000'000, flags.effort)) return std::nullopt;
+      const std::optional<uint64_t> number = ParseNumber("--effort=", effort, 1, 1'000'000);
+      if (!number) return std::nullopt;
+      flags.effort = *number;
     } else if (const char* processes = value("--processes=")) {
-      if (!ParseNumber("--processes=", processes, 1, 1024, flags.processes)) return std::nullopt;
+      const std::optional<uint64_t> number = ParseNumber("--processes=", processes, 1, 1024);
+      if (!number) return std::nullopt;
+      flags.processes = *number;
     } else {
       std::fprintf(stderr, "interleave: unknown argument %s; see --help\n", arguments[i]);
       return std::nullopt;

@@ -67,12 +67,12 @@ uint32_t ModelAllocator::used() const {
       std::count_if(frames_.begin(), frames_.end(), [](const Frame& f) { return f.used; }));
 }
 
-bool ModelAllocator::Take(uint32_t private_bits, bool movable, Folio* folio) {
-  if (free_.empty()) return false;
-  *folio = Folio(free_.back());
+Folio ModelAllocator::Take(uint32_t private_bits, bool movable) {
+  if (free_.empty()) return Folio();
+  const Folio folio(free_.back());
   free_.pop_back();
-  frames_[folio->pfn()] = {.used = true, .movable = movable, .private_bits = private_bits};
-  return true;
+  frames_[folio.pfn()] = {.used = true, .movable = movable, .private_bits = private_bits};
+  return folio;
 }
 
 void ModelAllocator::GiveBack(uint32_t pfn) {
@@ -101,9 +101,8 @@ absl::Status ModelAllocator::AllocateBulk(const FolioRequest& request, int,
   }
   for (Folio& slot : slots) {
     if (!slot.empty()) FailRun("a descriptor has folios from another life");
-    if (!Take(request.private_bits, Has(request.flags, AllocFlags::kMovable), &slot)) {
-      return absl::ResourceExhaustedError("no memory");
-    }
+    slot = Take(request.private_bits, Has(request.flags, AllocFlags::kMovable));
+    if (slot.empty()) return absl::ResourceExhaustedError("no memory");
   }
   return absl::OkStatus();
 }
@@ -143,8 +142,8 @@ void ModelAllocator::Move(Folio source) {
   if (!BeginCall(source)) return;
   Frame& from = frames_[source.pfn()];
   const uint32_t bits = from.private_bits;
-  Folio destination;
-  if (!Take(bits, true, &destination)) FailRun("a program that moves more than there is room for");
+  const Folio destination = Take(bits, /*movable=*/true);
+  if (destination.empty()) FailRun("a program that moves more than there is room for");
   Frame& to = frames_[destination.pfn()];
   to.moving = to.destination = true;
   const bool moved = owner_->Migrate(destination, source, bits);

@@ -59,7 +59,7 @@ class ModelAllocator final : public PageAllocator {
     bool destination = false;  // of a move that is under way
     uint32_t private_bits = 0;
   };
-  bool Take(uint32_t private_bits, bool movable, Folio* folio);
+  Folio Take(uint32_t private_bits, bool movable);  // empty when there is none
   void Free(Folio folio);
   void GiveBack(uint32_t pfn);
 

@@ -31,10 +31,8 @@ std::vector<uint64_t> CollidingLeaves() {
   return keys;
 }
 
-}  // namespace
-
-void AddOwnScenarios(std::vector<Program>& programs) {
-  ScenarioBuilder add(programs);
+// A look-up has found the descriptor, and then it is not what it was.
+void AddOtherBlocksByNow(ScenarioBuilder& add) {
   add.Add("a descriptor that is another block by now", {}, HeldOnce,
           {PutStale(0),
            [](CacheScene& s) {
@@ -53,7 +51,22 @@ void AddOwnScenarios(std::vector<Program>& programs) {
              s.Put(clone);
            },
            FindAndPut});
-  // Who looks for many has looked at the index for all of them before it takes the first.
+  add.Add("the next block while it dies", {},
+          [](CacheScene& s) {
+            HeldOnce(s);
+            ExtentBufferRef other = s.ReadBlock(s.node());
+            s.held[1] = std::move(other);
+          },
+          {PutStale(0),
+           [](CacheScene& s) {
+             ExtentBufferRef ref = s.cache().FirstAtOrAfter(0);
+             s.Expect(static_cast<bool>(ref), "a block that is there was not found");
+           },
+           CreateAndPut});
+}
+
+void AddFindsOfMany(ScenarioBuilder& add) {
+  // A look-up of many has looked at the index for all of them before it takes the first.
   const auto find_both = [](CacheScene& s) {
     for (ExtentBufferRef& ref : s.FindBoth()) {
       if (ref) s.CheckBytes(ref);
@@ -79,6 +92,9 @@ void AddOwnScenarios(std::vector<Program>& programs) {
              Drop(s);
            },
            find_both});
+}
+
+void AddBatches(ScenarioBuilder& add) {
   // Batches enter the index and the reclaim list with all of their blocks at once.
   const auto read_both = [](bool reversed) -> Step {
     return [reversed](CacheScene& s) {
@@ -91,7 +107,7 @@ void AddOwnScenarios(std::vector<Program>& programs) {
   };
   add.Add("batches that want the same, in opposite order", {}, Nothing,
           {read_both(false), read_both(true)});
-  add.Add("a batch, and somebody who wants one of it gone", {}, Nothing,
+  add.Add("a batch, and a put that wants one of it gone", {}, Nothing,
           {read_both(false), [](CacheScene& s) {
              ExtentBufferRef ref = s.Find(s.node());
              if (ref) s.PutStale(ref);
@@ -116,27 +132,19 @@ void AddOwnScenarios(std::vector<Program>& programs) {
              for (ExtentBufferRef& ref : s.ReadBoth({0, 0})) s.Put(ref);
            },
            ReadAndPut});
+}
+
+// More than the budget, or more than is wanted.
+void AddBudgets(ScenarioBuilder& add) {
   // Wanted while in use, idle again, and then everything is to go.
   add.Add("passed over by reclaim, then idle", {}, HeldTwice,
           {Drop, [](CacheScene& s) { s.Put(s.held[0]); }, [](CacheScene& s) { s.Put(s.held[1]); }});
-  add.Add("the next block while it dies", {},
-          [](CacheScene& s) {
-            HeldOnce(s);
-            ExtentBufferRef other = s.ReadBlock(s.node());
-            s.held[1] = std::move(other);
-          },
-          {PutStale(0),
-           [](CacheScene& s) {
-             ExtentBufferRef ref = s.cache().FirstAtOrAfter(0);
-             s.Expect(static_cast<bool>(ref), "a block that is there was not found");
-           },
-           CreateAndPut});
   add.Add("budget of one, two create", {.budget_bytes = 4096}, Nothing,
           {CreateAndPut, [](CacheScene& s) {
              ExtentBufferRef ref = s.Create(s.node());
              s.Put(ref);
            }});
-  // More in use than the budget, and then not. Whoever ends the use brings the cache back.
+  // More in use than the budget, and then not. The put that ends the use brings the cache back.
   const auto two_held = [](CacheScene& s) {
     s.held[0] = s.Create(0);
     s.held[1] = s.Create(s.node());
@@ -160,6 +168,10 @@ void AddOwnScenarios(std::vector<Program>& programs) {
   // Reclaim can neither free nor park what is on the move: the mover does it.
   add.Add("over the budget by what is on the move", {.budget_bytes = 4096}, Cached,
           {[](CacheScene& s) { s.Move(); }, [](CacheScene& s) { s.held[0] = s.Create(s.node()); }});
+}
+
+// The cache goes while it is asked for folios.
+void AddLastMoves(ScenarioBuilder& add) {
   // Its owner is quiesced first: from then on compaction leaves it alone.
   add.Add("the cache goes beside a move", {}, Cached,
           {[](CacheScene& s) { s.Close(); }, [](CacheScene& s) { s.Move(); }});
@@ -168,6 +180,10 @@ void AddOwnScenarios(std::vector<Program>& programs) {
   add.Add("the cache goes beside two movers", {}, Cached,
           {[](CacheScene& s) { s.Close(); }, [](CacheScene& s) { s.Move(); },
            [](CacheScene& s) { s.Move(); }});
+}
+
+// The leaves of the index go, and grow in number.
+void AddIndexChanges(ScenarioBuilder& add) {
   // The last of many leaves becomes empty, and all of them are taken away, beside a lookup.
   add.Add("lookup while empty leaves go", {},
           [](CacheScene& s) {
@@ -215,6 +231,18 @@ void AddOwnScenarios(std::vector<Program>& programs) {
             s.held[0] = s.Create(uint64_t{64} * s.node());
           },
           {two_more, PutStale(0)});
+}
+
+}  // namespace
+
+void AddOwnScenarios(std::vector<Program>& programs) {
+  ScenarioBuilder add(programs);
+  AddOtherBlocksByNow(add);
+  AddFindsOfMany(add);
+  AddBatches(add);
+  AddBudgets(add);
+  AddLastMoves(add);
+  AddIndexChanges(add);
 }
 
 }  // namespace ebcache::model

@@ -36,6 +36,16 @@ void AddReferenceRaces(ScenarioBuilder& add) {
            [](CacheScene& s) { (void)s.WritebackAll(); }});
   add.Add("09 two create, one drops", {}, Nothing, {CreateAndPut, CreateAndPut, Drop});
   add.Add("13 two stale puts and a lookup", {}, HeldTwice, {PutStale(0), PutStale(1), FindAndPut});
+  add.Add("14 no memory for a buffer", {},
+          [](CacheScene& s) {
+            Cached(s);
+            s.allocator().fail_allocation = 1;
+          },
+          {[](CacheScene& s) {
+             ExtentBufferRef ref = s.Create(s.node());
+             s.Put(ref);
+           },
+           TryToRead, Drop});
   add.Add("15 drop after create and find", {}, Nothing, {CreateAndPut, FindAndPut, Drop});
   add.Add("23 create while the last one dies", {}, HeldOnce,
           {PutStale(0), CreateAndPut, FindAndPut});
@@ -85,14 +95,15 @@ void AddReadRaces(ScenarioBuilder& add) {
            }});
 }
 
+void HeldAndChanged(CacheScene& s) {
+  HeldOnce(s);
+  s.WriteVersion(s.held[0], 7);
+}
+
 void AddWriteRaces(ScenarioBuilder& add) {
-  const auto written = [](CacheScene& s) {
-    HeldOnce(s);
-    s.WriteVersion(s.held[0], 7);
-  };
   add.Add("05 failed write is not read back", {},
-          [written](CacheScene& s) {
-            written(s);
+          [](CacheScene& s) {
+            HeldAndChanged(s);
             s.failing_writes = 1;
           },
           {[](CacheScene& s) {
@@ -104,7 +115,7 @@ void AddWriteRaces(ScenarioBuilder& add) {
              if (s.Read(ref)) s.Expect(s.VersionOf(ref) == 7, "old contents were believed");
              s.Put(ref);
            }});
-  add.Add("17 writeback, reclaim and create", {}, written,
+  add.Add("17 writeback, reclaim and create", {}, HeldAndChanged,
           {[](CacheScene& s) {
              (void)s.Writeback(s.held[0]);
              s.Put(s.held[0]);
@@ -114,22 +125,22 @@ void AddWriteRaces(ScenarioBuilder& add) {
              ExtentBufferRef ref = s.Create(s.node());
              s.Put(ref);
            }});
-  add.Add("19 write all while it is dirtied", {}, written,
+  add.Add("19 write all while it is dirtied", {}, HeldAndChanged,
           {[](CacheScene& s) { (void)s.WritebackAll(); },
            [](CacheScene& s) {
              s.Dirty(s.held[0]);
              s.Put(s.held[0]);
            }});
   add.Add("two write, one dirties again", {},
-          [written](CacheScene& s) {
-            written(s);
+          [](CacheScene& s) {
+            HeldAndChanged(s);
             s.held[1] = s.Find(0);
             s.held[2] = s.Find(0);
           },
           {[](CacheScene& s) { (void)s.Writeback(s.held[0]); },
            [](CacheScene& s) { (void)s.Writeback(s.held[1]); },
            [](CacheScene& s) { s.Dirty(s.held[2]); }});
-  add.Add("stale put while it is written", {}, written,
+  add.Add("stale put while it is written", {}, HeldAndChanged,
           {[](CacheScene& s) { (void)s.WritebackAll(); }, PutStale(0), FindAndPut});
   // What was dirty before a writer comes and goes is seen by who asks after it.
   add.Add("dirty blocks are never missed", {},
@@ -148,23 +159,8 @@ void AddWriteRaces(ScenarioBuilder& add) {
            }});
 }
 
-void AddFolioRaces(ScenarioBuilder& add) {
-  const CacheSceneOptions two_pages{.node_bytes = 8192, .direct = false};
-  const auto two_folios = [](CacheScene& s) {
-    ExtentBufferRef ref = s.ReadBlock(0);
-    s.NoteFolio(ref, 0, 0);
-    s.NoteFolio(ref, 1, 1);
-    s.Put(ref);
-  };
-  add.Add("12 both folios are wanted", two_pages, two_folios,
-          {[](CacheScene& s) { s.Release(0); }, [](CacheScene& s) { s.Release(1); }, FindAndPut});
-  add.Add("12 one folio moves, one is wanted", two_pages, two_folios,
-          {[](CacheScene& s) { s.Move(0); }, [](CacheScene& s) { s.Release(1); }, FindAndPut});
-  CacheSceneOptions drops = two_pages;
-  drops.migrate_mode = BufferCacheOptions::MigrateMode::kDropBuffer;
-  add.Add("12 moving by dropping", drops, two_folios,
-          {[](CacheScene& s) { s.Move(0); }, [](CacheScene& s) { s.Move(1); }, ReadAndPut});
-
+// Blocks that are smaller than pages.
+void AddSharedPageRaces(ScenarioBuilder& add) {
   const CacheSceneOptions shared{.page_bytes = 16384};
   const auto three_blocks = [](CacheScene& s) {
     s.held[0] = s.ReadBlock(0);
@@ -193,16 +189,24 @@ void AddFolioRaces(ScenarioBuilder& add) {
             s.Put(s.held[0]);
           },
           {[](CacheScene& s) { s.Move(); }, [](CacheScene& s) { s.Release(); }, ReadAndPut});
-  add.Add("14 no memory for a buffer", {},
-          [](CacheScene& s) {
-            Cached(s);
-            s.allocator().fail_allocation = 1;
-          },
-          {[](CacheScene& s) {
-             ExtentBufferRef ref = s.Create(s.node());
-             s.Put(ref);
-           },
-           TryToRead, Drop});
+}
+
+void AddFolioRaces(ScenarioBuilder& add) {
+  const CacheSceneOptions two_pages{.node_bytes = 8192, .direct = false};
+  const auto two_folios = [](CacheScene& s) {
+    ExtentBufferRef ref = s.ReadBlock(0);
+    s.NoteFolio(ref, 0, 0);
+    s.NoteFolio(ref, 1, 1);
+    s.Put(ref);
+  };
+  add.Add("12 both folios are wanted", two_pages, two_folios,
+          {[](CacheScene& s) { s.Release(0); }, [](CacheScene& s) { s.Release(1); }, FindAndPut});
+  add.Add("12 one folio moves, one is wanted", two_pages, two_folios,
+          {[](CacheScene& s) { s.Move(0); }, [](CacheScene& s) { s.Release(1); }, FindAndPut});
+  CacheSceneOptions drops = two_pages;
+  drops.migrate_mode = BufferCacheOptions::MigrateMode::kDropBuffer;
+  add.Add("12 moving by dropping", drops, two_folios,
+          {[](CacheScene& s) { s.Move(0); }, [](CacheScene& s) { s.Move(1); }, ReadAndPut});
   add.Add(
       "25 a clone's folio is asked for", {},
       [](CacheScene& s) {
@@ -232,6 +236,7 @@ void AddScenarios(std::vector<Program>& programs) {
   AddReferenceRaces(add);
   AddReadRaces(add);
   AddWriteRaces(add);
+  AddSharedPageRaces(add);
   AddFolioRaces(add);
 }
 

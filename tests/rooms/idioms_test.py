@@ -1,4 +1,5 @@
-"""What there is one way for is done in that way: places on devices, file descriptors, rounding, locks.
+"""What there is one way for is done in that way: places on devices, file descriptors, rounding, locks,
+what may be absent.
 
 Usage: idioms_test.py README, which is where the checkout is.
 """
@@ -40,6 +41,22 @@ IDIOMS = {
         re.compile(r"\bstd::(?:mutex|shared_mutex|lock_guard|unique_lock|scoped_lock)\b"),
         {"include/ebcache/internal/sync.h", "tools/mutex.h"},
     ),
+    "what may be absent is a pointer or an optional": (
+        # A bool, and the value where the caller says.
+        re.compile(
+            r"\bbool\s+(?:\w+::)*\w+\((?:[^(){};]*,)?\s*(?!const\b)"
+            r"(?:[\w:<>]+&|(?:u?int\d+_t|size_t|int|bool|double|std::string) ?\*)\s*\w+\s*[,)]"
+        ),
+        {
+            # What is done to the parameter; the bool says whether it was.
+            "include/ebcache/btree.h",  # a path moves
+            "lib/cache/calls_under_way.cc",  # a waiter joins
+            "lib/cache/reclaim_list.cc",  # a kill is counted
+            "lib/cache/reclaim_list.h",
+            "lib/cache/state_word.h",  # a word changes
+            "lib/mm/owner_table.h",  # an owner is asked
+        },
+    ),
 }
 
 
@@ -66,6 +83,7 @@ class IdiomsTest(unittest.TestCase):
             "a file descriptor has a UniqueFd": "  close(fd);\n",
             "a number is made a multiple by rounding.h": "x = (a + unit - 1) / unit * unit;\n",
             "a lock is one that the thread-safety analysis knows": "  std::mutex mutex_;\n",
+            "what may be absent is a pointer or an optional": "bool Load(size_t offset, T& value) const;\n",
         }
         for idiom, (by_hand, _) in IDIOMS.items():
             self.assertTrue(by_hand.search(bare(samples[idiom])), idiom)

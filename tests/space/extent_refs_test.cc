@@ -136,6 +136,8 @@ class ExtentRefsTest : public ::testing::TestWithParam<Kind> {
   ExtentRef AnyOf(uint64_t n) const {
     return GetParam().data ? ExtentRef::OfFile(5, 257 + n, 0) : ExtentRef::OfTree(256 + n);
   }
+  // An extent's item without references.
+  static size_t EmptyItemBytes() { return GetParam().data || GetParam().skinny ? 24 : 24 + 18; }
   // As a leaf of the extent tree.
   void ExpectPassesChecker(const MapStore& store) const {
     std::vector<testing::LeafItem> items;
@@ -154,6 +156,21 @@ class ExtentRefsTest : public ::testing::TestWithParam<Kind> {
     }
   }
 
+  static uint64_t References(const std::map<ExtentRef, uint64_t>& model) {
+    uint64_t sum = 0;
+    for (const auto& [ref, count] : model) sum += count;
+    return sum;
+  }
+  // All of them are there, and those that are `keyed` have items of their own.
+  static void ExpectReferences(const Found& found, const std::map<ExtentRef, uint64_t>& model,
+                               const std::set<ExtentRef>& keyed) {
+    std::map<ExtentRef, uint64_t> all = found.inline_refs;
+    all.insert(found.keyed_refs.begin(), found.keyed_refs.end());
+    ASSERT_EQ(all, model);
+    ASSERT_EQ(found.keyed_refs.size(), keyed.size());
+    for (const ExtentRef& ref : keyed) ASSERT_TRUE(found.keyed_refs.contains(ref));
+  }
+
   const ExtentRules rules_{.node_bytes = GetParam().node_bytes,
                            .skinny_metadata = GetParam().skinny};
   MapStore store_;
@@ -169,7 +186,7 @@ TEST_P(ExtentRefsTest, EqualAMap) {
     store_.items[{kBytenr + 65536, kExtentItemType, 65536}] = neighbour;
     std::map<ExtentRef, uint64_t> model;
     std::set<ExtentRef> keyed;
-    size_t bytes = GetParam().data || GetParam().skinny ? 24 : 24 + 18;
+    size_t bytes = EmptyItemBytes();
     const size_t most = (GetParam().node_bytes - 101) / 16 - 25;
     bool is_new = true;
     for (int step = 0; step < 200; ++step) {
@@ -202,26 +219,20 @@ TEST_P(ExtentRefsTest, EqualAMap) {
       const absl::StatusOr<ExtentState> state = ChangeExtent(store_, change, rules_);
       ASSERT_TRUE(state.ok()) << state.status();
       is_new = model.empty();
-      uint64_t sum = 0;
-      for (const auto& [ref, count] : model) sum += count;
+      const uint64_t sum = References(model);
       ASSERT_EQ(state->references, sum);
       const Found found = Read(store_);
       ASSERT_EQ(found.references, sum);
       if (is_new) {
         ASSERT_EQ(store_.items.size(), 2);
-        bytes = GetParam().data || GetParam().skinny ? 24 : 24 + 18;
+        bytes = EmptyItemBytes();
         continue;
       }
       ASSERT_EQ(found.item_bytes, bytes);
-      std::map<ExtentRef, uint64_t> all = found.inline_refs;
-      all.insert(found.keyed_refs.begin(), found.keyed_refs.end());
-      ASSERT_EQ(all, model);
-      ASSERT_EQ(found.keyed_refs.size(), keyed.size());
-      for (const ExtentRef& ref : keyed) ASSERT_TRUE(found.keyed_refs.contains(ref));
+      ASSERT_NO_FATAL_FAILURE(ExpectReferences(found, model, keyed));
       ASSERT_EQ(store_.items.at({kBytenr - 65536, kExtentItemType, 65536}), neighbour);
     }
-    store_.items.erase({kBytenr - 65536, kExtentItemType, 65536});
-    store_.items.erase({kBytenr + 65536, kExtentItemType, 65536});
+    std::erase_if(store_.items, [&](const auto& item) { return item.second == neighbour; });
     if (!store_.items.empty()) ExpectPassesChecker(store_);
   }
 }

@@ -207,11 +207,11 @@ RC_GTEST_PROP(ChunkMapProperty, EverySectorHasPlacesOfItsOwn, ()) {
     RC_ASSERT(copies->size() == static_cast<size_t>(chunk.copies()));
     std::set<uint64_t> devices;
     for (const StripeLocation& copy : *copies) {
-      devices.insert(copy.stripe->device_id);
+      devices.insert(copy.stripe.device_id);
       RC_ASSERT(taken.insert(copy.place()).second);
       // Inside of the stripe, whose length is at most that of the chunk.
-      RC_ASSERT(copy.place().offset >= copy.stripe->physical);
-      RC_ASSERT(copy.place().offset + 4096 <= copy.stripe->physical + chunk.length);
+      RC_ASSERT(copy.place().offset >= copy.stripe.physical);
+      RC_ASSERT(copy.place().offset + 4096 <= copy.stripe.physical + chunk.length);
     }
     RC_ASSERT(devices.size() == (profile == RaidProfile::kDup ? 1 : copies->size()));
   }
@@ -250,7 +250,7 @@ RC_GTEST_PROP(ChunkMapProperty, HostileNumbers, ()) {
   RC_CLASSIFY(copies.ok(), "mapped");
   if (!copies.ok()) return;
   for (const StripeLocation& copy : *copies) {
-    RC_ASSERT(copy.place().offset >= copy.stripe->physical);
+    RC_ASSERT(copy.place().offset >= copy.stripe.physical);
     RC_ASSERT(copy.place().offset + length >= copy.place().offset);
   }
 }

@@ -212,21 +212,22 @@ TEST_P(HalfWrittenTest, EverySetOfFailuresOfThreeWritesAndARead) {
       const auto device = [&](size_t copy) -> MemoryDevice& {
         return t.device(places[copy].place.device_id);
       };
-      const auto heal = [&] {
-        for (size_t copy = 0; copy < places.size(); ++copy) device(copy).Heal();
-      };
-      for (size_t copy = 0; copy < places.size(); ++copy) {
-        device(copy).Store(places[copy].place.offset, Version(0, logical));
-      }
-      int acknowledged = 0;
-      unsigned newest = sets - 1;  // the copies that have it
-      for (int version = 1, left = static_cast<int>(writes); version <= 3; ++version) {
-        const unsigned failing = static_cast<unsigned>(left) % sets;
-        left /= static_cast<int>(sets);
+      const auto for_each = [&](unsigned set, auto step) {
         for (size_t copy = 0; copy < places.size(); ++copy) {
-          if ((failing >> copy & 1) != 0)
-            device(copy).FailWritesAt(places[copy].place.offset, 16384);
+          if ((set >> copy & 1) != 0) step(copy);
         }
+      };
+      for_each(sets - 1, [&](size_t copy) {
+        device(copy).Store(places[copy].place.offset, Version(0, logical));
+      });
+      const auto heal = [&] { for_each(sets - 1, [&](size_t copy) { device(copy).Heal(); }); };
+      unsigned acknowledged = 0;
+      unsigned newest = sets - 1;  // the copies that have it
+      for (unsigned version = 1, left = writes; version <= 3; ++version) {
+        const unsigned failing = left % sets;
+        left /= sets;
+        for_each(failing,
+                 [&](size_t copy) { device(copy).FailWritesAt(places[copy].place.offset, 16384); });
         const absl::Status status = t.Write(*pool.Make(logical, Version(version, logical)));
         ASSERT_EQ(status.ok(), failing != sets - 1) << status;
         heal();
@@ -235,9 +236,8 @@ TEST_P(HalfWrittenTest, EverySetOfFailuresOfThreeWritesAndARead) {
         newest = ~failing & (sets - 1);
       }
       const std::string what = absl::StrCat("writes ", writes, ", unread ", unread);
-      for (size_t copy = 0; copy < places.size(); ++copy) {
-        if ((unread >> copy & 1) != 0) device(copy).FailReadsAt(places[copy].place.offset, 16384);
-      }
+      for_each(unread,
+               [&](size_t copy) { device(copy).FailReadsAt(places[copy].place.offset, 16384); });
       const ExtentBufferRef buffer = pool.Make(logical);
       const absl::Status status = t.Read(*buffer, unread % 2 == 0 ? &kCheck : nullptr);
       ASSERT_EQ(status.ok(), (newest & ~unread) != 0) << what << ": " << status;
@@ -245,20 +245,18 @@ TEST_P(HalfWrittenTest, EverySetOfFailuresOfThreeWritesAndARead) {
         ASSERT_EQ(Contents(*buffer), Version(acknowledged, logical)) << what;
       }
       heal();
-      for (size_t copy = 0; copy < places.size(); ++copy) {
-        if ((newest >> copy & 1) == 0) continue;
-        ASSERT_EQ(device(copy).Load(places[copy].place.offset, 16384),
-                  Version(acknowledged, logical))
-            << what << ": overwritten: " << copy;
-      }
+      const auto expect_newest = [&](unsigned copies, const char* else_it_was) {
+        for_each(copies, [&](size_t copy) {
+          ASSERT_EQ(device(copy).Load(places[copy].place.offset, 16384),
+                    Version(acknowledged, logical))
+              << what << ": " << else_it_was << ": " << copy;
+        });
+      };
+      ASSERT_NO_FATAL_FAILURE(expect_newest(newest, "overwritten"));
       const ExtentBufferRef again = pool.Make(logical);
       ASSERT_EQ(t.Read(*again), absl::OkStatus()) << what;
       ASSERT_EQ(Contents(*again), Version(acknowledged, logical)) << what;
-      for (size_t copy = 0; copy < places.size(); ++copy) {
-        ASSERT_EQ(device(copy).Load(places[copy].place.offset, 16384),
-                  Version(acknowledged, logical))
-            << what << ": not repaired: " << copy;
-      }
+      ASSERT_NO_FATAL_FAILURE(expect_newest(sets - 1, "not repaired"));
     }
   }
 }

@@ -73,7 +73,7 @@ TEST(VolumeOpen, OneDevice) {
   EXPECT_THAT((*volume)->superblock_warnings(), IsEmpty());
   EXPECT_THAT((*volume)->missing_devices(), IsEmpty());
   ASSERT_EQ((*volume)->chunks().size(), 1);
-  EXPECT_EQ((*volume)->chunks()[0]->logical, 22020096);
+  EXPECT_EQ((*volume)->chunks()[0].logical, 22020096);
 }
 
 TEST(VolumeOpen, NoDevices) {

@@ -64,7 +64,7 @@ void PrintBlockJson(const BlockReport& report) {
                      {"logical", report.logical},
                      {"node_bytes", report.node_bytes},
                      {"verdict", BlockVerdictName(report.verdict)},
-                     {"chunk", report.chunk != nullptr ? ChunkJson(*report.chunk) : Json(nullptr)},
+                     {"chunk", report.chunk ? ChunkJson(*report.chunk) : Json(nullptr)},
                      {"copies", std::move(copies)},
                      {"no_copies", report.no_copies},
                      {"block", report.facts ? FactsJson(*report.facts) : Json(nullptr)},

@@ -6,16 +6,17 @@
 #include <absl/strings/string_view.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace ebcache::tools {
 namespace {
 
-const Chunk* ChunkAt(const Volume& volume, uint64_t logical) {
-  for (const Chunk* chunk : volume.chunks()) {
-    if (logical >= chunk->logical && logical - chunk->logical < chunk->length) return chunk;
+std::optional<Chunk> ChunkAt(const Volume& volume, uint64_t logical) {
+  for (const Chunk& chunk : volume.chunks()) {
+    if (logical >= chunk.logical && logical - chunk.logical < chunk.length) return chunk;
   }
-  return nullptr;
+  return std::nullopt;
 }
 
 bool HasTreeBlocks(const Chunk& chunk) {
@@ -90,7 +91,7 @@ BlockReport InvestigateBlock(Filesystem& filesystem, uint64_t logical, Progress&
                      .node_bytes = filesystem.superblock().node_bytes,
                      .chunk = ChunkAt(volume, logical)};
   CopyReader reader(filesystem.volume());
-  if (report.chunk != nullptr && !HasTreeBlocks(*report.chunk)) {
+  if (report.chunk && !HasTreeBlocks(*report.chunk)) {
     SetCopies(report, reader.Locate(logical));
     return report;
   }
@@ -109,18 +110,18 @@ BlockReport InvestigateBlock(Filesystem& filesystem, uint64_t logical, Progress&
 
 absl::StatusOr<uint64_t> LogicalAddress(const Volume& volume, DevicePlace place) {
   bool known = false;
-  for (const Chunk* chunk : volume.chunks()) {
-    for (size_t stripe = 0; stripe < chunk->stripes.size(); ++stripe) {
-      const ChunkStripe& begin = chunk->stripes[stripe];
+  for (const Chunk& chunk : volume.chunks()) {
+    for (size_t stripe = 0; stripe < chunk.stripes.size(); ++stripe) {
+      const ChunkStripe& begin = chunk.stripes[stripe];
       if (begin.device_id != place.device_id) continue;
       known = true;
       if (place.offset < begin.physical) continue;
       const uint64_t offset = place.offset - begin.physical;
-      if (offset >= chunk->length / StripeGroups(*chunk)) continue;
-      if (chunk->profile == RaidProfile::kRaid5 || chunk->profile == RaidProfile::kRaid6) {
+      if (offset >= chunk.length / StripeGroups(chunk)) continue;
+      if (chunk.profile == RaidProfile::kRaid5 || chunk.profile == RaidProfile::kRaid6) {
         return absl::UnimplementedError("chunks of raid5 and raid6 cannot be read yet");
       }
-      return chunk->logical + OffsetInChunk(*chunk, stripe, offset);
+      return chunk.logical + OffsetInChunk(chunk, stripe, offset);
     }
   }
   // That says nothing of any block: more likely the number is wrong.

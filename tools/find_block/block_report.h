@@ -28,7 +28,7 @@ struct BlockReport {
   uint64_t asked = 0;    // the address that was asked for
   uint64_t logical = 0;  // of the block that it lies in, if there is one; else the same
   uint32_t node_bytes = 0;
-  const Chunk* chunk = nullptr;  // null: no chunk has the address
+  std::optional<Chunk> chunk;  // none has the address
   std::vector<BlockCopy> copies;
   std::string no_copies;            // why there are none
   std::optional<BlockFacts> facts;  // of the first good copy

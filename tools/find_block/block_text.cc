@@ -18,7 +18,7 @@ void PrintPlace(const BlockReport& report) {
     std::printf("address %" PRIu64 " is %" PRIu64 " bytes into it\n", report.asked,
                 report.asked - report.logical);
   }
-  if (report.chunk == nullptr) return;
+  if (!report.chunk) return;
   std::printf("chunk %" PRIu64 ", %s, %s\n", report.chunk->logical,
               HumanBytes(report.chunk->length).c_str(), ChunkTypeName(*report.chunk).c_str());
 }
@@ -63,7 +63,7 @@ void PrintPath(const BlockPath& path) {
 }
 
 void PrintNoPath(const BlockReport& report) {
-  if (report.chunk != nullptr && !report.copies.empty() &&
+  if (report.chunk && !report.copies.empty() &&
       report.copies.front().state == BlockCopy::State::kData) {
     std::printf("\nno tree block: the chunk is for data\n");
     return;

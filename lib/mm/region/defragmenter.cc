@@ -6,6 +6,7 @@
 // movable is left in it.
 
 #include <chrono>
+#include <optional>
 
 #include "ebcache/internal/sync.h"
 #include "lib/mm/region/movable_region_impl.h"
@@ -83,25 +84,24 @@ PageblockNumber MovableRegion::Impl::PickPageblockLocked(SuperpageblockNumber su
   return best;
 }
 
-bool MovableRegion::Impl::DefragOne(bool short_of_room_only, Effort effort, bool may_release,
-                                    uint32_t& gone) {
+std::optional<uint32_t> MovableRegion::Impl::DefragOne(bool short_of_room_only, Effort effort,
+                                                       bool may_release) {
   SuperpageblockNumber super = kNoSuperpageblock;
   PageblockNumber pageblock = kNoPageblock;
   bool mixed = false;
   {
     sync::MutexLock lock(mutex_);
     super = PickSuperpageblockLocked(short_of_room_only);
-    if (super == kNoSuperpageblock) return false;
+    if (super == kNoSuperpageblock) return std::nullopt;
     pageblock = PickPageblockLocked(super);
     if (pageblock == kNoPageblock) {
       state_.superpageblocks()[super].futile = true;
-      return true;
+      return 0;
     }
     mixed = state_.counts(pageblock).nonmovable_frames != 0;
   }
   const Evacuation evacuation =
       mixed ? Evacuate(pageblock, effort, may_release) : Empty(pageblock, effort, may_release);
-  gone += evacuation.gone;
   sync::MutexLock lock(mutex_);
   Superpageblock& block = state_.superpageblocks()[super];
   // The next attempt is made elsewhere if this one was in vain.
@@ -114,7 +114,7 @@ bool MovableRegion::Impl::DefragOne(bool short_of_room_only, Effort effort, bool
     block.futile = true;
   }
   if (state_.UsedFrames(pageblock) == 0) ++counters_.defrag_pageblocks;
-  return true;
+  return evacuation.gone;
 }
 
 // For an allocation that would taint another superpageblock. Whether it may find room now.
@@ -136,11 +136,11 @@ bool MovableRegion::Impl::ReleaseFromTainted() {
 
 // Tries so often, as long as there is something to try and no folio is gone. Whether one is.
 bool MovableRegion::Impl::DefragUntilGone(int tries, Effort effort) {
-  uint32_t gone = 0;
-  while (gone == 0 && tries-- > 0 &&
-         DefragOne(/*short_of_room_only=*/false, effort, /*may_release=*/true, gone)) {
+  std::optional<uint32_t> gone = 0;
+  while (gone == 0u && tries-- > 0) {
+    gone = DefragOne(/*short_of_room_only=*/false, effort, /*may_release=*/true);
   }
-  return gone != 0;
+  return gone.value_or(0) != 0;
 }
 
 // Purges the next superpageblock that is free and has memory.
@@ -173,14 +173,11 @@ bool MovableRegion::Impl::ReturnSuperpageblock() {
 
 MovableRegion::DefragProgress MovableRegion::Impl::DefragStep() {
   if (options_.policy == MovableRegionOptions::Policy::kSuperpageblock) {
-    uint32_t gone = 0;
-    for (int tries = 0; tries < kMaxTries && gone == 0; ++tries) {
-      if (!DefragOne(/*short_of_room_only=*/true, Effort::kCleanOnly, /*may_release=*/false,
-                     gone)) {
-        break;
-      }
+    std::optional<uint32_t> gone = 0;
+    for (int tries = 0; tries < kMaxTries && gone == 0u; ++tries) {
+      gone = DefragOne(/*short_of_room_only=*/true, Effort::kCleanOnly, /*may_release=*/false);
     }
-    if (gone != 0) {
+    if (gone.value_or(0) != 0) {
       sync::MutexLock lock(mutex_);
       ++counters_.defrag_steps;
       return DefragProgress::kEmptied;

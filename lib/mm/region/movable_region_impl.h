@@ -23,6 +23,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -204,8 +205,8 @@ class MovableRegion::Impl final : public AllocatorBase {
   bool WantsDefragLocked(SuperpageblockNumber superpageblock) EBCACHE_REQUIRES(mutex_);
   SuperpageblockNumber PickSuperpageblockLocked(bool short_of_room_only) EBCACHE_REQUIRES(mutex_);
   PageblockNumber PickPageblockLocked(SuperpageblockNumber superpageblock) EBCACHE_REQUIRES(mutex_);
-  // Works on one page block; how many folios left it. False: there was none to work on.
-  bool DefragOne(bool short_of_room_only, Effort effort, bool may_release, uint32_t& gone);
+  // Works on one page block; how many folios left it. Nothing: there was none to work on.
+  std::optional<uint32_t> DefragOne(bool short_of_room_only, Effort effort, bool may_release);
   // For pages that can only move, when there is nowhere: asks others to release theirs from tainted
   // superpageblocks. Whether some did.
   bool ReleaseFromTainted();

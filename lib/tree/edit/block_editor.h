@@ -66,7 +66,6 @@ class BlockEditor {
   // ---- Nodes ------------------------------------------------------------------------------------
 
   std::byte* pointer(uint32_t slot) const { return area() + size_t{slot} * kKeyPointerBytes; }
-  uint32_t MostPointers() const { return area_bytes() / kKeyPointerBytes; }
   // As above, without data.
   void OpenPointers(uint32_t slot, uint32_t count);
   void ClosePointers(uint32_t slot, uint32_t count);

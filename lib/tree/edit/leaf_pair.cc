@@ -36,14 +36,44 @@ Result CheckPush(const MutableBlock& left, const MutableBlock& right, const Muta
   return InOrder(left, right) ? Result::kDone : Result::kKeyOrder;
 }
 
-// Bytes of both leaves after a split at `at` with the new item in one of them.
-struct Halves {
-  uint64_t left;
-  uint64_t right;
+// What a leaf would hold if it had the room: its items, and one more in front of `slot`, or the one
+// in `slot` at another size.
+struct Wanted {
+  BlockEditor leaf;
+  uint32_t slot;
+  uint32_t size;
+  bool is_new;
 
-  bool Fit(uint32_t area) const { return left > 0 && right > 0 && left <= area && right <= area; }
-  uint64_t Difference() const { return left > right ? left - right : right - left; }
+  uint32_t count() const { return leaf.count() + (is_new ? 1 : 0); }
+  // Of the first `count` of them, with their heads.
+  uint64_t BytesOfFirst(uint32_t count) const {
+    if (count <= slot) return leaf.BytesOf(0, count);
+    const uint64_t item = uint64_t{size} + kItemBytes;
+    if (is_new) return leaf.BytesOf(0, count - 1) + item;
+    return leaf.BytesOf(0, count) - leaf.BytesOf(slot, 1) + item;
+  }
 };
+
+// The cut that makes two leaves as equal as they can be, neither of them empty. Where no cut leaves
+// two that have the room: everything before the item, the item, everything behind it.
+LeafSplit MostEqual(const Wanted& wanted) {
+  using Home = LeafSplit::Home;
+  const uint32_t area = wanted.leaf.area_bytes();
+  const uint64_t all = wanted.BytesOfFirst(wanted.count());
+  LeafSplit best{.at = wanted.slot, .home = Home::kBetween, .slot = 0};
+  uint64_t least = ~uint64_t{0};
+  for (uint32_t part = 1; part < wanted.count(); ++part) {
+    const uint64_t left = wanted.BytesOfFirst(part);
+    const uint64_t right = all - left;
+    const uint64_t difference = left > right ? left - right : right - left;
+    if (left > area || right > area || difference >= least) continue;
+    least = difference;
+    best = wanted.slot < part
+               ? LeafSplit{.at = wanted.is_new ? part - 1 : part, .slot = wanted.slot}
+               : LeafSplit{.at = part, .home = Home::kRight, .slot = wanted.slot - part};
+  }
+  return best;
+}
 
 }  // namespace
 
@@ -90,34 +120,22 @@ Result MergeLeaves(MutableBlock left, MutableBlock right) {
 }
 
 LeafSplit PlanLeafSplit(const MutableBlock& leaf, uint32_t slot, uint32_t size) {
-  using Home = LeafSplit::Home;
-  const BlockEditor editor(leaf);
-  const uint32_t count = editor.count();
+  const uint32_t count = leaf.item_count();
   if (!leaf.is_leaf()) return {.result = Result::kWrongLevel};
   if (slot > count) return {.result = Result::kBadSlot};
   if (count == 0) return {.result = Result::kBadCount};
   if (size > MostItemBytes(leaf)) return {.result = Result::kTooLarge};
-  if (slot == count) return {.at = count, .home = Home::kRight, .slot = 0};
+  if (slot == count) return {.at = count, .home = LeafSplit::Home::kRight, .slot = 0};
+  return MostEqual({BlockEditor(leaf), slot, size, true});
+}
 
-  const uint64_t item = uint64_t{size} + kItemBytes;
-  // Where no two leaves do: everything before the item, the item, everything behind it.
-  LeafSplit best{.at = slot, .home = Home::kBetween, .slot = 0};
-  uint64_t least = ~uint64_t{0};
-  for (uint32_t at = 0; at <= count; ++at) {
-    const uint64_t left = editor.BytesOf(0, at);
-    const uint64_t right = editor.BytesOf(at, count - at);
-    const Halves with_left{left + item, right};
-    const Halves with_right{left, right + item};
-    if (slot <= at && with_left.Fit(leaf.area_bytes()) && with_left.Difference() < least) {
-      least = with_left.Difference();
-      best = {.at = at, .home = Home::kLeft, .slot = slot};
-    }
-    if (slot >= at && with_right.Fit(leaf.area_bytes()) && with_right.Difference() < least) {
-      least = with_right.Difference();
-      best = {.at = at, .home = Home::kRight, .slot = slot - at};
-    }
-  }
-  return best;
+LeafSplit PlanLeafSplitToResize(const MutableBlock& leaf, uint32_t slot, uint32_t size) {
+  const uint32_t count = leaf.item_count();
+  if (!leaf.is_leaf()) return {.result = Result::kWrongLevel};
+  if (slot >= count) return {.result = Result::kBadSlot};
+  if (count == 1) return {.result = Result::kBadCount};
+  if (size > MostItemBytes(leaf)) return {.result = Result::kTooLarge};
+  return MostEqual({BlockEditor(leaf), slot, size, false});
 }
 
 Result SplitLeaf(MutableBlock left, MutableBlock right, uint32_t at) {

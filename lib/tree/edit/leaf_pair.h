@@ -31,12 +31,12 @@ Result PushItemsLeft(MutableBlock left, MutableBlock right, uint32_t count);
 // PushItemsLeft.
 Result MergeLeaves(MutableBlock left, MutableBlock right);
 
-// How a leaf is to be split for an item that is to be inserted.
+// How a leaf is to be split for an item that is to be inserted, or to grow.
 struct LeafSplit {
   Result result = Result::kDone;
   uint32_t at = 0;  // the first slot that goes right; 0 and item_count() where all stay together
-  // Where the new item goes then: into the left leaf, the right one, or, where neither has the room,
-  // into a leaf of its own between them, which makes three.
+  // Where the item goes then: into the left leaf, the right one, or, where neither has the room, into
+  // a leaf of its own between them, which makes three.
   enum class Home : uint8_t { kLeft, kRight, kBetween } home = Home::kLeft;
   uint32_t slot = 0;  // in the leaf that it goes into
 };
@@ -46,6 +46,12 @@ struct LeafSplit {
 // they can by bytes, and neither is empty once the item is in. Refuses: kWrongLevel; kBadSlot;
 // kBadCount for an empty leaf, which has room for any item; kTooLarge.
 LeafSplit PlanLeafSplit(const MutableBlock& leaf, uint32_t slot, uint32_t size);
+
+// The same for the item in `slot`, which is to have `size` bytes: where it is after SplitLeaf at `at`,
+// ResizeItem and ReplaceData have the room. kBetween: it is the first one of the right leaf then, and
+// has the room once all behind it go on to a third one: SplitLeaf at 1. Refuses: kWrongLevel;
+// kBadSlot; kBadCount for a leaf of one item, where any size fits; kTooLarge.
+LeafSplit PlanLeafSplitToResize(const MutableBlock& leaf, uint32_t slot, uint32_t size);
 
 // Moves all items from slot `at` on to `right`, which is empty. Refuses: kBadSlot for `at` above
 // item_count(), kBadCount when `right` is not empty. `at` == item_count() moves none and is done.

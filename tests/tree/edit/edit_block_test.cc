@@ -1,5 +1,6 @@
 // Opening, making and copying blocks; finding slots; changing keys.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -76,25 +77,76 @@ TEST_P(EditBlock, OpenTakesWhatIsSound) {
 }
 
 TEST_P(EditBlock, OpenRefusesWhatEditsCouldNotTrust) {
-  const auto broken = [&](size_t at, uint32_t value, size_t width = 4) {
+  const auto broken = [&](size_t at, uint32_t value) {
     Bytes bytes = Leaf(5);
-    width == 1 ? Put<uint8_t>(bytes, at, static_cast<uint8_t>(value))
-               : Put<uint32_t>(bytes, at, value);
+    Put<uint32_t>(bytes, at, value);
     return OpenCode(bytes);
   };
   const size_t head = kHeaderBytes + 2 * kItemBytes;
   EXPECT_EQ(broken(96, area() / kItemBytes + 1), absl::StatusCode::kDataLoss);
   EXPECT_EQ(broken(96, 6), absl::StatusCode::kDataLoss);  // a head of zeroes
   EXPECT_EQ(broken(96, ~0u), absl::StatusCode::kDataLoss);
-  EXPECT_EQ(broken(100, 8, 1), absl::StatusCode::kDataLoss);
   EXPECT_EQ(broken(head + 17, area() - 11), absl::StatusCode::kDataLoss);
   EXPECT_EQ(broken(head + 17, ~0u), absl::StatusCode::kDataLoss);
   EXPECT_EQ(broken(head + 21, 5), absl::StatusCode::kDataLoss);
   EXPECT_EQ(broken(head + 21, ~0u), absl::StatusCode::kDataLoss);
-  EXPECT_EQ(broken(head + 9, 1), absl::StatusCode::kDataLoss);  // the key of slot 1
-  Bytes node = NodeBytes({.node_bytes = node_bytes(), .level = 1}, {{K(1), 4096, 7}});
-  Put<uint32_t>(node, 96, area() / kKeyPointerBytes + 1);
-  EXPECT_EQ(OpenCode(node), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(broken(head + 9, 1), absl::StatusCode::kDataLoss);               // the key of slot 1
+  EXPECT_EQ(broken(head - kItemBytes + 9, 0), absl::StatusCode::kDataLoss);  // that of slot 0
+}
+
+TEST_P(EditBlock, ErrorsSayWhatIsWhere) {
+  const auto expect = [&](Bytes bytes, const std::vector<std::string>& words) {
+    const auto block = MutableBlock::Open(absl::MakeSpan(bytes));
+    for (const std::string& word : words) {
+      EXPECT_THAT(block.status().message(), ::testing::HasSubstr(word));
+    }
+  };
+  const size_t head = kHeaderBytes + 2 * kItemBytes;
+  Bytes bytes = Leaf(5);
+  Put<uint64_t>(bytes, 48, 123456789);
+  Put<uint32_t>(bytes, head + 21, 5);
+  expect(bytes, {"block 123456789", "slot 2", std::to_string(node_bytes() - 12), "5 bytes"});
+  bytes = Leaf(5);
+  Put<uint64_t>(bytes, head + 9, 1);
+  expect(bytes, {"slot 2", "key " + K(1).ToString() + " is not above " + K(1).ToString()});
+  bytes = Leaf(5);
+  Put<uint64_t>(bytes, head + 9, 0);
+  expect(bytes, {"slot 2", "key " + K(0).ToString() + " is not above " + K(1).ToString()});
+  bytes = Leaf(0);
+  Put<uint8_t>(bytes, 100, 9);
+  expect(bytes, {"level 9", "highest is 7"});
+}
+
+// offset + size is the right end in 32 bits, and far away in 64.
+TEST_P(EditBlock, OpenRefusesDataThatWrapsAround) {
+  Bytes bytes = Leaf(1);
+  const uint32_t offset = 0xfffff000;
+  Put<uint32_t>(bytes, kHeaderBytes + 17, offset);
+  Put<uint32_t>(bytes, kHeaderBytes + 21, area() - offset);
+  EXPECT_EQ(OpenCode(bytes), absl::StatusCode::kDataLoss);
+}
+
+TEST_P(EditBlock, OpenRefusesALevelThatNoTreeHas) {
+  for (const uint8_t level : {uint8_t{7}, uint8_t{8}, uint8_t{255}}) {
+    OwnBlock block(node_bytes(), 7);
+    block.bytes[100] = std::byte{level};  // all else is sound: it is empty
+    EXPECT_EQ(OpenCode(block.bytes),
+              level == 7 ? absl::StatusCode::kOk : absl::StatusCode::kDataLoss);
+  }
+}
+
+// One pointer more than there is room for, whose key, behind the end, would be in order.
+TEST_P(EditBlock, OpenRefusesAPointerBehindTheEnd) {
+  const uint32_t most = area() / kKeyPointerBytes;
+  std::vector<KeyPointer> pointers;
+  for (uint32_t i = 0; i < most; ++i) pointers.push_back({K(i), 4096, 7});
+  Bytes bytes = NodeBytes({.node_bytes = node_bytes(), .level = 1}, pointers);
+  EXPECT_EQ(OpenCode(bytes), absl::StatusCode::kOk);
+  Put<uint32_t>(bytes, 96, most + 1);
+  std::fill(bytes.begin() + kHeaderBytes + most * kKeyPointerBytes, bytes.end(), std::byte{0xff});
+  bytes.resize(node_bytes() + kKeyPointerBytes, std::byte{0xff});
+  const auto block = MutableBlock::Open(absl::MakeSpan(bytes).subspan(0, node_bytes()));
+  EXPECT_EQ(block.status().code(), absl::StatusCode::kDataLoss);
 }
 
 // The last item's data over the heads: offset + size is right, but where it begins is not.
@@ -156,6 +208,11 @@ TEST(EditBlock, CopiesThatCannotBe) {
                         absl::MakeSpan(bytes).subspan(4095, 4096), absl::MakeSpan(bytes)}) {
     EXPECT_FALSE(MutableBlock::CopyForCow(*block, to, {}).ok());
     EXPECT_TRUE(before == bytes);
+  }
+  for (const size_t size : {size_t{0}, size_t{2048}, size_t{8192}}) {
+    std::vector<std::byte> to(size, std::byte{0xee});
+    EXPECT_FALSE(MutableBlock::CopyForCow(*block, absl::MakeSpan(to), {}).ok());
+    EXPECT_EQ(std::count(to.begin(), to.end(), std::byte{0xee}), static_cast<long>(size));
   }
   EXPECT_TRUE(MutableBlock::CopyForCow(*block, absl::MakeSpan(bytes).subspan(4096, 4096), {}).ok());
 }

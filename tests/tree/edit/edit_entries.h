@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,29 @@ inline std::string PointerValue(uint64_t bytenr, uint64_t generation) {
   for (size_t i = 0; i < 8; ++i) value[i] = static_cast<char>(bytenr >> (8 * i) & 0xff);
   for (size_t i = 0; i < 8; ++i) value[8 + i] = static_cast<char>(generation >> (8 * i) & 0xff);
   return value;
+}
+
+// Whether a block says of itself that it has these, without a copy of them.
+inline bool Holds(const edit::MutableBlock& block, const Entries& entries) {
+  if (block.item_count() != entries.size()) return false;
+  for (uint32_t slot = 0; slot < entries.size(); ++slot) {
+    const auto& [key, value] = entries[slot];
+    if (block.key(slot) != key) return false;
+    if (block.is_leaf()) {
+      const auto data = block.data(slot);
+      if (data.size() != value.size()) return false;
+      if (!value.empty() && std::memcmp(data.data(), value.data(), value.size()) != 0) return false;
+    } else {
+      const KeyPointer pointer = block.pointer(slot);
+      if (PointerValue(pointer.bytenr, pointer.generation) != value) return false;
+    }
+  }
+  return true;
+}
+
+inline bool AllZero(const std::byte* at, size_t bytes) {
+  // Each byte is the one before it, and the first is zero.
+  return bytes == 0 || (*at == std::byte{0} && std::memcmp(at, at + 1, bytes - 1) == 0);
 }
 
 // What a block says of itself.

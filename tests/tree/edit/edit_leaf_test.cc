@@ -90,13 +90,25 @@ TEST_P(EditLeaf, InsertsThatAreRefused) {
   refuse(Result::kKeyOrder, 0, {{K(15), 0, {}}});
   refuse(Result::kKeyOrder, 1, {{K(15), 0, {}}, {K(15), 0, {}}});
   refuse(Result::kKeyOrder, 1, {{K(15), 0, {}}, {K(25), 0, {}}});
-  // 2^32 bytes in all, which are none in 32 bits.
-  refuse(Result::kNoRoom, 2, [&] {
-    std::vector<NewItem> many;
-    const uint32_t size = 2048 - kItemBytes;
-    for (uint64_t i = 0; i < (uint64_t{1} << 32) / 2048; ++i) many.push_back({K(30 + i), size, {}});
-    return many;
-  }());
+}
+
+// No bytes are in no leaf, wherever they are said to begin.
+TEST_P(EditLeaf, NoDataDoesNotLieInTheLeaf) {
+  OwnBlock leaf(node_bytes());
+  leaf.Fill({{K(10), "ten"}, {K(20), "twenty"}});
+  const auto none = leaf.view.data(0).subspan(1, 0);
+  EXPECT_EQ(edit::ReplaceData(leaf.view, 1, none), Result::kDone);
+  EXPECT_EQ(edit::InsertItem(leaf.view, 1, {K(15), 2, none}), Result::kDone);
+  ExpectLeaf(leaf, {{K(10), "ten"}, {K(15), std::string(2, '\0')}, {K(20), ""}});
+}
+
+// Of the largest leaf only, in which the fewest items make so many bytes.
+TEST(EditLeaf, ItemsOf4GiBAreNotNoneIn32Bits) {
+  OwnBlock leaf(65536);
+  std::vector<NewItem> many;
+  const uint32_t size = 32768 - kItemBytes;
+  for (uint64_t i = 0; i < (uint64_t{1} << 32) / 32768; ++i) many.push_back({K(i), size, {}});
+  ExpectRefused(Result::kNoRoom, {&leaf}, [&] { return edit::InsertItems(leaf.view, 0, many); });
 }
 
 TEST_P(EditLeaf, RemoveFirstMiddleLastAndAll) {

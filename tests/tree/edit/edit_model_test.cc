@@ -62,11 +62,12 @@ TEST_P(EditModel, EveryStepIsAsTheModelSays) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, EditModel,
-                         ::testing::Values(Shape{"leaves4096", 0, 4000, 200000, true},
-                                           Shape{"leaves16384", 2, 12000, 60000, true},
-                                           Shape{"leaves65536", 3, 40000, 30000, true},
-                                           Shape{"nodes4096", 4, 12000, 100000, false},
-                                           Shape{"nodes16384", 6, 60000, 20000, false}),
+                         ::testing::Values(Shape{"leaves4096", 0, 4000, 400000, true},
+                                           Shape{"leaves16384", 2, 12000, 200000, true},
+                                           Shape{"leaves65536", 3, 40000, 100000, true},
+                                           Shape{"nodes4096", 4, 12000, 200000, false},
+                                           Shape{"nodes16384", 6, 60000, 100000, false},
+                                           Shape{"nodes65536", 7, 250000, 50000, false}),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace

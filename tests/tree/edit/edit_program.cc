@@ -12,6 +12,7 @@
 #include "tests/fuzz/fuzz_input.h"
 #include "tests/fuzz/oracle.h"
 #include "tests/tree/edit/edited_pair.h"
+#include "tests/tree/edit/split_model.h"
 
 namespace ebcache::testing {
 namespace {
@@ -28,7 +29,7 @@ class EditWorld : private EditedPair {
       : EditedPair(node_bytes, level, counts) {}
 
   void Step(FuzzInput& input) {
-    kind_ = input.Take<uint8_t>() % 12;
+    kind_ = input.Take<uint8_t>() % 13;
     side_ = input.Take<uint8_t>() & 1;
     if (counts_ != nullptr) ++counts_->steps;
     switch (kind_) {
@@ -53,8 +54,10 @@ class EditWorld : private EditedPair {
         return leaf() ? SplitLeaf(input) : SplitNode(input);
       case 10:
         return Copy(input);
-      default:
+      case 11:
         return Look(input);
+      default:
+        return leaf() ? SplitToResize(input) : SplitNode(input);
     }
   }
 
@@ -315,44 +318,34 @@ class EditWorld : private EditedPair {
                             : RoomOf(entry, true) > area() ? Result::kTooLarge
                                                            : Result::kDone;
     EBCACHE_ORACLE("answer", plan.result == expected);
-    if (plan.result != Result::kDone) return;
-    const bool holds = PlanHolds(plan, slot, entry);
+    if (plan.result != Result::kDone || expected != Result::kDone) return;
+    bool holds = plan.at == slot && plan.home == edit::LeafSplit::Home::kRight && plan.slot == 0;
+    if (slot < entries_[0].size()) {
+      std::vector<size_t> wanted = RoomsOf(entries_[0]);
+      wanted.insert(wanted.begin() + static_cast<std::ptrdiff_t>(slot), RoomOf(entry, true));
+      holds = IsMostEqualSplit(plan, wanted, slot, true, area());
+    }
     EBCACHE_ORACLE("plan", holds);
-    if (!holds) return;
-    SplitAt(TakeSlot(input, plan.at));
+    if (holds) SplitAt(TakeSlot(input, plan.at));
   }
 
-  // By trying every way to part them.
-  bool PlanHolds(const edit::LeafSplit& plan, size_t slot, const Entry& entry) const {
-    using Home = edit::LeafSplit::Home;
-    const Entries& all = entries_[0];
-    if (plan.at > all.size()) return false;
-    if (slot == all.size()) {
-      return plan.at == slot && plan.home == Home::kRight && plan.slot == 0;
-    }
-    size_t least = ~size_t{0};
-    size_t planned = ~size_t{0};
-    Entries with = all;
-    with.insert(with.begin() + static_cast<std::ptrdiff_t>(slot), entry);
-    for (size_t part = 1; part < with.size(); ++part) {
-      const auto middle = with.begin() + static_cast<std::ptrdiff_t>(part);
-      const size_t left = RoomOf(Entries(with.begin(), middle), true);
-      const size_t right = RoomOf(Entries(middle, with.end()), true);
-      if (left > area() || right > area()) continue;
-      const size_t difference = left > right ? left - right : right - left;
-      least = std::min(least, difference);
-      const bool in_left = slot < part;
-      const edit::LeafSplit this_one{.at = static_cast<uint32_t>(in_left ? part - 1 : part),
-                                     .home = in_left ? Home::kLeft : Home::kRight,
-                                     .slot = static_cast<uint32_t>(in_left ? slot : slot - part)};
-      if (plan.at == this_one.at && plan.home == this_one.home && plan.slot == this_one.slot) {
-        planned = difference;
-      }
-    }
-    if (least == ~size_t{0}) {
-      return plan.home == Home::kBetween && plan.at == slot && plan.slot == 0;
-    }
-    return planned == least;
+  void SplitToResize(FuzzInput& input) {
+    side_ = 0;
+    const uint32_t slot = TakeAnySlot(input);
+    const size_t size = TakeSize(input, RoomAt(slot));
+    const edit::LeafSplit plan =
+        edit::PlanLeafSplitToResize(blocks_[0], slot, static_cast<uint32_t>(size));
+    const Result expected = slot >= entries().size()     ? Result::kBadSlot
+                            : entries().size() == 1      ? Result::kBadCount
+                            : size > area() - kItemBytes ? Result::kTooLarge
+                                                         : Result::kDone;
+    EBCACHE_ORACLE("answer", plan.result == expected);
+    if (plan.result != Result::kDone || expected != Result::kDone) return;
+    std::vector<size_t> wanted = RoomsOf(entries());
+    wanted[slot] = kItemBytes + size;
+    const bool holds = IsMostEqualSplit(plan, wanted, slot, false, area());
+    EBCACHE_ORACLE("plan", holds);
+    if (holds) SplitAt(TakeSlot(input, plan.at));
   }
 
   // ---- The rest ---------------------------------------------------------------------------------

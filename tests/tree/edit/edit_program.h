@@ -15,7 +15,7 @@ namespace ebcache::testing {
 // What programs came to, so that a test can see that they were not all of refusals.
 struct EditCounts {
   uint64_t steps = 0;
-  uint64_t done[12] = {};     // by kind of step
+  uint64_t done[13] = {};     // by kind of step
   uint64_t refused[10] = {};  // by Result
 };
 
