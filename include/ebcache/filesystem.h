@@ -69,6 +69,9 @@ class Filesystem {
   // REQUIRES: no references to its blocks are left.
   ~Filesystem();
 
+  // FilesystemOptions::writable, as it was opened.
+  bool writable() const { return writable_; }
+
   // See Volume::superblock.
   Superblock superblock() const { return volume_->superblock(); }
   Volume& volume() { return *volume_; }
@@ -99,6 +102,7 @@ class Filesystem {
   std::optional<WalkDamage> RootDamage();
   bool IsDamage(const WalkDamage& damage) const;
 
+  bool writable_ = false;
   std::unique_ptr<Volume> volume_;
   std::unique_ptr<BufferCache> cache_;
   std::vector<WalkDamage> open_damage_;

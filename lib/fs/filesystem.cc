@@ -123,6 +123,7 @@ absl::StatusOr<std::unique_ptr<Filesystem>> Filesystem::OpenDevices(
   if (!volume.ok()) return volume.status();
 
   std::unique_ptr<Filesystem> filesystem(new Filesystem());
+  filesystem->writable_ = options.writable;
   filesystem->volume_ = *std::move(volume);
   if (absl::Status status = filesystem->OpenRoots(options.cache); !status.ok()) return status;
   if (absl::Status status = CheckMetadataProfiles(*filesystem->volume_); !status.ok()) {

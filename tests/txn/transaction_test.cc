@@ -33,7 +33,7 @@ class TransactionTest : public ::testing::Test {
   }
 
   void Open() {
-    session_.reset();
+    Close();
     filesystem_ = OpenWritable(paths_);
     ASSERT_NE(filesystem_, nullptr);
     absl::StatusOr<std::unique_ptr<Session>> session = Session::Open(filesystem_.get());
