@@ -194,10 +194,9 @@ class FileDevice : public BlockDevice {
     return any_written;
   }
 
-  // The bytes written, or -errno.
+  // The bytes written, or -errno, which is EINVAL of more pieces than a call takes.
   int WriteRunNow(const TransferRuns& plan, const TransferRun& run) const {
     const auto vectors = plan.VectorsOf(run);
-    if (vectors.size() > IOV_MAX) return -EINVAL;
     const ssize_t moved = pwritev(fd_.get(), vectors.data(), static_cast<int>(vectors.size()),
                                   static_cast<off_t>(run.offset));
     return moved < 0 ? -errno : static_cast<int>(moved);

@@ -236,7 +236,7 @@ TEST_F(DeviceUseTest, TwoLoopDevicesOverOneFile) {
   Write(loop / "loop/sizelimit", "4096\n");
   EXPECT_EQ(Use(device), std::nullopt);
   // A limit that reaches beyond all numbers is none.
-  Write(loop / "loop/offset", "8192\n");
+  Write(loop / "loop/offset", "4096\n");
   Write(loop / "loop/sizelimit", "18446744073709551615\n");
   EXPECT_EQ(Use(device), use);
   Write(loop / "loop/backing_file", (top_ / "another.img").string() + "\n");
