@@ -15,6 +15,8 @@
 #include <absl/status/statusor.h>
 #include <absl/types/span.h>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -80,6 +82,13 @@ struct SuperblockFailure {
   std::string device;   // name
   uint64_t offset = 0;  // in bytes, from where the device begins
   absl::Status status;  // the device's
+};
+
+// What lies where a copy of a superblock has its place, byte for byte: it may be anything.
+struct SuperblockImage {
+  Uuid device_uuid{};
+  uint64_t offset = 0;  // one of kSuperblockOffsets
+  std::array<std::byte, kSuperblockBytes> bytes{};
 };
 
 // Where one copy of a range lies.
@@ -210,6 +219,10 @@ class Volume : public BlockSource {
   // Of writes that are until_flush the devices are asked for no more than to take the bytes: a copy
   // that was not taken has failed as above, one that was is on disk after the next OK of Flush.
   void Write(absl::Span<BlockWrite> writes) override;
+
+  // Every place for a copy on every open device, as it is there now; by device, its first one first.
+  // Errors: the device's, with its name.
+  absl::StatusOr<std::vector<SuperblockImage>> SuperblockImages() const;
 
   // Flushes every open device, all of them whatever becomes of the others. OK: what was written
   // until_flush before the call began is on disk, in each copy that was OK. Else the error of the

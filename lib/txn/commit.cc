@@ -112,9 +112,15 @@ absl::Status Transaction::Impl::Commit(std::vector<SuperblockFailure>* failures)
   bool superblocks_touched = false;
   try {
     // What needs memory comes first: once a superblock is written there is no way back.
-    session.states.Freed(next->generation, session.space->TakePinned());
-    status = volume.WriteSuperblocks(*next, volume.devices(), &failed_copies);
-    superblocks_touched = status.ok() || !failed_copies.empty();
+    txn::BlockSpace::Pinned pinned = session.space->TakePinned();
+    session.states.Freed(next->generation, std::move(pinned.all), std::move(pinned.of_base));
+    if (session.undo) {
+      status = session.undo->Append({next->generation, SuperblockStateHash(*next)});
+    }
+    if (status.ok()) {
+      status = volume.WriteSuperblocks(*next, volume.devices(), &failed_copies);
+      superblocks_touched = status.ok() || !failed_copies.empty();
+    }
     if (status.ok()) volume.PublishSuperblock(*std::move(next));
   } catch (const std::bad_alloc&) {
     status = absl::Status(absl::StatusCode::kResourceExhausted, "");
