@@ -254,11 +254,12 @@ class Volume : public BlockSource {
                                 std::vector<SuperblockFailure>* failures);
 
   // From now on superblock() is `next`, and blocks are validated by it: its generation is the last
-  // committed one, so that blocks may be read up to the one after it and written of that one alone;
-  // headers have the fsid that it says (or those of seeds, as ever); features and checksums are its
-  // own. Needs no memory, and so cannot fail, where it differs from superblock() in neither fsid,
-  // flags, features nor the type of checksums; else may throw bad_alloc, and has then changed
-  // nothing. REQUIRES: node and sector size are those of before (CHECK).
+  // committed one, so that a block that is written must be newer, and items may tell of no newer one
+  // than that after it, which is that of the transaction that is open; headers have the fsid that it
+  // says (or those of seeds, as ever); features and checksums are its own. Needs no memory, and so
+  // cannot fail, where it differs from superblock() in neither fsid, flags, features nor the type of
+  // checksums; else may throw bad_alloc, and has then changed nothing. REQUIRES: node and sector
+  // size are those of before (CHECK).
   void PublishSuperblock(Superblock next);
 
   // The whole validation of a block as read, in the kernel's order: address, fsid, level, checksum,

@@ -44,10 +44,16 @@ class ExclusiveDeviceTest : public ::testing::Test {
     loop_.emplace(image_);
     if (!loop_->ok()) GTEST_SKIP() << "SKIPPED: no loop device: " << loop_->why();
   }
-  void TearDown() override { fs::remove_all(top_); }
+  void TearDown() override {
+    // What a test that failed has left mounted, however often.
+    while (umount2(mounted_.c_str(), 0) == 0) {
+    }
+    fs::remove_all(top_);
+  }
 
   const fs::path top_ = fs::path(::testing::TempDir()) / "exclusive_device";
   const std::string image_ = top_ / "disk.img";
+  const std::string mounted_ = top_ / "mounted";
   std::optional<Loop> loop_;
 };
 
@@ -140,7 +146,7 @@ TEST_F(ExclusiveDeviceTest, AMountedFilesystem) {
   ASSERT_EQ(images.size(), 1u);
   const Loop loop(images[0]);
   ASSERT_TRUE(loop.ok()) << loop.why();
-  const std::string where = top_ / "mounted";
+  const std::string& where = mounted_;
   fs::create_directories(where);
   const auto mount_it = [&] {
     return mount(loop.path().c_str(), where.c_str(), "btrfs", MS_RDONLY, nullptr);
