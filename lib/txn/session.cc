@@ -115,7 +115,10 @@ absl::StatusOr<std::unique_ptr<Transaction>> Session::Begin() {
   if (impl_->transaction_open) {
     return absl::FailedPreconditionError("another transaction of this session is open");
   }
-  if (!impl_->unknown.ok()) return impl_->unknown;
+  if (!impl_->unknown.ok()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("to be opened again: ", impl_->unknown.message()));
+  }
   if (impl_->space == nullptr) {
     if (absl::Status status = impl_->LoadSpace(); !status.ok()) return status;
   }
