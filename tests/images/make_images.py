@@ -81,6 +81,7 @@ def mkfs(
     features=(),
     runtime_features=(),
     size_bytes=256 * MIB,
+    label=None,
 ):
     """Makes a filesystem on fresh sparse files. mkfs takes `rootdir` for one device only."""
     devices = [make_device(device, size_bytes) for device in devices]
@@ -88,6 +89,8 @@ def mkfs(
     command += ["-m", metadata, "-d", data]
     if rootdir is not None:
         command += ["--rootdir", rootdir]
+    if label is not None:
+        command += ["-L", label]
     if features:
         command += ["-O", ",".join(features)]
     if runtime_features:
