@@ -142,6 +142,16 @@ class Transaction {
   // `from` on, and what leads to them. Gives the key to go on from; nullopt at the end of the tree.
   absl::StatusOr<std::optional<Key>> Rewrite(uint64_t tree, const Key& from, uint64_t most);
 
+  // ---- Space ------------------------------------------------------------------------------------
+
+  // Makes a chunk, with its block group, all of it free. Types and errors: kBlockGroupData,
+  // ...Metadata, ...System, or data and metadata where groups are mixed; ResourceExhausted, the
+  // devices have no room for it; Unimplemented, raid5 and raid6; InvalidArgument, no type, or a
+  // profile whose feature the filesystem does not have: after these the transaction can go on.
+  // `most_bytes`: of the chunk; 0, as large as a kernel makes it. A transaction makes chunks by itself
+  // when blocks run out of room.
+  absl::StatusOr<Chunk> MakeChunk(uint64_t type, RaidProfile profile, uint64_t most_bytes = 0);
+
   // ---- The superblock ---------------------------------------------------------------------------
 
   // Label of the filesystem. InvalidArgument: longer than kLabelBytes - 1, or has a newline or a NUL.

@@ -10,6 +10,12 @@
 #include "lib/txn/transaction_state.h"
 
 namespace ebcache {
+namespace {
+
+// Extents that are told between two looks at what room is left.
+constexpr uint64_t kToldAtOnce = 512;
+
+}  // namespace
 
 std::string_view TransactionStageName(TransactionStage stage) {
   switch (stage) {
@@ -60,6 +66,15 @@ absl::Status Transaction::Impl::PrepareCommit() {
   absl::StatusOr<txn::CowTree> roots = trees.Open(kRootTreeId);
   if (!roots.ok()) return roots.status();
   status = roots->CopyRoot();
+  // Most of what waits is told with new chunks still allowed: the last round makes none.
+  bool more = true;
+  while (status.ok() && more) {
+    status = KeepReserve();
+    if (!status.ok()) break;
+    const absl::StatusOr<bool> told = updates.RunSome(kToldAtOnce);
+    status = told.status();
+    more = told.ok() && *told;
+  }
   return status.ok() ? updates.RunAll() : status;
 }
 
@@ -67,11 +82,6 @@ absl::StatusOr<Superblock> Transaction::Impl::MakeSuperblock() {
   for (const uint64_t tree : {kExtentTreeId, kFsTreeId, kDevTreeId, kCsumTreeId}) {
     const absl::Status found = trees.Find(tree).status();
     if (!found.ok() && !absl::IsNotFound(found)) return found;
-  }
-  Superblock changed = committed;
-  if (label) {
-    changed.label = *label;
-    changed.label_remainder.clear();
   }
   return txn::NextSuperblock(changed, trees.states(), writer.identity().generation,
                              session.space->UsedBytes());
@@ -102,7 +112,7 @@ absl::Status Transaction::Impl::WriteSuperblocks(Superblock& next,
     absl::Status kept = session.undo->Append({next.generation, hash});
     if (!kept.ok()) return kept;
   }
-  absl::Status status = volume.WriteSuperblocks(next, volume.devices(), &failures);
+  absl::Status status = volume.WriteSuperblocks(next, chunks.devices(), &failures);
   if (status.ok()) volume.PublishSuperblock(std::move(next));
   return status;
 }
@@ -156,6 +166,7 @@ void Transaction::Impl::End(TransactionStage how) {
   delayed.Clear();
   if (how != TransactionStage::kCommitted) {
     writer.GiveUp();
+    chunks.GiveUp();
     session.space.reset();  // what it says is not so: it is read again
   }
   session.transaction_open = false;
