@@ -75,6 +75,10 @@ struct SessionOptions {
   // groups, of free space, of chunks and devices), and root items. A transaction changes these itself
   // as it goes; a repair of them knows what it does.
   bool change_space_trees = false;
+  // Opens a filesystem that has a log, whose first commit drops it: what was synced and not
+  // committed is lost. Until then no block goes where the log, or what it tells of, lies, as far as
+  // the log can be read: without that commit it is still there.
+  bool drop_log = false;
   // How many bytes of changed blocks may wait in memory. More are written before the commit, to
   // places that are free. 0: a quarter of the cache's budget; never less than 64 blocks.
   uint64_t most_unwritten_bytes = 0;
@@ -186,7 +190,8 @@ class Session {
  public:
   // `filesystem` is open for writing, and outlives the session. Reads what is free. Errors:
   //   PermissionDenied    it is open for reading only
-  //   FailedPrecondition  it must not be written as it is: a log that has to be replayed first, errors
+  //   FailedPrecondition  it must not be written as it is: a log that has to be replayed first (but see
+  //                       SessionOptions::drop_log), errors
   //                       that a kernel has met in it, a balance, a device replacement or a relocation
   //                       that is not ended; says which
   //   Unimplemented       features that this cannot keep exact: simple quotas

@@ -73,6 +73,9 @@ absl::StatusOr<Superblock> Transaction::Impl::MakeSuperblock() {
     changed.label = *label;
     changed.label_remainder.clear();
   }
+  // There is one only where the session is to drop it.
+  changed.log_root = 0;
+  changed.log_root_level = 0;
   return txn::NextSuperblock(changed, trees.states(), writer.identity().generation,
                              session.space->UsedBytes());
 }
