@@ -1,5 +1,6 @@
 #include "lib/txn/log_space.h"
 
+#include <utility>
 #include <vector>
 
 #include "ebcache/btree.h"
@@ -15,17 +16,17 @@ namespace {
 
 class LogVisitor : public TreeVisitor {
  public:
-  LogVisitor(const Volume& volume, uint32_t node_bytes, BlockSpace& space)
-      : volume_(volume), node_bytes_(node_bytes), space_(space) {}
+  LogVisitor(const Volume& volume, uint32_t node_bytes)
+      : volume_(volume), node_bytes_(node_bytes) {}
 
   bool VisitBlock(const TreeRoot&, const ExtentBuffer& block) override {
-    space_.Withhold({block.start(), node_bytes_});
+    ranges.Unite({block.start(), node_bytes_});
     if (Header(block).level() > 0) return true;
     ForEachItemOfType(block, kExtentDataType, [&](const Key&, absl::Span<const std::byte> data) {
       const absl::StatusOr<FileExtentItem> item = ParseItem<FileExtentItem>(data);
       if (!item.ok() || !item->place || item->place->disk_bytenr == 0) return;
       const space::Range range{item->place->disk_bytenr, item->place->disk_bytes};
-      if (range.length > 0 && range.end() > range.start) space_.Withhold(range);
+      if (range.length > 0 && range.end() > range.start) ranges.Unite(range);
     });
     return true;
   }
@@ -37,20 +38,20 @@ class LogVisitor : public TreeVisitor {
   }
 
   const absl::Status& unread() const { return unread_; }
+  space::RangeSet ranges;
 
  private:
   const Volume& volume_;
   const uint32_t node_bytes_;
-  BlockSpace& space_;
   absl::Status unread_;
 };
 
 }  // namespace
 
-absl::Status WithholdLog(Filesystem& filesystem, BlockSpace& space) {
+absl::StatusOr<space::RangeSet> FindLog(Filesystem& filesystem) {
   const Superblock superblock = filesystem.superblock();
-  if (superblock.log_root == 0) return absl::OkStatus();
-  LogVisitor visitor(filesystem.volume(), superblock.node_bytes, space);
+  if (superblock.log_root == 0) return space::RangeSet();
+  LogVisitor visitor(filesystem.volume(), superblock.node_bytes);
   std::vector<WalkDamage> damage;
   for (const TreeRoot& root : filesystem.Trees(&damage)) {
     if (root.id == kTreeLogId) WalkTree(filesystem.cache(), root, visitor);
@@ -58,7 +59,8 @@ absl::Status WithholdLog(Filesystem& filesystem, BlockSpace& space) {
   for (const WalkDamage& one : damage) {
     if (one.tree == kTreeLogId) visitor.VisitDamage(one);
   }
-  return visitor.unread();
+  if (!visitor.unread().ok()) return visitor.unread();
+  return std::move(visitor.ranges);
 }
 
 }  // namespace ebcache::txn

@@ -99,6 +99,19 @@ def mkfs(
     return devices
 
 
+def mkfs_features():
+    """Names of the features that this mkfs.btrfs can turn on and off when it makes a filesystem."""
+    done = subprocess.run(
+        [find_tool("mkfs.btrfs"), "-O", "list-all"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        check=False,
+    )
+    lines = done.stdout.splitlines()
+    return {line.split()[0] for line in lines if " - " in line}
+
+
 def why_no_mounts():
     """None if images can be mounted here, else the reason why not."""
     if os.geteuid() != 0:
