@@ -83,6 +83,9 @@ absl::StatusOr<Superblock> Transaction::Impl::MakeSuperblock() {
     const absl::Status found = trees.Find(tree).status();
     if (!found.ok() && !absl::IsNotFound(found)) return found;
   }
+  // There is one only where the session is to drop it.
+  changed.log_root = 0;
+  changed.log_root_level = 0;
   return txn::NextSuperblock(changed, trees.states(), writer.identity().generation,
                              session.space->UsedBytes());
 }
