@@ -113,14 +113,17 @@ void Command::AddJson(std::string help, std::string_view schema, bool* value) {
 }
 
 template <typename Store>
-void Command::AddValue(const std::string& name, std::string help, std::string type, Store store) {
+void Command::AddValue(const std::string& name, std::string help, std::string type, Store store,
+                       char short_name) {
   const auto callback = [name, store](const CLI::results_t& values) {
     const std::optional<std::string> wrong = store(values.back());
     if (wrong) throw CLI::ParseError(absl::StrCat("--", name, " ", *wrong), kWrongCommandLine);
     return true;
   };
   // At once: what a later one says the same of is wrong all the same.
-  app_->add_option("--" + name, callback, std::move(help))
+  const std::string names =
+      short_name == 0 ? "" : absl::StrCat("-", std::string(1, short_name), ",");
+  app_->add_option(names + "--" + name, callback, std::move(help))
       ->type_name(std::move(type))
       ->trigger_on_parse();
 }
@@ -156,6 +159,26 @@ void Command::AddText(const std::string& name, std::string help, std::string* va
   using Wrong = std::optional<std::string>;
   AddValue(name, std::move(help), what, [what, value](const std::string& text) -> Wrong {
     if (text.empty()) return absl::StrCat("needs a ", what);
+    *value = text;
+    return std::nullopt;
+  });
+}
+
+void Command::AddTexts(char short_name, const std::string& name, std::string help,
+                       std::vector<std::string>* values, std::string what) {
+  using Wrong = std::optional<std::string>;
+  const auto store = [what, values](const std::string& text) -> Wrong {
+    if (text.empty()) return absl::StrCat("needs a ", what);
+    values->push_back(text);
+    return std::nullopt;
+  };
+  AddValue(name, std::move(help), what, store, short_name);
+}
+
+void Command::AddAnyText(const std::string& name, std::string help,
+                         std::optional<std::string>* value, std::string what) {
+  using Wrong = std::optional<std::string>;
+  AddValue(name, std::move(help), std::move(what), [value](const std::string& text) -> Wrong {
     *value = text;
     return std::nullopt;
   });

@@ -45,6 +45,12 @@ class Command {
   // Any text but none; `what` names it in the help.
   void AddText(const std::string& name, std::string help, std::string* value,
                std::string what = "FILE");
+  // The same, also written -x, and may be given several times: each value is added.
+  void AddTexts(char short_name, const std::string& name, std::string help,
+                std::vector<std::string>* values, std::string what);
+  // Any text, also none.
+  void AddAnyText(const std::string& name, std::string help, std::optional<std::string>* value,
+                  std::string what);
 
   // --json, and --json-schema, which prints the schema of what the command prints with --json.
   void AddJson(std::string help, std::string_view schema, bool* value);
@@ -74,7 +80,8 @@ class Command {
 
   // An option with a value, which goes to `store`: what is wrong with it, or nothing.
   template <typename Store>
-  void AddValue(const std::string& name, std::string help, std::string type, Store store);
+  void AddValue(const std::string& name, std::string help, std::string type, Store store,
+                char short_name = 0);
   // Puts the operands behind "--" aside, and what CLI11 would take for something else in a form
   // that it does not: what is wrong, or nothing.
   std::optional<std::string> Prepare(std::vector<std::string>& arguments);

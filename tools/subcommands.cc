@@ -4,13 +4,14 @@ namespace ebcache::tools {
 namespace {
 
 constexpr char kAbout[] =
-    R"(Looks at the metadata of btrfs filesystems through an extent buffer cache
+    R"(Looks at the metadata of btrfs filesystems through an extent buffer cache, and changes it
 
-Devices are image files or block devices, all of one filesystem, not mounted. Nothing is written to
-them. `ebcache help <subcommand>` tells the options of a subcommand; ebcache(8) and
-ebcache-<subcommand>(8) tell more.
+Devices are image files or block devices, all of one filesystem, not mounted. Only subcommands whose
+help says so write to them. `ebcache help <subcommand>` tells the options of a subcommand; ebcache(8)
+and ebcache-<subcommand>(8) tell more.
 
-Exit code: 0 what was looked at is good; 1 it is not; 2 cannot tell, or the command line is wrong.)";
+Exit code: 0 what was looked at is good, or what was to be done is done; 1 it is not, or not wholly;
+2 cannot tell, nothing can be done, or the command line is wrong.)";
 
 }  // namespace
 
@@ -21,6 +22,8 @@ int RunEbcache(const AllocatorChoiceMaker& make_allocator_choice, int argc, char
                             Verify(),
                             FindBlock(),
                             Top(make_allocator_choice),
+                            Tune(),
+                            Rewrite(),
                         },
                         argc, argv);
 }

@@ -11,7 +11,9 @@
 namespace ebcache::tools {
 
 Subcommand FindBlock();
+Subcommand Rewrite();
 Subcommand Top(const AllocatorChoiceMaker& make_allocator_choice);
+Subcommand Tune();
 Subcommand TreeStats(const AllocatorChoiceMaker& make_allocator_choice);
 Subcommand Verify();
 

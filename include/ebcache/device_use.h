@@ -38,22 +38,24 @@ struct SystemPaths {
 // What uses the device or image file at `path`, as the end of a sentence that begins with its name:
 // "is mounted at /mnt", "is what /dev/loop0 reads, which is mounted at /mnt", "belongs to a
 // filesystem that is mounted (UUID)", "is part of /dev/dm-0", "has the partition /dev/sda1, which
-// is mounted at /mnt", "is in use by the kernel or by another program". Nothing when it is not in
-// use, or is not there.
+// is mounted at /mnt", "reads the same as /dev/loop0, which is mounted at /mnt", "is in use by the
+// kernel or by another program". Nothing when it is not in use, or is not there.
 //
 // Found are: mounts by btrfs, in every mount namespace and by any of the filesystem's devices;
 // block devices that are open for one user alone (device mapper, md, swap, mkfs); and image files
 // and devices that are below one of these: read by a loop device, under whatever name and in
 // whatever mount namespace it was made; divided into partitions; or part of another device; and so
-// on, through as many devices as there are.
+// on, through as many devices as there are. With a loop device go others that read the same bytes,
+// and the device of which it reads all.
 //
 // A process that may not open a loop device (mostly those not of root) knows what it reads only by
 // the name that the file or device had when the loop device was made: it is not found where it has
 // lost that name, or has another one in the process's own mount namespace. Nor can such a process
 // tell that a device is open for one user alone, unless it is part of another device.
 //
-// Not found at all are image files that a virtual machine has opened, and devices that another
-// machine uses. Writes nothing. It is a look at one moment: a mount may come afterwards.
+// Not found at all are image files that a virtual machine has opened, devices that another machine
+// uses, and what has the disk that a partition is on, or a device that device mapper's are made of,
+// without being open for one user alone. Writes nothing. It is a look at one moment: a mount may come afterwards.
 //
 // Thread safety: any thread.
 std::optional<std::string> FindDeviceUse(const std::string& path, const SystemPaths& system = {});

@@ -35,6 +35,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ebcache/block_device.h"
 #include "ebcache/btree.h"
 #include "ebcache/filesystem.h"
 #include "ebcache/key.h"
@@ -75,6 +76,10 @@ struct SessionOptions {
   // groups, of free space, of chunks and devices), and root items. A transaction changes these itself
   // as it goes; a repair of them knows what it does.
   bool change_space_trees = false;
+  // A file to make, from which the state that the session began with can be brought back (UndoSession),
+  // until it is settled. Nothing that this state reaches is overwritten meanwhile, so that a session
+  // needs room for all that it changes. Not on the filesystem itself. Empty: no way back.
+  std::string undo_file;
   // How many bytes of changed blocks may wait in memory. More are written before the commit, to
   // places that are free. 0: a quarter of the cache's budget; never less than 64 blocks.
   uint64_t most_unwritten_bytes = 0;
@@ -193,7 +198,7 @@ class Session {
   //   DataLoss            what keeps its space is damaged
   static absl::StatusOr<std::unique_ptr<Session>> Open(Filesystem* filesystem,
                                                        SessionOptions options = {});
-  // REQUIRES: its transaction and its views are gone.
+  // REQUIRES: its transaction and its views are gone. An undo file stays.
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -201,6 +206,11 @@ class Session {
   // Begins a transaction. FailedPrecondition: another one is open, or it is not known how one has
   // ended.
   absl::StatusOr<std::unique_ptr<Transaction>> Begin();
+
+  // Says that what the session has done is wanted: removes the undo file, and gives the space of the
+  // state before it to later transactions. OK where there is no undo file. FailedPrecondition: a
+  // transaction is open.
+  absl::Status Settle();
 
   // Holds the last commit. From any thread.
   CommittedView View();
@@ -216,6 +226,18 @@ class Session {
   explicit Session(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+// Brings back the state that the session of this undo file began with, every copy of every superblock
+// and the backup roots in them, byte for byte, and removes the file. From whatever process: after a
+// crash, in a commit too, or when the session has ended. A crash on the way leaves either state, and
+// the file, so that it can be done again. Errors, and nothing was written: DataLoss (not an undo file);
+// InvalidArgument (not the devices that it is about, all of them); FailedPrecondition (something else
+// has written superblocks since: a kernel that has mounted the filesystem; or a device is in use).
+// Unavailable: some were written, and it is to be done again. REQUIRES: no filesystem is open over
+// these devices.
+absl::Status UndoSession(const std::vector<std::string>& paths, const std::string& undo_file);
+absl::Status UndoSession(absl::Span<const std::unique_ptr<BlockDevice>> devices,
+                         const std::string& undo_file);
 
 }  // namespace ebcache
 

@@ -15,6 +15,8 @@
 #include <absl/status/statusor.h>
 #include <absl/types/span.h>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -80,6 +82,13 @@ struct SuperblockFailure {
   std::string device;   // name
   uint64_t offset = 0;  // in bytes, from where the device begins
   absl::Status status;  // the device's
+};
+
+// What lies where a copy of a superblock has its place, byte for byte: it may be anything.
+struct SuperblockImage {
+  Uuid device_uuid{};
+  uint64_t offset = 0;  // one of kSuperblockOffsets
+  std::array<std::byte, kSuperblockBytes> bytes{};
 };
 
 // Where one copy of a range lies.
@@ -211,6 +220,10 @@ class Volume : public BlockSource {
   // that was not taken has failed as above, one that was is on disk after the next OK of Flush.
   void Write(absl::Span<BlockWrite> writes) override;
 
+  // Every place for a copy on every open device, as it is there now; by device, its first one first.
+  // Errors: the device's, with its name.
+  absl::StatusOr<std::vector<SuperblockImage>> SuperblockImages() const;
+
   // Flushes every open device, all of them whatever becomes of the others. OK: what was written
   // until_flush before the call began is on disk, in each copy that was OK. Else the error of the
   // first device that has one, which names it; of what was written until_flush since the last OK,
@@ -241,11 +254,12 @@ class Volume : public BlockSource {
                                 std::vector<SuperblockFailure>* failures);
 
   // From now on superblock() is `next`, and blocks are validated by it: its generation is the last
-  // committed one, so that blocks may be read up to the one after it and written of that one alone;
-  // headers have the fsid that it says (or those of seeds, as ever); features and checksums are its
-  // own. Needs no memory, and so cannot fail, where it differs from superblock() in neither fsid,
-  // flags, features nor the type of checksums; else may throw bad_alloc, and has then changed
-  // nothing. REQUIRES: node and sector size are those of before (CHECK).
+  // committed one, so that a block that is written must be newer, and items may tell of no newer one
+  // than that after it, which is that of the transaction that is open; headers have the fsid that it
+  // says (or those of seeds, as ever); features and checksums are its own. Needs no memory, and so
+  // cannot fail, where it differs from superblock() in neither fsid, flags, features nor the type of
+  // checksums; else may throw bad_alloc, and has then changed nothing. REQUIRES: node and sector
+  // size are those of before (CHECK).
   void PublishSuperblock(Superblock next);
 
   // The whole validation of a block as read, in the kernel's order: address, fsid, level, checksum,

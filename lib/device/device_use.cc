@@ -55,6 +55,7 @@ class Dependents {
 
   void AddNext(const Dependent& to) {
     for (const LoopDevice& loop : loops_) {
+      if (loop.device.number == to.device.number) AddBesideAndBelow(loop, to);
       if (loop.ReadsDevice(to.device.number))
         Add({.device = loop.device, .way = to.WayTo(Reads(loop))});
     }
@@ -67,6 +68,20 @@ class Dependents {
       Add({.device = holder,
            .way = to.WayTo(absl::StrCat("is part of ", holder.path)),
            .holds = true});
+    }
+  }
+
+  // What a loop device changes, or what changes it: others that read the same, and the device that
+  // it reads all of.
+  void AddBesideAndBelow(const LoopDevice& loop, const Dependent& to) {
+    for (const LoopDevice& other : loops_) {
+      if (&other == &loop || !other.ReadsSameAs(loop)) continue;
+      Add({.device = other.device,
+           .way = to.WayTo(absl::StrCat("reads the same as ", other.device.path))});
+    }
+    if (loop.source && loop.source->device != 0 && loop.ReadsWhole()) {
+      Add({.device = {loop.source->device, loop.source_name},
+           .way = to.WayTo(absl::StrCat("reads ", loop.source_name))});
     }
   }
 

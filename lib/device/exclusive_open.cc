@@ -10,8 +10,10 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "lib/device/file_errors.h"
+#include "lib/device/system_devices.h"
 #include "lib/device/use_beside_holder.h"
 
 namespace ebcache {
@@ -25,16 +27,38 @@ absl::Status Replaced(const std::string& path) {
   return absl::UnavailableError(absl::StrCat(path, ": became another file as it was opened"));
 }
 
-// The lock of an image file, which goes when it is closed.
-absl::Status Lock(int fd, const std::string& path) {
+// The lock of an image file, which goes when it is closed. `kind` is LOCK_EX or LOCK_SH; `whose` is
+// what messages begin with.
+absl::Status Lock(int fd, int kind, const std::string& whose) {
   int result = 0;
   do {
-    result = flock(fd, LOCK_EX | LOCK_NB);
+    result = flock(fd, kind | LOCK_NB);
   } while (result != 0 && errno == EINTR);
   if (result == 0) return absl::OkStatus();
   const int error = errno;
-  if (error == EWOULDBLOCK) return InUse(path, "is open for writing by another program");
-  return ErrorOf(error, absl::StrCat(path, ": cannot be locked: ", ErrnoText(error)));
+  if (error == EWOULDBLOCK) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(whose, " is open for writing by another program"));
+  }
+  return ErrorOf(error, absl::StrCat(whose, " cannot be locked: ", ErrnoText(error)));
+}
+
+// Where device `number` is a loop device that reads a file: keeps writers of the file out. Those of
+// other loop devices are not kept out, which may read other parts of it: what they read is looked
+// at. A file that is not to be found by the name that the loop device knows is let be.
+absl::Status LockSource(dev_t number, const std::string& path, const SystemPaths& system,
+                        OpenedFile& file) {
+  for (const LoopDevice& loop : LoopDevices(system)) {
+    if (loop.device.number != number) continue;
+    UniqueFd source(open(loop.source_name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    struct stat info;
+    if (!source.ok() || fstat(source.get(), &info) != 0) continue;
+    if (!S_ISREG(info.st_mode) || !loop.ReadsFile(info)) continue;
+    file.source = std::move(source);
+    return Lock(file.source.get(), LOCK_SH,
+                absl::StrCat(path, ": reads ", loop.source_name, ", which"));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<OpenedFile> OpenAndLook(const std::string& path, const SystemPaths& system) {
@@ -43,7 +67,8 @@ absl::StatusOr<OpenedFile> OpenAndLook(const std::string& path, const SystemPath
   struct stat named;
   const bool device = stat(path.c_str(), &named) == 0 && S_ISBLK(named.st_mode);
   // O_EXCL, of what is no device, would mean something else.
-  OpenedFile file{.claim = UniqueFd(open(path.c_str(), kFlags | (device ? O_EXCL : 0))),
+  OpenedFile file{.source = UniqueFd(),
+                  .claim = UniqueFd(open(path.c_str(), kFlags | (device ? O_EXCL : 0))),
                   .fd = UniqueFd()};
   if (!file.claim.ok()) {
     const int error = errno;
@@ -55,7 +80,11 @@ absl::StatusOr<OpenedFile> OpenAndLook(const std::string& path, const SystemPath
   if (fstat(file.claim.get(), &info) != 0) return OpenError(path, errno);
   if (S_ISBLK(info.st_mode) != device) return Replaced(path);
   if (S_ISREG(info.st_mode)) {
-    if (absl::Status status = Lock(file.claim.get(), path); !status.ok()) return status;
+    absl::Status status = Lock(file.claim.get(), LOCK_EX, path + ":");
+    if (!status.ok()) return status;
+  } else if (device) {
+    absl::Status status = LockSource(info.st_rdev, path, system, file);
+    if (!status.ok()) return status;
   }
   const std::optional<std::string> use = FindUseBesideHolder(path, info, system);
   if (use) return InUse(path, *use);

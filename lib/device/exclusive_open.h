@@ -22,8 +22,9 @@
 namespace ebcache {
 
 struct OpenedFile {
-  UniqueFd claim;  // keeps other writers out; to be closed last. None of what is only read
-  UniqueFd fd;     // what bytes go through
+  UniqueFd source;  // of a loop device that reads a file: keeps writers of that file out
+  UniqueFd claim;   // keeps other writers out; to be closed last. None of what is only read
+  UniqueFd fd;      // what bytes go through
 };
 
 // Errors: FailedPrecondition, when it is in use or open for writing, with the path and by what;

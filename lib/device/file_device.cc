@@ -36,7 +36,7 @@ absl::StatusOr<OpenedFile> OpenForReading(const std::string& path) {
   // O_NONBLOCK: the open of a pipe must not wait for its other end. Files do not care.
   UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd.ok()) return OpenError(path, errno);
-  return OpenedFile{.claim = UniqueFd(), .fd = std::move(fd)};
+  return OpenedFile{.source = UniqueFd(), .claim = UniqueFd(), .fd = std::move(fd)};
 }
 
 absl::StatusOr<uint64_t> FindSize(int fd, const std::string& path) {
@@ -58,6 +58,7 @@ class FileDevice : public BlockDevice {
   FileDevice(std::string path, OpenedFile file, UniqueFd direct, uint64_t size_bytes,
              const FileDeviceOptions& options)
       : path_(std::move(path)),
+        source_(std::move(file.source)),
         claim_(std::move(file.claim)),
         fd_(std::move(file.fd)),
         direct_(std::move(direct)),
@@ -193,10 +194,9 @@ class FileDevice : public BlockDevice {
     return any_written;
   }
 
-  // The bytes written, or -errno.
+  // The bytes written, or -errno, which is EINVAL of more pieces than a call takes.
   int WriteRunNow(const TransferRuns& plan, const TransferRun& run) const {
     const auto vectors = plan.VectorsOf(run);
-    if (vectors.size() > IOV_MAX) return -EINVAL;
     const ssize_t moved = pwritev(fd_.get(), vectors.data(), static_cast<int>(vectors.size()),
                                   static_cast<off_t>(run.offset));
     return moved < 0 ? -errno : static_cast<int>(moved);
@@ -208,8 +208,8 @@ class FileDevice : public BlockDevice {
   }
 
   const std::string path_;
-  const UniqueFd
-      claim_;  // before the others: it is closed last. None of a device that is only read
+  const UniqueFd source_;  // as in OpenedFile; before the others, so that they are closed last
+  const UniqueFd claim_;
   const UniqueFd fd_;
   const UniqueFd direct_;
   const uint64_t size_bytes_;

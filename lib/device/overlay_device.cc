@@ -74,8 +74,8 @@ bool OverlayDevice::IsChanged(uint64_t offset, uint64_t length) const {
   if (length == 0) return false;
   sync::MutexLock lock(mutex_);
   if (changes_.empty()) return false;
-  for (uint64_t block = offset / kBlockBytes; block <= (offset + length - 1) / kBlockBytes;
-       ++block) {
+  const uint64_t end = offset + length;
+  for (uint64_t block = offset / kBlockBytes; block * kBlockBytes < end; ++block) {
     if (changes_.contains(block)) return true;
   }
   return false;

@@ -49,6 +49,12 @@ std::string TextOf(const fs::path& path) {
   return text;
 }
 
+// 0 where there is none.
+uint64_t NumberIn(const fs::path& path) {
+  uint64_t number = 0;
+  return absl::SimpleAtoi(TextOf(path), &number) ? number : 0;
+}
+
 // From "7:0".
 std::optional<dev_t> ParseNumber(absl::string_view text) {
   const std::vector<absl::string_view> parts = absl::StrSplit(text, ':');
@@ -165,6 +171,14 @@ bool LoopDevice::ReadsDevice(dev_t number) const {
   return source ? source->device == number : NumberOfDevice(source_name) == number;
 }
 
+bool LoopDevice::ReadsSameAs(const LoopDevice& other) const {
+  const bool same = source && other.source ? source->filesystem == other.source->filesystem &&
+                                                 source->inode == other.source->inode &&
+                                                 source->device == other.source->device
+                                           : source_name == other.source_name;
+  return same && begin < other.end && other.begin < end;
+}
+
 std::vector<LoopDevice> LoopDevices(const SystemPaths& system) {
   std::vector<LoopDevice> loops;
   for (const fs::path& directory : EntriesOf(fs::path(system.sys) / "block")) {
@@ -175,7 +189,10 @@ std::vector<LoopDevice> LoopDevices(const SystemPaths& system) {
     std::optional<LoopSource> source = system.loop_source
                                            ? system.loop_source(device->path, device->number)
                                            : AskLoop(device->path, device->number);
-    loops.push_back({*std::move(device), source, std::move(name)});
+    const uint64_t begin = NumberIn(directory / "loop/offset");
+    const uint64_t limit = NumberIn(directory / "loop/sizelimit");  // 0: there is none
+    const uint64_t end = limit == 0 || limit > ~uint64_t{0} - begin ? ~uint64_t{0} : begin + limit;
+    loops.push_back({*std::move(device), source, std::move(name), begin, end});
   }
   return loops;
 }

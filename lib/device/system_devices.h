@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,12 +41,19 @@ struct LoopDevice {
   // The file that `info` tells of, which is no device.
   bool ReadsFile(const struct stat& info) const;
   bool ReadsDevice(dev_t number) const;
+  // Whether both read one file or device, and some of the same bytes of it.
+  bool ReadsSameAs(const LoopDevice& other) const;
+  // All of what it reads.
+  bool ReadsWhole() const { return begin == 0 && end == ~uint64_t{0}; }
 
   SystemDevice device;
   // Nothing where the loop device cannot be asked: then there is only the name.
   std::optional<LoopSource> source;
   // In whichever mount namespace it was opened; with " (deleted)" behind it when it was removed.
   std::string source_name;
+  // Of the bytes of its source. Sources are not asked how long they are.
+  uint64_t begin = 0;
+  uint64_t end = ~uint64_t{0};
 };
 
 std::vector<LoopDevice> LoopDevices(const SystemPaths& system);

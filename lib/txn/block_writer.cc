@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "ebcache/item_codec.h"
+#include "ebcache/items_block.h"
 #include "ebcache/items_file.h"
 #include "lib/base/check.h"
 #include "lib/base/messages.h"
@@ -105,10 +106,14 @@ absl::StatusOr<ExtentBufferRef> BlockWriter::Make(TreeState& tree, uint8_t level
   return block;
 }
 
+// A block that a relocation has moved is younger than snapshots that share it, and what it refers to
+// may be referred to by its address.
 absl::StatusOr<BlockReferences> BlockWriter::ReferencesOf(const TreeState& tree,
                                                           const ExtentBuffer& block, bool is_root) {
+  const Header header(block);
   const bool may_be_shared =
-      tree.shareable() && !is_root && Header(block).generation() <= tree.root_item.last_snapshot;
+      tree.shareable() && !is_root &&
+      (header.generation() <= tree.root_item.last_snapshot || (header.flags() & kHeaderReloc) != 0);
   if (!may_be_shared) return BlockReferences{};
   absl::StatusOr<BlockReferences> references = find_references_(block.start());
   if (!references.ok()) return references;

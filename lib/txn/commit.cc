@@ -1,12 +1,12 @@
 #include <absl/strings/str_cat.h>
 
-#include <new>
 #include <utility>
 
 #include "ebcache/item_codec.h"
 #include "ebcache/items_quota.h"
 #include "lib/base/messages.h"
 #include "lib/txn/next_superblock.h"
+#include "lib/txn/no_exceptions.h"
 #include "lib/txn/transaction_state.h"
 
 namespace ebcache {
@@ -77,65 +77,67 @@ absl::StatusOr<Superblock> Transaction::Impl::MakeSuperblock() {
                              session.space->UsedBytes());
 }
 
+// Up to the flush nothing leads to what is written: an error leaves the last commit as it is.
+absl::Status Transaction::Impl::MakeDurable(Superblock& next) {
+  stage = TransactionStage::kTellingExtents;
+  if (absl::Status status = PrepareCommit(); !status.ok()) return status;
+  absl::StatusOr<Superblock> made = MakeSuperblock();
+  if (!made.ok()) return made.status();
+  next = *std::move(made);
+  stage = TransactionStage::kWritingBlocks;
+  if (absl::Status status = writer.WriteAll(false); !status.ok()) return status;
+  stage = TransactionStage::kFlushing;
+  return session.filesystem->volume().Flush();
+}
+
+// What needs memory comes first: once a superblock is written there is no way back.
+absl::Status Transaction::Impl::WriteSuperblocks(Superblock& next,
+                                                 std::vector<SuperblockFailure>& failures) {
+  stage = TransactionStage::kWritingSuperblocks;
+  Volume& volume = session.filesystem->volume();
+  txn::BlockSpace::Pinned pinned = session.space->TakePinned();
+  session.states.Freed(next.generation, std::move(pinned.all), std::move(pinned.of_base));
+  if (session.undo) {
+    const uint64_t hash = SuperblockStateHash(next);
+    absl::Status kept = session.undo->Append({next.generation, hash});
+    if (!kept.ok()) return kept;
+  }
+  absl::Status status = volume.WriteSuperblocks(next, volume.devices(), &failures);
+  if (status.ok()) volume.PublishSuperblock(std::move(next));
+  return status;
+}
+
 absl::Status Transaction::Impl::Commit(std::vector<SuperblockFailure>* failures) {
   if (absl::Status status = CheckOpen(); !status.ok()) return status;
-  const auto go_to = [this](TransactionStage next) { stage = next; };
-  Volume& volume = session.filesystem->volume();
-  absl::Status status;
-  absl::StatusOr<Superblock> next = committed;
-  try {
-    go_to(TransactionStage::kTellingExtents);
-    status = PrepareCommit();
-    if (status.ok()) {
-      next = MakeSuperblock();
-      status = next.status();
-    }
-    if (status.ok()) {
-      go_to(TransactionStage::kWritingBlocks);
-      status = writer.WriteAll(false);
-    }
-    if (status.ok()) {
-      go_to(TransactionStage::kFlushing);
-      status = volume.Flush();
-    }
-  } catch (const std::bad_alloc&) {
-    status = absl::Status(absl::StatusCode::kResourceExhausted, "");
-  }
-  if (!status.ok()) {
-    const std::string_view where = TransactionStageName(stage);
-    status = Prefixed(absl::StrCat("not committed, ", AbslView(where)), status);
-    Abort();
-    return status;
-  }
-  go_to(TransactionStage::kWritingSuperblocks);
+  Superblock next;
   std::vector<SuperblockFailure> failed_copies;
-  bool superblocks_touched = false;
-  try {
-    // What needs memory comes first: once a superblock is written there is no way back.
-    session.states.Freed(next->generation, session.space->TakePinned());
-    status = volume.WriteSuperblocks(*next, volume.devices(), &failed_copies);
-    superblocks_touched = status.ok() || !failed_copies.empty();
-    if (status.ok()) volume.PublishSuperblock(*std::move(next));
-  } catch (const std::bad_alloc&) {
-    status = absl::Status(absl::StatusCode::kResourceExhausted, "");
+  absl::Status status = txn::WithoutExceptions([&] { return MakeDurable(next); });
+  if (status.ok()) {
+    status = txn::WithoutExceptions([&] { return WriteSuperblocks(next, failed_copies); });
   }
-  if (!status.ok()) session.states.TakeBack(committed.generation + 1);
-  if (!status.ok() && !superblocks_touched) {
-    status = Prefixed("not committed, writing superblocks", status);
-    Abort();
+  if (status.ok()) {
+    writer.Keep();
+    End(TransactionStage::kCommitted);
+    if (failures != nullptr) *failures = std::move(failed_copies);
     return status;
   }
-  if (!status.ok()) {
-    status =
-        Prefixed("it is not known whether this was committed: no superblock was written", status);
-    session.unknown = status;
-    End(TransactionStage::kUnknown);
-    return status;
+  // The words come last: they may find no memory.
+  const TransactionStage where = stage;
+  session.states.TakeBack(committed.generation + 1);
+  if (failed_copies.empty()) {
+    End(TransactionStage::kAborted);
+    const std::string_view name = TransactionStageName(where);
+    return txn::WithoutExceptions(
+        [&] { return Prefixed(absl::StrCat("not committed, ", AbslView(name)), status); });
   }
-  if (failures != nullptr) *failures = std::move(failed_copies);
-  writer.Keep();
-  End(TransactionStage::kCommitted);
-  return absl::OkStatus();
+  session.unknown = absl::Status(status.code(), "");
+  End(TransactionStage::kUnknown);
+  return txn::WithoutExceptions([&] {
+    session.unknown = Prefixed(
+        "it is not known whether the last transaction was committed: open the filesystem again",
+        status);
+    return session.unknown;
+  });
 }
 
 void Transaction::Impl::Abort() {

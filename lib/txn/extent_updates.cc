@@ -68,7 +68,7 @@ absl::Status ExtentUpdates::Tell(const space::ExtentChange& change) {
   }
   if (state->references != 0) return absl::OkStatus();
   group->used -= change.bytes;
-  space_.Pin(range);
+  space_.Pin(range, state->generation);
   if (change.data) {
     if (absl::Status status = RemoveChecksums(range); !status.ok()) return status;
   }

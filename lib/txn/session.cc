@@ -60,7 +60,21 @@ absl::Status Session::Impl::LoadSpace() {
   // Free in the trees, and still read.
   const space::RangeSet kept = states.Kept();
   for (const auto& [start, end] : kept.ends()) loaded->Withhold({start, end - start});
+  if (const std::optional<uint64_t> base = states.base()) loaded->set_base_generation(*base);
   space = std::move(loaded);
+  return absl::OkStatus();
+}
+
+absl::Status Session::Impl::BeginUndo() {
+  const Superblock start = filesystem->superblock();
+  const absl::StatusOr<std::vector<SuperblockImage>> images =
+      filesystem->volume().SuperblockImages();
+  if (!images.ok()) return images.status();
+  absl::StatusOr<txn::UndoFile> file = txn::UndoFile::Create(
+      options.undo_file, *images, {start.generation, SuperblockStateHash(start)});
+  if (!file.ok()) return file.status();
+  undo = *std::move(file);
+  states.KeepBase(start.generation);
   return absl::OkStatus();
 }
 
@@ -87,7 +101,11 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(Filesystem* filesystem,
   absl::StatusOr<Uuid> uuid = ChunkTreeUuid(*filesystem);
   if (!uuid.ok()) return uuid.status();
   impl->chunk_tree_uuid = *uuid;
+  if (!options.undo_file.empty()) {
+    if (absl::Status status = impl->BeginUndo(); !status.ok()) return status;
+  }
   if (absl::Status status = impl->LoadSpace(); !status.ok()) {
+    if (impl->undo) (void)txn::RemoveUndoFile(options.undo_file);  // the first error is told
     return Prefixed("reading what is free", status);
   }
   return std::unique_ptr<Session>(new Session(std::move(impl)));
@@ -108,6 +126,18 @@ absl::StatusOr<std::unique_ptr<Transaction>> Session::Begin() {
   auto state = std::make_unique<Transaction::Impl>(impl_.get());
   impl_->transaction_open = true;
   return std::unique_ptr<Transaction>(new Transaction(std::move(state)));
+}
+
+absl::Status Session::Settle() {
+  if (impl_->transaction_open) {
+    return absl::FailedPreconditionError("a transaction of this session is open");
+  }
+  if (!impl_->undo) return absl::OkStatus();
+  absl::Status status = txn::RemoveUndoFile(impl_->undo->path());
+  if (!status.ok()) return status;
+  impl_->undo.reset();
+  impl_->states.Settle();
+  return absl::OkStatus();
 }
 
 uint64_t Session::free_bytes() const {

@@ -7,11 +7,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "ebcache/transaction.h"
 #include "lib/txn/block_space.h"
 #include "lib/txn/committed_states.h"
 #include "lib/txn/extent_updates.h"
+#include "lib/txn/undo_file.h"
 
 namespace ebcache {
 
@@ -21,6 +23,8 @@ struct Session::Impl {
   // Reads block groups and what is free, as the last commit has them.
   absl::Status LoadSpace();
   uint64_t MostUnwrittenBytes() const;
+  // Makes the undo file that the options ask for.
+  absl::Status BeginUndo();
 
   Filesystem* const filesystem;
   const SessionOptions options;
@@ -29,6 +33,7 @@ struct Session::Impl {
   // Null: to be loaded, after a transaction that has not happened.
   std::unique_ptr<txn::BlockSpace> space;
   txn::CommittedStates states;
+  std::optional<txn::UndoFile> undo;
   bool transaction_open = false;
   // Not OK: it is not known how a commit has ended.
   absl::Status unknown;

@@ -3,10 +3,10 @@
 #include <absl/strings/str_cat.h>
 
 #include <functional>
-#include <new>
 #include <utility>
 
 #include "lib/base/messages.h"
+#include "lib/txn/no_exceptions.h"
 #include "lib/txn/transaction_state.h"
 
 namespace ebcache {
@@ -33,16 +33,6 @@ bool KeepsSpace(uint64_t tree) {
 bool IsRefusal(const absl::Status& status) {
   return absl::IsNotFound(status) || absl::IsAlreadyExists(status) ||
          absl::IsInvalidArgument(status);
-}
-
-// Memory that is out is an error of the change that wanted it.
-template <typename Change>
-absl::Status Guarded(Change change) {
-  try {
-    return change();
-  } catch (const std::bad_alloc&) {
-    return absl::Status(absl::StatusCode::kResourceExhausted, "");
-  }
 }
 
 txn::BlockWriter::FindReferences FindReferencesIn(txn::TransactionTrees* trees,
@@ -95,7 +85,7 @@ absl::Status Transaction::Impl::MakeRoom() {
 }
 
 absl::Status Transaction::Impl::Finish(absl::Status status) {
-  if (status.ok()) status = Guarded([this] { return MakeRoom(); });
+  if (status.ok()) status = txn::WithoutExceptions([this] { return MakeRoom(); });
   if (!status.ok() && !IsRefusal(status)) failed = status;
   return status;
 }
@@ -130,7 +120,7 @@ absl::Status Transaction::Insert(uint64_t tree, const Key& key, absl::Span<const
   absl::Status status = impl_->CheckOpen();
   if (status.ok()) status = CheckMayChange(impl_->session.options, tree, key, key);
   if (!status.ok()) return status;
-  return impl_->Finish(Guarded([&] {
+  return impl_->Finish(txn::WithoutExceptions([&] {
     absl::StatusOr<txn::CowTree> opened = impl_->trees.Open(tree);
     return opened.ok() ? opened->Insert(key, data) : opened.status();
   }));
@@ -140,7 +130,7 @@ absl::Status Transaction::Replace(uint64_t tree, const Key& key, absl::Span<cons
   absl::Status status = impl_->CheckOpen();
   if (status.ok()) status = CheckMayChange(impl_->session.options, tree, key, key);
   if (!status.ok()) return status;
-  return impl_->Finish(Guarded([&] {
+  return impl_->Finish(txn::WithoutExceptions([&] {
     absl::StatusOr<txn::CowTree> opened = impl_->trees.Open(tree);
     return opened.ok() ? opened->Replace(key, data) : opened.status();
   }));
@@ -150,7 +140,7 @@ absl::Status Transaction::Remove(uint64_t tree, const Key& key) {
   absl::Status status = impl_->CheckOpen();
   if (status.ok()) status = CheckMayChange(impl_->session.options, tree, key, key);
   if (!status.ok()) return status;
-  return impl_->Finish(Guarded([&] {
+  return impl_->Finish(txn::WithoutExceptions([&] {
     absl::StatusOr<txn::CowTree> opened = impl_->trees.Open(tree);
     return opened.ok() ? opened->Remove(key) : opened.status();
   }));
@@ -161,7 +151,7 @@ absl::StatusOr<uint64_t> Transaction::RemoveRange(uint64_t tree, const KeyRange&
   if (status.ok()) status = CheckMayChange(impl_->session.options, tree, range.from, range.to);
   if (!status.ok()) return status;
   uint64_t removed = 0;
-  status = impl_->Finish(Guarded([&]() -> absl::Status {
+  status = impl_->Finish(txn::WithoutExceptions([&]() -> absl::Status {
     absl::StatusOr<txn::CowTree> opened = impl_->trees.Open(tree);
     if (!opened.ok()) return opened.status();
     const absl::StatusOr<uint64_t> count = opened->RemoveRange(range);
@@ -176,7 +166,7 @@ absl::StatusOr<uint64_t> Transaction::RemoveRange(uint64_t tree, const KeyRange&
 absl::Status Transaction::ChangeDataReference(const DataReference& reference, int64_t count) {
   if (absl::Status status = impl_->CheckOpen(); !status.ok()) return status;
   if (count == 0) return absl::OkStatus();
-  return impl_->Finish(Guarded([&] {
+  return impl_->Finish(txn::WithoutExceptions([&] {
     impl_->delayed.Add({.bytenr = reference.extent, .bytes = reference.bytes, .data = true},
                        space::ExtentRef::OfFile(reference.tree, reference.inode, reference.offset),
                        count);
@@ -189,15 +179,15 @@ absl::Status Transaction::CreateTree(uint64_t tree, RootItem root_item, uint64_t
   if (tree == kRootTreeId || tree == kChunkTreeId) {
     return absl::InvalidArgumentError(absl::StrCat("every filesystem has tree ", TreeName(tree)));
   }
-  return impl_->Finish(
-      Guarded([&] { return impl_->trees.Create(tree, root_item, key_offset).status(); }));
+  return impl_->Finish(txn::WithoutExceptions(
+      [&] { return impl_->trees.Create(tree, root_item, key_offset).status(); }));
 }
 
 absl::StatusOr<std::optional<Key>> Transaction::Rewrite(uint64_t tree, const Key& from,
                                                         uint64_t most) {
   if (absl::Status status = impl_->CheckOpen(); !status.ok()) return status;
   std::optional<Key> next;
-  const absl::Status status = impl_->Finish(Guarded([&]() -> absl::Status {
+  const absl::Status status = impl_->Finish(txn::WithoutExceptions([&]() -> absl::Status {
     absl::StatusOr<txn::CowTree> opened = impl_->trees.Open(tree);
     if (!opened.ok()) return opened.status();
     absl::StatusOr<std::optional<Key>> behind = opened->CopyLeaves(from, most);

@@ -38,6 +38,8 @@ struct Transaction::Impl {
   absl::Status PrepareCommit();
   absl::Status MarkQuotasInconsistent();
   absl::StatusOr<Superblock> MakeSuperblock();
+  absl::Status MakeDurable(Superblock& next);
+  absl::Status WriteSuperblocks(Superblock& next, std::vector<SuperblockFailure>& failures);
   void Abort();
   void End(TransactionStage how);
 

@@ -3,6 +3,8 @@
 #include <absl/strings/str_cat.h>
 
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "ebcache/item_codec.h"
 #include "ebcache/items_device.h"

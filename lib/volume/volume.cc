@@ -18,6 +18,7 @@
 #include "lib/volume/mirror_reader.h"
 #include "lib/volume/mirror_writer.h"
 #include "lib/volume/missed_writes.h"
+#include "lib/volume/superblock_images.h"
 #include "lib/volume/superblock_set.h"
 #include "lib/volume/superblock_writer.h"
 
@@ -271,6 +272,18 @@ void Volume::Read(absl::Span<BlockRead> reads) { impl_->opened->reader.Read(read
 void Volume::Write(absl::Span<BlockWrite> writes) { impl_->opened->writer.Write(writes); }
 
 std::vector<DeviceItem> Volume::devices() const { return impl_->opened->committed.items(); }
+
+absl::StatusOr<std::vector<SuperblockImage>> Volume::SuperblockImages() const {
+  std::vector<SuperblockImage> images;
+  const std::vector<DeviceItem> items = devices();
+  for (size_t i = 0; i < items.size(); ++i) {
+    absl::StatusOr<std::vector<SuperblockImage>> of_device =
+        ReadSuperblockImages(*impl_->devices[i], items[i]);
+    if (!of_device.ok()) return of_device.status();
+    images.insert(images.end(), of_device->begin(), of_device->end());
+  }
+  return images;
+}
 
 absl::Status Volume::Flush() {
   absl::Status first_error;

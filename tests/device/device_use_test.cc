@@ -64,22 +64,24 @@ class DeviceUseTest : public ::testing::Test {
   std::string Dev(const std::string& name) { return (top_ / "dev" / name).string(); }
 
   std::optional<std::string> Use(const fs::path& path) {
-    return FindDeviceUse(path, {.proc = top_ / "proc",
-                                .sys = top_ / "sys",
-                                .dev = top_ / "dev",
-                                .loop_source = [&](const std::string& loop,
-                                                   dev_t number) -> std::optional<LoopSource> {
-                                  EXPECT_EQ(loop, Dev("loop" + std::to_string(minor(number))));
-                                  const auto source = sources_.find(minor(number));
-                                  if (source == sources_.end()) return std::nullopt;
-                                  return source->second;
-                                },
-                                .open_alone =
-                                    [&](const std::string& device, dev_t number) {
-                                      opened_[device] = number;
-                                      const auto error = open_errors_.find(number);
-                                      return error == open_errors_.end() ? 0 : error->second;
-                                    }});
+    return FindDeviceUse(
+        path,
+        {.proc = top_ / "proc",
+         .sys = top_ / "sys",
+         .dev = top_ / "dev",
+         .loop_source = [&](const std::string& loop, dev_t number) -> std::optional<LoopSource> {
+           EXPECT_TRUE(!names_by_number_ || loop == Dev("loop" + std::to_string(minor(number))))
+               << loop;
+           const auto source = sources_.find(minor(number));
+           if (source == sources_.end()) return std::nullopt;
+           return source->second;
+         },
+         .open_alone =
+             [&](const std::string& device, dev_t number) {
+               opened_[device] = number;
+               const auto error = open_errors_.find(number);
+               return error == open_errors_.end() ? 0 : error->second;
+             }});
   }
   // A block device of this machine, which is only looked at by stat(). Empty: there is none.
   static std::string SomeBlockDevice() {
@@ -93,6 +95,7 @@ class DeviceUseTest : public ::testing::Test {
   const fs::path top_ = fs::path(::testing::TempDir()) / "device_use";
   const fs::path image_ = top_ / "disk.img";
   std::map<unsigned, LoopSource> sources_;  // by minor number
+  bool names_by_number_ = true;             // of loop devices
   std::map<dev_t, int> open_errors_;
   std::map<std::string, dev_t> opened_;
 };
@@ -199,6 +202,45 @@ TEST_F(DeviceUseTest, ALoopDeviceThatALoopDeviceReads) {
   Mounts("2 1 0:57 / /mnt rw - btrfs " + Dev("loop4") + " rw\n");
   EXPECT_EQ(Use(image_), "is what " + Dev("loop3") + " reads, which is what " + Dev("loop4") +
                              " reads, which is mounted at /mnt");
+}
+
+// What is written by way of one of them changes what the other one reads.
+TEST_F(DeviceUseTest, TwoLoopDevicesOverOneFile) {
+  Partition("7:3", "loop3p1", "259:1");
+  const std::string device = SomeBlockDevice();
+  if (device.empty()) GTEST_SKIP() << "SKIPPED: no block device in /dev";
+  struct stat info;
+  ASSERT_EQ(stat(device.c_str(), &info), 0);
+  // As if that were a loop device, which cannot be asked.
+  const fs::path loop = top_ / "sys/block/loop9";
+  Write(loop / "dev",
+        std::to_string(major(info.st_rdev)) + ":" + std::to_string(minor(info.st_rdev)) + "\n");
+  Write(loop / "loop/backing_file", image_.string() + "\n");
+  names_by_number_ = false;
+  EXPECT_EQ(Use(device), std::nullopt);
+  BelongsToMounted("loop3p1", "259:1");
+  Mounts("2 1 0:57 / /mnt rw - btrfs " + Dev("loop3p1") + " rw\n");
+  const std::string use = "reads the same as " + Dev("loop3") + ", which has the partition " +
+                          Dev("loop3p1") + ", which is mounted at /mnt";
+  EXPECT_EQ(Use(device), use);
+  // Other parts of the file are other bytes.
+  const fs::path other = top_ / "sys/block/loop3/loop";
+  Write(loop / "loop/offset", "4096\n");
+  EXPECT_EQ(Use(device), use);
+  Write(other / "sizelimit", "4096\n");
+  EXPECT_EQ(Use(device), std::nullopt);
+  Write(other / "sizelimit", "4097\n");
+  EXPECT_EQ(Use(device), use);
+  Write(other / "offset", "4096\n");
+  Write(loop / "loop/offset", "0\n");
+  Write(loop / "loop/sizelimit", "4096\n");
+  EXPECT_EQ(Use(device), std::nullopt);
+  // A limit that reaches beyond all numbers is none.
+  Write(loop / "loop/offset", "4096\n");
+  Write(loop / "loop/sizelimit", "18446744073709551615\n");
+  EXPECT_EQ(Use(device), use);
+  Write(loop / "loop/backing_file", (top_ / "another.img").string() + "\n");
+  EXPECT_EQ(Use(device), std::nullopt);
 }
 
 // In whichever order the system lists them, and however many they are.

@@ -44,10 +44,16 @@ class ExclusiveDeviceTest : public ::testing::Test {
     loop_.emplace(image_);
     if (!loop_->ok()) GTEST_SKIP() << "SKIPPED: no loop device: " << loop_->why();
   }
-  void TearDown() override { fs::remove_all(top_); }
+  void TearDown() override {
+    // What a test that failed has left mounted, however often.
+    while (umount2(mounted_.c_str(), 0) == 0) {
+    }
+    fs::remove_all(top_);
+  }
 
   const fs::path top_ = fs::path(::testing::TempDir()) / "exclusive_device";
   const std::string image_ = top_ / "disk.img";
+  const std::string mounted_ = top_ / "mounted";
   std::optional<Loop> loop_;
 };
 
@@ -56,11 +62,55 @@ TEST_F(ExclusiveDeviceTest, ASecondWriterIsRefusedAndReadersAreNot) {
   ASSERT_TRUE(first.ok()) << first.status();
   EXPECT_EQ(OpenToWrite(loop_->path()).status(), Refused(loop_->path(), kInUse));
   EXPECT_EQ(OpenToWrite(image_).status(),
-            Refused(image_, "is what " + loop_->path() + " reads, which " + kInUse));
+            Refused(image_, "is open for writing by another program"));
   EXPECT_TRUE(OpenFileDevice(loop_->path()).ok());
+  EXPECT_TRUE(OpenFileDevice(image_).ok());
   EXPECT_EQ(open(loop_->path().c_str(), O_RDONLY | O_EXCL | O_CLOEXEC), -1);
   first->reset();
   EXPECT_EQ(OpenToWrite(loop_->path()).status(), absl::OkStatus());
+}
+
+// The other way round: a loop device is its file as well.
+TEST_F(ExclusiveDeviceTest, AWriterOfItsFile) {
+  auto image = OpenToWrite(image_);
+  ASSERT_TRUE(image.ok()) << image.status();
+  EXPECT_EQ(
+      OpenToWrite(loop_->path()).status(),
+      Refused(loop_->path(), "reads " + image_ + ", which is open for writing by another program"));
+  image->reset();
+  EXPECT_EQ(OpenToWrite(loop_->path()).status(), absl::OkStatus());
+}
+
+TEST_F(ExclusiveDeviceTest, AnotherLoopDeviceThatReadsTheSame) {
+  const Loop other(image_);
+  ASSERT_TRUE(other.ok()) << other.why();
+  auto device = OpenToWrite(other.path());
+  ASSERT_TRUE(device.ok()) << device.status();
+  EXPECT_EQ(OpenToWrite(loop_->path()).status(),
+            Refused(loop_->path(), "reads the same as " + other.path() + ", which " + kInUse));
+  device->reset();
+  EXPECT_EQ(OpenToWrite(loop_->path()).status(), absl::OkStatus());
+}
+
+// One file may have several devices in it.
+TEST_F(ExclusiveDeviceTest, LoopDevicesThatReadOtherPartsOfAFile) {
+  const Loop front(image_, 0, 256 << 10);
+  const Loop back(image_, 256 << 10);
+  loop_.reset();
+  ASSERT_TRUE(front.ok()) << front.why();
+  ASSERT_TRUE(back.ok()) << back.why();
+  auto device = OpenToWrite(front.path());
+  ASSERT_TRUE(device.ok()) << device.status();
+  EXPECT_EQ(OpenToWrite(back.path()).status(), absl::OkStatus());
+}
+
+TEST_F(ExclusiveDeviceTest, WhatItReadsAllOf) {
+  const Loop upper(loop_->path());
+  ASSERT_TRUE(upper.ok()) << upper.why();
+  auto device = OpenToWrite(loop_->path());
+  ASSERT_TRUE(device.ok()) << device.status();
+  EXPECT_EQ(OpenToWrite(upper.path()).status(),
+            Refused(upper.path(), "reads " + loop_->path() + ", which " + kInUse));
 }
 
 TEST_F(ExclusiveDeviceTest, WhatItWritesIsThere) {
@@ -96,7 +146,7 @@ TEST_F(ExclusiveDeviceTest, AMountedFilesystem) {
   ASSERT_EQ(images.size(), 1u);
   const Loop loop(images[0]);
   ASSERT_TRUE(loop.ok()) << loop.why();
-  const std::string where = top_ / "mounted";
+  const std::string& where = mounted_;
   fs::create_directories(where);
   const auto mount_it = [&] {
     return mount(loop.path().c_str(), where.c_str(), "btrfs", MS_RDONLY, nullptr);

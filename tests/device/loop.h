@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <string>
@@ -22,7 +23,8 @@ namespace ebcache::testing {
 // and why() says why.
 class Loop {
  public:
-  explicit Loop(const std::filesystem::path& file) {
+  // Of `length` bytes of it from `offset` on; 0: of all from there on.
+  explicit Loop(const std::filesystem::path& file, uint64_t offset = 0, uint64_t length = 0) {
     const UniqueFd control(open("/dev/loop-control", O_RDWR | O_CLOEXEC));
     if (!control.ok()) {
       Fail("/dev/loop-control");
@@ -31,7 +33,7 @@ class Loop {
     const UniqueFd source(open(file.c_str(), O_RDWR | O_CLOEXEC));
     // Another process may take the free one first.
     for (int attempt = 0; attempt < 100 && !ok(); ++attempt) {
-      Take(ioctl(control.get(), LOOP_CTL_GET_FREE), source.get());
+      Take(ioctl(control.get(), LOOP_CTL_GET_FREE), source.get(), offset, length);
     }
   }
 
@@ -47,7 +49,7 @@ class Loop {
 
  private:
   void Fail(const std::string& what) { why_ = what + ": " + std::strerror(errno); }
-  void Take(int number, int source) {
+  void Take(int number, int source, uint64_t offset, uint64_t length) {
     if (number < 0) return Fail("no free loop device");
     path_ = "/dev/loop" + std::to_string(number);
     UniqueFd fd(open(path_.c_str(), O_RDWR | O_CLOEXEC));
@@ -55,6 +57,8 @@ class Loop {
     struct loop_config config = {};
     config.fd = static_cast<unsigned>(source);
     config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
+    config.info.lo_offset = offset;
+    config.info.lo_sizelimit = length;
     if (ioctl(fd.get(), LOOP_CONFIGURE, &config) != 0) return Fail(path_);
     fd_ = std::move(fd);
   }

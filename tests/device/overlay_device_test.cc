@@ -304,6 +304,11 @@ TEST_P(OverlayDeviceTest, AChildDisturbsNothing) {
               const absl::Status status = Write(0, "child!");
               EXPECT_EQ(status.code(),
                         GetParam() ? absl::StatusCode::kFailedPrecondition : absl::StatusCode::kOk);
+              const std::string before = Read(kBlock, kBlock);
+              const absl::Status of_new = Write(kBlock, std::string(kBlock, 'c'));
+              EXPECT_EQ(of_new.code(), status.code());
+              EXPECT_EQ(overlay_->changed_blocks(), of_new.ok() ? 2u : 1u);
+              EXPECT_EQ(Read(kBlock, kBlock), of_new.ok() ? std::string(kBlock, 'c') : before);
               EXPECT_EQ(overlay_->Discard(), absl::OkStatus());
               overlay_.reset();
             }),

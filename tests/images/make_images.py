@@ -81,6 +81,7 @@ def mkfs(
     features=(),
     runtime_features=(),
     size_bytes=256 * MIB,
+    label=None,
 ):
     """Makes a filesystem on fresh sparse files. mkfs takes `rootdir` for one device only."""
     devices = [make_device(device, size_bytes) for device in devices]
@@ -88,12 +89,27 @@ def mkfs(
     command += ["-m", metadata, "-d", data]
     if rootdir is not None:
         command += ["--rootdir", rootdir]
+    if label is not None:
+        command += ["-L", label]
     if features:
         command += ["-O", ",".join(features)]
     if runtime_features:
         command += ["-R", ",".join(runtime_features)]
     run_tool(*command, *devices)
     return devices
+
+
+def mkfs_features():
+    """Names of the features that this mkfs.btrfs can turn on and off when it makes a filesystem."""
+    done = subprocess.run(
+        [find_tool("mkfs.btrfs"), "-O", "list-all"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        check=False,
+    )
+    lines = done.stdout.splitlines()
+    return {line.split()[0] for line in lines if " - " in line}
 
 
 def why_no_mounts():

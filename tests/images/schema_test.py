@@ -76,6 +76,20 @@ class SchemaTest(image_test.ImageTest):
         report = self.check("find-block", self.image, 1 << 60, exit_code=1)  # in no chunk
         self.assertIsNone(report["chunk"])
 
+    def test_what_writes(self):
+        """Previews, commits, and what ends early."""
+        for subcommand, words in (("rewrite", ["--blocks-per-commit=8"]), ("tune", ["--label=other"])):
+            report = self.check(subcommand, "--preview", *words, self.image, exit_code=0)
+            self.assertIsNotNone(report["check"])
+            report = self.check(subcommand, "--yes", *words, self.image, exit_code=0)
+            self.assertIsNone(report["check"])
+            self.assertGreater(report["commits"], 0)
+        self.check("tune", self.image, exit_code=0)
+        for _, physical in dump_tree.copies([self.image], dump_tree.all_trees([self.image])[5, 0].leaves()[3]):
+            image_test.flip_byte(self.image, physical + 1000)
+        report = self.check("rewrite", "--yes", "-t", "fs", self.image, exit_code=2)
+        self.assertIsNotNone(report["error"])
+
     def test_damage(self):
         leaf = self.trees[5, 0].leaves()[3]
         (first, second) = dump_tree.copies([self.image], leaf)

@@ -50,6 +50,8 @@ IDIOMS = {
         {
             # What is done to the parameter; the bool says whether it was.
             "include/ebcache/btree.h",  # a path moves
+            "lib/cache/buffer_io.h",  # a buffer joins a batch
+            "lib/cache/buffer_writes.cc",
             "lib/cache/calls_under_way.cc",  # a waiter joins
             "lib/cache/reclaim_list.cc",  # a kill is counted
             "lib/cache/reclaim_list.h",

@@ -10,5 +10,6 @@ ROOMS = [
     "mm",
     "space",
     "tree",
+    "txn",
     "volume",
 ]

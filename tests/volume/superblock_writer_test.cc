@@ -253,6 +253,8 @@ TEST(SuperblockWriter, ReadOnly) {
 size_t CopiesOn(uint64_t size_bytes, uint64_t total_bytes) {
   MemoryDevice device("disk1.img", size_bytes);
   Superblock superblock = SoundSuperblock();
+  superblock.leaf_bytes = superblock.node_bytes;
+  superblock.stripe_bytes = superblock.sector_bytes;
   superblock.device.total_bytes = total_bytes;
   SuperblockWriter writer;
   EXPECT_EQ(writer.Add(&device, superblock), absl::OkStatus());

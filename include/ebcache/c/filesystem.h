@@ -50,8 +50,9 @@ EBCACHE_API int ebcache_open(const char* const* paths, size_t count,
 
 /* Whether a device or image file is in use: mounted by btrfs, in any mount namespace and by any of
  * the filesystem's devices, open for one user alone, or read by a loop device of which that is
- * true, divided into partitions of one of which it is, or part of another device. A process that
- * may not open a loop device knows what that reads by its name only, and not whether it is open for
+ * true, divided into partitions of one of which it is, or part of another device; a loop device is
+ * also when one is that reads the same, or the device that it reads. A process that may not open a
+ * loop device knows what that reads by its name only, and not whether it is open for
  * one user alone. -EBUSY when it is in use, and ebcache_last_error says by what; 0 otherwise, also
  * when there is no such file. Of a filesystem in use blocks are read from different moments, which
  * looks like damage. */

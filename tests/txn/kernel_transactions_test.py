@@ -1,0 +1,354 @@
+"""Transactions on filesystems that a kernel has written, and goes on to write.
+
+By hand, all of the matrix (an hour or so): EBCACHE_TRANSACTIONS_MATRIX=all; a part of it, the third
+of four: =2/4; what has a word in its name: =raid10. EBCACHE_TRANSACTIONS_COMMITS: of each
+filesystem. EBCACHE_TRANSACTIONS_SEED: the first one.
+"""
+
+import argparse
+import collections
+import contextlib
+import hashlib
+import os
+import pathlib
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).absolute().parent.parent / "images"))
+import make_images  # pylint: disable=wrong-import-position
+
+WHY_NOT = make_images.why_no_mounts()
+ARGUMENTS = argparse.Namespace()
+TOTALS = collections.Counter()
+
+PROFILES = (
+    ("single", 1),
+    ("dup", 1),
+    ("raid0", 2),
+    ("raid0", 3),
+    ("raid1", 2),
+    ("raid1", 3),
+    ("raid1c3", 3),
+    ("raid1c4", 4),
+    ("raid10", 4),
+    ("raid10", 5),
+)
+NODE_BYTES = (4096, 16384, 65536)
+CHECKSUMS = ("crc32c", "xxhash", "sha256", "blake2b")
+# Name: what mkfs is told, and what is done while it is mounted.
+FEATURES = {
+    "default": {},
+    "fat-extents": {"features": ["^skinny-metadata"]},
+    "space-cache": {"runtime": ["^free-space-tree"], "mount": ["space_cache=v1"]},
+    "holes": {"features": ["^no-holes"]},
+    "quotas": {"quotas": True},
+    "balanced": {"balance": True},
+    "old": {
+        "features": ["^skinny-metadata", "^no-holes", "^extref"],
+        "runtime": ["^free-space-tree"],
+        "mount": ["space_cache=v1"],
+        "balance": True,
+    },
+    "block-group-tree": {"features": ["block-group-tree"]},
+    # Nodes are as large as sectors there.
+    "mixed": {"features": ["mixed-bg"], "mixed": True},
+}
+
+Case = collections.namedtuple("Case", "profile devices node_bytes checksum features")
+
+# Those that are run each time.
+FEW = (
+    Case("dup", 1, 16384, "crc32c", "default"),
+    Case("raid1", 2, 4096, "xxhash", "balanced"),
+    Case("raid10", 4, 16384, "sha256", "old"),
+    Case("raid0", 3, 65536, "blake2b", "quotas"),
+    Case("single", 1, 4096, "crc32c", "mixed"),
+)
+
+
+def whole_matrix():
+    """Every profile with every node size and checksum; features take turns."""
+    cases = []
+    names = list(FEATURES)
+    for profile, devices in PROFILES:
+        for node_bytes in NODE_BYTES:
+            for checksum in CHECKSUMS:
+                name = names[len(cases) % len(names)]
+                if node_bytes != 4096 and name == "mixed":
+                    name = "default"
+                cases.append(Case(profile, devices, node_bytes, checksum, name))
+    for number, name in enumerate(names):
+        for node_bytes in NODE_BYTES if name != "mixed" else (4096,):
+            for profile, devices in (("dup", 1), ("raid1", 2)):
+                checksum = CHECKSUMS[number % len(CHECKSUMS)]
+                cases.append(Case(profile, devices, node_bytes, checksum, name))
+    return list(dict.fromkeys(cases))
+
+
+def chosen_cases():
+    """By the environment."""
+    choice = os.environ.get("EBCACHE_TRANSACTIONS_MATRIX", "")
+    if choice == "":
+        return list(FEW)
+    if choice == "all":
+        return whole_matrix()
+    part = re.fullmatch(r"(\d+)/(\d+)", choice)
+    if part is not None:
+        return whole_matrix()[int(part.group(1)) :: int(part.group(2))]
+    cases = [case for case in whole_matrix() if choice in " ".join(map(str, case)).split()]
+    if not cases:
+        raise ValueError(f"EBCACHE_TRANSACTIONS_MATRIX={choice}: there is no such case")
+    return cases
+
+
+def btrfs(*arguments):
+    return make_images.run_tool("btrfs", *arguments)
+
+
+def write_files(top, rng, count, large=6):
+    """Small files, whose bytes are in the tree; some with extents of their own, and holes."""
+    top.mkdir(exist_ok=True)
+    for number in range(count):
+        path = top / f"{rng.getrandbits(40):010x}-{number}"
+        path.write_bytes(rng.randbytes(rng.randrange(1900)))
+    for number in range(large):
+        path = top / f"large-{rng.getrandbits(40):010x}-{number}"
+        with open(path, "wb") as file:
+            file.write(rng.randbytes(rng.randrange(5000, 300000)))
+            file.seek(500000)
+            file.write(rng.randbytes(20000))
+
+
+def change_some(top, rng):
+    """What lies in shared blocks goes other ways in one of the trees that share them."""
+    paths = sorted(path for path in top.rglob("*") if path.is_file())
+    for path in rng.sample(paths, min(len(paths), 25)):
+        if rng.randrange(3) == 0:
+            path.unlink()
+        else:
+            with open(path, "r+b") as file:
+                file.seek(rng.randrange(2000))
+                file.write(rng.randbytes(rng.randrange(1, 9000)))
+
+
+def fill(top, rng):
+    """Subvolumes and snapshots that share blocks, and have gone different ways since."""
+    write_files(top / "files", rng, 90)
+    btrfs("subvolume", "create", top / "one")
+    write_files(top / "one", rng, 180)
+    btrfs("subvolume", "snapshot", top / "one", top / "two")
+    change_some(top / "one", rng)
+    btrfs("filesystem", "sync", top)
+    btrfs("subvolume", "snapshot", top / "two", top / "three")
+    change_some(top / "three", rng)
+    btrfs("subvolume", "snapshot", top, top / "all")
+    change_some(top / "files", rng)
+    btrfs("subvolume", "snapshot", top / "three", top / "four")
+
+
+def hashes_of(top):
+    """{path: sha256} of all files."""
+    found = {}
+    for path in sorted(top.rglob("*")):
+        if path.is_file():
+            found[str(path.relative_to(top))] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def trees_of(top):
+    """{tree id: directory} of the top and all subvolumes that have a path."""
+    trees = {5: top}
+    for line in btrfs("subvolume", "list", top).splitlines():
+        words = line.split()
+        trees[int(words[1])] = top / line.split(" path ", 1)[1]
+    return trees
+
+
+def kernel_complaints(top):
+    """What the kernel has said of a filesystem since it was mounted; [] where it cannot be read."""
+    with open("/proc/self/mounts", encoding="utf-8") as mounts:
+        words = [line.split() for line in mounts]
+    device = [source for source, mount_point, *_ in words if mount_point == str(top)][-1]
+    done = subprocess.run(["dmesg"], capture_output=True, encoding="utf-8", check=False)
+    name = os.path.basename(device)
+    lines = [line for line in done.stdout.splitlines() if f"(device {name}" in line]
+    mounts = [number for number, line in enumerate(lines) if "first mount of filesystem" in line]
+    # Others may have had that device before.
+    lines = lines[mounts[-1] :] if mounts else []
+    TOTALS["kernel logs read"] += 1 if mounts else 0
+    return [
+        line
+        for line in lines
+        if re.search(r"BTRFS (emergency|alert|critical|error|warning)", line)
+        # These are as they should be: a cache that was not kept is not used.
+        and not re.search(r"v1 is being deprecated|failed to load free space cache", line)
+    ]
+
+
+@contextlib.contextmanager
+def loops_of(devices):
+    """Loop devices, by which programs find all of a filesystem."""
+    loops = []
+    try:
+        for device in devices:
+            loops.append(make_images.run_tool("losetup", "--find", "--show", device).strip())
+        btrfs("device", "scan", *loops)
+        yield loops
+    finally:
+        for loop in loops:
+            subprocess.run(
+                [make_images.find_tool("btrfs"), "device", "scan", "--forget", loop],
+                capture_output=True,
+                check=False,
+            )
+            make_images.run_tool("losetup", "--detach", loop)
+
+
+class KernelTransactionsTest(unittest.TestCase):
+    def setUp(self):
+        if WHY_NOT is not None:
+            self.skipTest(f"cannot mount images: {WHY_NOT}")
+
+    def run_program(self, *words):
+        done = subprocess.run(
+            [str(word) for word in words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+        said = f"{' '.join(map(str, words))}\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
+        self.assertEqual(done.returncode, 0, said)
+        return done.stdout
+
+    def check(self, devices, when):
+        """Our own verify, and `btrfs check`, have nothing to say."""
+        self.run_program(ARGUMENTS.ebcache, "verify", *devices)
+        with loops_of(devices) as loops:
+            done = subprocess.run(
+                [make_images.find_tool("btrfs"), "check", "--readonly", loops[0]],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+                check=False,
+            )
+        # It looks at devices of others too, which come and go.
+        words = re.sub(r"ERROR: cannot scan /dev/.*\n", "", done.stdout)
+        self.assertEqual(done.returncode, 0, f"{when}: {words[-6000:]}")
+        self.assertIn("no error found", words, when)
+        self.assertNotRegex(words, r"ERROR|[Mm]ismatch|WARNING:|bad |wrong|cache .* failed", when)
+        TOTALS["btrfs checks"] += 1
+
+    def make(self, case, features, scratch):
+        mixed = features.get("mixed", False)
+        devices = [scratch / f"disk{number}.img" for number in range(case.devices)]
+        return make_images.mkfs(
+            devices,
+            node_bytes=case.node_bytes,
+            checksum=case.checksum,
+            metadata=case.profile,
+            data=case.profile if mixed else "single",
+            features=features.get("features", ()),
+            runtime_features=features.get("runtime", ()),
+        )
+
+    def look(self, top, hashes, printed):
+        """All that was there is there, and what our program has left."""
+        self.assertEqual(hashes_of(top), hashes)
+        expected = {}
+        for line in printed.splitlines():
+            words = line.split()
+            if words[0] == "attribute":
+                value = words[4].encode() * int(words[3])
+                expected.setdefault(int(words[1]), {})[words[2]] = value
+        for tree, directory in trees_of(top).items():
+            names = os.listxattr(directory)
+            found = {name: os.getxattr(directory, name) for name in names}
+            self.assertEqual(found, expected.get(tree, {}), f"tree {tree}")
+            TOTALS["attributes read by the kernel"] += len(found)
+
+    def one(self, case, seed, commits):
+        features = FEATURES[case.features]
+        rng = random.Random(seed)
+        with tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR")) as directory:
+            scratch = pathlib.Path(directory)
+            devices = self.make(case, features, scratch)
+            options = ["noatime", *features.get("mount", ())]
+            with make_images.mounted(devices, scratch / "mnt", options) as top:
+                if features.get("quotas"):
+                    btrfs("quota", "enable", top)
+                fill(top, rng)
+                if features.get("balance"):
+                    btrfs("balance", "start", "--full-balance", top)
+                    change_some(top / "two", rng)
+                if features.get("quotas"):
+                    btrfs("quota", "rescan", "-w", top)
+                hashes = hashes_of(top)
+                trees = ",".join(map(str, trees_of(top)))
+            self.check(devices, "before")
+            printed = self.run_program(ARGUMENTS.random_program, seed, commits, trees, *devices)
+            for name, number in re.findall(r"(\w+)=(\d+)", printed.splitlines()[-1]):
+                TOTALS[name] += int(number)
+            self.check(devices, "after our program")
+            with make_images.mounted(devices, scratch / "mnt", options) as top:
+                self.look(top, hashes, printed)
+                for path in trees_of(top).values():
+                    change_some(path, rng)
+                write_files(top / "more", rng, 60)
+                btrfs("subvolume", "snapshot", top / "two", top / "five")
+                btrfs("subvolume", "delete", "-c", top / "three")
+                if features.get("quotas"):
+                    btrfs("quota", "rescan", "-w", top)
+                btrfs("filesystem", "sync", top)
+                self.assertEqual(kernel_complaints(top), [])
+            self.check(devices, "after the kernel")
+        TOTALS["filesystems"] += 1
+
+    def test_random_programs(self):
+        cases = chosen_cases()
+        seed = int(os.environ.get("EBCACHE_TRANSACTIONS_SEED", "1"))
+        commits = int(os.environ.get("EBCACHE_TRANSACTIONS_COMMITS", "12"))
+        known = make_images.mkfs_features() if WHY_NOT is None else ()
+        for number, case in enumerate(cases):
+            wanted = [name for name in FEATURES[case.features].get("features", ())]
+            missing = [name for name in wanted if name.lstrip("^") not in known]
+            if missing:
+                print(f"SKIPPED: {case}: mkfs.btrfs has no {missing}", flush=True)
+                continue
+            with self.subTest(case=case, seed=seed + number):
+                print(f"{number + 1} of {len(cases)}: {case}", flush=True)
+                self.one(case, seed + number, commits)
+        print(", ".join(f"{count} {name}" for name, count in TOTALS.items()), flush=True)
+
+
+class _LoudResult(unittest.TextTestResult):
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self.stream.writeln(f"\nSKIPPED: {test}: {reason}")
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self.stream.writeln(f"FAILED: {subtest}\n{str(err[1])[-5000:]}")
+            self.stream.flush()
+
+
+def main():
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
+    parser.add_argument("--ebcache", required=True, type=os.path.abspath)
+    parser.add_argument("--random-program", required=True, type=os.path.abspath)
+    _, rest = parser.parse_known_args(namespace=ARGUMENTS)
+    unittest.main(
+        argv=[sys.argv[0], *rest],
+        testRunner=unittest.TextTestRunner(resultclass=_LoudResult, verbosity=2),
+    )
+
+
+if __name__ == "__main__":
+    main()
