@@ -67,6 +67,13 @@ absl::Status MoreThanMayWait(Editor& editor) {
   return status.ok() ? editor.Insert(1100, 30, 2000) : status;
 }
 
+// Goes through all of a small filesystem's space, and comes by what it has written early again.
+absl::Status UseSpaceTwice(Editor& editor) {
+  absl::Status status = editor.Insert(1000, 90, 2000);
+  for (int i = 0; status.ok() && i < 40; ++i) status = editor.Rewrite(kFsTreeId);
+  return status;
+}
+
 constexpr SessionOptions kEarly = {.most_unwritten_bytes = 1};
 
 }  // namespace
@@ -82,6 +89,8 @@ const std::vector<CommitKind> kCommitKinds = {
      {{RewriteFiles}, {RewriteAndChange}, {InsertMore, {}, /*same_session=*/true}},
      1500},
 };
+
+const CommitKind kUseSpaceTwice = {"Twice", {{InsertFew}}, {{UseSpaceTwice, kEarly}}, 3000};
 
 absl::Status RunSteps(Filesystem& filesystem, const std::vector<Step>& steps, ItemMap* items,
                       const std::function<void(size_t)>& committed) {

@@ -50,6 +50,8 @@ struct CommitKind {
   size_t states;
 };
 extern const std::vector<CommitKind> kCommitKinds;
+// For the smallest disks.
+extern const CommitKind kUseSpaceTwice;
 
 // Does the steps, and calls committed(i) after each that has succeeded. Ends with the first error.
 absl::Status RunSteps(Filesystem& filesystem, const std::vector<Step>& steps, ItemMap* items,

@@ -4,9 +4,12 @@
 #include <absl/strings/str_join.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdio>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "tests/crash/crash_states.h"
 #include "tests/crash/recorded_commits.h"
@@ -70,13 +73,23 @@ TEST_P(CrashTest, LeavesTheOldOrTheNewState) {
   std::printf("%zu states, %zu writes and flushes\n", states.visited(), commits.log().size());
 }
 
+std::string NameOf(const ::testing::TestParamInfo<Kinds>& info) {
+  return absl::StrCat(std::get<0>(info.param).name, std::get<1>(info.param).name);
+}
 INSTANTIATE_TEST_SUITE_P(All, CrashTest,
                          ::testing::Combine(::testing::ValuesIn(kDiskKinds),
                                             ::testing::ValuesIn(kCommitKinds)),
-                         [](const auto& info) {
-                           return absl::StrCat(std::get<0>(info.param).name,
-                                               std::get<1>(info.param).name);
-                         });
+                         NameOf);
+
+std::vector<DiskKind> SmallestDisks() {
+  return {*std::min_element(
+      kDiskKinds.begin(), kDiskKinds.end(),
+      [](const DiskKind& a, const DiskKind& b) { return a.device_bytes < b.device_bytes; })};
+}
+INSTANTIATE_TEST_SUITE_P(Small, CrashTest,
+                         ::testing::Combine(::testing::ValuesIn(SmallestDisks()),
+                                            ::testing::Values(kUseSpaceTwice)),
+                         NameOf);
 
 TEST(CrashStatesTest, TheyAreManyTogether) {
   size_t states = 0;

@@ -5,6 +5,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -24,6 +25,7 @@ struct DiskKind {
   const char* name;     // letters and digits
   const char* options;  // of mkfs.btrfs
   int devices;
+  uint64_t device_bytes = uint64_t{128} << 20;
 };
 extern const std::vector<DiskKind> kDiskKinds;
 
