@@ -1,0 +1,22 @@
+// Bugs planted in the library, for tests/crash to see whether crashes and failures show them.
+//
+// The patches beside this put each where such a bug would be made, into a copy of the library that is
+// built for these tests alone. The environment variable EBCACHE_PLANTED switches one on.
+
+#ifndef EBCACHE_TESTS_CRASH_MUTANTS_PLANTED_H_
+#define EBCACHE_TESTS_CRASH_MUTANTS_PLANTED_H_
+
+#include <cstdlib>
+#include <cstring>
+
+namespace ebcache::crash {
+
+// Whether the bug of this name is switched on.
+inline bool Planted(const char* bug) {
+  static const char* const on = std::getenv("EBCACHE_PLANTED");
+  return on != nullptr && std::strcmp(on, bug) == 0;
+}
+
+}  // namespace ebcache::crash
+
+#endif  // EBCACHE_TESTS_CRASH_MUTANTS_PLANTED_H_

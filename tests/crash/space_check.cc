@@ -1,0 +1,129 @@
+#include <absl/strings/str_cat.h>
+
+#include <memory>
+#include <set>
+
+#include "ebcache/item_codec.h"
+#include "ebcache/items_extent.h"
+#include "ebcache/items_space.h"
+#include "lib/space/free_space_tree.h"
+#include "lib/space/range.h"
+#include "lib/txn/tree_store.h"
+#include "tests/crash/disk_state.h"
+
+namespace ebcache::testing {
+namespace {
+
+class BlockCollector : public TreeVisitor {
+ public:
+  bool VisitBlock(const TreeRoot&, const ExtentBuffer& block) override {
+    blocks.insert(block.start());
+    return true;
+  }
+  void VisitDamage(const WalkDamage& damage) override { complaint = damage.ToString(); }
+  std::set<uint64_t> blocks;
+  std::string complaint;
+};
+
+class SpaceChecker {
+ public:
+  explicit SpaceChecker(Filesystem* filesystem)
+      : filesystem_(*filesystem), superblock_(filesystem->superblock()) {}
+
+  std::string Check() {
+    std::string complaint = CollectBlocks();
+    if (complaint.empty()) complaint = CollectExtents();
+    for (const Chunk& chunk : filesystem_.volume().chunks()) {
+      if (complaint.empty()) complaint = CheckGroup(chunk);
+    }
+    if (complaint.empty() && used_.bytes() != superblock_.bytes_used) {
+      complaint = absl::StrCat(used_.bytes(), " bytes are used, not ", superblock_.bytes_used);
+    }
+    return complaint;
+  }
+
+ private:
+  std::string CollectBlocks() {
+    BlockCollector collector;
+    std::vector<WalkDamage> damage;
+    for (const TreeRoot& tree : filesystem_.Trees(&damage)) {
+      WalkTree(filesystem_.cache(), tree, collector);
+    }
+    blocks_ = std::move(collector.blocks);
+    return damage.empty() ? collector.complaint : damage[0].ToString();
+  }
+
+  // Every extent of a block is one of a block that was reached, and the other way round.
+  std::string CollectExtents() {
+    const absl::StatusOr<BTree> tree = filesystem_.Tree(kExtentTreeId);
+    if (!tree.ok()) return tree.status().ToString();
+    std::set<uint64_t> told;
+    ItemRange items = tree->Items();
+    for (const Item& item : items) {
+      const Key& key = item.key();
+      if (key.type != kExtentItemType && key.type != kMetadataItemType) continue;
+      const absl::StatusOr<ExtentItem> extent = ParseExtentItem(key.type, item.data());
+      if (!extent.ok()) return extent.status().ToString();
+      const uint64_t bytes = key.type == kMetadataItemType ? superblock_.node_bytes : key.offset;
+      if (absl::Status added = used_.Add({key.objectid, bytes}); !added.ok()) {
+        return added.ToString();
+      }
+      if ((extent->head.flags & kExtentTreeBlock) != 0) told.insert(key.objectid);
+    }
+    if (!items.status().ok()) return items.status().ToString();
+    if (told == blocks_) return "";
+    return absl::StrCat("the extent tree tells of ", told.size(), " blocks, of ", blocks_.size());
+  }
+
+  std::string CheckGroup(const Chunk& chunk) {
+    const space::Range range{chunk.logical, chunk.length};
+    space::RangeSet free;
+    free.Unite(range);
+    for (const auto& [start, end] : used_.ends()) {
+      if (start >= range.start && start < range.end()) free.Subtract({start, end - start});
+    }
+    const uint64_t groups =
+        superblock_.has(CompatRoFlag::kBlockGroupTree) ? kBlockGroupTreeId : kExtentTreeId;
+    const absl::StatusOr<BTree> tree = filesystem_.Tree(groups);
+    if (!tree.ok()) return tree.status().ToString();
+    const auto stored =
+        txn::ReadStore(*tree).Find({range.start, kBlockGroupItemType, range.length});
+    if (!stored.ok() || !stored->has_value()) return "a block group has no item";
+    const absl::StatusOr<BlockGroupItem> item = ParseItem<BlockGroupItem>((*stored)->data);
+    if (!item.ok()) return item.status().ToString();
+    if (item->used + free.bytes() != range.length) {
+      return absl::StrCat("block group ", range.ToString(), " says that ", item->used,
+                          " bytes are used");
+    }
+    return CheckFree(range, free);
+  }
+
+  std::string CheckFree(const space::Range& range, const space::RangeSet& free) {
+    if (!superblock_.has(CompatRoFlag::kFreeSpaceTree)) return "";
+    const absl::StatusOr<BTree> tree = filesystem_.Tree(kFreeSpaceTreeId);
+    if (!tree.ok()) return tree.status().ToString();
+    txn::ReadStore store(*tree);
+    space::RangeSet told;
+    const absl::Status read =
+        space::FreeSpaceTree(&store, range, superblock_.sector_bytes)
+            .ForEachRun([&told](const space::Range& run) { told.Unite(run); });
+    if (!read.ok()) return read.ToString();
+    if (told.ends() == free.ends()) return "";
+    return absl::StrCat("the free space tree has something else free in ", range.ToString());
+  }
+
+  Filesystem& filesystem_;
+  const Superblock superblock_;
+  std::set<uint64_t> blocks_;
+  space::RangeSet used_;
+};
+
+}  // namespace
+
+std::string SpaceComplaintOf(const Disks& disks) {
+  const auto filesystem = OpenDisks(disks);
+  if (!filesystem.ok()) return filesystem.status().ToString();
+  return SpaceChecker(filesystem->get()).Check();
+}
+
+}  // namespace ebcache::testing
