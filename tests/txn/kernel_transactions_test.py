@@ -68,7 +68,6 @@ Case = collections.namedtuple("Case", "profile devices node_bytes checksum featu
 # Those that are run each time.
 FEW = (
     Case("dup", 1, 16384, "crc32c", "deleting"),
-    Case("raid1c3", 3, 4096, "crc32c", "many-references"),
     Case("raid1", 2, 4096, "xxhash", "balanced"),
     Case("raid10", 4, 16384, "sha256", "old"),
     Case("raid0", 3, 65536, "blake2b", "quotas"),
