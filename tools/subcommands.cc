@@ -24,6 +24,8 @@ int RunEbcache(const AllocatorChoiceMaker& make_allocator_choice, int argc, char
                             Top(make_allocator_choice),
                             Tune(),
                             Rewrite(),
+                            ZeroLog(),
+                            RepairCopies(),
                         },
                         argc, argv);
 }

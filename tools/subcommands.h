@@ -11,11 +11,13 @@
 namespace ebcache::tools {
 
 Subcommand FindBlock();
+Subcommand RepairCopies();
 Subcommand Rewrite();
 Subcommand Top(const AllocatorChoiceMaker& make_allocator_choice);
 Subcommand Tune();
 Subcommand TreeStats(const AllocatorChoiceMaker& make_allocator_choice);
 Subcommand Verify();
+Subcommand ZeroLog();
 
 // main() of a program that has all of them; returns its exit code.
 int RunEbcache(const AllocatorChoiceMaker& make_allocator_choice, int argc, char** argv);

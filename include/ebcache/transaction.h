@@ -76,6 +76,10 @@ struct SessionOptions {
   // groups, of free space, of chunks and devices), and root items. A transaction changes these itself
   // as it goes; a repair of them knows what it does.
   bool change_space_trees = false;
+  // Opens a filesystem that has a log, whose first commit drops it: what was synced and not
+  // committed is lost. As long as the session lasts no block goes where the log, or what it tells
+  // of, lies, as far as the log can be read: without that commit, and on a way back, it is of use.
+  bool drop_log = false;
   // A file to make, from which the state that the session began with can be brought back (UndoSession),
   // until it is settled. Nothing that this state reaches is overwritten meanwhile, so that a session
   // needs room for all that it changes. Not on the filesystem itself. Empty: no way back.
@@ -142,6 +146,16 @@ class Transaction {
   // `from` on, and what leads to them. Gives the key to go on from; nullopt at the end of the tree.
   absl::StatusOr<std::optional<Key>> Rewrite(uint64_t tree, const Key& from, uint64_t most);
 
+  // ---- Space ------------------------------------------------------------------------------------
+
+  // Makes a chunk, with its block group, all of it free. Types and errors: kBlockGroupData,
+  // ...Metadata, ...System, or data and metadata where groups are mixed; ResourceExhausted, the
+  // devices have no room for it; Unimplemented, raid5 and raid6; InvalidArgument, no type, or a
+  // profile whose feature the filesystem does not have: after these the transaction can go on.
+  // `most_bytes`: of the chunk; 0, as large as a kernel makes it. A transaction makes chunks by itself
+  // when blocks run out of room.
+  absl::StatusOr<Chunk> MakeChunk(uint64_t type, RaidProfile profile, uint64_t most_bytes = 0);
+
   // ---- The superblock ---------------------------------------------------------------------------
 
   // Label of the filesystem. InvalidArgument: longer than kLabelBytes - 1, or has a newline or a NUL.
@@ -191,7 +205,8 @@ class Session {
  public:
   // `filesystem` is open for writing, and outlives the session. Reads what is free. Errors:
   //   PermissionDenied    it is open for reading only
-  //   FailedPrecondition  it must not be written as it is: a log that has to be replayed first, errors
+  //   FailedPrecondition  it must not be written as it is: a log that has to be replayed first (but see
+  //                       SessionOptions::drop_log), errors
   //                       that a kernel has met in it, a balance, a device replacement or a relocation
   //                       that is not ended; says which
   //   Unimplemented       features that this cannot keep exact: simple quotas

@@ -41,10 +41,14 @@ std::vector<fs::path> EntriesOf(const fs::path& directory) {
   return entries;
 }
 
-// Without the end of the last line. Names of files may have ends of lines of their own.
+// Without the end of the last line. Names of files may have ends of lines of their own. Nothing where
+// it cannot be read: devices go while they are looked at, and a read of what is said of them fails
+// then, which an iterator over the stream would throw.
 std::string TextOf(const fs::path& path) {
   std::ifstream file(path);
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  std::string text;
+  std::getline(file, text, '\0');
+  if (file.bad()) text.clear();
   if (!text.empty() && text.back() == '\n') text.pop_back();
   return text;
 }

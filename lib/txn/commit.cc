@@ -10,6 +10,12 @@
 #include "lib/txn/transaction_state.h"
 
 namespace ebcache {
+namespace {
+
+// Extents that are told between two looks at what room is left.
+constexpr uint64_t kToldAtOnce = 512;
+
+}  // namespace
 
 std::string_view TransactionStageName(TransactionStage stage) {
   switch (stage) {
@@ -60,6 +66,15 @@ absl::Status Transaction::Impl::PrepareCommit() {
   absl::StatusOr<txn::CowTree> roots = trees.Open(kRootTreeId);
   if (!roots.ok()) return roots.status();
   status = roots->CopyRoot();
+  // Most of what waits is told with new chunks still allowed: the last round makes none.
+  bool more = true;
+  while (status.ok() && more) {
+    status = KeepReserve();
+    if (!status.ok()) break;
+    const absl::StatusOr<bool> told = updates.RunSome(kToldAtOnce);
+    status = told.status();
+    more = told.ok() && *told;
+  }
   return status.ok() ? updates.RunAll() : status;
 }
 
@@ -68,11 +83,9 @@ absl::StatusOr<Superblock> Transaction::Impl::MakeSuperblock() {
     const absl::Status found = trees.Find(tree).status();
     if (!found.ok() && !absl::IsNotFound(found)) return found;
   }
-  Superblock changed = committed;
-  if (label) {
-    changed.label = *label;
-    changed.label_remainder.clear();
-  }
+  // There is one only where the session is to drop it.
+  changed.log_root = 0;
+  changed.log_root_level = 0;
   return txn::NextSuperblock(changed, trees.states(), writer.identity().generation,
                              session.space->UsedBytes());
 }
@@ -102,7 +115,7 @@ absl::Status Transaction::Impl::WriteSuperblocks(Superblock& next,
     absl::Status kept = session.undo->Append({next.generation, hash});
     if (!kept.ok()) return kept;
   }
-  absl::Status status = volume.WriteSuperblocks(next, volume.devices(), &failures);
+  absl::Status status = volume.WriteSuperblocks(next, chunks.devices(), &failures);
   if (status.ok()) volume.PublishSuperblock(std::move(next));
   return status;
 }
@@ -156,6 +169,7 @@ void Transaction::Impl::End(TransactionStage how) {
   delayed.Clear();
   if (how != TransactionStage::kCommitted) {
     writer.GiveUp();
+    chunks.GiveUp();
     session.space.reset();  // what it says is not so: it is read again
   }
   session.transaction_open = false;

@@ -9,6 +9,7 @@
 #include "lib/base/check.h"
 #include "lib/base/messages.h"
 #include "lib/fs/tree_roots.h"
+#include "lib/txn/log_space.h"
 #include "lib/txn/session_state.h"
 #include "lib/txn/space_loader.h"
 #include "lib/txn/transaction_state.h"
@@ -57,6 +58,8 @@ absl::Status Session::Impl::LoadSpace() {
   auto loaded = std::make_unique<txn::BlockSpace>(form.rules.node_bytes);
   absl::Status status = txn::LoadSpace(*filesystem, form, *loaded);
   if (!status.ok()) return status;
+  // Free in the trees, and of use without the commit that drops it.
+  for (const auto& [start, end] : log.ends()) loaded->Withhold({start, end - start});
   // Free in the trees, and still read.
   const space::RangeSet kept = states.Kept();
   for (const auto& [start, end] : kept.ends()) loaded->Withhold({start, end - start});
@@ -96,11 +99,15 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(Filesystem* filesystem,
   if (!filesystem->writable()) {
     return absl::PermissionDeniedError("the filesystem is open for reading only");
   }
-  if (absl::Status status = txn::CheckMayWrite(*filesystem); !status.ok()) return status;
+  if (absl::Status status = txn::CheckMayWrite(*filesystem, options.drop_log); !status.ok())
+    return status;
   auto impl = std::make_unique<Impl>(filesystem, options);
   absl::StatusOr<Uuid> uuid = ChunkTreeUuid(*filesystem);
   if (!uuid.ok()) return uuid.status();
   impl->chunk_tree_uuid = *uuid;
+  absl::StatusOr<space::RangeSet> log = txn::FindLog(*filesystem);
+  if (!log.ok()) return Prefixed("the log", log.status());
+  impl->log = *std::move(log);
   if (!options.undo_file.empty()) {
     if (absl::Status status = impl->BeginUndo(); !status.ok()) return status;
   }

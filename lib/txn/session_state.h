@@ -30,6 +30,7 @@ struct Session::Impl {
   const SessionOptions options;
   const txn::SpaceForm form;
   Uuid chunk_tree_uuid{};
+  space::RangeSet log;  // what a log that the first commit drops lies in, and tells of
   // Null: to be loaded, after a transaction that has not happened.
   std::unique_ptr<txn::BlockSpace> space;
   txn::CommittedStates states;

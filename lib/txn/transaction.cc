@@ -16,6 +16,12 @@ namespace {
 constexpr size_t kMostDelayed = 16384;
 constexpr uint64_t kToldAtOnce = 8192;
 
+// Blocks that are kept for what a commit itself changes: a chunk more is made before there are fewer.
+constexpr uint64_t kReserveBlocks = 192;
+constexpr uint64_t kSystemReserveBlocks = 16;
+// How many changes of extents make for one block that is copied, at the least.
+constexpr uint64_t kChangesABlock = 8;
+
 bool KeepsSpace(uint64_t tree) {
   switch (tree) {
     case kExtentTreeId:
@@ -55,6 +61,7 @@ txn::BlockWriter::FindReferences FindReferencesIn(txn::TransactionTrees* trees,
 Transaction::Impl::Impl(Session::Impl* of_session)
     : session(*of_session),
       committed(session.filesystem->superblock()),
+      changed(committed),
       writer(&session.filesystem->cache(), &session.filesystem->volume(), session.space.get(),
              &delayed,
              {.fsid = committed.header_fsid(),
@@ -63,7 +70,9 @@ Transaction::Impl::Impl(Session::Impl* of_session)
               .generation = committed.generation + 1},
              FindReferencesIn(&trees, committed.node_bytes)),
       trees(&writer, committed, session.options.join_neighbours),
-      updates(&trees, session.space.get(), &delayed, session.form) {}
+      updates(&trees, session.space.get(), &delayed, session.form),
+      chunks(&trees, session.space.get(), &session.filesystem->volume(), session.form,
+             session.chunk_tree_uuid, &changed) {}
 
 absl::Status Transaction::Impl::CheckOpen() const {
   if (stage != TransactionStage::kOpen) {
@@ -75,7 +84,16 @@ absl::Status Transaction::Impl::CheckOpen() const {
   return absl::OkStatus();
 }
 
+// A change of an extent may copy the way down to it in two trees, and the tree that has the block
+// group's item; ways to neighbours have most of their blocks in common.
+absl::Status Transaction::Impl::KeepReserve() {
+  const uint64_t blocks = kReserveBlocks + delayed.size() / kChangesABlock;
+  return chunks.KeepReserve(blocks * committed.node_bytes,
+                            kSystemReserveBlocks * uint64_t{committed.node_bytes});
+}
+
 absl::Status Transaction::Impl::MakeRoom() {
+  if (absl::Status status = KeepReserve(); !status.ok()) return status;
   if (delayed.size() > kMostDelayed) {
     const absl::Status status = updates.RunSome(kToldAtOnce).status();
     if (!status.ok()) return status;
@@ -199,6 +217,21 @@ absl::StatusOr<std::optional<Key>> Transaction::Rewrite(uint64_t tree, const Key
   return next;
 }
 
+absl::StatusOr<Chunk> Transaction::MakeChunk(uint64_t type, RaidProfile profile,
+                                             uint64_t most_bytes) {
+  if (absl::Status status = impl_->CheckOpen(); !status.ok()) return status;
+  absl::StatusOr<Chunk> chunk = absl::UnknownError("");
+  const absl::Status status = txn::WithoutExceptions([&] {
+    chunk = impl_->chunks.Make(type, profile, most_bytes);
+    return chunk.status();
+  });
+  const bool refused = absl::IsInvalidArgument(status) || absl::IsUnimplemented(status) ||
+                       absl::IsResourceExhausted(status);
+  if (!status.ok() && !refused) impl_->failed = status;
+  if (!status.ok()) return status;
+  return chunk;
+}
+
 absl::Status Transaction::SetLabel(std::string label) {
   if (absl::Status status = impl_->CheckOpen(); !status.ok()) return status;
   if (label.size() >= kLabelBytes) {
@@ -208,7 +241,8 @@ absl::Status Transaction::SetLabel(std::string label) {
   if (label.find('\n') != std::string::npos || label.find('\0') != std::string::npos) {
     return absl::InvalidArgumentError("a label has no newline and no NUL");
   }
-  impl_->label = std::move(label);
+  impl_->changed.label = std::move(label);
+  impl_->changed.label_remainder.clear();
   return absl::OkStatus();
 }
 

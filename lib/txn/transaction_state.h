@@ -17,6 +17,7 @@
 #include "ebcache/transaction.h"
 #include "lib/space/delayed_refs.h"
 #include "lib/txn/block_writer.h"
+#include "lib/txn/chunk_maker.h"
 #include "lib/txn/extent_updates.h"
 #include "lib/txn/session_state.h"
 #include "lib/txn/transaction_trees.h"
@@ -33,6 +34,8 @@ struct Transaction::Impl {
   absl::Status Finish(absl::Status status);
   // Between two changes, when no way down is in use.
   absl::Status MakeRoom();
+  // The same for room on the devices: as much as the changes that wait may take.
+  absl::Status KeepReserve();
 
   absl::Status Commit(std::vector<SuperblockFailure>* failures);
   absl::Status PrepareCommit();
@@ -46,12 +49,14 @@ struct Transaction::Impl {
   Session::Impl& session;
   const Superblock committed;  // the last one
   TransactionStage stage = TransactionStage::kOpen;
+  // What the commit writes: the last one, and what callers and new chunks have changed of it.
+  Superblock changed;
   absl::Status failed;  // not OK: why only Abort works
-  std::optional<std::string> label;
   space::DelayedRefs delayed;
   txn::BlockWriter writer;
   txn::TransactionTrees trees;
   txn::ExtentUpdates updates;
+  txn::ChunkMaker chunks;
 };
 
 }  // namespace ebcache

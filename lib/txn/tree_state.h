@@ -33,8 +33,9 @@ struct TreeState {
   bool shareable() const { return IsFsTree(id); }
   // Whether its root item says something else.
   bool root_changed() const {
-    return !in_superblock() && (dropped || is_new || bytenr != root_item.bytenr ||
-                                level != root_item.level || generation != root_item.generation);
+    return !in_superblock() &&
+           (dropped || is_new || bytenr != root_item.bytenr || level != root_item.level ||
+            generation != root_item.generation || bytes_changed != 0);
   }
   // For reading it, as far as it is there now.
   TreeRoot root() const {

@@ -19,11 +19,11 @@ absl::Status Refusal(const char* why) {
   return absl::FailedPreconditionError(absl::StrCat("cannot be written: ", why));
 }
 
-absl::Status CheckSuperblock(const Superblock& superblock) {
+absl::Status CheckSuperblock(const Superblock& superblock, bool drop_log) {
   if (superblock.has(SuperblockFlag::kError)) {
     return Refusal("a kernel has met errors in it and marked it so");
   }
-  if (superblock.log_root != 0) {
+  if (superblock.log_root != 0 && !drop_log) {
     return Refusal(
         "it has a log, of what was synced and not committed: mounting it replays that, zero-log "
         "drops it");
@@ -78,8 +78,9 @@ absl::Status CheckQuotas(Filesystem& filesystem) {
 
 }  // namespace
 
-absl::Status CheckMayWrite(Filesystem& filesystem) {
-  if (absl::Status status = CheckSuperblock(filesystem.superblock()); !status.ok()) return status;
+absl::Status CheckMayWrite(Filesystem& filesystem, bool drop_log) {
+  absl::Status superblock = CheckSuperblock(filesystem.superblock(), drop_log);
+  if (!superblock.ok()) return superblock;
   if (!filesystem.open_damage().empty()) {
     return absl::DataLossError(
         absl::StrCat("cannot be written: not all of the chunk tree can be "

@@ -11,7 +11,7 @@ namespace ebcache::txn {
 
 // OK, or what stands in the way: see Session::Open. What Volume::Open refuses of those that are open
 // for writing is not asked again.
-absl::Status CheckMayWrite(Filesystem& filesystem);
+absl::Status CheckMayWrite(Filesystem& filesystem, bool drop_log);
 
 }  // namespace ebcache::txn
 

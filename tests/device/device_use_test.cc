@@ -360,6 +360,12 @@ TEST_F(DeviceUseTest, EveryLoopDeviceIsLookedAt) {
   EXPECT_NE(Use(image_), std::nullopt);
 }
 
+// As it is with a loop device that goes between the opening of what is said of it and the reading.
+TEST_F(DeviceUseTest, WhatCannotBeReadSaysNothing) {
+  fs::create_directories(top_ / "sys/block/loop4/loop/backing_file");
+  EXPECT_EQ(Use(image_), std::nullopt);
+}
+
 TEST_F(DeviceUseTest, WhatIsNotThereIsNotInUse) {
   EXPECT_EQ(Use(top_ / "nowhere"), std::nullopt);
   EXPECT_EQ(Use(top_), std::nullopt);

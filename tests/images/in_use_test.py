@@ -81,6 +81,16 @@ class InUseTest(image_test.ImageTest):
                 self.check_complaint(run)
                 self.assertIn(word, run.stderr)
 
+    def check_no_writer_begins(self, *devices, word):
+        """Whether it asks, goes on, or previews."""
+        for subcommand in (["tune", "--label=x"], ["rewrite"], ["zero-log"], ["repair-copies"]):
+            for flags in ([], ["--yes"], ["--preview"]):
+                with self.subTest(subcommand, flags=flags):
+                    command = image_test.command(*subcommand, *flags, *devices)
+                    run = self.run_program(command)
+                    self.check_complaint(run)
+                    self.assertIn(word, run.stderr)
+
     def check_all_read(self, *devices, flags=()):
         for name, run in self.run_all(*devices, flags=flags).items():
             with self.subTest(name, devices=devices):
@@ -96,6 +106,8 @@ class InUseTest(image_test.ImageTest):
             (loop,) = loops_of(image)
             self.check_all_refuse(loop, word=f"{loop} is mounted at {self.mount_point}")
             self.check_all_refuse(image, word=f"is what {loop} reads, which is mounted at")
+            self.check_no_writer_begins(loop, word=f"{loop} is mounted at {self.mount_point}")
+            self.check_no_writer_begins(image, word=f"is what {loop} reads, which is mounted at")
             make_images.run_tool("sync")
             self.check_all_read(image, flags=["--force"])
             self.check_all_read(loop, flags=["--force"])

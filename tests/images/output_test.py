@@ -31,11 +31,14 @@ class OutputTest(image_test.ImageTest):
                 ["--json", self.image],
             ):
                 yield image_test.command(subcommand, *words)
-        for subcommand in ("rewrite", "tune"):
+        for subcommand in ("repair-copies", "rewrite", "tune", "zero-log"):
             for words in (["--help"], ["--version"], ["--json-schema"]):
                 yield image_test.command(subcommand, *words)
         for words in ([self.image], ["--json", self.image], ["--preview", "--label=x", self.image]):
             yield image_test.command("tune", *words)
+        for subcommand in ("repair-copies", "zero-log"):
+            for words in ([self.image], ["--json", self.image]):
+                yield image_test.command(subcommand, *words)
         for words in (["--preview"], ["--preview", "--json"], ["--yes"], ["--yes", "--json"]):
             yield image_test.command("rewrite", *words, self.image)
         for words in (["--help"], ["--version"], [self.image, 30408704], ["--json", self.image, 30408704]):

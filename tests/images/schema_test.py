@@ -84,11 +84,16 @@ class SchemaTest(image_test.ImageTest):
             report = self.check(subcommand, "--yes", *words, self.image, exit_code=0)
             self.assertIsNone(report["check"])
             self.assertGreater(report["commits"], 0)
-        self.check("tune", self.image, exit_code=0)
+        for words in (["tune"], ["zero-log"], ["zero-log", "--preview"], ["repair-copies"]):
+            self.check(*words, self.image, exit_code=0)
         for _, physical in dump_tree.copies([self.image], dump_tree.all_trees([self.image])[5, 0].leaves()[3]):
             image_test.flip_byte(self.image, physical + 1000)
         report = self.check("rewrite", "--yes", "-t", "fs", self.image, exit_code=2)
         self.assertIsNotNone(report["error"])
+        (_, physical) = dump_tree.copies([self.image], dump_tree.all_trees([self.image])[5, 0].blocks[0][0])[1]
+        image_test.flip_byte(self.image, physical + 1000)
+        report = self.check("repair-copies", "--yes", self.image, exit_code=1)
+        self.assertEqual([copy["repaired"] for copy in report["copies"]].count(True), 1)
 
     def test_damage(self):
         leaf = self.trees[5, 0].leaves()[3]

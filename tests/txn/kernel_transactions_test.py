@@ -9,6 +9,7 @@ import argparse
 import collections
 import contextlib
 import hashlib
+import json
 import os
 import pathlib
 import random
@@ -53,6 +54,10 @@ FEATURES = {
         "mount": ["space_cache=v1"],
         "balance": True,
     },
+    # References to blocks and to data that no extent item has room for.
+    "many-references": {"many": 30},
+    # Unmounted while the kernel deletes a subvolume that shares blocks with others.
+    "deleting": {"many": 3, "delete": True},
     "block-group-tree": {"features": ["block-group-tree"]},
     # Nodes are as large as sectors there.
     "mixed": {"features": ["mixed-bg"], "mixed": True},
@@ -62,7 +67,8 @@ Case = collections.namedtuple("Case", "profile devices node_bytes checksum featu
 
 # Those that are run each time.
 FEW = (
-    Case("dup", 1, 16384, "crc32c", "default"),
+    Case("dup", 1, 16384, "crc32c", "deleting"),
+    Case("raid1c3", 3, 4096, "crc32c", "many-references"),
     Case("raid1", 2, 4096, "xxhash", "balanced"),
     Case("raid10", 4, 16384, "sha256", "old"),
     Case("raid0", 3, 65536, "blake2b", "quotas"),
@@ -133,6 +139,23 @@ def change_some(top, rng):
             with open(path, "r+b") as file:
                 file.seek(rng.randrange(2000))
                 file.write(rng.randbytes(rng.randrange(1, 9000)))
+
+
+def share_more(top, rng, count):
+    """Snapshots, and clones of files, some inside others: many references to the same."""
+    for path in sorted((top / "one").glob("large-*"))[:2]:
+        for number in range(count):
+            clone = path.with_name(f"clone-{number}-{path.name}")
+            make_images.run_tool("cp", "--reflink=always", path, clone)
+            if number % 5 == 0:
+                with open(clone, "r+b") as file:
+                    file.seek(4096)
+                    file.write(rng.randbytes(4096))
+    (top / "snapshots").mkdir()
+    for number in range(count):
+        btrfs("subvolume", "snapshot", top / "one", top / "snapshots" / str(number))
+        if number % 10 == 0:
+            change_some(top / "snapshots" / str(number), rng)
 
 
 def fill(top, rng):
@@ -245,6 +268,29 @@ class KernelTransactionsTest(unittest.TestCase):
         self.assertNotRegex(words, r"ERROR|[Mm]ismatch|WARNING:|bad |wrong|cache .* failed", when)
         TOTALS["btrfs checks"] += 1
 
+    def check_backup(self, devices):
+        """The newest backup of roots is of the superblock that has it."""
+        words = make_images.run_tool("btrfs", "inspect-internal", "dump-super", "-f", devices[0])
+        root = re.search(r"^root\s+(\d+)$", words, re.M).group(1)
+        generation = re.search(r"^generation\s+(\d+)$", words, re.M).group(1)
+        backups = re.findall(r"backup_tree_root:\s+(\d+)\s+gen: (\d+)", words)
+        newest = max(backups, key=lambda backup: int(backup[1]))
+        self.assertEqual(newest, (root, generation))
+
+    def sizes_told(self, devices):
+        """{tree: bytes that its root item says are more than it has}: no check looks at these."""
+        with loops_of(devices) as loops:
+            roots = make_images.run_tool("btrfs", "inspect-internal", "dump-tree", "-t", 1, loops[0])
+        told = re.findall(r"key \((\w+) ROOT_ITEM \d+\) .*\n.* bytes_used (\d+)", roots)
+        report = json.loads(self.run_program(ARGUMENTS.ebcache, "tree-stats", "--json", *devices))
+        sizes = {}
+        for tree in report["trees"]:
+            sizes[tree["name"]] = sizes[str(tree["id"])] = tree["bytes"]
+        found = {tree: int(size) - sizes[tree] for tree, size in told if tree in sizes}
+        self.assertIn("FS_TREE", found)
+        self.assertIn("256", found)
+        return found
+
     def make(self, case, features, scratch):
         mixed = features.get("mixed", False)
         devices = [scratch / f"disk{number}.img" for number in range(case.devices)]
@@ -287,21 +333,31 @@ class KernelTransactionsTest(unittest.TestCase):
                 if features.get("balance"):
                     btrfs("balance", "start", "--full-balance", top)
                     change_some(top / "two", rng)
+                if "many" in features:
+                    share_more(top, rng, features["many"])
+                if features.get("delete"):
+                    btrfs("filesystem", "sync", top)
+                    btrfs("subvolume", "delete", top / "two", top / "snapshots" / "1")
                 if features.get("quotas"):
                     btrfs("quota", "rescan", "-w", top)
                 hashes = hashes_of(top)
-                trees = ",".join(map(str, trees_of(top)))
+                # More of them would want more room than there is.
+                trees = rng.sample(sorted(trees_of(top)), min(len(trees_of(top)), 6))
             self.check(devices, "before")
-            printed = self.run_program(ARGUMENTS.random_program, seed, commits, trees, *devices)
+            told = self.sizes_told(devices)
+            words = [seed, commits, ",".join(map(str, trees)), *devices]
+            printed = self.run_program(ARGUMENTS.random_program, *words)
             for name, number in re.findall(r"(\w+)=(\d+)", printed.splitlines()[-1]):
                 TOTALS[name] += int(number)
             self.check(devices, "after our program")
+            self.check_backup(devices)
+            self.assertEqual(self.sizes_told(devices), told)
             with make_images.mounted(devices, scratch / "mnt", options) as top:
                 self.look(top, hashes, printed)
-                for path in trees_of(top).values():
+                for path in sorted(trees_of(top).values())[:6]:
                     change_some(path, rng)
                 write_files(top / "more", rng, 60)
-                btrfs("subvolume", "snapshot", top / "two", top / "five")
+                btrfs("subvolume", "snapshot", top / "one", top / "five")
                 btrfs("subvolume", "delete", "-c", top / "three")
                 if features.get("quotas"):
                     btrfs("quota", "rescan", "-w", top)
