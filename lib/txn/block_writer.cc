@@ -231,6 +231,10 @@ ExtentBufferRef BlockWriter::Own(uint64_t bytenr) const {
 absl::Status BlockWriter::WriteAll(bool early) {
   std::vector<ExtentBufferRef> blocks;
   blocks.reserve(blocks_.size());
+  // What needs memory comes first: a block that is in neither list would stay DIRTY for ever.
+  if (const size_t needed = written_.size() + blocks_.size(); needed > written_.capacity()) {
+    written_.reserve(std::max(needed, 2 * written_.capacity()));
+  }
   for (auto& [bytenr, block] : blocks_) blocks.push_back(std::move(block));
   blocks_.clear();
   std::sort(blocks.begin(), blocks.end(), [](const ExtentBufferRef& a, const ExtentBufferRef& b) {

@@ -10,6 +10,7 @@
 #include "lib/base/messages.h"
 #include "lib/fs/tree_roots.h"
 #include "lib/txn/log_space.h"
+#include "lib/txn/no_exceptions.h"
 #include "lib/txn/session_state.h"
 #include "lib/txn/space_loader.h"
 #include "lib/txn/transaction_state.h"
@@ -126,13 +127,22 @@ absl::StatusOr<std::unique_ptr<Transaction>> Session::Begin() {
     return absl::FailedPreconditionError(
         absl::StrCat("to be opened again: ", impl_->unknown.message()));
   }
-  if (impl_->space == nullptr) {
-    if (absl::Status status = impl_->LoadSpace(); !status.ok()) return status;
+  std::unique_ptr<Transaction> transaction;
+  absl::Status status = txn::WithoutExceptions([&]() -> absl::Status {
+    if (impl_->space == nullptr) {
+      if (absl::Status loaded = impl_->LoadSpace(); !loaded.ok()) return loaded;
+    }
+    impl_->space->Release(impl_->states.TakeReleased());
+    auto state = std::make_unique<Transaction::Impl>(impl_.get());
+    transaction.reset(new Transaction(std::move(state)));
+    return absl::OkStatus();
+  });
+  if (!status.ok()) {
+    impl_->space.reset();  // some of what was released may be missing: it is read again
+    return status;
   }
-  impl_->space->Release(impl_->states.TakeReleased());
-  auto state = std::make_unique<Transaction::Impl>(impl_.get());
   impl_->transaction_open = true;
-  return std::unique_ptr<Transaction>(new Transaction(std::move(state)));
+  return transaction;
 }
 
 absl::Status Session::Settle() {

@@ -90,7 +90,7 @@ const std::vector<CommitKind> kCommitKinds = {
      1500},
 };
 
-const CommitKind kUseSpaceTwice = {"Twice", {{InsertFew}}, {{UseSpaceTwice, kEarly}}, 3000};
+const CommitKind kUseSpaceTwice = {"Twice", {{InsertFew}}, {{UseSpaceTwice, kEarly}}, 5000};
 
 absl::Status RunSteps(Filesystem& filesystem, const std::vector<Step>& steps, ItemMap* items,
                       const std::function<void(size_t)>& committed) {
