@@ -12,12 +12,12 @@
 #ifndef EBCACHE_LIB_TXN_BLOCK_WRITER_H_
 #define EBCACHE_LIB_TXN_BLOCK_WRITER_H_
 
-#include <absl/container/flat_hash_map.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
 #include <cstdint>
 #include <functional>
+#include <unordered_map>
 #include <vector>
 
 #include "ebcache/buffer_cache.h"
@@ -113,7 +113,9 @@ class BlockWriter {
   space::DelayedRefs* const delayed_;
   const BlockIdentity identity_;
   const FindReferences find_references_;
-  absl::flat_hash_map<uint64_t, ExtentBufferRef> blocks_;  // by address: those that may be changed
+  // By address: those that may be changed. Not one of Abseil's, which is broken for good when it finds
+  // no memory to grow.
+  std::unordered_map<uint64_t, ExtentBufferRef> blocks_;
   std::vector<uint64_t> written_;  // by address: those that may not any more
   BlockWriterCounts counts_;
 };
