@@ -105,7 +105,8 @@ absl::Status Transaction::Impl::MakeDurable(Superblock& next) {
 
 // What needs memory comes first: once a superblock is written there is no way back.
 absl::Status Transaction::Impl::WriteSuperblocks(Superblock& next,
-                                                 std::vector<SuperblockFailure>& failures) {
+                                                 std::vector<SuperblockFailure>& failures,
+                                                 bool& written) {
   stage = TransactionStage::kWritingSuperblocks;
   Volume& volume = session.filesystem->volume();
   txn::BlockSpace::Pinned pinned = session.space->TakePinned();
@@ -116,7 +117,8 @@ absl::Status Transaction::Impl::WriteSuperblocks(Superblock& next,
     if (!kept.ok()) return kept;
   }
   absl::Status status = volume.WriteSuperblocks(next, chunks.devices(), &failures);
-  if (status.ok()) volume.PublishSuperblock(std::move(next));
+  written = status.ok();
+  if (written) volume.PublishSuperblock(std::move(next));
   return status;
 }
 
@@ -124,9 +126,10 @@ absl::Status Transaction::Impl::Commit(std::vector<SuperblockFailure>* failures)
   if (absl::Status status = CheckOpen(); !status.ok()) return status;
   Superblock next;
   std::vector<SuperblockFailure> failed_copies;
+  bool written = false;
   absl::Status status = txn::WithoutExceptions([&] { return MakeDurable(next); });
   if (status.ok()) {
-    status = txn::WithoutExceptions([&] { return WriteSuperblocks(next, failed_copies); });
+    status = txn::WithoutExceptions([&] { return WriteSuperblocks(next, failed_copies, written); });
   }
   if (status.ok()) {
     writer.Keep();
@@ -137,7 +140,7 @@ absl::Status Transaction::Impl::Commit(std::vector<SuperblockFailure>* failures)
   // The words come last: they may find no memory.
   const TransactionStage where = stage;
   session.states.TakeBack(committed.generation + 1);
-  if (failed_copies.empty()) {
+  if (failed_copies.empty() && !written) {
     End(TransactionStage::kAborted);
     const std::string_view name = TransactionStageName(where);
     return txn::WithoutExceptions(

@@ -42,7 +42,9 @@ struct Transaction::Impl {
   absl::Status MarkQuotasInconsistent();
   absl::StatusOr<Superblock> MakeSuperblock();
   absl::Status MakeDurable(Superblock& next);
-  absl::Status WriteSuperblocks(Superblock& next, std::vector<SuperblockFailure>& failures);
+  // `written`: that a superblock is on disk, whatever comes behind it.
+  absl::Status WriteSuperblocks(Superblock& next, std::vector<SuperblockFailure>& failures,
+                                bool& written);
   void Abort();
   void End(TransactionStage how);
 

@@ -39,6 +39,13 @@ class MutantsTest(unittest.TestCase):
         self.assertGreater(len(listed), 40)
         self.assertEqual(listed, planted_by("tests/fuzz/mutants"))
 
+    def test_crashes(self):
+        text = pathlib.Path("tests/crash/planted/bugs.txt").read_text()
+        listed = [line.split()[1] for line in text.splitlines()]
+        self.assertGreater(len(listed), 10)
+        self.assertEqual(len(listed), len(set(listed)))
+        self.assertEqual(set(listed), planted_by("tests/crash/mutants"))
+
     def test_the_library_has_none(self):
         seen = 0
         for folder in ("include", "lib"):
