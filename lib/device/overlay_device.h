@@ -13,7 +13,6 @@
 #ifndef EBCACHE_LIB_DEVICE_OVERLAY_DEVICE_H_
 #define EBCACHE_LIB_DEVICE_OVERLAY_DEVICE_H_
 
-#include <absl/container/flat_hash_map.h>
 #include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -23,6 +22,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "ebcache/block_device.h"
@@ -96,7 +96,8 @@ class OverlayDevice : public BlockDevice {
   mutable sync::Mutex mutex_;  // behind write_mutex_
   const std::unique_ptr<ChangeStore> store_ EBCACHE_PT_GUARDED_BY(mutex_);
   // Numbers in the store, by number of block.
-  absl::flat_hash_map<uint64_t, uint64_t> changes_ EBCACHE_GUARDED_BY(mutex_);
+  // Not Abseil's map, which does not outlive memory that is out while it grows.
+  std::unordered_map<uint64_t, uint64_t> changes_ EBCACHE_GUARDED_BY(mutex_);
   ForkHandler at_fork_;  // last: it uses the others
 };
 

@@ -3,13 +3,13 @@
 #ifndef EBCACHE_TESTS_DEVICE_COW_IMAGE_H_
 #define EBCACHE_TESTS_DEVICE_COW_IMAGE_H_
 
-#include <absl/container/flat_hash_map.h>
 #include <absl/types/span.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -65,7 +65,8 @@ class CowImage {
   void WritePart(uint64_t block, uint64_t within, absl::Span<const std::byte> from);
 
   std::shared_ptr<const BaseImage> base_;
-  absl::flat_hash_map<uint64_t, Block> blocks_;  // by number
+  // Not Abseil's map, which does not outlive memory that is out while it grows.
+  std::unordered_map<uint64_t, Block> blocks_;  // by number
 };
 
 }  // namespace ebcache::testing

@@ -9,11 +9,16 @@ from writing_test_case import WritingTestCase, digest
 FS_TREE = (5, 0)
 
 
+def copies(devices, logical):
+    """Of each copy of a block: (path, offset). REQUIRES: devices by id, from 1."""
+    return [(devices[devid - 1], physical) for devid, physical in dump_tree.copies(devices, logical)]
+
+
 class RepairCopiesTest(WritingTestCase):
     def places(self, devices, number=3):
         """Of each copy of a leaf: (path, offset)."""
         leaf = dump_tree.all_trees(devices)[FS_TREE].leaves()[number]
-        return dump_tree.copies(devices, leaf)
+        return copies(devices, leaf)
 
     def check_repair(self, devices, damage):
         """Damages at (path, offset) and has it repaired: the bytes are those of before."""
@@ -47,7 +52,7 @@ class RepairCopiesTest(WritingTestCase):
         trees = dump_tree.all_trees(devices)
         damage = []
         for number, key in enumerate(sorted(trees)):
-            path, physical = dump_tree.copies(devices, trees[key].blocks[0][0])[number % 3]
+            path, physical = copies(devices, trees[key].blocks[0][0])[number % 3]
             damage.append((path, physical + 200))
         self.assertGreater(len(damage), 5)
         self.check_repair(devices, damage)

@@ -16,7 +16,16 @@ import tempfile
 import unittest
 
 ARGUMENTS = argparse.Namespace()
-SUBCOMMANDS = ("find-block", "top", "tree-stats", "verify")
+SUBCOMMANDS = (
+    "find-block",
+    "repair-copies",
+    "rewrite",
+    "top",
+    "tree-stats",
+    "tune",
+    "verify",
+    "zero-log",
+)
 SYSTEM_PATH = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
 
 
