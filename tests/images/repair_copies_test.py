@@ -60,14 +60,14 @@ class RepairCopiesTest(WritingTestCase):
     def test_what_has_no_good_copy_stays(self):
         devices = self.make()
         lost = self.places(devices, 3)
+        path_of_other, place_of_other = self.places(devices, 7)[1]
         for path, physical in lost:
             image_test.flip_byte(path, physical + 1000)
         before = digest(devices)
         run = self.write("repair-copies", "--yes", "--json", *devices)
         self.assertEqual(run.exit_code, image_test.EXIT_DAMAGED, str(run))
         self.assertEqual(digest(devices), before)
-        path, physical = self.places(devices, 7)[1]
-        image_test.flip_byte(path, physical + 1000)
+        image_test.flip_byte(path_of_other, place_of_other + 1000)
         run = self.write("repair-copies", "--yes", "--json", *devices)
         self.assertEqual(run.exit_code, image_test.EXIT_DAMAGED, str(run))
         self.assertEqual(digest(devices), before)
