@@ -7,14 +7,15 @@
 
 #include "ebcache/items_file.h"
 #include "ebcache/on_disk.h"
-#include "lib/base/check.h"
 
 namespace ebcache::space {
 
 absl::Status RemoveChecksums(ItemStore& store, const Range& range, uint32_t sector_bytes,
                              uint32_t checksum_bytes) {
-  EBCACHE_CHECK(range.start % sector_bytes == 0 && range.length % sector_bytes == 0,
-                "checksums are of whole sectors");
+  if (range.start % sector_bytes != 0 || range.length % sector_bytes != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(range.ToString(), " is no run of whole sectors"));
+  }
   PlannedChanges plan(&store);
   const auto key_at = [](uint64_t logical) {
     return Key{kDataChecksumsObjectId, kExtentCsumType, logical};

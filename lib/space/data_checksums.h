@@ -14,9 +14,9 @@
 namespace ebcache::space {
 
 // Removes the checksums of a range of data that is free: items, and the parts of items that lie in
-// it. What has none is fine. Plans first: an error leaves the tree as it was. REQUIRES: whole sectors;
-// checksum_bytes > 0. Errors: DataLoss, an item is no whole number of checksums, or begins inside of a
-// sector; or what the store says.
+// it. What has none is fine. Plans first: an error leaves the tree as it was. REQUIRES:
+// checksum_bytes > 0. Errors: InvalidArgument, the range is not of whole sectors; DataLoss, an item is
+// no whole number of checksums, or begins inside of a sector; or what the store says.
 absl::Status RemoveChecksums(ItemStore& store, const Range& range, uint32_t sector_bytes,
                              uint32_t checksum_bytes);
 
