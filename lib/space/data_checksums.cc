@@ -51,7 +51,6 @@ absl::Status RemoveChecksums(ItemStore& store, const Range& range, uint32_t sect
                                    : plan.Remove(item.key);
     }
     if (!status.ok()) return status;
-    if (start <= range.start) break;
     end = start;
   }
   return plan.Apply();

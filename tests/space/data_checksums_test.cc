@@ -33,6 +33,7 @@ Sectors SectorsOf(const MapStore& store, uint32_t bytes) {
   for (const auto& [key, data] : store.items) {
     if (key.objectid != kDataChecksumsObjectId || key.type != kExtentCsumType) continue;
     EXPECT_EQ(data.size() % bytes, 0u);
+    EXPECT_FALSE(data.empty());
     for (size_t at = 0; at < data.size(); at += bytes) {
       const uint64_t sector = key.offset / kSector + at / bytes;
       const bool is_first =
