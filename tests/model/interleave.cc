@@ -23,6 +23,7 @@ std::vector<Program> AllPrograms() {
   std::vector<Program> programs;
   AddScenarios(programs);
   AddWritePrograms(programs);
+  AddTransactionPrograms(programs);
   AddSourcePrograms(programs);
   AddOwnScenarios(programs);
   AddAllocatorPrograms(programs);

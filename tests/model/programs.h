@@ -15,6 +15,8 @@ void AddCombinations(std::vector<Program>& programs);
 void AddScenarios(std::vector<Program>& programs);
 // Writes that fail, are tried again, or meet each other.
 void AddWritePrograms(std::vector<Program>& programs);
+// A writer that copies blocks, beside readers, reclaim and compaction.
+void AddTransactionPrograms(std::vector<Program>& programs);
 // Sources that use the cache.
 void AddSourcePrograms(std::vector<Program>& programs);
 // Those of our own.
