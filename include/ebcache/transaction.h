@@ -67,6 +67,7 @@ enum class ExistingExtent : uint8_t {
   kReplace,  // the old item goes first, with every reference
 };
 
+// How a session goes about its changes, and which way back there is.
 struct SessionOptions {
   // Blocks that removals leave nearly empty are put together with a neighbour. False: blocks beside
   // the ways to what is changed are never read, as a repair wants it; nearly empty blocks are legal.
@@ -102,6 +103,7 @@ struct TransactionCounts {
 
 class Session;
 
+// Changes that happen together. Made by Session::Begin.
 class Transaction {
  public:
   // Aborts one that is open.

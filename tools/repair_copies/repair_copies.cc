@@ -34,8 +34,8 @@ constexpr char kAbout[] =
 
 Reads every copy of every block, as verify does, and then, after a question, writes to the btrfs
 filesystem on the devices (image files or block devices, all of one filesystem, not mounted): a good
-copy over each that is bad. Blocks of which no copy is good, and superblocks, stay as they are. With
---preview nothing is written.
+copy over each that is bad. Blocks of which no copy is good, and superblocks, stay as they are. Nothing
+is written with --preview.
 
 Exit code: 0 every copy is good, now or before; 1 some are not, or with --preview some are bad; 2
 cannot tell, it cannot be done, or the command line is wrong.)";
