@@ -127,8 +127,7 @@ class Transaction {
   // Removes all items of a range of keys, and says how many there were.
   absl::StatusOr<uint64_t> RemoveRange(uint64_t tree, const KeyRange& range);
 
-  // Adds references of a file to an extent of data, or drops them (count below zero). When none is
-  // left the extent is free, and its checksums go.
+  // A reference of a file to an extent of data.
   struct DataReference {
     uint64_t extent = 0;  // logical
     uint64_t bytes = 0;   // of the extent
@@ -136,6 +135,9 @@ class Transaction {
     uint64_t inode = 0;
     uint64_t offset = 0;  // of the item in the file, less where it begins in the extent
   };
+  // Adds so many of it, or drops them (count below zero). When none is left of any kind the extent is
+  // free, and its checksums go. What cannot be is found when the extent tree is told: the transaction
+  // ends then. Errors: those of Insert, but NotFound and AlreadyExists.
   absl::Status ChangeDataReference(const DataReference& reference, int64_t count);
 
   // ---- Trees ------------------------------------------------------------------------------------
