@@ -249,7 +249,8 @@ class Session {
 // InvalidArgument (not the devices that it is about, all of them); FailedPrecondition (something else
 // has written superblocks since: a kernel that has mounted the filesystem; or a device is in use).
 // Unavailable: some were written, and it is to be done again. REQUIRES: no filesystem is open over
-// these devices.
+// these devices, and none was open for writing or mounted since the session: what writes blocks, and
+// crashes before it writes a superblock, leaves no trace here, and may have overwritten the old state.
 absl::Status UndoSession(const std::vector<std::string>& paths, const std::string& undo_file);
 absl::Status UndoSession(absl::Span<const std::unique_ptr<BlockDevice>> devices,
                          const std::string& undo_file);
