@@ -208,7 +208,7 @@ class Session {
   //   FailedPrecondition  it must not be written as it is: a log that has to be replayed first (but see
   //                       SessionOptions::drop_log), errors
   //                       that a kernel has met in it, a balance, a device replacement or a relocation
-  //                       that is not ended; says which
+  //                       that is not ended; says which. Or another session of it is open
   //   Unimplemented       features that this cannot keep exact: simple quotas
   //   DataLoss            what keeps its space is damaged
   static absl::StatusOr<std::unique_ptr<Session>> Open(Filesystem* filesystem,
