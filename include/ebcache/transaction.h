@@ -62,7 +62,7 @@ std::string_view TransactionStageName(TransactionStage stage);
 
 // What to do when an extent that a transaction makes has an item in the extent tree already.
 enum class ExistingExtent : uint8_t {
-  kRefuse,   // AlreadyExists, and the transaction ends
+  kRefuse,   // an error, of Commit AlreadyExists: the transaction ends
   kKeep,     // references that are there already count once
   kReplace,  // the old item goes first, with every reference
 };

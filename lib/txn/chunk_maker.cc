@@ -207,7 +207,9 @@ absl::Status ChunkMaker::KeepReserveOf(bool system, uint64_t reserve_bytes) {
   const absl::StatusOr<RaidProfile> profile = ProfileOfType(last->flags);
   if (!profile.ok()) return profile.status();
   const absl::Status made = Make(last->flags & kBlockGroupTypeMask, *profile, 0).status();
-  no_room = absl::IsResourceExhausted(made);
+  // A profile that cannot be made here, as of a filesystem without its feature, is no error either.
+  no_room = absl::IsResourceExhausted(made) || absl::IsInvalidArgument(made) ||
+            absl::IsUnimplemented(made);
   return no_room ? absl::OkStatus() : made;
 }
 

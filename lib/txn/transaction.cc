@@ -7,6 +7,7 @@
 
 #include "lib/base/messages.h"
 #include "lib/txn/no_exceptions.h"
+#include "lib/txn/refusal.h"
 #include "lib/txn/transaction_state.h"
 
 namespace ebcache {
@@ -33,12 +34,6 @@ bool KeepsSpace(uint64_t tree) {
     default:
       return false;
   }
-}
-
-// Whether the transaction can go on after this.
-bool IsRefusal(const absl::Status& status) {
-  return absl::IsNotFound(status) || absl::IsAlreadyExists(status) ||
-         absl::IsInvalidArgument(status);
 }
 
 txn::BlockWriter::FindReferences FindReferencesIn(txn::TransactionTrees* trees,
@@ -103,8 +98,13 @@ absl::Status Transaction::Impl::MakeRoom() {
 }
 
 absl::Status Transaction::Impl::Finish(absl::Status status) {
-  if (status.ok()) status = txn::WithoutExceptions([this] { return MakeRoom(); });
-  if (!status.ok() && !IsRefusal(status)) failed = status;
+  if (!status.ok()) {
+    if (!txn::IsRefusal(status)) failed = status;
+    return status;
+  }
+  // The change is made: whatever is wrong now is no refusal of it.
+  status = txn::WithoutExceptions([this] { return txn::NoRefusal(MakeRoom()); });
+  if (!status.ok()) failed = status;
   return status;
 }
 

@@ -85,5 +85,54 @@ TEST_F(AttackTest, OneSessionOfAFilesystemAtATime) {
   ExpectSound();
 }
 
+// What the extent tree says while more is told, between two changes, is no refusal: a change that was
+// taken from what waits is lost with it.
+TEST_F(AttackTest, AnExtentThatCannotBeToldEndsTheTransaction) {
+  Make("-n 4096");
+  Open();
+  auto transaction = session_->Begin();
+  ASSERT_TRUE(transaction.ok());
+  // More than may wait, in data chunks, where nothing is: the first that is told has no item.
+  absl::Status status;
+  for (int chunks = 0; status.ok() && chunks < 8; ++chunks) {
+    const auto chunk = (*transaction)->MakeChunk(kBlockGroupData, RaidProfile::kSingle);
+    ASSERT_TRUE(chunk.ok()) << chunk.status();
+    for (uint64_t at = 0; status.ok() && at < chunk->length; at += 4096) {
+      status =
+          (*transaction)
+              ->ChangeDataReference(
+                  {.extent = chunk->logical + at, .bytes = 4096, .tree = kFsTreeId, .inode = 257},
+                  1);
+    }
+  }
+  ASSERT_FALSE(status.ok());
+  const SampleItem item = MakeAttribute(1, 60);
+  EXPECT_FALSE(absl::IsNotFound(status)) << status;
+  EXPECT_FALSE((*transaction)->Insert(kFsTreeId, item.key, item.data).ok()) << status;
+  EXPECT_FALSE((*transaction)->Commit().ok());
+}
+
+// What waits at an address that was free is the caller's mistake, and no item that exists.
+TEST_F(AttackTest, ReferencesToWhatIsFreeEndTheTransaction) {
+  Make("-n 4096");
+  Open();
+  auto transaction = session_->Begin();
+  ASSERT_TRUE(transaction.ok());
+  for (const Chunk& chunk : filesystem_->volume().chunks()) {
+    if ((chunk.type & kBlockGroupMetadata) == 0) continue;
+    for (uint64_t i = 0; i < 1000; ++i) {
+      (void)(*transaction)
+          ->ChangeDataReference(
+              {.extent = chunk.logical + i * 4096, .bytes = 4096, .tree = kFsTreeId, .inode = 257},
+              1);
+    }
+  }
+  const SampleItem item = MakeAttribute(1, 60);
+  const absl::Status status = (*transaction)->Insert(kFsTreeId, item.key, item.data);
+  ASSERT_FALSE(status.ok());
+  EXPECT_FALSE(absl::IsAlreadyExists(status)) << status;
+  EXPECT_FALSE((*transaction)->Commit().ok());
+}
+
 }  // namespace
 }  // namespace ebcache::testing
