@@ -113,12 +113,18 @@ Transaction::~Transaction() { impl_->Abort(); }
 
 namespace {
 
+// Whether a root item may have a key from `first` to `last`.
+bool HasRootItems(const Key& first, const Key& last) {
+  Key root = first;
+  if (first.type != kRootItemType) root = {first.objectid, kRootItemType, 0};
+  if (first.type > kRootItemType && ++root.objectid == 0) return false;
+  return root <= last;
+}
+
 absl::Status CheckMayChange(const SessionOptions& options, uint64_t tree, const Key& first,
                             const Key& last) {
   if (options.change_space_trees) return absl::OkStatus();
-  const bool roots = tree == kRootTreeId && first.type <= kRootItemType &&
-                     first.objectid <= last.objectid &&
-                     (first.objectid != last.objectid || last.type >= kRootItemType);
+  const bool roots = tree == kRootTreeId && HasRootItems(first, last);
   if (!KeepsSpace(tree) && !roots) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("item ", first.ToString(), " of tree ", TreeName(tree),

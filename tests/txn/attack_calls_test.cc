@@ -63,6 +63,27 @@ class AttackTest : public ::testing::Test {
   std::unique_ptr<Session> session_;
 };
 
+TEST_F(AttackTest, RangesThatHaveRootItemsBehindOtherKeysAreRefused) {
+  Make("-n 4096");
+  Open();
+  auto transaction = session_->Begin();
+  ASSERT_TRUE(transaction.ok());
+  const Key behind_fs_root{kFsTreeId, 133, 0};
+  const Key behind_csum_root{kCsumTreeId, 0xff, kMaxKey.offset};
+  for (const KeyRange& range :
+       {KeyRange{behind_fs_root, behind_csum_root},
+        KeyRange{behind_fs_root, {kCsumTreeId + 1, 0, 0}},
+        KeyRange{{kFsTreeId, 132, 0}, {kFsTreeId, 132, 0}}, KeyRange{kMinKey, kMaxKey}}) {
+    EXPECT_TRUE(absl::IsInvalidArgument((*transaction)->RemoveRange(kRootTreeId, range).status()));
+  }
+  for (const KeyRange& range :
+       {KeyRange{behind_fs_root, {kFsTreeId + 1, 131, kMaxKey.offset}},
+        KeyRange{{kFsTreeId, 133, 0}, {kFsTreeId, 150, 0}}, KeyRange{kMaxKey, kMaxKey}}) {
+    EXPECT_TRUE((*transaction)->RemoveRange(kRootTreeId, range).ok());
+  }
+  (*transaction)->Abort();
+}
+
 TEST_F(AttackTest, OneSessionOfAFilesystemAtATime) {
   Make("-n 4096");
   Open();
