@@ -139,7 +139,8 @@ class Transaction {
   // ---- Trees ------------------------------------------------------------------------------------
 
   // Makes a tree with an empty root. Its root item says what the caller says, but for where it is.
-  // Errors: AlreadyExists; InvalidArgument, for a tree that superblocks tell of.
+  // Errors: AlreadyExists; InvalidArgument, for a tree that superblocks tell of, one of a relocation,
+  // and 0.
   absl::Status CreateTree(uint64_t tree, RootItem root_item = {}, uint64_t key_offset = 0);
 
   // Copies blocks of a tree to new places, in the order of keys: those of the next `most` leaves from

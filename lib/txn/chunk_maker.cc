@@ -48,6 +48,9 @@ absl::Status ChunkMaker::CheckProfile(uint64_t type, RaidProfile profile) const 
   if ((type & ~kBlockGroupTypeMask) != 0) {
     return absl::InvalidArgumentError(absl::StrCat("no type of chunks: ", type));
   }
+  if ((type & kBlockGroupSystem) != 0 && type != kBlockGroupSystem) {
+    return absl::InvalidArgumentError("a chunk of system blocks has no others");
+  }
   const bool mixed = (type & kBlockGroupData) != 0 && (type & kBlockGroupMetadata) != 0;
   if (mixed && !superblock_.has(IncompatFlag::kMixedGroups)) {
     return absl::InvalidArgumentError("this filesystem has no mixed block groups");

@@ -203,6 +203,9 @@ absl::Status Transaction::CreateTree(uint64_t tree, RootItem root_item, uint64_t
   if (tree == kRootTreeId || tree == kChunkTreeId) {
     return absl::InvalidArgumentError(absl::StrCat("every filesystem has tree ", TreeName(tree)));
   }
+  if (tree == 0 || tree == kTreeLogId || tree == kTreeRelocId) {
+    return absl::InvalidArgumentError(absl::StrCat("tree ", TreeName(tree), " cannot be made"));
+  }
   return impl_->Finish(txn::WithoutExceptions(
       [&] { return impl_->trees.Create(tree, root_item, key_offset).status(); }));
 }

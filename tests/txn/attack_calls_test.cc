@@ -84,6 +84,33 @@ TEST_F(AttackTest, RangesThatHaveRootItemsBehindOtherKeysAreRefused) {
   (*transaction)->Abort();
 }
 
+TEST_F(AttackTest, SystemChunksHaveNoOtherType) {
+  Make("");
+  Open();
+  auto transaction = session_->Begin();
+  ASSERT_TRUE(transaction.ok());
+  for (const uint64_t other : {kBlockGroupData, kBlockGroupMetadata}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(
+        (*transaction)
+            ->MakeChunk(kBlockGroupSystem | other, RaidProfile::kSingle, 1 << 24)
+            .status()));
+  }
+  ASSERT_TRUE((*transaction)->Commit().ok());
+  ExpectSound();
+}
+
+TEST_F(AttackTest, TreesThatNoKernelTakesAreNotMade) {
+  Make("");
+  Open();
+  auto transaction = session_->Begin();
+  ASSERT_TRUE(transaction.ok());
+  for (const uint64_t id : {uint64_t{0}, kTreeLogId, kTreeRelocId}) {
+    EXPECT_TRUE(absl::IsInvalidArgument((*transaction)->CreateTree(id))) << id;
+  }
+  ASSERT_TRUE((*transaction)->Commit().ok());
+  ExpectSound();
+}
+
 TEST_F(AttackTest, OneSessionOfAFilesystemAtATime) {
   Make("-n 4096");
   Open();
