@@ -182,5 +182,46 @@ TEST_F(AttackTest, ReferencesToWhatIsFreeEndTheTransaction) {
   EXPECT_FALSE((*transaction)->Commit().ok());
 }
 
+// Without joins a block beside the way is not read, not even where it is the only one that is left.
+TEST_F(AttackTest, TheLastBlockBesideTheWayIsNotReadForALowerRoot) {
+  Make("-n 4096 -m dup");
+  Open();
+  Fill(*session_, 0, 40);
+  std::vector<KeyPointer> leaves;
+  uint64_t damaged_at = 0;
+  std::vector<uint64_t> places;
+  {
+    const absl::StatusOr<BTree> tree = filesystem_->Tree(kFsTreeId);
+    ASSERT_TRUE(tree.ok());
+    const absl::StatusOr<ExtentBufferRef> root = filesystem_->ReadTreeBlock(tree->root().bytenr);
+    ASSERT_TRUE(root.ok());
+    ASSERT_EQ(Header(**root).level(), 1);
+    for (uint32_t i = 0; i < Header(**root).item_count(); ++i) {
+      leaves.push_back(LoadKeyPointer(**root, i));
+    }
+    damaged_at = leaves[0].bytenr;
+    const auto copies = filesystem_->volume().Map(damaged_at, 4096);
+    ASSERT_TRUE(copies.ok());
+    for (const PhysicalExtent& copy : *copies) places.push_back(copy.place.offset);
+  }
+  ASSERT_GE(leaves.size(), 2u);
+  const ItemMap items = ItemsOf(paths_, kFsTreeId);
+  Close();
+  for (const uint64_t place : places) {
+    std::fstream file(paths_[0], std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(place));
+    file << std::string(4096, 'x');
+  }
+  Open({.join_neighbours = false, .undo_file = ""});
+  auto transaction = session_->Begin();
+  ASSERT_TRUE(transaction.ok());
+  for (auto item = items.lower_bound(leaves[1].key); item != items.end(); ++item) {
+    const absl::Status status = (*transaction)->Remove(kFsTreeId, item->first);
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  const absl::Status committed = (*transaction)->Commit();
+  EXPECT_TRUE(committed.ok()) << committed;
+}
+
 }  // namespace
 }  // namespace ebcache::testing
