@@ -16,6 +16,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -93,6 +94,8 @@ class Filesystem {
   const std::vector<WalkDamage>& open_damage() const { return open_damage_; }
 
  private:
+  friend class Session;
+
   Filesystem() = default;
   absl::Status OpenRoots(const BufferCacheOptions& options);
   absl::Status UseSuperblock(size_t candidate, const absl::Status& why,
@@ -103,6 +106,9 @@ class Filesystem {
   bool IsDamage(const WalkDamage& damage) const;
 
   bool writable_ = false;
+  // Whether a session is open. Taken with acquire and given back with release: the next session sees
+  // all that the last one has done.
+  std::atomic_flag has_session_;
   std::unique_ptr<Volume> volume_;
   std::unique_ptr<BufferCache> cache_;
   std::vector<WalkDamage> open_damage_;

@@ -62,7 +62,7 @@ std::string_view TransactionStageName(TransactionStage stage);
 
 // What to do when an extent that a transaction makes has an item in the extent tree already.
 enum class ExistingExtent : uint8_t {
-  kRefuse,   // AlreadyExists, and the transaction ends
+  kRefuse,   // an error, of Commit AlreadyExists: the transaction ends
   kKeep,     // references that are there already count once
   kReplace,  // the old item goes first, with every reference
 };
@@ -143,7 +143,8 @@ class Transaction {
   // ---- Trees ------------------------------------------------------------------------------------
 
   // Makes a tree with an empty root. Its root item says what the caller says, but for where it is.
-  // Errors: AlreadyExists; InvalidArgument, for a tree that superblocks tell of.
+  // Errors: AlreadyExists; InvalidArgument, for a tree that superblocks tell of, one of a relocation,
+  // and 0.
   absl::Status CreateTree(uint64_t tree, RootItem root_item = {}, uint64_t key_offset = 0);
 
   // Copies blocks of a tree to new places, in the order of keys: those of the next `most` leaves from
@@ -212,7 +213,7 @@ class Session {
   //   FailedPrecondition  it must not be written as it is: a log that has to be replayed first (but see
   //                       SessionOptions::drop_log), errors
   //                       that a kernel has met in it, a balance, a device replacement or a relocation
-  //                       that is not ended; says which
+  //                       that is not ended; says which. Or another session of it is open
   //   Unimplemented       features that this cannot keep exact: simple quotas
   //   DataLoss            what keeps its space is damaged
   static absl::StatusOr<std::unique_ptr<Session>> Open(Filesystem* filesystem,
@@ -253,7 +254,8 @@ class Session {
 // InvalidArgument (not the devices that it is about, all of them); FailedPrecondition (something else
 // has written superblocks since: a kernel that has mounted the filesystem; or a device is in use).
 // Unavailable: some were written, and it is to be done again. REQUIRES: no filesystem is open over
-// these devices.
+// these devices, and none was open for writing or mounted since the session: what writes blocks, and
+// crashes before it writes a superblock, leaves no trace here, and may have overwritten the old state.
 absl::Status UndoSession(const std::vector<std::string>& paths, const std::string& undo_file);
 absl::Status UndoSession(absl::Span<const std::unique_ptr<BlockDevice>> devices,
                          const std::string& undo_file);

@@ -12,6 +12,7 @@
 #include "lib/base/messages.h"
 #include "lib/tree/edit/mutable_block.h"
 #include "lib/txn/block_edit.h"
+#include "lib/txn/refusal.h"
 
 namespace ebcache::txn {
 namespace {
@@ -81,7 +82,7 @@ absl::StatusOr<ExtentBufferRef> BlockWriter::Place(TreeState& tree, uint8_t leve
   }
   if (!block.ok()) {
     space_->GiveBack(*bytenr);
-    return block.status();
+    return NoRefusal(block.status());  // of a block, in the middle of a change
   }
   blocks_.emplace(*bytenr, block->Share());
   return block;

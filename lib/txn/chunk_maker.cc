@@ -48,6 +48,9 @@ absl::Status ChunkMaker::CheckProfile(uint64_t type, RaidProfile profile) const 
   if ((type & ~kBlockGroupTypeMask) != 0) {
     return absl::InvalidArgumentError(absl::StrCat("no type of chunks: ", type));
   }
+  if ((type & kBlockGroupSystem) != 0 && type != kBlockGroupSystem) {
+    return absl::InvalidArgumentError("a chunk of system blocks has no others");
+  }
   const bool mixed = (type & kBlockGroupData) != 0 && (type & kBlockGroupMetadata) != 0;
   if (mixed && !superblock_.has(IncompatFlag::kMixedGroups)) {
     return absl::InvalidArgumentError("this filesystem has no mixed block groups");
@@ -207,7 +210,9 @@ absl::Status ChunkMaker::KeepReserveOf(bool system, uint64_t reserve_bytes) {
   const absl::StatusOr<RaidProfile> profile = ProfileOfType(last->flags);
   if (!profile.ok()) return profile.status();
   const absl::Status made = Make(last->flags & kBlockGroupTypeMask, *profile, 0).status();
-  no_room = absl::IsResourceExhausted(made);
+  // A profile that cannot be made here, as of a filesystem without its feature, is no error either.
+  no_room = absl::IsResourceExhausted(made) || absl::IsInvalidArgument(made) ||
+            absl::IsUnimplemented(made);
   return no_room ? absl::OkStatus() : made;
 }
 

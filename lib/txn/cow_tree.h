@@ -89,6 +89,7 @@ class CowTree {
   // Puts the block right of `left_slot`'s into that one, where it fits; false where it does not, or
   // where either cannot be had: a block that is nearly empty is legal.
   absl::StatusOr<bool> Join(Way& way, int level, uint32_t left_slot);
+  // Takes roots of one pointer away, as far as what is below can be had: they are legal.
   absl::Status LowerRoot(Way& way);
   void SetRoot(const ExtentBuffer& root);
 

@@ -96,6 +96,10 @@ absl::Status CowTree::RemoveBlock(Way& way, int level) {
 absl::Status CowTree::LowerRoot(Way& way) {
   while (state_.level > 0 && Header(*way.block[state_.level]).item_count() == 1) {
     const int level = state_.level;
+    // A root of one pointer is legal. What it leads to may lie beside the way to the change.
+    const KeyPointer pointer = LoadKeyPointer(*way.block[level], 0);
+    const bool own = writer_.MayChange(pointer.bytenr);
+    if (!own && (!join_neighbours_ || !ReadChild(pointer, level - 1).ok())) return absl::OkStatus();
     absl::StatusOr<ExtentBufferRef> child = OwnChild(way, level, 0);
     if (!child.ok()) return child.status();
     SetRoot(**child);

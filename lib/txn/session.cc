@@ -1,6 +1,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "ebcache/item_codec.h"
@@ -55,6 +56,19 @@ Session::Impl::Impl(Filesystem* fs, const SessionOptions& session_options)
       options(session_options),
       form(txn::SpaceForm::Of(fs->superblock(), RuleOf(session_options.existing_extents))) {}
 
+Session::Impl::~Impl() {
+  if (has_claim) filesystem->has_session_.clear(std::memory_order_release);
+}
+
+// Two that know nothing of each other would put their blocks at the same places.
+absl::Status Session::Impl::Claim() {
+  if (filesystem->has_session_.test_and_set(std::memory_order_acquire)) {
+    return absl::FailedPreconditionError("another session of this filesystem is open");
+  }
+  has_claim = true;
+  return absl::OkStatus();
+}
+
 absl::Status Session::Impl::LoadSpace() {
   auto loaded = std::make_unique<txn::BlockSpace>(form.rules.node_bytes);
   absl::Status status = txn::LoadSpace(*filesystem, form, *loaded);
@@ -103,6 +117,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(Filesystem* filesystem,
   if (absl::Status status = txn::CheckMayWrite(*filesystem, options.drop_log); !status.ok())
     return status;
   auto impl = std::make_unique<Impl>(filesystem, options);
+  if (absl::Status claimed = impl->Claim(); !claimed.ok()) return claimed;
   absl::StatusOr<Uuid> uuid = ChunkTreeUuid(*filesystem);
   if (!uuid.ok()) return uuid.status();
   impl->chunk_tree_uuid = *uuid;

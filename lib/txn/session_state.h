@@ -19,6 +19,10 @@ namespace ebcache {
 
 struct Session::Impl {
   Impl(Filesystem* fs, const SessionOptions& session_options);
+  ~Impl();
+
+  // Has the filesystem to itself as long as this is there. FailedPrecondition: another session does.
+  absl::Status Claim();
 
   // Reads block groups and what is free, as the last commit has them.
   absl::Status LoadSpace();
@@ -27,6 +31,7 @@ struct Session::Impl {
   absl::Status BeginUndo();
 
   Filesystem* const filesystem;
+  bool has_claim = false;
   const SessionOptions options;
   const txn::SpaceForm form;
   Uuid chunk_tree_uuid{};

@@ -7,6 +7,7 @@
 
 #include "lib/base/messages.h"
 #include "lib/txn/no_exceptions.h"
+#include "lib/txn/refusal.h"
 #include "lib/txn/transaction_state.h"
 
 namespace ebcache {
@@ -33,12 +34,6 @@ bool KeepsSpace(uint64_t tree) {
     default:
       return false;
   }
-}
-
-// Whether the transaction can go on after this.
-bool IsRefusal(const absl::Status& status) {
-  return absl::IsNotFound(status) || absl::IsAlreadyExists(status) ||
-         absl::IsInvalidArgument(status);
 }
 
 txn::BlockWriter::FindReferences FindReferencesIn(txn::TransactionTrees* trees,
@@ -103,8 +98,13 @@ absl::Status Transaction::Impl::MakeRoom() {
 }
 
 absl::Status Transaction::Impl::Finish(absl::Status status) {
-  if (status.ok()) status = txn::WithoutExceptions([this] { return MakeRoom(); });
-  if (!status.ok() && !IsRefusal(status)) failed = status;
+  if (!status.ok()) {
+    if (!txn::IsRefusal(status)) failed = status;
+    return status;
+  }
+  // The change is made: whatever is wrong now is no refusal of it.
+  status = txn::WithoutExceptions([this] { return txn::NoRefusal(MakeRoom()); });
+  if (!status.ok()) failed = status;
   return status;
 }
 
@@ -113,12 +113,18 @@ Transaction::~Transaction() { impl_->Abort(); }
 
 namespace {
 
+// Whether a root item may have a key from `first` to `last`.
+bool HasRootItems(const Key& first, const Key& last) {
+  Key root = first;
+  if (first.type != kRootItemType) root = {first.objectid, kRootItemType, 0};
+  if (first.type > kRootItemType && ++root.objectid == 0) return false;
+  return root <= last;
+}
+
 absl::Status CheckMayChange(const SessionOptions& options, uint64_t tree, const Key& first,
                             const Key& last) {
   if (options.change_space_trees) return absl::OkStatus();
-  const bool roots = tree == kRootTreeId && first.type <= kRootItemType &&
-                     first.objectid <= last.objectid &&
-                     (first.objectid != last.objectid || last.type >= kRootItemType);
+  const bool roots = tree == kRootTreeId && HasRootItems(first, last);
   if (!KeepsSpace(tree) && !roots) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("item ", first.ToString(), " of tree ", TreeName(tree),
@@ -196,6 +202,9 @@ absl::Status Transaction::CreateTree(uint64_t tree, RootItem root_item, uint64_t
   if (absl::Status status = impl_->CheckOpen(); !status.ok()) return status;
   if (tree == kRootTreeId || tree == kChunkTreeId) {
     return absl::InvalidArgumentError(absl::StrCat("every filesystem has tree ", TreeName(tree)));
+  }
+  if (tree == 0 || tree == kTreeLogId || tree == kTreeRelocId) {
+    return absl::InvalidArgumentError(absl::StrCat("tree ", TreeName(tree), " cannot be made"));
   }
   return impl_->Finish(txn::WithoutExceptions(
       [&] { return impl_->trees.Create(tree, root_item, key_offset).status(); }));

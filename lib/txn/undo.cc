@@ -14,10 +14,18 @@
 namespace ebcache {
 namespace {
 
-bool Knows(const txn::UndoContents& contents, const Superblock& superblock) {
+// Whether it is a state of the session, or what the device had when it began: a commit before it may
+// not have come to all devices.
+bool Knows(const txn::UndoContents& contents, const DeviceImages& images,
+           const Superblock& superblock) {
   const txn::UndoRecord found{superblock.generation, SuperblockStateHash(superblock)};
+  const auto is_found = [&found](const SuperblockImage& image) {
+    const absl::StatusOr<Superblock> had = ParseSuperblock(image.bytes, image.offset);
+    return had.ok() && txn::UndoRecord{had->generation, SuperblockStateHash(*had)} == found;
+  };
   return std::find(contents.records.begin(), contents.records.end(), found) !=
-         contents.records.end();
+             contents.records.end() ||
+         std::any_of(images.images.begin(), images.images.end(), is_found);
 }
 
 absl::StatusOr<DeviceImages> ImagesFor(BlockDevice& device, const txn::UndoContents& contents,
@@ -32,7 +40,7 @@ absl::StatusOr<DeviceImages> ImagesFor(BlockDevice& device, const txn::UndoConte
     return absl::InvalidArgumentError(
         absl::StrCat(device.name(), " is not a device that ", undo_file, " is about"));
   }
-  if (!Knows(contents, found->superblock)) {
+  if (!Knows(contents, result, found->superblock)) {
     return absl::FailedPreconditionError(
         absl::StrCat(device.name(), " was changed by something else than the session of ",
                      undo_file, ": what the session has kept may be overwritten (generation ",

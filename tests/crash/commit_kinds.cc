@@ -98,6 +98,7 @@ absl::Status RunSteps(Filesystem& filesystem, const std::vector<Step>& steps, It
   for (size_t i = 0; i < steps.size(); ++i) {
     const Step& step = steps[i];
     if (!step.same_session) {
+      session.reset();
       absl::StatusOr<std::unique_ptr<Session>> opened = Session::Open(&filesystem, step.options);
       if (!opened.ok()) return opened.status();
       session = *std::move(opened);

@@ -1,0 +1,227 @@
+// Calls and filesystems that a transaction has to refuse, because what they lead to is refused by
+// kernels, or loses what is there.
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ebcache/transaction.h"
+#include "tests/support/mkfs_image.h"
+#include "tests/txn/txn_fixture.h"
+
+namespace ebcache::testing {
+namespace {
+
+class AttackTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!HaveMkfs()) GTEST_SKIP() << "SKIPPED: there is no mkfs.btrfs";
+  }
+  void Make(const std::string& options, int devices = 1) {
+    paths_ = MakeImages(options, devices);
+    ASSERT_FALSE(paths_.empty());
+  }
+  void Open(SessionOptions options = {}) {
+    Close();
+    filesystem_ = OpenWritable(paths_);
+    ASSERT_NE(filesystem_, nullptr);
+    absl::StatusOr<std::unique_ptr<Session>> session = Session::Open(filesystem_.get(), options);
+    ASSERT_TRUE(session.ok()) << session.status();
+    session_ = *std::move(session);
+  }
+  void Close() {
+    session_.reset();
+    filesystem_.reset();
+  }
+  static void Fill(Session& session, uint64_t first, uint64_t count, size_t bytes = 60,
+                   uint8_t salt = 0) {
+    auto transaction = session.Begin();
+    ASSERT_TRUE(transaction.ok()) << transaction.status();
+    for (uint64_t number = first; number < first + count; ++number) {
+      const SampleItem item = MakeAttribute(number, bytes, salt);
+      absl::Status status = (*transaction)->Replace(kFsTreeId, item.key, item.data);
+      if (absl::IsNotFound(status)) {
+        status = (*transaction)->Insert(kFsTreeId, item.key, item.data);
+      }
+      ASSERT_TRUE(status.ok()) << status;
+    }
+    const absl::Status committed = (*transaction)->Commit();
+    ASSERT_TRUE(committed.ok()) << committed;
+  }
+  void ExpectSound() {
+    Close();
+    EXPECT_EQ(WalkDamageOf(paths_), "");
+    EXPECT_EQ(CheckComplaintOf(paths_), "");
+  }
+
+  std::vector<std::string> paths_;
+  std::unique_ptr<Filesystem> filesystem_;
+  std::unique_ptr<Session> session_;
+};
+
+TEST_F(AttackTest, RangesThatHaveRootItemsBehindOtherKeysAreRefused) {
+  Make("-n 4096");
+  Open();
+  auto transaction = session_->Begin();
+  ASSERT_TRUE(transaction.ok());
+  const Key behind_fs_root{kFsTreeId, 133, 0};
+  const Key behind_csum_root{kCsumTreeId, 0xff, kMaxKey.offset};
+  for (const KeyRange& range :
+       {KeyRange{behind_fs_root, behind_csum_root},
+        KeyRange{behind_fs_root, {kCsumTreeId + 1, 0, 0}},
+        KeyRange{{kFsTreeId, 132, 0}, {kFsTreeId, 132, 0}}, KeyRange{kMinKey, kMaxKey}}) {
+    EXPECT_TRUE(absl::IsInvalidArgument((*transaction)->RemoveRange(kRootTreeId, range).status()));
+  }
+  for (const KeyRange& range :
+       {KeyRange{behind_fs_root, {kFsTreeId + 1, 131, kMaxKey.offset}},
+        KeyRange{{kFsTreeId, 133, 0}, {kFsTreeId, 150, 0}}, KeyRange{kMaxKey, kMaxKey}}) {
+    EXPECT_TRUE((*transaction)->RemoveRange(kRootTreeId, range).ok());
+  }
+  (*transaction)->Abort();
+}
+
+TEST_F(AttackTest, SystemChunksHaveNoOtherType) {
+  Make("");
+  Open();
+  auto transaction = session_->Begin();
+  ASSERT_TRUE(transaction.ok());
+  for (const uint64_t other : {kBlockGroupData, kBlockGroupMetadata}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(
+        (*transaction)
+            ->MakeChunk(kBlockGroupSystem | other, RaidProfile::kSingle, 1 << 24)
+            .status()));
+  }
+  ASSERT_TRUE((*transaction)->Commit().ok());
+  ExpectSound();
+}
+
+TEST_F(AttackTest, TreesThatNoKernelTakesAreNotMade) {
+  Make("");
+  Open();
+  auto transaction = session_->Begin();
+  ASSERT_TRUE(transaction.ok());
+  for (const uint64_t id : {uint64_t{0}, kTreeLogId, kTreeRelocId}) {
+    EXPECT_TRUE(absl::IsInvalidArgument((*transaction)->CreateTree(id))) << id;
+  }
+  ASSERT_TRUE((*transaction)->Commit().ok());
+  ExpectSound();
+}
+
+TEST_F(AttackTest, OneSessionOfAFilesystemAtATime) {
+  Make("-n 4096");
+  Open();
+  Fill(*session_, 0, 300);
+  {
+    absl::StatusOr<std::unique_ptr<Session>> other = Session::Open(filesystem_.get());
+    EXPECT_TRUE(absl::IsFailedPrecondition(other.status())) << other.status();
+    if (other.ok()) {
+      Fill(*session_, 300, 300);
+      Fill(**other, 600, 300);
+      Fill(*session_, 900, 300);
+    }
+  }
+  session_.reset();
+  {
+    absl::StatusOr<std::unique_ptr<Session>> other = Session::Open(filesystem_.get());
+    ASSERT_TRUE(other.ok()) << other.status();
+    Fill(**other, 600, 300);
+  }
+  ExpectSound();
+}
+
+// What the extent tree says while more is told, between two changes, is no refusal: a change that was
+// taken from what waits is lost with it.
+TEST_F(AttackTest, AnExtentThatCannotBeToldEndsTheTransaction) {
+  Make("-n 4096");
+  Open();
+  auto transaction = session_->Begin();
+  ASSERT_TRUE(transaction.ok());
+  // More than may wait, in data chunks, where nothing is: the first that is told has no item.
+  absl::Status status;
+  for (int chunks = 0; status.ok() && chunks < 8; ++chunks) {
+    const auto chunk = (*transaction)->MakeChunk(kBlockGroupData, RaidProfile::kSingle);
+    ASSERT_TRUE(chunk.ok()) << chunk.status();
+    for (uint64_t at = 0; status.ok() && at < chunk->length; at += 4096) {
+      status =
+          (*transaction)
+              ->ChangeDataReference(
+                  {.extent = chunk->logical + at, .bytes = 4096, .tree = kFsTreeId, .inode = 257},
+                  1);
+    }
+  }
+  ASSERT_FALSE(status.ok());
+  const SampleItem item = MakeAttribute(1, 60);
+  EXPECT_FALSE(absl::IsNotFound(status)) << status;
+  EXPECT_FALSE((*transaction)->Insert(kFsTreeId, item.key, item.data).ok()) << status;
+  EXPECT_FALSE((*transaction)->Commit().ok());
+}
+
+// What waits at an address that was free is the caller's mistake, and no item that exists.
+TEST_F(AttackTest, ReferencesToWhatIsFreeEndTheTransaction) {
+  Make("-n 4096");
+  Open();
+  auto transaction = session_->Begin();
+  ASSERT_TRUE(transaction.ok());
+  for (const Chunk& chunk : filesystem_->volume().chunks()) {
+    if ((chunk.type & kBlockGroupMetadata) == 0) continue;
+    for (uint64_t i = 0; i < 1000; ++i) {
+      (void)(*transaction)
+          ->ChangeDataReference(
+              {.extent = chunk.logical + i * 4096, .bytes = 4096, .tree = kFsTreeId, .inode = 257},
+              1);
+    }
+  }
+  const SampleItem item = MakeAttribute(1, 60);
+  const absl::Status status = (*transaction)->Insert(kFsTreeId, item.key, item.data);
+  ASSERT_FALSE(status.ok());
+  EXPECT_FALSE(absl::IsAlreadyExists(status)) << status;
+  EXPECT_FALSE((*transaction)->Commit().ok());
+}
+
+// Without joins a block beside the way is not read, not even where it is the only one that is left.
+TEST_F(AttackTest, TheLastBlockBesideTheWayIsNotReadForALowerRoot) {
+  Make("-n 4096 -m dup");
+  Open();
+  Fill(*session_, 0, 40);
+  std::vector<KeyPointer> leaves;
+  uint64_t damaged_at = 0;
+  std::vector<uint64_t> places;
+  {
+    const absl::StatusOr<BTree> tree = filesystem_->Tree(kFsTreeId);
+    ASSERT_TRUE(tree.ok());
+    const absl::StatusOr<ExtentBufferRef> root = filesystem_->ReadTreeBlock(tree->root().bytenr);
+    ASSERT_TRUE(root.ok());
+    ASSERT_EQ(Header(**root).level(), 1);
+    for (uint32_t i = 0; i < Header(**root).item_count(); ++i) {
+      leaves.push_back(LoadKeyPointer(**root, i));
+    }
+    damaged_at = leaves[0].bytenr;
+    const auto copies = filesystem_->volume().Map(damaged_at, 4096);
+    ASSERT_TRUE(copies.ok());
+    for (const PhysicalExtent& copy : *copies) places.push_back(copy.place.offset);
+  }
+  ASSERT_GE(leaves.size(), 2u);
+  const ItemMap items = ItemsOf(paths_, kFsTreeId);
+  Close();
+  for (const uint64_t place : places) {
+    std::fstream file(paths_[0], std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(place));
+    file << std::string(4096, 'x');
+  }
+  Open({.join_neighbours = false, .undo_file = ""});
+  auto transaction = session_->Begin();
+  ASSERT_TRUE(transaction.ok());
+  for (auto item = items.lower_bound(leaves[1].key); item != items.end(); ++item) {
+    const absl::Status status = (*transaction)->Remove(kFsTreeId, item->first);
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  const absl::Status committed = (*transaction)->Commit();
+  EXPECT_TRUE(committed.ok()) << committed;
+}
+
+}  // namespace
+}  // namespace ebcache::testing
