@@ -429,4 +429,28 @@ absl::StatusOr<std::optional<ExtentState>> FindBlockExtent(ItemStore& store, uin
       {extent->head.references, extent->head.flags, extent->head.generation});
 }
 
+absl::StatusOr<std::optional<Range>> FindExtentIn(ItemStore& store, const Range& range,
+                                                  uint32_t node_bytes) {
+  Key at{range.end() - 1, 0xff, kMaxKey.offset};
+  while (true) {
+    const absl::StatusOr<std::optional<StoredItem>> item = store.AtOrBefore(at);
+    if (!item.ok()) return item.status();
+    if (!item->has_value()) return std::optional<Range>();
+    const Key& key = (*item)->key;
+    if (key.type == kExtentItemType || key.type == kMetadataItemType) {
+      const Range extent{key.objectid, key.type == kExtentItemType ? key.offset : node_bytes};
+      if (extent.end() > range.start) return std::optional<Range>(extent);
+      return std::optional<Range>();
+    }
+    // References that have items of their own lie behind the extent's, as block groups do.
+    if (key.type > kMetadataItemType) {
+      at = {key.objectid, kMetadataItemType, kMaxKey.offset};
+    } else if (key.objectid > 0) {
+      at = {key.objectid - 1, 0xff, kMaxKey.offset};
+    } else {
+      return std::optional<Range>();
+    }
+  }
+}
+
 }  // namespace ebcache::space

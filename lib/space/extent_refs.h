@@ -20,6 +20,7 @@
 
 #include "ebcache/items_extent.h"
 #include "lib/space/item_store.h"
+#include "lib/space/range.h"
 
 namespace ebcache::space {
 
@@ -104,6 +105,11 @@ absl::StatusOr<ExtentState> ChangeExtent(ItemStore& store, const ExtentChange& c
 // The state of a tree block's extent as the tree has it; nullopt where it has no item.
 absl::StatusOr<std::optional<ExtentState>> FindBlockExtent(ItemStore& store, uint64_t bytenr,
                                                            uint32_t node_bytes);
+
+// An extent that has a part of a range, as the tree has it; nullopt where none has. REQUIRES: a range
+// that is not empty.
+absl::StatusOr<std::optional<Range>> FindExtentIn(ItemStore& store, const Range& range,
+                                                  uint32_t node_bytes);
 
 }  // namespace ebcache::space
 

@@ -229,6 +229,13 @@ ExtentBufferRef BlockWriter::Own(uint64_t bytenr) const {
   return at == blocks_.end() ? ExtentBufferRef() : at->second.Share();
 }
 
+std::vector<uint64_t> BlockWriter::UnwrittenPlaces() const {
+  std::vector<uint64_t> places;
+  places.reserve(blocks_.size());
+  for (const auto& [bytenr, block] : blocks_) places.push_back(bytenr);
+  return places;
+}
+
 absl::Status BlockWriter::WriteAll(bool early) {
   std::vector<ExtentBufferRef> blocks;
   blocks.reserve(blocks_.size());

@@ -93,6 +93,8 @@ class BlockWriter {
   // Gives the blocks up, those that were written too: the transaction does not happen.
   void GiveUp();
 
+  // Where the blocks are that may be changed, in no order.
+  std::vector<uint64_t> UnwrittenPlaces() const;
   uint64_t unwritten_bytes() const { return blocks_.size() * identity_.node_bytes; }
   const BlockWriterCounts& counts() const { return counts_; }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "lib/base/messages.h"
+#include "lib/fs/tree_roots.h"
 #include "lib/txn/no_exceptions.h"
 #include "lib/txn/refusal.h"
 #include "lib/txn/transaction_state.h"
@@ -87,14 +88,35 @@ absl::Status Transaction::Impl::KeepReserve() {
                             kSystemReserveBlocks * uint64_t{committed.node_bytes});
 }
 
+absl::Status Transaction::Impl::CheckPlacesAreFree() {
+  const absl::StatusOr<BTree> extents =
+      FindTree(&session.filesystem->cache(), committed, kExtentTreeId);
+  if (!extents.ok()) return extents.status();
+  txn::ReadStore store(*extents);
+  const uint32_t node_bytes = committed.node_bytes;
+  for (const uint64_t place : writer.UnwrittenPlaces()) {
+    const absl::StatusOr<std::optional<space::Range>> extent =
+        space::FindExtentIn(store, {place, node_bytes}, node_bytes);
+    if (!extent.ok()) return extent.status();
+    if (!extent->has_value()) continue;
+    return absl::DataLossError(
+        absl::StrCat("block ", place,
+                     ": not written: what says that it is free is wrong, the "
+                     "extent ",
+                     (*extent)->ToString(), " is there"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Transaction::Impl::MakeRoom() {
   if (absl::Status status = KeepReserve(); !status.ok()) return status;
   if (delayed.size() > kMostDelayed) {
     const absl::Status status = updates.RunSome(kToldAtOnce).status();
     if (!status.ok()) return status;
   }
-  if (writer.unwritten_bytes() > session.MostUnwrittenBytes()) return writer.WriteAll(true);
-  return absl::OkStatus();
+  if (writer.unwritten_bytes() <= session.MostUnwrittenBytes()) return absl::OkStatus();
+  absl::Status status = CheckPlacesAreFree();
+  return status.ok() ? writer.WriteAll(true) : status;
 }
 
 absl::Status Transaction::Impl::Finish(absl::Status status) {

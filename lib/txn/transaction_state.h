@@ -34,7 +34,11 @@ struct Transaction::Impl {
   absl::Status Finish(absl::Status status);
   // Between two changes, when no way down is in use.
   absl::Status MakeRoom();
-  // The same for room on the devices: as much as the changes that wait may take.
+  // That no extent of the last commit is where blocks are about to be written early. A commit tells the
+  // extent tree of each block before it writes it, which finds that; what is written early may be gone
+  // again by then, and what it was written over as well.
+  absl::Status CheckPlacesAreFree();
+  // Room on the devices for as much as the changes that wait may take.
   absl::Status KeepReserve();
 
   absl::Status Commit(std::vector<SuperblockFailure>* failures);

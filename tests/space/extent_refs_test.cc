@@ -455,5 +455,33 @@ TEST(ExtentRefs, BlocksByTheirAddress) {
   EXPECT_EQ(FindBlockExtent(store, kBytenr, 16384).status().code(), absl::StatusCode::kDataLoss);
 }
 
+// Against what is taken, byte by byte: extents of both kinds, references behind them, a block group.
+TEST(ExtentRefs, ExtentsInARange) {
+  constexpr uint64_t kUnit = 4096;
+  MapStore store;
+  EXPECT_FALSE(FindExtentIn(store, {0, kUnit}, kUnit)->has_value());
+  store.items[{0, kExtentItemType - 1, 7}] = {};
+  store.items[{8 * kUnit, kBlockGroupItemType, 64 * kUnit}] = {};
+  store.items[{10 * kUnit, kExtentItemType, 3 * kUnit}] = {};
+  store.items[{10 * kUnit, kExtentDataRefType, 1}] = {};
+  store.items[{10 * kUnit, kExtentDataRefType, ~uint64_t{0}}] = {};
+  store.items[{13 * kUnit, kMetadataItemType, 0}] = {};
+  store.items[{13 * kUnit, kTreeBlockRefType, 5}] = {};
+  store.items[{20 * kUnit, kMetadataItemType, 1}] = {};
+  const auto is_taken = [](uint64_t unit) { return (unit >= 10 && unit < 14) || unit == 20; };
+  for (uint64_t first = 0; first < 30; ++first) {
+    for (uint64_t count = 1; count < 8; ++count) {
+      bool taken = false;
+      for (uint64_t unit = first; unit < first + count; ++unit) taken |= is_taken(unit);
+      const auto found = FindExtentIn(store, {first * kUnit, count * kUnit}, kUnit);
+      ASSERT_TRUE(found.ok());
+      EXPECT_EQ(found->has_value(), taken) << first << " " << count;
+      if (!found->has_value()) continue;
+      EXPECT_TRUE(is_taken((*found)->start / kUnit));
+      EXPECT_TRUE((*found)->start < (first + count) * kUnit && (*found)->end() > first * kUnit);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ebcache::space

@@ -35,7 +35,7 @@ void PutSuperblocks(const std::string& path, const std::string& bytes) {
   }
 }
 
-class AttackUndoTest : public ::testing::Test {
+class UndoLimitsTest : public ::testing::Test {
  protected:
   void Make(const std::string& options, int devices) {
     paths_ = MakeImages(options, devices);
@@ -74,7 +74,7 @@ class AttackUndoTest : public ::testing::Test {
 };
 
 // A commit that has not come to all devices is the state that a session begins with.
-TEST_F(AttackUndoTest, DevicesWithSuperblocksOfDifferentGenerations) {
+TEST_F(UndoLimitsTest, DevicesWithSuperblocksOfDifferentGenerations) {
   if (!HaveMkfs()) GTEST_SKIP() << "SKIPPED: there is no mkfs.btrfs";
   Make("-n 4096 -m raid1 -d single", 2);
   const std::string old = Superblocks(paths_[1]);
