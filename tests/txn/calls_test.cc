@@ -16,7 +16,7 @@
 namespace ebcache::testing {
 namespace {
 
-class AttackTest : public ::testing::Test {
+class CallsTest : public ::testing::Test {
  protected:
   void SetUp() override {
     if (!HaveMkfs()) GTEST_SKIP() << "SKIPPED: there is no mkfs.btrfs";
@@ -63,7 +63,7 @@ class AttackTest : public ::testing::Test {
   std::unique_ptr<Session> session_;
 };
 
-TEST_F(AttackTest, RangesThatHaveRootItemsBehindOtherKeysAreRefused) {
+TEST_F(CallsTest, RangesThatHaveRootItemsBehindOtherKeysAreRefused) {
   Make("-n 4096");
   Open();
   auto transaction = session_->Begin();
@@ -84,7 +84,7 @@ TEST_F(AttackTest, RangesThatHaveRootItemsBehindOtherKeysAreRefused) {
   (*transaction)->Abort();
 }
 
-TEST_F(AttackTest, SystemChunksHaveNoOtherType) {
+TEST_F(CallsTest, SystemChunksHaveNoOtherType) {
   Make("");
   Open();
   auto transaction = session_->Begin();
@@ -99,7 +99,7 @@ TEST_F(AttackTest, SystemChunksHaveNoOtherType) {
   ExpectSound();
 }
 
-TEST_F(AttackTest, TreesThatNoKernelTakesAreNotMade) {
+TEST_F(CallsTest, TreesThatNoKernelTakesAreNotMade) {
   Make("");
   Open();
   auto transaction = session_->Begin();
@@ -111,7 +111,7 @@ TEST_F(AttackTest, TreesThatNoKernelTakesAreNotMade) {
   ExpectSound();
 }
 
-TEST_F(AttackTest, OneSessionOfAFilesystemAtATime) {
+TEST_F(CallsTest, OneSessionOfAFilesystemAtATime) {
   Make("-n 4096");
   Open();
   Fill(*session_, 0, 300);
@@ -135,7 +135,7 @@ TEST_F(AttackTest, OneSessionOfAFilesystemAtATime) {
 
 // What the extent tree says while more is told, between two changes, is no refusal: a change that was
 // taken from what waits is lost with it.
-TEST_F(AttackTest, AnExtentThatCannotBeToldEndsTheTransaction) {
+TEST_F(CallsTest, AnExtentThatCannotBeToldEndsTheTransaction) {
   Make("-n 4096");
   Open();
   auto transaction = session_->Begin();
@@ -161,7 +161,7 @@ TEST_F(AttackTest, AnExtentThatCannotBeToldEndsTheTransaction) {
 }
 
 // What waits at an address that was free is the caller's mistake, and no item that exists.
-TEST_F(AttackTest, ReferencesToWhatIsFreeEndTheTransaction) {
+TEST_F(CallsTest, ReferencesToWhatIsFreeEndTheTransaction) {
   Make("-n 4096");
   Open();
   auto transaction = session_->Begin();
@@ -183,7 +183,7 @@ TEST_F(AttackTest, ReferencesToWhatIsFreeEndTheTransaction) {
 }
 
 // Without joins a block beside the way is not read, not even where it is the only one that is left.
-TEST_F(AttackTest, TheLastBlockBesideTheWayIsNotReadForALowerRoot) {
+TEST_F(CallsTest, TheLastBlockBesideTheWayIsNotReadForALowerRoot) {
   Make("-n 4096 -m dup");
   Open();
   Fill(*session_, 0, 40);
