@@ -124,7 +124,8 @@ class Transaction {
   absl::Status Insert(uint64_t tree, const Key& key, absl::Span<const std::byte> data);
   absl::Status Replace(uint64_t tree, const Key& key, absl::Span<const std::byte> data);
   absl::Status Remove(uint64_t tree, const Key& key);
-  // Removes all items of a range of keys, and says how many there were.
+  // Removes all items of a range of keys, and says how many there were. Where some are gone when it
+  // fails the transaction ends, whatever the error.
   absl::StatusOr<uint64_t> RemoveRange(uint64_t tree, const KeyRange& range);
 
   // A reference of a file to an extent of data.
@@ -214,7 +215,7 @@ class Session {
   //                       SessionOptions::drop_log), errors
   //                       that a kernel has met in it, a balance, a device replacement or a relocation
   //                       that is not ended; says which. Or another session of it is open
-  //   Unimplemented       features that this cannot keep exact: simple quotas
+  //   Unimplemented       features that this cannot keep exact: simple quotas, raid stripe trees
   //   DataLoss            what keeps its space is damaged
   static absl::StatusOr<std::unique_ptr<Session>> Open(Filesystem* filesystem,
                                                        SessionOptions options = {});
@@ -252,10 +253,11 @@ class Session {
 // crash, in a commit too, or when the session has ended. A crash on the way leaves either state, and
 // the file, so that it can be done again. Errors, and nothing was written: DataLoss (not an undo file);
 // InvalidArgument (not the devices that it is about, all of them); FailedPrecondition (something else
-// has written superblocks since: a kernel that has mounted the filesystem; or a device is in use).
-// Unavailable: some were written, and it is to be done again. REQUIRES: no filesystem is open over
-// these devices, and none was open for writing or mounted since the session: what writes blocks, and
-// crashes before it writes a superblock, leaves no trace here, and may have overwritten the old state.
+// has written superblocks since, as a kernel does that has mounted the filesystem; a block of the old
+// state was written over by something that came behind the session, and has no superblock yet; or a
+// device is in use). Unavailable: some were written, and it is to be done again. Reads all blocks of
+// the old state first. What was damaged when the session began is no error. REQUIRES: no filesystem is
+// open over these devices.
 absl::Status UndoSession(const std::vector<std::string>& paths, const std::string& undo_file);
 absl::Status UndoSession(absl::Span<const std::unique_ptr<BlockDevice>> devices,
                          const std::string& undo_file);

@@ -20,18 +20,6 @@ namespace {
 // Objectid of DEV_ITEMs.
 constexpr uint64_t kDeviceItemsObjectId = 1;
 
-ChunkItem ChunkItemOf(const Chunk& chunk) {
-  return {.length = chunk.length,
-          .owner = chunk.owner,
-          .stripe_bytes = chunk.stripe_bytes,
-          .type = chunk.type,
-          .io_align = chunk.io_align,
-          .io_width = chunk.io_width,
-          .sector_bytes = chunk.sector_bytes,
-          .sub_stripes = chunk.sub_stripes,
-          .stripes = chunk.stripes};
-}
-
 }  // namespace
 
 ChunkMaker::ChunkMaker(TransactionTrees* trees, BlockSpace* space, Volume* volume,
@@ -99,11 +87,11 @@ absl::StatusOr<Chunk> ChunkMaker::Make(uint64_t type, RaidProfile profile, uint6
                                   .most_bytes = most_bytes});
   if (!chunk.ok()) return chunk.status();
   std::vector<std::byte> item;
-  if (absl::Status status = AppendItem(ChunkItemOf(*chunk), item); !status.ok()) return status;
+  if (absl::Status status = AppendItem(ItemOf(*chunk), item); !status.ok()) return status;
   std::vector<std::byte> system_chunks = superblock_.system_chunk_array;
   if ((type & kBlockGroupSystem) != 0) {
     const Key key{kFirstChunkTreeObjectId, kChunkItemType, logical};
-    absl::Status status = AppendItem(SystemChunk{key, ChunkItemOf(*chunk)}, system_chunks);
+    absl::Status status = AppendItem(SystemChunk{key, ItemOf(*chunk)}, system_chunks);
     if (!status.ok()) return status;
     if (system_chunks.size() > kSystemChunkArrayBytes) {
       return absl::ResourceExhaustedError("superblocks have no room for another system chunk");

@@ -41,8 +41,9 @@ class CowTree {
   absl::Status Insert(const Key& key, absl::Span<const std::byte> data);
   absl::Status Replace(const Key& key, absl::Span<const std::byte> data);
   absl::Status Remove(const Key& key);
-  // Removes all items with these keys, and says how many there were.
-  absl::StatusOr<uint64_t> RemoveRange(const KeyRange& range);
+  // Removes items with these keys: those of the first leaf that has any. Says how many; 0, there are
+  // none left.
+  absl::StatusOr<uint64_t> RemoveSome(const KeyRange& range);
 
   // Copies the root block, if it may not be changed, and nothing else.
   absl::Status CopyRoot();

@@ -10,6 +10,7 @@
 #include "lib/tree/edit/node_edit.h"
 #include "lib/txn/block_edit.h"
 #include "lib/txn/cow_tree.h"
+#include "lib/txn/refusal.h"
 
 namespace ebcache::txn {
 namespace {
@@ -34,35 +35,34 @@ absl::Status CowTree::Remove(const Key& key) {
                                      way->block[0]->start(), "removing an item");
     if (!status.ok()) return status;
   }
-  return Settle(*way, 0);
+  return NoRefusal(Settle(*way, 0));
 }
 
-absl::StatusOr<uint64_t> CowTree::RemoveRange(const KeyRange& range) {
-  uint64_t removed = 0;
-  while (true) {
-    Key first;
-    {
-      const absl::StatusOr<Path> path = Reader().Search(range.from);
-      if (!path.ok()) return path.status();
-      if (!path->valid() || path->key() > range.to) return removed;
-      first = path->key();
-    }
-    absl::StatusOr<Way> way = GoTo(first, Room::kAny);
-    if (!way.ok()) return way.status();
-    {
-      const BlockEdit edit(*way->block[0], BlockEdit::Purpose::kChange);
-      const absl::StatusOr<edit::MutableBlock> view = edit.Open();
-      if (!view.ok()) return view.status();
-      uint32_t end = way->slot[0] + 1;
-      while (end < view->item_count() && view->key(end) <= range.to) ++end;
-      const uint32_t count = end - way->slot[0];
-      absl::Status status = EditStatus(edit::RemoveItems(*view, way->slot[0], count),
-                                       way->block[0]->start(), "removing items");
-      if (!status.ok()) return status;
-      removed += count;
-    }
-    if (absl::Status status = Settle(*way, 0); !status.ok()) return status;
+absl::StatusOr<uint64_t> CowTree::RemoveSome(const KeyRange& range) {
+  Key first;
+  {
+    const absl::StatusOr<Path> path = Reader().Search(range.from);
+    if (!path.ok()) return path.status();
+    if (!path->valid() || path->key() > range.to) return 0;
+    first = path->key();
   }
+  absl::StatusOr<Way> way = GoTo(first, Room::kAny);
+  if (!way.ok()) return way.status();
+  uint32_t count = 0;
+  {
+    const BlockEdit edit(*way->block[0], BlockEdit::Purpose::kChange);
+    const absl::StatusOr<edit::MutableBlock> view = edit.Open();
+    if (!view.ok()) return view.status();
+    uint32_t end = way->slot[0] + 1;
+    while (end < view->item_count() && view->key(end) <= range.to) ++end;
+    count = end - way->slot[0];
+    absl::Status status = EditStatus(edit::RemoveItems(*view, way->slot[0], count),
+                                     way->block[0]->start(), "removing items");
+    if (!status.ok()) return status;
+  }
+  absl::Status settled = NoRefusal(Settle(*way, 0));
+  if (!settled.ok()) return settled;
+  return count;
 }
 
 absl::Status CowTree::Settle(Way& way, int level) {

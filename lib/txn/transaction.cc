@@ -2,7 +2,9 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <functional>
+#include <optional>
 #include <utility>
 
 #include "lib/base/messages.h"
@@ -17,6 +19,10 @@ namespace {
 // Changes of extents that may wait, and how many of them are told when there are more.
 constexpr size_t kMostDelayed = 16384;
 constexpr uint64_t kToldAtOnce = 8192;
+// Leaves that are copied between two looks at what waits in memory.
+constexpr uint64_t kRewrittenAtOnce = 32;
+// More references of a file to one extent than the extent tree can count.
+constexpr int64_t kMostReferences = int64_t{1} << 32;
 
 // Blocks that are kept for what a commit itself changes: a chunk more is made before there are fewer.
 constexpr uint64_t kReserveBlocks = 192;
@@ -157,9 +163,14 @@ absl::Status CheckMayChange(const SessionOptions& options, uint64_t tree, const 
 
 absl::StatusOr<BTree> Transaction::Tree(uint64_t tree) {
   if (absl::Status status = impl_->CheckOpen(); !status.ok()) return status;
-  absl::StatusOr<txn::CowTree> opened = impl_->trees.Open(tree);
-  if (!opened.ok()) return opened.status();
-  return opened->Reader();
+  std::optional<BTree> opened;
+  absl::Status status = txn::WithoutExceptions([&] {
+    absl::StatusOr<txn::CowTree> found = impl_->trees.Open(tree);
+    if (found.ok()) opened = found->Reader();
+    return found.status();
+  });
+  if (!status.ok()) return status;
+  return *std::move(opened);
 }
 
 absl::Status Transaction::Insert(uint64_t tree, const Key& key, absl::Span<const std::byte> data) {
@@ -197,20 +208,30 @@ absl::StatusOr<uint64_t> Transaction::RemoveRange(uint64_t tree, const KeyRange&
   if (status.ok()) status = CheckMayChange(impl_->session.options, tree, range.from, range.to);
   if (!status.ok()) return status;
   uint64_t removed = 0;
-  status = impl_->Finish(txn::WithoutExceptions([&]() -> absl::Status {
-    absl::StatusOr<txn::CowTree> opened = impl_->trees.Open(tree);
-    if (!opened.ok()) return opened.status();
-    const absl::StatusOr<uint64_t> count = opened->RemoveRange(range);
-    if (!count.ok()) return count.status();
-    removed = *count;
-    return absl::OkStatus();
-  }));
+  status = txn::WithoutExceptions([&]() -> absl::Status {
+    while (true) {
+      absl::StatusOr<txn::CowTree> opened = impl_->trees.Open(tree);
+      if (!opened.ok()) return opened.status();
+      const absl::StatusOr<uint64_t> count = opened->RemoveSome(range);
+      // Some of it is gone by then: no refusal any more.
+      if (!count.ok()) return removed == 0 ? count.status() : txn::NoRefusal(count.status());
+      if (*count == 0) return absl::OkStatus();
+      removed += *count;
+      absl::Status room = txn::NoRefusal(impl_->MakeRoom());
+      if (!room.ok()) return room;
+    }
+  });
+  status = impl_->Finish(status);
   if (!status.ok()) return status;
   return removed;
 }
 
 absl::Status Transaction::ChangeDataReference(const DataReference& reference, int64_t count) {
   if (absl::Status status = impl_->CheckOpen(); !status.ok()) return status;
+  if (count <= -kMostReferences || count >= kMostReferences) {
+    return absl::InvalidArgumentError(absl::StrCat("extent ", reference.extent, ": no extent has ",
+                                                   count, " references of a file"));
+  }
   if (count == 0) return absl::OkStatus();
   return impl_->Finish(txn::WithoutExceptions([&] {
     impl_->delayed.Add({.bytenr = reference.extent, .bytes = reference.bytes, .data = true},
@@ -235,13 +256,19 @@ absl::Status Transaction::CreateTree(uint64_t tree, RootItem root_item, uint64_t
 absl::StatusOr<std::optional<Key>> Transaction::Rewrite(uint64_t tree, const Key& from,
                                                         uint64_t most) {
   if (absl::Status status = impl_->CheckOpen(); !status.ok()) return status;
-  std::optional<Key> next;
+  std::optional<Key> next = from;
   const absl::Status status = impl_->Finish(txn::WithoutExceptions([&]() -> absl::Status {
-    absl::StatusOr<txn::CowTree> opened = impl_->trees.Open(tree);
-    if (!opened.ok()) return opened.status();
-    absl::StatusOr<std::optional<Key>> behind = opened->CopyLeaves(from, most);
-    if (!behind.ok()) return behind.status();
-    next = *behind;
+    while (next && most > 0) {
+      absl::StatusOr<txn::CowTree> opened = impl_->trees.Open(tree);
+      if (!opened.ok()) return opened.status();
+      const uint64_t some = std::min(most, kRewrittenAtOnce);
+      absl::StatusOr<std::optional<Key>> behind = opened->CopyLeaves(*next, some);
+      if (!behind.ok()) return behind.status();
+      next = *behind;
+      most -= some;
+      absl::Status room = txn::NoRefusal(impl_->MakeRoom());
+      if (!room.ok()) return room;
+    }
     return absl::OkStatus();
   }));
   if (!status.ok()) return status;

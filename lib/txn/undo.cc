@@ -7,6 +7,7 @@
 
 #include "ebcache/transaction.h"
 #include "lib/base/messages.h"
+#include "lib/txn/undo_check.h"
 #include "lib/txn/undo_file.h"
 #include "lib/volume/superblock_images.h"
 #include "lib/volume/superblock_reader.h"
@@ -67,7 +68,9 @@ absl::Status UndoSession(absl::Span<const std::unique_ptr<BlockDevice>> devices,
     return absl::InvalidArgumentError(
         absl::StrCat(undo_file, " is about more devices than were given, or one was given twice"));
   }
-  absl::Status status = WriteSuperblockImages(images);
+  absl::Status status = txn::CheckOldStateIsThere(images);
+  if (!status.ok()) return Prefixed("not undone", status);
+  status = WriteSuperblockImages(images);
   if (!status.ok()) return Prefixed("not undone yet, to be done again", status);
   return txn::RemoveUndoFile(undo_file);
 }

@@ -19,6 +19,13 @@ absl::Status Refusal(const char* why) {
   return absl::FailedPreconditionError(absl::StrCat("cannot be written: ", why));
 }
 
+// What cannot be kept exact.
+absl::Status CheckFeatures(const Superblock& superblock) {
+  if (!superblock.has(IncompatFlag::kRaidStripeTree)) return absl::OkStatus();
+  return absl::UnimplementedError(
+      "cannot be written: it has a raid stripe tree, which data that is freed has items in");
+}
+
 absl::Status CheckSuperblock(const Superblock& superblock, bool drop_log) {
   if (superblock.has(SuperblockFlag::kError)) {
     return Refusal("a kernel has met errors in it and marked it so");
@@ -79,7 +86,8 @@ absl::Status CheckQuotas(Filesystem& filesystem) {
 }  // namespace
 
 absl::Status CheckMayWrite(Filesystem& filesystem, bool drop_log) {
-  absl::Status superblock = CheckSuperblock(filesystem.superblock(), drop_log);
+  absl::Status superblock = CheckFeatures(filesystem.superblock());
+  if (superblock.ok()) superblock = CheckSuperblock(filesystem.superblock(), drop_log);
   if (!superblock.ok()) return superblock;
   if (!filesystem.open_damage().empty()) {
     return absl::DataLossError(

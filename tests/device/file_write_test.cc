@@ -180,6 +180,9 @@ TEST_P(FileWriteTest, CanBeOpenedAgainAtOnce) {
     Write();
     device_.reset();
     writes_.clear();
+    EXPECT_TRUE(Contents() == expected_);
+    // Open has refused where the one before still has its claim.
+    ASSERT_FALSE(HasFailure()) << "after " << i;
   }
 }
 

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <fstream>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,51 +18,19 @@
 namespace ebcache::testing {
 namespace {
 
-class CallsTest : public ::testing::Test {
+class CallsTest : public SessionTest {
  protected:
-  void SetUp() override {
-    if (!HaveMkfs()) GTEST_SKIP() << "SKIPPED: there is no mkfs.btrfs";
-  }
-  void Make(const std::string& options, int devices = 1) {
-    paths_ = MakeImages(options, devices);
-    ASSERT_FALSE(paths_.empty());
-  }
-  void Open(SessionOptions options = {}) {
-    Close();
-    filesystem_ = OpenWritable(paths_);
-    ASSERT_NE(filesystem_, nullptr);
-    absl::StatusOr<std::unique_ptr<Session>> session = Session::Open(filesystem_.get(), options);
-    ASSERT_TRUE(session.ok()) << session.status();
-    session_ = *std::move(session);
-  }
-  void Close() {
-    session_.reset();
-    filesystem_.reset();
-  }
   static void Fill(Session& session, uint64_t first, uint64_t count, size_t bytes = 60,
                    uint8_t salt = 0) {
     auto transaction = session.Begin();
     ASSERT_TRUE(transaction.ok()) << transaction.status();
     for (uint64_t number = first; number < first + count; ++number) {
-      const SampleItem item = MakeAttribute(number, bytes, salt);
-      absl::Status status = (*transaction)->Replace(kFsTreeId, item.key, item.data);
-      if (absl::IsNotFound(status)) {
-        status = (*transaction)->Insert(kFsTreeId, item.key, item.data);
-      }
+      const absl::Status status = PutAttribute(**transaction, number, bytes, salt);
       ASSERT_TRUE(status.ok()) << status;
     }
     const absl::Status committed = (*transaction)->Commit();
     ASSERT_TRUE(committed.ok()) << committed;
   }
-  void ExpectSound() {
-    Close();
-    EXPECT_EQ(WalkDamageOf(paths_), "");
-    EXPECT_EQ(CheckComplaintOf(paths_), "");
-  }
-
-  std::vector<std::string> paths_;
-  std::unique_ptr<Filesystem> filesystem_;
-  std::unique_ptr<Session> session_;
 };
 
 TEST_F(CallsTest, RangesThatHaveRootItemsBehindOtherKeysAreRefused) {
@@ -221,6 +191,66 @@ TEST_F(CallsTest, TheLastBlockBesideTheWayIsNotReadForALowerRoot) {
   }
   const absl::Status committed = (*transaction)->Commit();
   EXPECT_TRUE(committed.ok()) << committed;
+}
+
+// More references than the extent tree has room to count, and sums of such that no number holds.
+TEST_F(CallsTest, CountsThatNoExtentHas) {
+  Make("-n 4096");
+  Open();
+  auto transaction = Begin();
+  const Transaction::DataReference reference{.extent = 1 << 20, .bytes = 4096, .tree = kFsTreeId};
+  for (const int64_t count : {std::numeric_limits<int64_t>::min(),
+                              std::numeric_limits<int64_t>::max(), int64_t{1} << 32}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(transaction->ChangeDataReference(reference, count)));
+  }
+  EXPECT_TRUE(transaction->Commit().ok());
+}
+
+// What is freed would have to go from that tree, too.
+TEST_F(CallsTest, ARaidStripeTreeIsRefused) {
+  Make("-n 4096");
+  std::array<std::byte, kSuperblockBytes> bytes;
+  std::fstream file(paths_[0], std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(kSuperblockOffsets[0]));
+  file.read(reinterpret_cast<char*>(bytes.data()), bytes.size());
+  absl::StatusOr<Superblock> superblock = ParseSuperblock(bytes, kSuperblockOffsets[0]);
+  ASSERT_TRUE(superblock.ok()) << superblock.status();
+  superblock->incompat_flags |= static_cast<uint64_t>(IncompatFlag::kRaidStripeTree);
+  ASSERT_TRUE(EncodeSuperblock(*superblock, absl::MakeSpan(bytes)).ok());
+  file.seekp(static_cast<std::streamoff>(kSuperblockOffsets[0]));
+  file.write(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  file.close();
+  filesystem_ = OpenWritable(paths_);
+  ASSERT_NE(filesystem_, nullptr);
+  EXPECT_TRUE(absl::IsUnimplemented(Session::Open(filesystem_.get()).status()));
+}
+
+// One call that changes more than may wait in memory.
+TEST_F(CallsTest, LongOnesAreBoundedInMemory) {
+  Make("-n 4096");
+  Open({.most_unwritten_bytes = 64 * 4096});
+  Fill(*session_, 0, 4000, 1000);
+  for (const bool rewrite : {true, false}) {
+    auto transaction = Begin();
+    const uint64_t written = transaction->counts().blocks_written_early;
+    EXPECT_EQ(written, 0u);
+    if (rewrite) {
+      const auto next = transaction->Rewrite(kFsTreeId, kMinKey, ~uint64_t{0});
+      ASSERT_TRUE(next.ok()) << next.status();
+      EXPECT_FALSE(next->has_value());
+      EXPECT_GT(transaction->counts().blocks_copied, 1000u);
+      EXPECT_GT(transaction->counts().blocks_written_early, 900u);
+    } else {
+      const auto removed = transaction->RemoveRange(
+          kFsTreeId, {.from = {256, kXattrItemType, 0}, .to = {256, kXattrItemType, ~uint64_t{0}}});
+      ASSERT_TRUE(removed.ok()) << removed.status();
+      EXPECT_EQ(*removed, 4000u);
+    }
+    EXPECT_LE(filesystem_->cache().stats().dirty_buffers, 64u + 200u);
+    const absl::Status status = transaction->Commit();
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  ExpectSound();
 }
 
 }  // namespace

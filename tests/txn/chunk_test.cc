@@ -18,27 +18,11 @@
 namespace ebcache::testing {
 namespace {
 
-class ChunkTest : public ::testing::Test {
+class ChunkTest : public SessionTest {
  protected:
-  void SetUp() override {
-    if (!HaveMkfs()) GTEST_SKIP() << "SKIPPED: there is no mkfs.btrfs";
-  }
   void Make(const std::string& options, int devices, uint64_t device_bytes = uint64_t{512} << 20) {
-    paths_ = MakeImages(options, devices, device_bytes);
-    ASSERT_FALSE(paths_.empty());
+    SessionTest::Make(options, devices, device_bytes);
     Open();
-  }
-  void Open() {
-    Close();
-    filesystem_ = OpenWritable(paths_);
-    ASSERT_NE(filesystem_, nullptr);
-    absl::StatusOr<std::unique_ptr<Session>> session = Session::Open(filesystem_.get());
-    ASSERT_TRUE(session.ok()) << session.status();
-    session_ = *std::move(session);
-  }
-  void Close() {
-    session_.reset();
-    filesystem_.reset();
   }
 
   // What the chunk tree, the device tree and superblocks say of one another.
@@ -64,10 +48,6 @@ class ChunkTest : public ::testing::Test {
     }
     EXPECT_EQ(superblocks, items);
   }
-
-  std::vector<std::string> paths_;
-  std::unique_ptr<Filesystem> filesystem_;
-  std::unique_ptr<Session> session_;
 };
 
 TEST_F(ChunkTest, AreMadeWhenBlocksRunOutOfRoom) {
@@ -88,9 +68,7 @@ TEST_F(ChunkTest, AreMadeWhenBlocksRunOutOfRoom) {
     ASSERT_TRUE(status.ok()) << status;
   }
   EXPECT_GT(filesystem_->volume().chunks().size(), chunks_before);
-  Close();
-  EXPECT_EQ(WalkDamageOf(paths_), "");
-  EXPECT_EQ(CheckComplaintOf(paths_), "");
+  ExpectSound();
   ExpectDevicesAddUp();
 }
 
@@ -114,9 +92,7 @@ TEST_F(ChunkTest, AnEndOfAllRoomIsAnError) {
   EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
   EXPECT_GT(committed, 1000u);
   EXPECT_TRUE(session_->Begin().ok());
-  Close();
-  EXPECT_EQ(WalkDamageOf(paths_), "");
-  EXPECT_EQ(CheckComplaintOf(paths_), "");
+  ExpectSound();
   uint64_t attributes = 0;
   for (const auto& [key, data] : ItemsOf(paths_, kFsTreeId))
     attributes += key.type == kXattrItemType;
@@ -163,9 +139,7 @@ TEST_P(ChunkProfileTest, OfEveryType) {
       ParseSystemChunkArray(superblock.system_chunk_array, superblock.sector_bytes);
   ASSERT_TRUE(system_chunks.ok());
   EXPECT_EQ(system_chunks->back().logical, made[2].logical);
-  Close();
-  EXPECT_EQ(WalkDamageOf(paths_), "");
-  EXPECT_EQ(CheckComplaintOf(paths_), "");
+  ExpectSound();
   ExpectDevicesAddUp();
 }
 

@@ -23,32 +23,13 @@ std::string BytesOf(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-class TransactionTest : public ::testing::Test {
+class TransactionTest : public SessionTest {
  protected:
   void SetUp() override {
-    if (!HaveMkfs()) GTEST_SKIP() << "SKIPPED: there is no mkfs.btrfs";
-    paths_ = MakeImages("-n 4096");
-    ASSERT_FALSE(paths_.empty());
+    SessionTest::SetUp();
+    if (IsSkipped()) return;
+    Make("-n 4096");
     Open();
-  }
-
-  void Open() {
-    Close();
-    filesystem_ = OpenWritable(paths_);
-    ASSERT_NE(filesystem_, nullptr);
-    absl::StatusOr<std::unique_ptr<Session>> session = Session::Open(filesystem_.get());
-    ASSERT_TRUE(session.ok()) << session.status();
-    session_ = *std::move(session);
-  }
-  void Close() {
-    session_.reset();
-    filesystem_.reset();
-  }
-
-  std::unique_ptr<Transaction> Begin() {
-    absl::StatusOr<std::unique_ptr<Transaction>> transaction = session_->Begin();
-    EXPECT_TRUE(transaction.ok()) << transaction.status();
-    return *std::move(transaction);
   }
 
   static absl::Status Add(Transaction& transaction, uint64_t first, uint64_t count,
@@ -60,10 +41,6 @@ class TransactionTest : public ::testing::Test {
     }
     return absl::OkStatus();
   }
-
-  std::vector<std::string> paths_;
-  std::unique_ptr<Filesystem> filesystem_;
-  std::unique_ptr<Session> session_;
 };
 
 TEST_F(TransactionTest, WhatIsCommittedIsThereForAllThatLook) {
@@ -99,9 +76,7 @@ TEST_F(TransactionTest, OneAfterTheOther) {
     const absl::Status status = transaction->Commit();
     ASSERT_TRUE(status.ok()) << status;
   }
-  Close();
-  EXPECT_EQ(WalkDamageOf(paths_), "");
-  EXPECT_EQ(CheckComplaintOf(paths_), "");
+  ExpectSound();
 }
 
 TEST_F(TransactionTest, AnAbortLeavesWhatTheLastCommitReachesAndTheNextWorks) {
@@ -150,9 +125,7 @@ TEST_F(TransactionTest, MoreThanMayWaitInMemoryIsWrittenEarly) {
   const absl::Status status = transaction->Commit();
   ASSERT_TRUE(status.ok()) << status;
   transaction.reset();
-  Close();
-  EXPECT_EQ(WalkDamageOf(paths_), "");
-  EXPECT_EQ(CheckComplaintOf(paths_), "");
+  ExpectSound();
 }
 
 // The heart of it: each block that was copied leaves the cache by way of STALE.

@@ -4,11 +4,13 @@
 
 #include <array>
 #include <cstdio>
+#include <fstream>
 #include <utility>
 
 #include "ebcache/item_codec.h"
 #include "ebcache/items_file.h"
 #include "lib/format/checksum.h"
+#include "tests/support/mkfs_image.h"
 
 namespace ebcache::testing {
 namespace {
@@ -68,6 +70,75 @@ ItemMap ItemsOf(const std::vector<std::string>& paths, uint64_t tree) {
   EXPECT_TRUE(opened.ok()) << opened.status();
   return opened.ok() ? ItemsOf(*opened) : ItemMap();
 }
+
+std::string SuperblocksOf(const std::string& path) {
+  std::string bytes;
+  std::ifstream file(path, std::ios::binary);
+  for (const uint64_t offset : {kSuperblockOffsets[0], kSuperblockOffsets[1]}) {
+    std::string copy(kSuperblockBytes, '\0');
+    file.seekg(static_cast<std::streamoff>(offset));
+    file.read(copy.data(), static_cast<std::streamsize>(copy.size()));
+    EXPECT_TRUE(file.good()) << path;
+    bytes += copy;
+  }
+  return bytes;
+}
+
+void PutSuperblocks(const std::string& path, const std::string& bytes) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  for (size_t i = 0; i < 2; ++i) {
+    file.seekp(static_cast<std::streamoff>(kSuperblockOffsets[i]));
+    file << bytes.substr(i * kSuperblockBytes, kSuperblockBytes);
+  }
+  EXPECT_TRUE(file.good()) << path;
+}
+
+absl::Status PutAttribute(Transaction& transaction, uint64_t number, size_t value_bytes,
+                          uint8_t salt) {
+  const SampleItem item = MakeAttribute(number, value_bytes, salt);
+  const absl::Status status = transaction.Replace(kFsTreeId, item.key, item.data);
+  return absl::IsNotFound(status) ? transaction.Insert(kFsTreeId, item.key, item.data) : status;
+}
+
+// ---- SessionTest --------------------------------------------------------------------------------
+
+void SessionTest::SetUp() {
+  if (!HaveMkfs()) GTEST_SKIP() << "SKIPPED: there is no mkfs.btrfs";
+}
+
+void SessionTest::Make(const std::string& options, int devices, uint64_t device_bytes) {
+  paths_ = MakeImages(options, devices, device_bytes);
+  ASSERT_FALSE(paths_.empty());
+}
+
+void SessionTest::Open(SessionOptions options) {
+  Close();
+  filesystem_ = OpenWritable(paths_);
+  ASSERT_NE(filesystem_, nullptr);
+  absl::StatusOr<std::unique_ptr<Session>> session =
+      Session::Open(filesystem_.get(), std::move(options));
+  ASSERT_TRUE(session.ok()) << session.status();
+  session_ = *std::move(session);
+}
+
+void SessionTest::Close() {
+  session_.reset();
+  filesystem_.reset();
+}
+
+std::unique_ptr<Transaction> SessionTest::Begin() {
+  absl::StatusOr<std::unique_ptr<Transaction>> transaction = session_->Begin();
+  EXPECT_TRUE(transaction.ok()) << transaction.status();
+  return *std::move(transaction);
+}
+
+void SessionTest::ExpectSound() {
+  Close();
+  EXPECT_EQ(WalkDamageOf(paths_), "");
+  EXPECT_EQ(CheckComplaintOf(paths_), "");
+}
+
+// ---- What others see ----------------------------------------------------------------------------
 
 std::string WalkDamageOf(const std::vector<std::string>& paths) {
   absl::StatusOr<std::unique_ptr<Filesystem>> filesystem = Filesystem::Open(paths);

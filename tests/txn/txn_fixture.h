@@ -36,6 +36,33 @@ std::unique_ptr<Filesystem> OpenWritable(const std::vector<std::string>& paths,
 ItemMap ItemsOf(const std::vector<std::string>& paths, uint64_t tree);
 ItemMap ItemsOf(const BTree& tree);
 
+// The first two copies of a device's superblock, as they lie there; and put there.
+std::string SuperblocksOf(const std::string& path);
+void PutSuperblocks(const std::string& path, const std::string& bytes);
+
+// Inserts an attribute, or replaces it where it is there.
+absl::Status PutAttribute(Transaction& transaction, uint64_t number, size_t value_bytes,
+                          uint8_t salt = 0);
+
+// A filesystem that mkfs.btrfs has made, and a session over it.
+class SessionTest : public ::testing::Test {
+ protected:
+  // Skips the test where there is no mkfs.btrfs.
+  void SetUp() override;
+  void Make(const std::string& options, int devices = 1,
+            uint64_t device_bytes = uint64_t{256} << 20);
+  // Opens it, anew where it is open.
+  void Open(SessionOptions options = {});
+  void Close();
+  std::unique_ptr<Transaction> Begin();
+  // Closes it, and looks at it as others do.
+  void ExpectSound();
+
+  std::vector<std::string> paths_;
+  std::unique_ptr<Filesystem> filesystem_;
+  std::unique_ptr<Session> session_;
+};
+
 // Nothing where each block of each tree can be read and checked; else what is wrong first.
 std::string WalkDamageOf(const std::vector<std::string>& paths);
 

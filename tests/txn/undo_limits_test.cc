@@ -15,26 +15,6 @@
 namespace ebcache::testing {
 namespace {
 
-std::string Superblocks(const std::string& path) {
-  std::string bytes;
-  std::ifstream file(path, std::ios::binary);
-  for (const uint64_t offset : {kSuperblockOffsets[0], kSuperblockOffsets[1]}) {
-    std::string copy(kSuperblockBytes, '\0');
-    file.seekg(static_cast<std::streamoff>(offset));
-    file.read(copy.data(), static_cast<std::streamsize>(copy.size()));
-    bytes += copy;
-  }
-  return bytes;
-}
-
-void PutSuperblocks(const std::string& path, const std::string& bytes) {
-  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-  for (int i = 0; i < 2; ++i) {
-    file.seekp(static_cast<std::streamoff>(kSuperblockOffsets[i]));
-    file << bytes.substr(i * kSuperblockBytes, kSuperblockBytes);
-  }
-}
-
 class UndoLimitsTest : public ::testing::Test {
  protected:
   void Make(const std::string& options, int devices) {
@@ -53,11 +33,8 @@ class UndoLimitsTest : public ::testing::Test {
       auto transaction = (*session)->Begin();
       ASSERT_TRUE(transaction.ok()) << transaction.status();
       for (uint64_t number = 0; number < 2000; ++number) {
-        const SampleItem item = MakeAttribute(number, 60, static_cast<uint8_t>(i));
-        absl::Status status = (*transaction)->Replace(kFsTreeId, item.key, item.data);
-        if (absl::IsNotFound(status)) {
-          status = (*transaction)->Insert(kFsTreeId, item.key, item.data);
-        }
+        const absl::Status status =
+            PutAttribute(**transaction, number, 60, static_cast<uint8_t>(i));
         ASSERT_TRUE(status.ok()) << status;
       }
       if (commits == 0) {
@@ -77,10 +54,10 @@ class UndoLimitsTest : public ::testing::Test {
 TEST_F(UndoLimitsTest, DevicesWithSuperblocksOfDifferentGenerations) {
   if (!HaveMkfs()) GTEST_SKIP() << "SKIPPED: there is no mkfs.btrfs";
   Make("-n 4096 -m raid1 -d single", 2);
-  const std::string old = Superblocks(paths_[1]);
+  const std::string old = SuperblocksOf(paths_[1]);
   Change("", 1);
   PutSuperblocks(paths_[1], old);
-  const std::string first = Superblocks(paths_[0]);
+  const std::string first = SuperblocksOf(paths_[0]);
   {
     const std::unique_ptr<Filesystem> filesystem = OpenWritable(paths_);
     ASSERT_NE(filesystem, nullptr);
@@ -88,8 +65,56 @@ TEST_F(UndoLimitsTest, DevicesWithSuperblocksOfDifferentGenerations) {
   }
   const absl::Status status = UndoSession(paths_, undo_file_);
   EXPECT_TRUE(status.ok()) << status;
-  EXPECT_TRUE(Superblocks(paths_[0]) == first);
-  EXPECT_TRUE(Superblocks(paths_[1]) == old);
+  EXPECT_TRUE(SuperblocksOf(paths_[0]) == first);
+  EXPECT_TRUE(SuperblocksOf(paths_[1]) == old);
+}
+
+// The next session is no part of this one, and writes over what this one keeps, without a commit.
+TEST_F(UndoLimitsTest, ALaterSessionThatHasNotCommitted) {
+  if (!HaveMkfs()) GTEST_SKIP() << "SKIPPED: there is no mkfs.btrfs";
+  Make("-n 4096", 1);
+  Change("", 1);
+  Change(undo_file_, 2);
+  Change("", 0);
+  const std::string superblocks = SuperblocksOf(paths_[0]);
+  const absl::Status status = UndoSession(paths_, undo_file_);
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_TRUE(SuperblocksOf(paths_[0]) == superblocks);
+  EXPECT_TRUE(std::filesystem::exists(undo_file_));
+  EXPECT_EQ(WalkDamageOf(paths_), "");
+  EXPECT_EQ(CheckComplaintOf(paths_), "");
+}
+
+// Damage that was there before is what repairs begin with.
+TEST_F(UndoLimitsTest, WhatWasDamagedBeforeDoesNotStandInTheWay) {
+  if (!HaveMkfs()) GTEST_SKIP() << "SKIPPED: there is no mkfs.btrfs";
+  Make("-n 4096 -m single", 1);
+  Change("", 1);
+  uint64_t place = 0;
+  {
+    const absl::StatusOr<std::unique_ptr<Filesystem>> filesystem = Filesystem::Open(paths_);
+    ASSERT_TRUE(filesystem.ok());
+    const absl::StatusOr<Path> last = (*filesystem)->Tree(kFsTreeId)->SearchBackward(kMaxKey);
+    ASSERT_TRUE(last.ok());
+    place = (*(*filesystem)->volume().Map(last->leaf()->start(), 4096))[0].place.offset;
+  }
+  std::fstream file(paths_[0], std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(static_cast<std::streamoff>(place + 2000));
+  file << "damaged";
+  file.close();
+  ASSERT_NE(WalkDamageOf(paths_), "");
+  const std::string superblocks = SuperblocksOf(paths_[0]);
+  {
+    const std::unique_ptr<Filesystem> filesystem = OpenWritable(paths_);
+    auto session = Session::Open(filesystem.get(), {.undo_file = undo_file_});
+    ASSERT_TRUE(session.ok()) << session.status();
+    auto transaction = (*session)->Begin();
+    ASSERT_TRUE((*transaction)->SetLabel("repaired").ok());
+    ASSERT_TRUE((*transaction)->Commit().ok());
+  }
+  const absl::Status status = UndoSession(paths_, undo_file_);
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(SuperblocksOf(paths_[0]) == superblocks);
 }
 
 }  // namespace

@@ -16,18 +16,6 @@
 namespace ebcache::testing {
 namespace {
 
-std::string SuperblockBytes(const std::string& path) {
-  std::string bytes;
-  std::ifstream file(path, std::ios::binary);
-  for (const uint64_t offset : {kSuperblockOffsets[0], kSuperblockOffsets[1]}) {
-    std::string copy(kSuperblockBytes, '\0');
-    file.seekg(static_cast<std::streamoff>(offset));
-    file.read(copy.data(), static_cast<std::streamsize>(copy.size()));
-    bytes += copy;
-  }
-  return bytes;
-}
-
 class UndoTest : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
@@ -39,7 +27,7 @@ class UndoTest : public ::testing::TestWithParam<const char*> {
     std::filesystem::remove(undo_file_);
     // So that there is something that is freed.
     Change("", 0, 2000, 1);
-    for (const std::string& path : paths_) superblocks_.push_back(SuperblockBytes(path));
+    for (const std::string& path : paths_) superblocks_.push_back(SuperblocksOf(path));
     items_ = ItemsOf(paths_, kFsTreeId);
   }
 
@@ -53,11 +41,8 @@ class UndoTest : public ::testing::TestWithParam<const char*> {
       auto transaction = (*session)->Begin();
       ASSERT_TRUE(transaction.ok()) << transaction.status();
       for (uint64_t number = first; number < first + count; ++number) {
-        const SampleItem item = MakeAttribute(number, 60, static_cast<uint8_t>(i));
-        absl::Status status = (*transaction)->Replace(kFsTreeId, item.key, item.data);
-        if (absl::IsNotFound(status)) {
-          status = (*transaction)->Insert(kFsTreeId, item.key, item.data);
-        }
+        const absl::Status status =
+            PutAttribute(**transaction, number, 60, static_cast<uint8_t>(i));
         ASSERT_TRUE(status.ok()) << status;
       }
       const absl::Status status = (*transaction)->Commit();
@@ -67,7 +52,7 @@ class UndoTest : public ::testing::TestWithParam<const char*> {
 
   void ExpectAsItWas() {
     for (size_t i = 0; i < paths_.size(); ++i) {
-      EXPECT_TRUE(SuperblockBytes(paths_[i]) == superblocks_[i]) << paths_[i];
+      EXPECT_TRUE(SuperblocksOf(paths_[i]) == superblocks_[i]) << paths_[i];
     }
     EXPECT_EQ(ItemsOf(paths_, kFsTreeId), items_);
     EXPECT_EQ(WalkDamageOf(paths_), "");

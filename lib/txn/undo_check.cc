@@ -1,0 +1,95 @@
+#include "lib/txn/undo_check.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <cstring>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "ebcache/btree.h"
+#include "ebcache/filesystem.h"
+#include "ebcache/item_codec.h"
+#include "ebcache/items_block.h"
+#include "lib/device/overlay_device.h"
+#include "lib/format/checksum.h"
+
+namespace ebcache::txn {
+namespace {
+
+// Remembers what could not be read.
+class DamageCollector : public TreeVisitor {
+ public:
+  bool VisitBlock(const TreeRoot&, const ExtentBuffer&) override { return true; }
+  void VisitDamage(const WalkDamage& found) override { damage.push_back(found); }
+
+  std::vector<WalkDamage> damage;
+};
+
+// The devices as they would be with these superblocks.
+absl::StatusOr<std::vector<std::unique_ptr<BlockDevice>>> WithSuperblocks(
+    absl::Span<const DeviceImages> devices) {
+  std::vector<std::unique_ptr<BlockDevice>> result;
+  for (const DeviceImages& one : devices) {
+    absl::StatusOr<std::unique_ptr<OverlayDevice>> overlay = OverlayDevice::Create(one.device);
+    if (!overlay.ok()) return overlay.status();
+    for (const SuperblockImage& image : one.images) {
+      DeviceWrite write{.offset = image.offset, .segments = {absl::MakeConstSpan(image.bytes)}};
+      (*overlay)->Write(absl::MakeSpan(&write, 1));
+      if (!write.status.ok()) return write.status;
+    }
+    result.push_back(*std::move(overlay));
+  }
+  return result;
+}
+
+// Whether these bytes are a block that a transaction has written to that address, behind the state.
+bool IsLaterBlock(const Superblock& state, uint64_t logical, absl::Span<const std::byte> bytes) {
+  const absl::StatusOr<BlockHeader> header =
+      ParseItem<BlockHeader>(bytes.subspan(0, BlockHeader::kBytes));
+  if (!header.ok() || header->bytenr != logical || header->generation <= state.generation) {
+    return false;
+  }
+  const absl::StatusOr<Checksum> computed = ComputeBlockChecksum(state.checksum_type, {bytes});
+  return computed.ok() && CompareChecksums(state.checksum_type, header->checksum, *computed).ok();
+}
+
+bool IsOverwritten(Filesystem& filesystem, uint64_t logical) {
+  const Superblock state = filesystem.superblock();
+  const absl::StatusOr<std::vector<PhysicalExtent>> copies =
+      filesystem.volume().Map(logical, state.node_bytes);
+  if (!copies.ok()) return false;
+  std::vector<std::byte> bytes(state.node_bytes);
+  for (const PhysicalExtent& copy : *copies) {
+    if (copy.device == nullptr) continue;
+    DeviceRead read{.offset = copy.place.offset, .segments = {absl::MakeSpan(bytes)}};
+    copy.device->Read(absl::MakeSpan(&read, 1));
+    if (read.status.ok() && IsLaterBlock(state, logical, bytes)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+absl::Status CheckOldStateIsThere(absl::Span<const DeviceImages> devices) {
+  absl::StatusOr<std::vector<std::unique_ptr<BlockDevice>>> overlays = WithSuperblocks(devices);
+  if (!overlays.ok()) return overlays.status();
+  const absl::StatusOr<std::unique_ptr<Filesystem>> filesystem =
+      Filesystem::OpenDevices(*std::move(overlays));
+  if (!filesystem.ok()) return filesystem.status();
+  DamageCollector collector;
+  collector.damage = (*filesystem)->open_damage();
+  BlockSet visited((*filesystem)->superblock().node_bytes);
+  for (const TreeRoot& tree : (*filesystem)->Trees(&collector.damage)) {
+    WalkTree((*filesystem)->cache(), tree, collector, {.visited = &visited});
+  }
+  for (const WalkDamage& damage : collector.damage) {
+    if (absl::IsResourceExhausted(damage.status)) return damage.status;
+    if (!IsOverwritten(**filesystem, damage.logical)) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("what the session has kept was written over: ", damage.ToString()));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace ebcache::txn
