@@ -54,10 +54,8 @@ bool IsLaterBlock(const Superblock& state, uint64_t logical, absl::Span<const st
   return computed.ok() && CompareChecksums(state.checksum_type, header->checksum, *computed).ok();
 }
 
-bool IsOverwritten(Filesystem& filesystem, uint64_t logical) {
-  const Superblock state = filesystem.superblock();
-  const absl::StatusOr<std::vector<PhysicalExtent>> copies =
-      filesystem.volume().Map(logical, state.node_bytes);
+bool IsOverwritten(const Volume& volume, const Superblock& state, uint64_t logical) {
+  const absl::StatusOr<std::vector<PhysicalExtent>> copies = volume.Map(logical, state.node_bytes);
   if (!copies.ok()) return false;
   std::vector<std::byte> bytes(state.node_bytes);
   for (const PhysicalExtent& copy : *copies) {
@@ -77,15 +75,16 @@ absl::Status CheckOldStateIsThere(absl::Span<const DeviceImages> devices) {
   const absl::StatusOr<std::unique_ptr<Filesystem>> filesystem =
       Filesystem::OpenDevices(*std::move(overlays));
   if (!filesystem.ok()) return filesystem.status();
+  const Superblock state = (*filesystem)->superblock();
   DamageCollector collector;
   collector.damage = (*filesystem)->open_damage();
-  BlockSet visited((*filesystem)->superblock().node_bytes);
+  BlockSet visited(state.node_bytes);
   for (const TreeRoot& tree : (*filesystem)->Trees(&collector.damage)) {
     WalkTree((*filesystem)->cache(), tree, collector, {.visited = &visited});
   }
   for (const WalkDamage& damage : collector.damage) {
     if (absl::IsResourceExhausted(damage.status)) return damage.status;
-    if (!IsOverwritten(**filesystem, damage.logical)) continue;
+    if (!IsOverwritten((*filesystem)->volume(), state, damage.logical)) continue;
     return absl::FailedPreconditionError(
         absl::StrCat("what the session has kept was written over: ", damage.ToString()));
   }
