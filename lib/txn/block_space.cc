@@ -66,12 +66,7 @@ void BlockSpace::GiveBack(uint64_t bytenr) {
   if (group != nullptr && group->holds_blocks()) group->free.Unite({bytenr, node_bytes_});
 }
 
-void BlockSpace::Pin(const space::Range& range, uint64_t generation) {
-  pinned_.all.Unite(range);
-  if (generation <= base_generation_) pinned_.of_base.Unite(range);
-}
-
-BlockSpace::Pinned BlockSpace::TakePinned() { return std::exchange(pinned_, {}); }
+FreedRanges BlockSpace::TakePinned() { return std::exchange(pinned_, {}); }
 
 // Two groups may have been freed up to their common border.
 template <typename Visit>

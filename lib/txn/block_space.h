@@ -23,6 +23,7 @@
 
 #include "ebcache/on_disk.h"
 #include "lib/space/range.h"
+#include "lib/txn/committed_states.h"
 
 namespace ebcache::txn {
 
@@ -62,21 +63,12 @@ class BlockSpace {
   // Takes it back: it was never used, or what used it was never on a disk that matters.
   void GiveBack(uint64_t bytenr);
 
-  // What a transaction has freed.
-  struct Pinned {
-    space::RangeSet all;
-    // Of these, what was made by a commit up to that of `base_generation`.
-    space::RangeSet of_base;
-  };
-  // From which generation on extents are none of the base's. The last one by default: there is no
-  // base but the last commit.
-  void set_base_generation(uint64_t generation) { base_generation_ = generation; }
-  // Says that nothing refers to a range any more, from this transaction on. `generation`: that made
-  // it.
-  void Pin(const space::Range& range, uint64_t generation);
+  // Says that nothing refers to a range any more, from this transaction on. `made`: the generation
+  // that made what is there.
+  void Pin(const space::Range& range, uint64_t made) { pinned_[made].Unite(range); }
   // The transaction is over: what it has pinned is the caller's, and may be released when no state
-  // that has it can be read any more.
-  Pinned TakePinned();
+  // that has it is wanted any more.
+  FreedRanges TakePinned();
   // Keeps a range that is free from being given out, until it is released.
   void Withhold(const space::Range& range);
   // Gives it out again.
@@ -95,8 +87,7 @@ class BlockSpace {
 
   const uint32_t node_bytes_;
   std::map<uint64_t, BlockGroup> groups_;  // by start
-  uint64_t base_generation_ = ~uint64_t{0};
-  Pinned pinned_;
+  FreedRanges pinned_;
   uint64_t cursors_[2] = {0, 0};  // of blocks, of system blocks: behind the last that was given
 };
 

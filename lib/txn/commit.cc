@@ -109,8 +109,7 @@ absl::Status Transaction::Impl::WriteSuperblocks(Superblock& next,
                                                  bool& written) {
   stage = TransactionStage::kWritingSuperblocks;
   Volume& volume = session.filesystem->volume();
-  txn::BlockSpace::Pinned pinned = session.space->TakePinned();
-  session.states.Freed(next.generation, std::move(pinned.all), std::move(pinned.of_base));
+  session.states.Freed(next.generation, session.space->TakePinned());
   if (session.undo) {
     const uint64_t hash = SuperblockStateHash(next);
     absl::Status kept = session.undo->Append({next.generation, hash});

@@ -1,6 +1,6 @@
 #include "lib/txn/committed_states.h"
 
-#include <utility>
+#include <iterator>
 
 #include "lib/base/check.h"
 
@@ -25,28 +25,10 @@ void CommittedStates::LetGo(uint64_t generation) {
   held_.erase(at);
 }
 
-void CommittedStates::KeepBase(uint64_t generation) {
-  sync::MutexLock lock(mutex_);
-  base_ = generation;
-}
-
-void CommittedStates::Settle() {
-  sync::MutexLock lock(mutex_);
-  base_.reset();
-  // It goes with the next that is released.
-  if (!kept_for_base_.empty()) freed_.push_front({.ranges = std::move(kept_for_base_)});
-  kept_for_base_ = {};
-}
-
-std::optional<uint64_t> CommittedStates::base() const {
-  sync::MutexLock lock(mutex_);
-  return base_;
-}
-
-void CommittedStates::Freed(uint64_t generation, space::RangeSet ranges, space::RangeSet of_base) {
+void CommittedStates::Freed(uint64_t generation, FreedRanges ranges) {
   if (ranges.empty()) return;
   sync::MutexLock lock(mutex_);
-  freed_.push_back({generation, std::move(ranges), std::move(of_base)});
+  freed_.push_back({generation, std::move(ranges)});
 }
 
 void CommittedStates::TakeBack(uint64_t generation) {
@@ -54,19 +36,36 @@ void CommittedStates::TakeBack(uint64_t generation) {
   if (!freed_.empty() && freed_.back().generation == generation) freed_.pop_back();
 }
 
+CommittedStates::Wanted CommittedStates::WantedOf(uint64_t made, uint64_t freed) const {
+  const auto behind = held_.lower_bound(freed);
+  if (behind == held_.begin()) return {1, 0};
+  const auto first = held_.lower_bound(made);
+  return first == behind ? Wanted{1, 0} : Wanted{*first, *std::prev(behind)};
+}
+
+// What goes to another place is there before it leaves its own, so that nothing that is wanted can be
+// lost where memory is out.
 space::RangeSet CommittedStates::TakeReleased() {
   space::RangeSet released;
   sync::MutexLock lock(mutex_);
-  while (!freed_.empty() && (held_.empty() || *held_.begin() >= freed_.front().generation)) {
-    FreedByCommit& first = freed_.front();
-    if (base_) {
-      for (const auto& [start, end] : first.of_base.ends()) {
-        first.ranges.Subtract({start, end - start});
-      }
-      UniteAll(first.of_base, kept_for_base_);
+  const auto sort_in = [&](const space::RangeSet& ranges, const Wanted& wanted) {
+    UniteAll(ranges, wanted.first > wanted.second ? released : kept_[wanted]);
+  };
+  for (; !freed_.empty(); freed_.pop_front()) {
+    const FreedByCommit& commit = freed_.front();
+    for (const auto& [made, ranges] : commit.ranges) {
+      sort_in(ranges, WantedOf(made, commit.generation));
     }
-    UniteAll(first.ranges, released);
-    freed_.pop_front();
+  }
+  // Of what was kept, those states are looked at anew that are not wanted any more.
+  for (auto at = kept_.begin(); at != kept_.end();) {
+    const Wanted wanted = WantedOf(at->first.first, at->first.second + 1);
+    if (wanted == at->first) {
+      ++at;
+      continue;
+    }
+    sort_in(at->second, wanted);
+    at = kept_.erase(at);
   }
   return released;
 }
@@ -74,8 +73,10 @@ space::RangeSet CommittedStates::TakeReleased() {
 space::RangeSet CommittedStates::Kept() const {
   space::RangeSet kept;
   sync::MutexLock lock(mutex_);
-  for (const FreedByCommit& freed : freed_) UniteAll(freed.ranges, kept);
-  UniteAll(kept_for_base_, kept);
+  for (const FreedByCommit& commit : freed_) {
+    for (const auto& [made, ranges] : commit.ranges) UniteAll(ranges, kept);
+  }
+  for (const auto& [wanted, ranges] : kept_) UniteAll(ranges, kept);
   return kept;
 }
 

@@ -1,5 +1,9 @@
-// CommittedStates: which states of the filesystem are still read, and what must not be given out for
+// CommittedStates: which states of the filesystem are still wanted, and what must not be given out for
 // their sake.
+//
+// A state is that of a commit, and called by its generation. It is wanted by the readers that hold it
+// and, where a session has a way back, by that. An extent that the commit of generation `made` has made
+// and that of `freed` has freed, is in the states from `made` to `freed` - 1.
 //
 // Thread safety: all methods, from any thread.
 
@@ -8,49 +12,50 @@
 
 #include <cstdint>
 #include <deque>
-#include <optional>
+#include <map>
 #include <set>
+#include <utility>
 
 #include "ebcache/internal/sync.h"
 #include "lib/space/range.h"
 
 namespace ebcache::txn {
 
+// Ranges, by the generation that made what was there.
+using FreedRanges = std::map<uint64_t, space::RangeSet>;
+
 class CommittedStates {
  public:
-  // The state of a commit is one to go back to: what it has stays, until it is settled. What was made
-  // after it and freed again is none of it.
-  void KeepBase(uint64_t generation);
-  void Settle();
-  std::optional<uint64_t> base() const;
-
-  // A reader begins, or ends, to use the state of a commit.
+  // Begins, or ends, to want a state: that of the last commit, or one that is held already.
   void Hold(uint64_t generation);
   void LetGo(uint64_t generation);
 
-  // The commit of `generation` has freed these: states of earlier ones have them. `of_base`: those of
-  // them that the base has.
-  void Freed(uint64_t generation, space::RangeSet ranges, space::RangeSet of_base);
-  // That commit has not happened. Needs no memory.
+  // The commit of `generation` has freed these.
+  void Freed(uint64_t generation, FreedRanges ranges);
+  // That commit, the last that was told of, has not happened. Needs no memory.
   void TakeBack(uint64_t generation);
-  // Takes what no reader can reach any more.
+  // Takes what no state has any more that is wanted. Where memory is out some of it may be lost: it is
+  // in Kept() neither.
   space::RangeSet TakeReleased();
-  // What some reader still can, or what was not taken yet.
+  // What some state has that is wanted, or what was not taken yet.
   space::RangeSet Kept() const;
 
  private:
   struct FreedByCommit {
     uint64_t generation = 0;
-    space::RangeSet ranges;
-    space::RangeSet of_base;
+    FreedRanges ranges;
   };
+  // The first and the last state that is wanted, of those that have something.
+  using Wanted = std::pair<uint64_t, uint64_t>;
+
+  // Those of the states from `made` to `freed` - 1; the first is behind the last where there is none.
+  Wanted WantedOf(uint64_t made, uint64_t freed) const EBCACHE_REQUIRES(mutex_);
 
   mutable sync::Mutex mutex_;
-  std::optional<uint64_t> base_ EBCACHE_GUARDED_BY(mutex_);
   std::multiset<uint64_t> held_ EBCACHE_GUARDED_BY(mutex_);
   std::deque<FreedByCommit> freed_ EBCACHE_GUARDED_BY(mutex_);  // by generation, rising
-  // What no reader reaches and the base has.
-  space::RangeSet kept_for_base_ EBCACHE_GUARDED_BY(mutex_);
+  // What was looked at. A state that begins to be wanted has none of it: it is of a later commit.
+  std::map<Wanted, space::RangeSet> kept_ EBCACHE_GUARDED_BY(mutex_);
 };
 
 }  // namespace ebcache::txn

@@ -78,7 +78,6 @@ absl::Status Session::Impl::LoadSpace() {
   // Free in the trees, and still read.
   const space::RangeSet kept = states.Kept();
   for (const auto& [start, end] : kept.ends()) loaded->Withhold({start, end - start});
-  if (const std::optional<uint64_t> base = states.base()) loaded->set_base_generation(*base);
   space = std::move(loaded);
   return absl::OkStatus();
 }
@@ -92,7 +91,8 @@ absl::Status Session::Impl::BeginUndo() {
       options.undo_file, *images, {start.generation, SuperblockStateHash(start)});
   if (!file.ok()) return file.status();
   undo = *std::move(file);
-  states.KeepBase(start.generation);
+  states.Hold(start.generation);
+  base_generation = start.generation;
   return absl::OkStatus();
 }
 
@@ -168,7 +168,7 @@ absl::Status Session::Settle() {
   absl::Status status = txn::RemoveUndoFile(impl_->undo->path());
   if (!status.ok()) return status;
   impl_->undo.reset();
-  impl_->states.Settle();
+  impl_->states.LetGo(impl_->base_generation);
   return absl::OkStatus();
 }
 

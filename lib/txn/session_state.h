@@ -40,6 +40,8 @@ struct Session::Impl {
   std::unique_ptr<txn::BlockSpace> space;
   txn::CommittedStates states;
   std::optional<txn::UndoFile> undo;
+  uint64_t base_generation =
+      0;  // with an undo file: the state that it leads back to, which is held
   bool transaction_open = false;
   // Not OK: it is not known how a commit has ended.
   absl::Status unknown;

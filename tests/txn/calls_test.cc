@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "ebcache/item_codec.h"
+#include "ebcache/items_quota.h"
 #include "ebcache/transaction.h"
 #include "tests/support/mkfs_image.h"
 #include "tests/txn/txn_fixture.h"
@@ -228,7 +230,12 @@ TEST_F(CallsTest, ARaidStripeTreeIsRefused) {
 // One call that changes more than may wait in memory.
 TEST_F(CallsTest, LongOnesAreBoundedInMemory) {
   Make("-n 4096");
-  Open({.most_unwritten_bytes = 64 * 4096});
+  filesystem_ = OpenWritable(paths_, uint64_t{1} << 20);
+  ASSERT_NE(filesystem_, nullptr);
+  absl::StatusOr<std::unique_ptr<Session>> session =
+      Session::Open(filesystem_.get(), {.most_unwritten_bytes = 64 * 4096});
+  ASSERT_TRUE(session.ok()) << session.status();
+  session_ = *std::move(session);
   Fill(*session_, 0, 4000, 1000);
   for (const bool rewrite : {true, false}) {
     auto transaction = Begin();
@@ -247,10 +254,30 @@ TEST_F(CallsTest, LongOnesAreBoundedInMemory) {
       EXPECT_EQ(*removed, 4000u);
     }
     EXPECT_LE(filesystem_->cache().stats().dirty_buffers, 64u + 200u);
+    // The budget's 256 blocks, and what the commit itself has to hold.
+    EXPECT_LE(filesystem_->cache().stats().peak_cached_buffers, 256u + 200u);
     const absl::Status status = transaction->Commit();
     ASSERT_TRUE(status.ok()) << status;
   }
   ExpectSound();
+}
+
+// They are not counted here, and the next kernel is told.
+TEST_F(CallsTest, QuotasAreInconsistentAfterwards) {
+  Make("-n 4096 -R quota");
+  Open();
+  const auto flags = [this]() -> uint64_t {
+    const absl::StatusOr<Path> path =
+        filesystem_->Tree(kQuotaTreeId)->Find({0, kQgroupStatusType, 0});
+    EXPECT_TRUE(path.ok()) << path.status();
+    Item item;
+    EXPECT_TRUE(path->Load(item).ok());
+    return ParseItem<QgroupStatus>(item.data())->flags;
+  };
+  ASSERT_EQ(flags() & (kQgroupStatusOn | kQgroupStatusInconsistent), kQgroupStatusOn);
+  Fill(*session_, 0, 10);
+  EXPECT_NE(flags() & kQgroupStatusInconsistent, 0u);
+  EXPECT_NE(flags() & kQgroupStatusOn, 0u);
 }
 
 }  // namespace

@@ -250,5 +250,90 @@ TEST_F(TransactionTest, RewritingATreeMovesEachOfItsBlocks) {
   EXPECT_EQ(CheckComplaintOf(paths_), "");
 }
 
+// Every insertion is in front of all that there is.
+TEST_F(TransactionTest, KeysThatFall) {
+  constexpr uint64_t kTree = 300;
+  ItemMap expected;
+  {
+    auto transaction = Begin();
+    ASSERT_TRUE(transaction->CreateTree(kTree).ok());
+    for (uint64_t i = 3000; i > 0; --i) {
+      const Key key{1000, kStringItemType, i};
+      std::vector<std::byte> data(20 + i % 50, static_cast<std::byte>(i));
+      const absl::Status status = transaction->Insert(kTree, key, data);
+      ASSERT_TRUE(status.ok()) << status;
+      expected[key] = std::move(data);
+    }
+    ASSERT_TRUE(transaction->Commit().ok());
+  }
+  Close();
+  EXPECT_EQ(ItemsOf(paths_, kTree), expected);
+  EXPECT_EQ(WalkDamageOf(paths_), "");
+}
+
+// Filesystems so small that all of their space is given out several times over.
+class ReuseTest : public SessionTest {
+ protected:
+  void SetUp() override {
+    SessionTest::SetUp();
+    if (IsSkipped()) return;
+    Make("--mixed -n 4096", 1, uint64_t{32} << 20);
+    Open();
+    Commit([](Transaction& transaction) {
+      for (uint64_t number = 0; number < 2000; ++number) {
+        const absl::Status status = PutAttribute(transaction, number, 300);
+        if (!status.ok()) return status;
+      }
+      return absl::OkStatus();
+    });
+  }
+  template <typename Change>
+  TransactionCounts Commit(Change change) {
+    auto transaction = Begin();
+    absl::Status status = change(*transaction);
+    if (status.ok()) status = transaction->Commit();
+    EXPECT_TRUE(status.ok()) << status;
+    return transaction->counts();
+  }
+  // Until every address has had its turn, and more; says how many were used that the cache still
+  // had.
+  uint64_t RewriteOverAndOver() {
+    uint64_t copied = 0;
+    uint64_t recycled = 0;
+    while (copied < 3 * (uint64_t{32} << 20) / 4096) {
+      const TransactionCounts counts = Commit([](Transaction& transaction) {
+        return transaction.Rewrite(kFsTreeId, kMinKey, ~uint64_t{0}).status();
+      });
+      copied += counts.blocks_copied;
+      recycled += counts.blocks_recycled;
+      if (HasFailure()) break;
+    }
+    return recycled;
+  }
+};
+
+TEST_F(ReuseTest, WhatAViewReachesIsNotWrittenOver) {
+  const CommittedView view = session_->View();
+  const ItemMap before = ItemsOf(*view.Tree(kFsTreeId));
+  RewriteOverAndOver();
+  filesystem_->cache().DropCaches();
+  EXPECT_EQ(ItemsOf(*view.Tree(kFsTreeId)), before);
+}
+
+// A reader without a view has no more than its block: the address is not given out.
+TEST_F(ReuseTest, ABlockThatIsHeldKeepsItsBytes) {
+  {
+    const absl::StatusOr<Path> path = filesystem_->Tree(kFsTreeId)->Search(kMinKey);
+    ASSERT_TRUE(path.ok());
+    std::vector<std::byte> before(4096);
+    std::vector<std::byte> after(4096);
+    ASSERT_TRUE(path->leaf()->Read(0, absl::MakeSpan(before)).ok());
+    RewriteOverAndOver();
+    ASSERT_TRUE(path->leaf()->Read(0, absl::MakeSpan(after)).ok());
+    EXPECT_TRUE(before == after);
+  }
+  ExpectSound();
+}
+
 }  // namespace
 }  // namespace ebcache::testing

@@ -99,8 +99,11 @@ TEST_F(UndoLimitsTest, WhatWasDamagedBeforeDoesNotStandInTheWay) {
     place = (*(*filesystem)->volume().Map(last->leaf()->start(), 4096))[0].place.offset;
   }
   std::fstream file(paths_[0], std::ios::in | std::ios::out | std::ios::binary);
+  // Its bytes, and what its header says of its generation: a later one, and no sound block.
   file.seekp(static_cast<std::streamoff>(place + 2000));
   file << "damaged";
+  file.seekp(static_cast<std::streamoff>(place + Header::Offsets::kGeneration));
+  file << "99999999";
   file.close();
   ASSERT_NE(WalkDamageOf(paths_), "");
   const std::string superblocks = SuperblocksOf(paths_[0]);
