@@ -12,7 +12,6 @@
 #include "lib/tree/edit/leaf_pair.h"
 #include "lib/tree/edit/node_edit.h"
 #include "lib/txn/block_edit.h"
-#include "lib/txn/refusal.h"
 
 namespace ebcache::txn {
 namespace {
@@ -221,7 +220,7 @@ absl::Status CowTree::Insert(const Key& key, absl::Span<const std::byte> data) {
     return absl::AlreadyExistsError(
         absl::StrCat("item ", key.ToString(), " of tree ", TreeName(state_.id)));
   }
-  return NoRefusal(InsertAt(*way, key, data));
+  return InsertAt(*way, key, data);
 }
 
 absl::Status CowTree::InsertAt(Way& way, const Key& key, absl::Span<const std::byte> data) {
@@ -318,7 +317,7 @@ absl::Status CowTree::Replace(const Key& key, absl::Span<const std::byte> data) 
   if (!result.ok()) return result.status();
   absl::Status status =
       EditStatus(*result, way->block[0]->start(), "removing an item that is to grow");
-  return NoRefusal(status.ok() ? InsertAt(*way, key, data) : status);
+  return status.ok() ? InsertAt(*way, key, data) : status;
 }
 
 absl::Status CowTree::FixLowKey(Way& way, int level) {

@@ -315,6 +315,11 @@ class ReuseTest : public SessionTest {
 TEST_F(ReuseTest, WhatAViewReachesIsNotWrittenOver) {
   const CommittedView view = session_->View();
   const ItemMap before = ItemsOf(*view.Tree(kFsTreeId));
+  Commit([](Transaction& transaction) {
+    return transaction.Rewrite(kFsTreeId, kMinKey, ~uint64_t{0}).status();
+  });
+  // What is free is read anew after that.
+  Begin()->Abort();
   RewriteOverAndOver();
   filesystem_->cache().DropCaches();
   EXPECT_EQ(ItemsOf(*view.Tree(kFsTreeId)), before);

@@ -141,6 +141,14 @@ TEST_P(UndoTest, ADamagedFileIsNone) {
     std::ofstream(undo_file_, std::ios::binary) << damaged;
     EXPECT_TRUE(absl::IsDataLoss(UndoSession(paths_, undo_file_))) << at;
   }
+  {
+    // What the session began with is not known.
+    std::string damaged = bytes;
+    char& byte = damaged[damaged.size() - 3 * 24 + 9];
+    byte = static_cast<char>(byte ^ 1);
+    std::ofstream(undo_file_, std::ios::binary) << damaged;
+    EXPECT_TRUE(absl::IsDataLoss(UndoSession(paths_, undo_file_)));
+  }
   std::ofstream(undo_file_, std::ios::binary) << bytes.substr(0, 100);
   EXPECT_TRUE(absl::IsDataLoss(UndoSession(paths_, undo_file_)));
   // The record of a commit that did not come to its superblock may be torn.
