@@ -14,6 +14,9 @@
 // Nothing here knows what items of files mean. A caller that removes an item which refers to data says
 // so (ChangeDataReference), or the data stays allocated.
 //
+// Forks: a session stays the parent's. A child that wrote as well would write over what the parent
+// writes; it ends by _exit or exec, or closes nothing of it.
+//
 // Thread safety: a session and its transactions belong to one thread at a time. Other threads may
 // read the filesystem meanwhile. They see the last commit; what they have found stays readable as long
 // as they hold a CommittedView that they got before. Without one, a block that they have found may be
