@@ -26,6 +26,7 @@ int RunEbcache(const AllocatorChoiceMaker& make_allocator_choice, int argc, char
                             Rewrite(),
                             ZeroLog(),
                             RepairCopies(),
+                            UndoSubcommand(),
                         },
                         argc, argv);
 }

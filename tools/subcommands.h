@@ -16,6 +16,7 @@ Subcommand Rewrite();
 Subcommand Top(const AllocatorChoiceMaker& make_allocator_choice);
 Subcommand Tune();
 Subcommand TreeStats(const AllocatorChoiceMaker& make_allocator_choice);
+Subcommand UndoSubcommand();
 Subcommand Verify();
 Subcommand ZeroLog();
 

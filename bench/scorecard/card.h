@@ -160,6 +160,8 @@ void MeasureChecksums(Card& card);
 void MeasureHitRatios(Card& card);
 void MeasureWalks(Card& card);
 void PlotWalks(Card& card);
+void MeasureRewrites(Card& card);   // all trees copied to new places
+void MeasureManyItems(Card& card);  // items in random order, in many commits
 void MeasureLab(Card& card);
 // This build beside the one in settings().against, instead of all of the above.
 void MeasureAgainst(Card& card);

@@ -59,6 +59,8 @@ void MeasureAll(Card& card, bool with_plots) {
   MeasureChecksums(card);
   MeasureHitRatios(card);
   MeasureWalks(card);
+  MeasureRewrites(card);
+  MeasureManyItems(card);
   MeasureLab(card);
   if (!with_plots) return;
   PlotLookups(card);

@@ -116,7 +116,9 @@ struct HeapOptions {
   // The most to hand out, the reserve for kNoFail apart; 0: what malloc gives, and no reserve.
   size_t max_bytes = 0;
   uint32_t no_fail_wait_ms = kNoFailWaitMs;
-  std::shared_ptr<HeapMemory> memory;  // null: mimalloc's heap
+  // Null: mimalloc's heap, which is loaded for this library alone and replaces nothing in the process; or
+  // the program's own mimalloc, where it has linked that; or, where there is none, the C library's heap.
+  std::shared_ptr<HeapMemory> memory;
 };
 
 // Blocks from a heap, each in one piece and page-aligned. What a small tool embeds.

@@ -98,9 +98,9 @@ struct FileDeviceOptions {
   // cache has of a block device is dropped first where it is clean: the kernel that has one mounted
   // does not write through it, so that what it has may be old.
   bool direct = false;
-  // Transfers that a batch may have under way at once, through io_uring; reads that the page cache
-  // can answer are not counted, and are made one after the other. 1: all are, by preadv and
-  // pwritev, which is also what happens where the kernel or a sandbox has no io_uring.
+  // Transfers that a batch may have under way at once, through io_uring; cached writes, and reads
+  // that the page cache can answer, are not counted, and are made one after the other. 1: all are,
+  // by preadv and pwritev, which is also what happens where the kernel or a sandbox has no io_uring.
   uint32_t queue_depth = 64;
 };
 

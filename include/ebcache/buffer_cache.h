@@ -39,6 +39,9 @@ struct BlockRead {
   // Out, with an error: whatever `check` says, there is no good copy, so that readers that wait for
   // this read and expect something else need not try for themselves. Means nothing without a check.
   bool damaged = false;
+  // The copy that a reader has found no good, though it was taken for good when it was read
+  // (BufferCache::Reread): the source tries others. 0: none.
+  int bad_mirror = 0;
 };
 
 // One block to write.
@@ -79,6 +82,23 @@ class BlockSource {
   // Writes each buffer to all copies of its block and sets each status. After an error the same
   // bytes, or newer ones, come again.
   virtual void Write(absl::Span<BlockWrite> writes) = 0;
+
+  // Told of each buffer that goes, whatever the way (reclaim, the last put of a STALE one, a dropped
+  // cache, a migration that drops, the end of the cache; dummies and clones too), once, before its
+  // bytes and `user` (ExtentBuffer::user) do. Only where BufferCacheOptions::user_bytes is not 0. By
+  // then a look-up of the block finds nothing, or another buffer of it. On whichever thread lets it
+  // go, with no lock of the cache held, but perhaps with the allocator's. REQUIRES: it takes no
+  // reference, and calls neither the cache nor the allocator.
+  virtual void Forget(const ExtentBuffer& buffer, std::byte* user) noexcept {
+    (void)buffer;
+    (void)user;
+  }
+};
+
+// What is in a new buffer.
+enum class NewBytes {
+  kUndefined,  // whatever was there: not UPTODATE
+  kZeroed,     // zeroes: UPTODATE, so that it can be made DIRTY at once
 };
 
 // Whether the error is that of a wait which would have been for ever: see BlockSource.
@@ -92,6 +112,10 @@ struct BufferCacheOptions {
   // cache may be over it for as long as they stay (CacheStats::over_budget_creates counts that).
   // The put or the write that makes one of them idle brings the cache back, at once.
   uint64_t budget_bytes = uint64_t{256} << 20;
+  // Bytes that users keep with each buffer (ExtentBuffer::user), 0 to kMostUserBytes; they do not
+  // count to the budget. 0: none, which costs nothing.
+  uint32_t user_bytes = 0;
+  static constexpr uint32_t kMostUserBytes = 4096;
   // A thread of the cache's own that keeps room under the budget, so that a caller that makes a
   // buffer seldom has to look for one that can go: it wakes when less than `low_room_percent` of
   // the budget is free, and works until `high_room_percent` is, or nothing is left that can go.
@@ -135,6 +159,7 @@ struct CacheStats {
   uint64_t writes = 0;
   uint64_t write_failures = 0;
   uint64_t stale_frees = 0;              // deaths by PutStale, or by the last put of a STALE buffer
+  uint64_t nocache_frees = 0;            // deaths by PutNoCache
   uint64_t reclaimed = 0;                // deaths by budget, Shrink or DropCaches
   uint64_t reclaimed_in_background = 0;  // of these, by the cache's own thread
   uint64_t folio_releases = 0;           // deaths by ReleaseFolio
@@ -159,6 +184,12 @@ class BufferCache {
   // each. A caller that needs them asks for WritebackAll first, and where that fails decides:
   // again, or GiveUpWrites. REQUIRES: no references are left (CHECK).
   ~BufferCache();
+  // The end of a cache to whose buffers there are references, or which has buffers that are DIRTY:
+  // `tell` is called with each of these, which then goes like all others; on_unwritten is told as ever,
+  // but nothing is printed. For a program that has lost count and wants to say so, and end. REQUIRES:
+  // no other thread uses the cache, and the references that are left are never put, nor used.
+  static void Destroy(std::unique_ptr<BufferCache> cache,
+                      absl::FunctionRef<void(const ExtentBuffer&, BufferState)> tell);
   BufferCache(const BufferCache&) = delete;
   BufferCache& operator=(const BufferCache&) = delete;
 
@@ -190,12 +221,25 @@ class BufferCache {
   // references, which only a leak explains).
   absl::StatusOr<ExtentBufferRef> Create(uint64_t start);
 
-  // A buffer that is not in the index, UPTODATE, zeroed, private to its holder.
+  // What CreateOrFind gives.
+  struct Created {
+    ExtentBufferRef buffer;
+    bool is_new = false;
+  };
+  // As Create, and whether the buffer is new: of all callers that ask for it at the same time, one is
+  // told so. `bytes` says what a new one has, from the moment at which others can find it; one that
+  // was there is left as it is. Errors: as Create.
+  absl::StatusOr<Created> CreateOrFind(uint64_t start, NewBytes bytes = NewBytes::kUndefined);
+
+  // A buffer that is not in the index, UPTODATE, zeroed, private to its holder. Of `bytes` bytes, for
+  // what is no tree block, as a superblock or a sector: a power of two, 512 to the node size
+  // (InvalidArgument); 0: of the node size. Memory is taken for a whole block.
   // The kernel's alloc_dummy_extent_buffer.
-  absl::StatusOr<ExtentBufferRef> CreateDummy(uint64_t start);
+  absl::StatusOr<ExtentBufferRef> CreateDummy(uint64_t start, uint32_t bytes = 0);
 
   // A private copy of `source`, which may be of another cache, as CreateDummy. REQUIRES: the caller
-  // holds `source`. Errors: InvalidArgument (`source` is of another node size), ResourceExhausted.
+  // holds `source`. Errors: InvalidArgument (`source` is larger than blocks of this cache),
+  // ResourceExhausted.
   absl::StatusOr<ExtentBufferRef> Clone(const ExtentBuffer& source);
 
   // ---- Reading ------------------------------------------------------------------------------
@@ -207,6 +251,14 @@ class BufferCache {
   // what itself expects, if need be by a read of its own. A call reads at most once. `check` is
   // used only during the call.
   absl::Status Read(const ExtentBufferRef& buffer, const ParentCheck* check = nullptr);
+
+  // For a caller that has found that the bytes of a buffer are not good, though the source took them
+  // for good: reads it again, from another copy (BlockRead::bad_mirror). As Read otherwise: on failure
+  // the buffer is STALE and not UPTODATE. Waits where another reader is at it, and takes what that
+  // brings. Refused with FailedPrecondition where the bytes are newer than the disk's (DIRTY, being
+  // written), and for dummies and clones; nothing has changed then. REQUIRES: no other thread uses
+  // the bytes.
+  absl::Status Reread(const ExtentBufferRef& buffer, const ParentCheck* check = nullptr);
 
   // Create and Read in one.
   absl::StatusOr<ExtentBufferRef> ReadBlock(uint64_t start, const ParentCheck* check = nullptr);

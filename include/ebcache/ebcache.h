@@ -41,6 +41,7 @@
  *   -EAGAIN      the system gives no thread
  *   -EUSERS      the allocator has 255 caches already: another one needs an allocator of its own
  *   -EDEADLK     a callback asks for a block that cannot be had before the callback returns
+ *   -EPERM, -ECANCELED, -ENOSPC, -ESTALE, -ENOTRECOVERABLE  changes of a filesystem: transaction.h
  * What a callback of the caller's returns below 0 comes out of the function that called it as it
  * is, whether in this list or not; with the words that the callback left by ebcache_set_error,
  * whatever it asked the library for after that, and from however deep a call.
@@ -57,8 +58,8 @@
  * size as well, and gets as much as fits. No struct will have more than 4096 bytes: a larger size
  * is one that was not set, and -EINVAL.
  *
- * THREADS: everything may be called from any thread at any time, but: paths and block sets belong
- * to one thread at a time, and no thread may use a handle while, or after, it is given back. The
+ * THREADS: everything may be called from any thread at any time, but: paths, block sets, sessions
+ * and transactions belong to one thread at a time, and no thread may use a handle while, or after, it is given back. The
  * bytes of a buffer may be read by all its holders; a holder that writes sees to it that no other
  * reads or writes them meanwhile. Callbacks are called with no lock held. */
 
@@ -70,6 +71,8 @@
 #include "ebcache/c/buffer.h"
 #include "ebcache/c/cache.h"
 #include "ebcache/c/filesystem.h"
+#include "ebcache/c/preview.h"
+#include "ebcache/c/transaction.h"
 #include "ebcache/c/tree.h"
 
 #endif /* EBCACHE_EBCACHE_H_ */

@@ -110,6 +110,13 @@ class alignas(64) ExtentBuffer : private internal::ExtentBufferFields {
   // REQUIRES: 0 to kMostMirrors (CHECK).
   void set_mirror(int mirror);
 
+  // What users of the cache keep with the buffer: BufferCacheOptions::user_bytes of it, zero when the
+  // buffer is made, aligned as malloc's memory is; null where none were asked for. They are the
+  // buffer's as long as it is there, whatever becomes of its bytes (ReinitAsNewBlock, GiveUpWrite and
+  // a migration leave them), and BlockSource::Forget is told of them when it goes. No look-up.
+  // REQUIRES: users that hold the buffer at the same time agree on which of them writes.
+  std::byte* user() const;
+
   // ---- Bytes ------------------------------------------------------------------------------------
   // All of these work whether the block is in one piece or a page array, and give the same result.
   // A range that leaves the block is OutOfRange (or nothing, or null) and touches nothing.
@@ -274,6 +281,11 @@ class [[nodiscard]] ExtentBufferRef {
   // free_extent_buffer_stale. REQUIRES: not empty. The ref is empty afterwards.
   void PutStale();
 
+  // Puts the reference, and lets the buffer go in the same step if that makes it idle: nothing is
+  // done to other holders, and what is DIRTY or under IO stays. What btrfs-progs calls
+  // free_extent_buffer_nocache. REQUIRES: not empty. The ref is empty afterwards.
+  void PutNoCache();
+
   // Takes back that the buffer was found (ACCESSED), for a visit that says nothing about others to
   // come: that of a walk to a block that was read ahead for it. Reclaim then takes it for a block
   // that was read and not found since. REQUIRES: not empty.
@@ -296,6 +308,12 @@ class [[nodiscard]] ExtentBufferRef {
   void SetUptodate() const;
   // The same in one step with the question: false, and nothing has changed, while it is being read.
   [[nodiscard]] bool TrySetUptodate() const;
+  // Says that the bytes are not those of the block: the next reader reads it again. False, and nothing
+  // has changed, while it is DIRTY, being written (those bytes are given up by
+  // BufferCache::GiveUpWrite) or being read, and for dummies and clones. The kernel's
+  // clear_extent_buffer_uptodate. For another copy's bytes at once: BufferCache::Reread. REQUIRES:
+  // not empty; no other thread uses the bytes.
+  [[nodiscard]] bool TryClearUptodate() const;
 
  private:
   explicit ExtentBufferRef(ExtentBuffer* buffer) : buffer_(buffer) {}

@@ -33,6 +33,10 @@
 
 namespace ebcache {
 
+namespace internal {
+struct PreviewState;
+}  // namespace internal
+
 // The cache under a filesystem, and the function that is told of damage.
 struct FilesystemOptions {
   // node_bytes is taken from the superblock; budget, allocator and flags are used as they are.
@@ -94,6 +98,7 @@ class Filesystem {
   const std::vector<WalkDamage>& open_damage() const { return open_damage_; }
 
  private:
+  friend class Preview;
   friend class Session;
 
   Filesystem() = default;
@@ -109,6 +114,7 @@ class Filesystem {
   // Whether a session is open. Taken with acquire and given back with release: the next session sees
   // all that the last one has done.
   std::atomic_flag has_session_;
+  std::shared_ptr<internal::PreviewState> preview_;  // null: it is none of a preview
   std::unique_ptr<Volume> volume_;
   std::unique_ptr<BufferCache> cache_;
   std::vector<WalkDamage> open_damage_;

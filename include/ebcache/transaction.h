@@ -43,6 +43,7 @@
 #include "ebcache/filesystem.h"
 #include "ebcache/key.h"
 #include "ebcache/on_disk.h"
+#include "ebcache/uuid.h"
 #include "ebcache/volume.h"
 
 namespace ebcache {
@@ -72,8 +73,10 @@ enum class ExistingExtent : uint8_t {
 
 // How a session goes about its changes, and which way back there is.
 struct SessionOptions {
-  // Blocks that removals leave nearly empty are put together with a neighbour. False: blocks beside
-  // the ways to what is changed are never read, as a repair wants it; nearly empty blocks are legal.
+  // Blocks that removals leave nearly empty are put together with a neighbour, but for one that cannot
+  // be read, that another tree has as well, or whose references the extent tree does not have. False:
+  // blocks beside the ways to what is changed are never read, as a repair wants it; nearly empty
+  // blocks are legal.
   bool join_neighbours = true;
   ExistingExtent existing_extents = ExistingExtent::kRefuse;
   // Whether callers may change the trees that tell what is allocated and where (of extents, of block
@@ -86,11 +89,19 @@ struct SessionOptions {
   bool drop_log = false;
   // A file to make, from which the state that the session began with can be brought back (UndoSession),
   // until it is settled. Nothing that this state reaches is overwritten meanwhile, so that a session
-  // needs room for all that it changes. Not on the filesystem itself. Empty: no way back.
+  // needs room for all that it changes. Not on the filesystem itself, which is refused where the system
+  // tells (InvalidArgument). Empty: no way back.
   std::string undo_file;
   // How many bytes of changed blocks may wait in memory. More are written before the commit, to
   // places that are free. 0: a quarter of the cache's budget; never less than 64 blocks.
   uint64_t most_unwritten_bytes = 0;
+  // How many commits without progress the session makes in a row, before Commit is refused: a loop that
+  // does nothing any more would push the backup roots of every state that was of use out of the
+  // superblock, which has four. By default the last of these stays. Progress is a commit with a change
+  // of the caller's that has changed a block: items inserted, removed, or replaced by other bytes,
+  // references to data, trees made or rewritten, chunks made. What the commit itself changes, the
+  // superblock and the trees that tell what is free, is none. 0: no limit.
+  uint32_t most_commits_without_progress = 3;
 };
 
 // What a transaction has done so far.
@@ -122,8 +133,9 @@ class Transaction {
 
   // Errors that refuse a change, and after which the transaction can go on: NotFound (no such tree;
   // no such item, for Replace and Remove), AlreadyExists (Insert), InvalidArgument (more than a leaf
-  // can hold; what the transaction itself keeps: see SessionOptions::change_space_trees). After any
-  // other error nothing but Abort works.
+  // can hold; what the transaction itself keeps: see SessionOptions::change_space_trees; a subvolume
+  // that a kernel has begun to delete, of which a part is gone). After any other error nothing but
+  // Abort works.
   absl::Status Insert(uint64_t tree, const Key& key, absl::Span<const std::byte> data);
   absl::Status Replace(uint64_t tree, const Key& key, absl::Span<const std::byte> data);
   absl::Status Remove(uint64_t tree, const Key& key);
@@ -155,6 +167,15 @@ class Transaction {
   // `from` on, and what leads to them. Gives the key to go on from; nullopt at the end of the tree.
   absl::StatusOr<std::optional<Key>> Rewrite(uint64_t tree, const Key& from, uint64_t most);
 
+  // Drops a tree: frees its blocks, but those that other trees have as well, and drops what it refers
+  // to, data too; takes its root item away, and the orphan item of one that is being deleted. What
+  // names it elsewhere (ROOT_REF and ROOT_BACKREF items, directory entries, the uuid tree) is the
+  // caller's. One of the same id can be made afterwards, in the same transaction. Errors, and nothing
+  // has changed: NotFound; InvalidArgument, a tree that superblocks tell of, the extent tree, which is
+  // told of what goes, or another that keeps space (see SessionOptions::change_space_trees). After any
+  // other error nothing but Abort works.
+  absl::Status DropTree(uint64_t tree);
+
   // ---- Space ------------------------------------------------------------------------------------
 
   // Makes a chunk, with its block group, all of it free. Types and errors: kBlockGroupData,
@@ -165,21 +186,52 @@ class Transaction {
   // when blocks run out of room.
   absl::StatusOr<Chunk> MakeChunk(uint64_t type, RaidProfile profile, uint64_t most_bytes = 0);
 
+  // Other forms of keeping space, each with the feature in the superblock that says so; from then on
+  // this transaction and those behind it go by the new form. False: it was so already, and nothing has
+  // changed. InvalidArgument: the filesystem lacks, or has, what stands against it, which the words
+  // name; the transaction can go on. After any other error nothing but Abort works.
+  //
+  // The free space tree, made from what the extent tree says, each block group as a kernel would write
+  // it; one that is there but not valid goes first. DataLoss: extents overlap, or a block group's item
+  // counts something else.
+  absl::StatusOr<bool> MakeFreeSpaceTree();
+  // Drops it. A space cache of version 1 that may be there from before stays out of use. InvalidArgument:
+  // there is a block group tree, which kernels want it for.
+  absl::StatusOr<bool> RemoveFreeSpaceTree();
+  // Block group items, moved from the extent tree to a tree of their own. InvalidArgument: without a
+  // free space tree, or without no-holes, kernels refuse it.
+  absl::StatusOr<bool> MakeBlockGroupTree();
+  // Moves them back. DataLoss: the tree has items of no block group.
+  absl::StatusOr<bool> RemoveBlockGroupTree();
+
   // ---- The superblock ---------------------------------------------------------------------------
 
   // Label of the filesystem. InvalidArgument: longer than kLabelBytes - 1, or has a newline or a NUL.
   absl::Status SetLabel(std::string label);
 
+  // The UUID that the filesystem is known by, in superblocks alone: blocks and device items keep what
+  // they have, as metadata_uuid (the feature METADATA_UUID, for kernels from 5.0 on). Back to that one
+  // the feature goes. Refused, and the transaction can go on: InvalidArgument, all zero;
+  // FailedPrecondition, a device is missing, or there are several and the session has no undo file: a
+  // crash between the superblocks of two devices leaves devices of two UUIDs, which neither a kernel nor
+  // Filesystem::Open puts together, and from which UndoSession alone leads back.
+  absl::Status SetFsid(const Uuid& fsid);
+
   // ---- The end ----------------------------------------------------------------------------------
 
   // Makes it durable. An error says in which stage: nothing has happened then (stage() is kAborted),
   // unless stage() is kUnknown. `failures`, if any, is told of superblocks that were not written
-  // though the commit has happened.
+  // though the commit has happened: all of those of a device that has not flushed its blocks, where
+  // other devices have a copy of each. FailedPrecondition with stage() kOpen: there was no progress for
+  // too long (SessionOptions::most_commits_without_progress); the transaction can go on.
   absl::Status Commit(std::vector<SuperblockFailure>* failures = nullptr);
   // Nothing has happened. Does nothing when it is over already.
   void Abort();
 
   TransactionStage stage() const;
+  // OK: changes can be made. Else why not: FailedPrecondition, it is over; the error of an earlier
+  // change, after which only Abort works.
+  absl::Status CheckOpen() const;
   uint64_t generation() const;
   TransactionCounts counts() const;
 
@@ -220,6 +272,7 @@ class Session {
   //                       that is not ended; says which. Or another session of it is open
   //   Unimplemented       features that this cannot keep exact: simple quotas, raid stripe trees
   //   DataLoss            what keeps its space is damaged
+  //   AlreadyExists       the undo file does
   static absl::StatusOr<std::unique_ptr<Session>> Open(Filesystem* filesystem,
                                                        SessionOptions options = {});
   // REQUIRES: its transaction and its views are gone. An undo file stays.
@@ -236,8 +289,8 @@ class Session {
   // transaction is open.
   absl::Status Settle();
 
-  // Holds the last commit. From any thread.
-  CommittedView View();
+  // Holds the last commit. From any thread. ResourceExhausted: memory is out.
+  absl::StatusOr<CommittedView> View();
 
   // Bytes that new blocks could be put in now.
   uint64_t free_bytes() const;

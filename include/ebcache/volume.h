@@ -84,6 +84,13 @@ struct SuperblockFailure {
   absl::Status status;  // the device's
 };
 
+// How the flush of one device has ended.
+struct DeviceFlush {
+  uint64_t id = 0;      // the filesystem's number of the device, from 1
+  std::string device;   // name
+  absl::Status status;  // not OK: of what was written until_flush since the last OK any may be lost
+};
+
 // What lies where a copy of a superblock has its place, byte for byte: it may be anything.
 struct SuperblockImage {
   Uuid device_uuid{};
@@ -230,28 +237,47 @@ class Volume : public BlockSource {
   // any copy on that device may then be lost, at once or after a crash, and CheckCopy does not know
   // of which.
   absl::Status Flush();
+  // The same, and says of each device how it went, in the order given to Open. May throw bad_alloc,
+  // and has then flushed none.
+  std::vector<DeviceFlush> FlushDevices();
+
+  // Goes on without what devices may have lost whose flush has failed: of the blocks at these
+  // addresses, all that were written until_flush and have not been flushed since, every copy on
+  // such a device counts as one whose write has failed, as Write says: told of, and not read. OK:
+  // each block has another copy, on a device that flushed, whose last write was OK. Errors, and
+  // nothing has changed: Unavailable, a block has none, with what is wrong with each copy; else as
+  // Map. ResourceExhausted: some copies may count as lost, there was no memory to remember the rest.
+  absl::Status LoseUnflushed(absl::Span<const uint64_t> blocks,
+                             absl::Span<const DeviceFlush> flushes);
 
   // Writes `next` to the superblocks of every open device, each with the item of its own out of
   // `devices` (by id; other items are passed over) and the address of the copy; what `next` has in
   // these two places is not looked at. First the primaries, each of which is on disk before the
   // next device has its turn; when at least one is, the mirrors that lie wholly within the device and
   // within the total_bytes of its item, also on devices whose primary was not written; then every
-  // device is flushed. Nothing is published. REQUIRES: what `next` leads to is on disk (Flush).
+  // device is flushed. Nothing is published. REQUIRES: what `next` leads to is on disk (Flush), or
+  // copies of it are that stand in for others (LoseUnflushed).
+  //
+  // A device of `flushes` that is not OK is passed over, and its superblocks stay as they are: they
+  // lead to blocks that it has, and say to openers that it is behind the others. It counts as one
+  // whose copies were not written, with that status.
   //
   // OK: at least one primary has it, so that the next opener finds it. `failures` are then the copies
   // that may not be on disk, by device: those whose write has failed, and the mirrors on a device
   // whose flush has (where it has none, its primary).
   // Errors, and nothing was written: PermissionDenied (open read-only); InvalidArgument (a device
   // without item, or whose item is of another uuid; another node or sector size than before);
-  // FailedPrecondition (not newer than superblock()); those of EncodeSuperblock and ParseSuperblock
-  // where `next` does not pass them; ResourceExhausted (memory). `failures` are then none.
+  // FailedPrecondition (not newer than superblock(); the flush of every device has failed); those of
+  // EncodeSuperblock and ParseSuperblock where `next` does not pass them; ResourceExhausted (memory).
+  // `failures` are then none.
   // Unavailable, or ResourceExhausted: no primary was written, and `failures` are all of them;
   // mirrors were not touched. What remains unknown then: a device that gave an error may have the
   // new primary all the same, now or after a crash, or half of it. So what `next` leads to must stay
   // where it is, as well as what superblock() leads to, until a later call was OK.
   // An fsid that is not that of before is taken for meant.
   absl::Status WriteSuperblocks(const Superblock& next, absl::Span<const DeviceItem> devices,
-                                std::vector<SuperblockFailure>* failures);
+                                std::vector<SuperblockFailure>* failures,
+                                absl::Span<const DeviceFlush> flushes = {});
 
   // From now on superblock() is `next`, and blocks are validated by it: its generation is the last
   // committed one, so that a block that is written must be newer, and items may tell of no newer one

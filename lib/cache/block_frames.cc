@@ -69,6 +69,20 @@ void BlockFrames::PlaceFront(ExtentBuffer* buffer, std::byte* direct) {
   Inside(buffer).front_bytes_ = uint32_t{1} << (page_shift_ + Inside(buffer).order_);
 }
 
+std::byte* BlockFrames::WholeBlock(const ExtentBuffer* buffer) const {
+  const bool in_one_piece = buffer->length() == node_bytes_
+                                ? buffer->contiguous() != nullptr
+                                : Inside(buffer).subpage_ == kShortInOnePiece;
+  return in_one_piece ? Inside(buffer).front_ : nullptr;
+}
+
+void BlockFrames::Shorten(ExtentBuffer* buffer, uint32_t bytes) {
+  // Free has to tell the allocator of the address of the whole block, if it has one.
+  if (!subpage()) Inside(buffer).subpage_ = buffer->contiguous() != nullptr ? kShortInOnePiece : 0;
+  Inside(buffer).length_shift_ = static_cast<uint8_t>(std::countr_zero(bytes));
+  Inside(buffer).front_bytes_ = std::min(Inside(buffer).front_bytes_, bytes);
+}
+
 void BlockFrames::Free(ExtentBuffer* buffer) {
   if (subpage()) {
     if (Inside(buffer).folios_[0].empty()) return;  // migration by dropping took it
@@ -78,7 +92,7 @@ void BlockFrames::Free(ExtentBuffer* buffer) {
   }
   FolioBlock block{.slots = absl::MakeSpan(Inside(buffer).folios_, row_slots_),
                    .order = Inside(buffer).order_,
-                   .direct = const_cast<std::byte*>(buffer->contiguous())};
+                   .direct = WholeBlock(buffer)};
   allocator().FreeBlock(block);
 }
 

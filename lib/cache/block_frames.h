@@ -36,6 +36,9 @@ class BlockFrames {
   // Gives a dead descriptor, whose start is set, what its block lies in. Does not throw: the
   // descriptor would be lost.
   absl::Status Allocate(ExtentBuffer* buffer, AllocFlags flags) noexcept;
+  // Makes a private buffer one of `bytes` bytes, which lie in what was allocated for a whole block.
+  // REQUIRES: a power of two, below the node size; before any other thread can reach the buffer.
+  void Shorten(ExtentBuffer* buffer, uint32_t bytes);
   void Free(ExtentBuffer* buffer);
   // Notes where the block begins: `direct` when all of it is there, null when it is a page array.
   void PlaceFront(ExtentBuffer* buffer, std::byte* direct);
@@ -63,6 +66,12 @@ class BlockFrames {
   SubpageFrames& subpages() { return subpages_; }
 
  private:
+  // In subpage_ of a short private buffer where pages are not larger than blocks, and nothing else is
+  // kept there.
+  static constexpr uint8_t kShortInOnePiece = 1;
+  // The address of all that was allocated for it; null when that is a page array.
+  std::byte* WholeBlock(const ExtentBuffer* buffer) const;
+
   PageAllocator* const allocator_;
   const uint32_t node_bytes_;
   const uint32_t page_shift_;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstring>
 #include <new>
 #include <utility>
 #include <vector>
@@ -33,6 +34,12 @@ absl::Status ErrorOf(absl::StatusCode code, uint64_t start, absl::string_view wh
     return absl::Status(code, absl::StrCat("block ", start, ": ", what));
   } catch (const std::bad_alloc&) {
     return absl::Status(code, "");
+  }
+}
+
+void ZeroAll(ExtentBuffer* buffer) {
+  for (absl::Span<std::byte> segment : buffer->mutable_segments()) {
+    std::memset(segment.data(), 0, segment.size());
   }
 }
 
@@ -69,7 +76,10 @@ absl::Status BufferPool::Furnish(ExtentBuffer* buffer, uint64_t start, AllocFlag
     if (Reclaim(wanted, /*max_scan=*/all, /*spare_accessed=*/false).buffers == 0) break;
     status = frames_.Allocate(buffer, flags);
   }
-  if (status.ok()) return status;
+  if (status.ok()) {
+    if (slab_.user_bytes() != 0) std::memset(slab_.UserBytesOf(buffer), 0, slab_.user_bytes());
+    return status;
+  }
   if (!status.message().empty()) return ErrorOf(status.code(), start, status.message());
   return ErrorOf(status.code(), start,
                  absl::IsInternal(status) ? "the allocator threw an exception" : "out of memory");
@@ -126,18 +136,39 @@ absl::StatusOr<ExtentBuffer*> BufferPool::UnlessTooMany(ExtentBuffer* found) {
 absl::StatusOr<ExtentBuffer*> BufferPool::Create(uint64_t start) {
   if (auto status = CheckStart(start); !status.ok()) return status;
   if (ExtentBuffer* found = Find(start)) return UnlessTooMany(found);
+  const auto made = MakeMapped(start, NewBytes::kUndefined);
+  if (!made.ok()) return made.status();
+  return made->buffer;
+}
+
+absl::StatusOr<BufferPool::Made> BufferPool::CreateOrFind(uint64_t start, NewBytes bytes) {
+  if (auto status = CheckStart(start); !status.ok()) return status;
+  ExtentBuffer* const found = Find(start);
+  if (found == nullptr) return MakeMapped(start, bytes);
+  const auto usable = UnlessTooMany(found);
+  if (!usable.ok()) return usable.status();
+  return Made{.buffer = *usable};
+}
+
+absl::StatusOr<BufferPool::Made> BufferPool::MakeMapped(uint64_t start, NewBytes bytes) {
   MakeRoom(1);
   auto made = MakeBuffer(start, options_.alloc_flags);
-  if (!made.ok()) return made;
+  if (!made.ok()) return made.status();
+  const bool zeroed = bytes == NewBytes::kZeroed;
+  if (zeroed) ZeroAll(*made);
+  const BufferState born = zeroed ? state::BornZeroed() : state::BornMapped();
   for (;;) {
     BufferIndex::Newcomer newcomer{.buffer = *made};
-    index_.Insert({&newcomer, 1}, state::Pack(state::BornMapped()), GrabForNewcomer);
+    index_.Insert({&newcomer, 1}, state::Pack(born), GrabForNewcomer);
     if (newcomer.outcome == BufferIndex::Insertion::kBusy) {
       state::WaitWhile(Inside(newcomer.existing).state_, BufferFlag::kMigrating);
       continue;
     }
-    if (newcomer.outcome == BufferIndex::Insertion::kInserted) Welcome({&*made, 1});
-    return Outcome(newcomer);
+    const bool inserted = newcomer.outcome == BufferIndex::Insertion::kInserted;
+    if (inserted) Welcome({&*made, 1});
+    const auto outcome = Outcome(newcomer);
+    if (!outcome.ok()) return outcome.status();
+    return Made{.buffer = *outcome, .is_new = inserted};
   }
 }
 
@@ -234,12 +265,13 @@ void BufferPool::CreateAbsent(absl::Span<const size_t> which, absl::Span<const u
   }
 }
 
-absl::StatusOr<ExtentBuffer*> BufferPool::CreateUnmapped(uint64_t start) {
+absl::StatusOr<ExtentBuffer*> BufferPool::CreateUnmapped(uint64_t start, uint32_t bytes) {
   // Private to a holder, so the cache could not move it, whatever its other buffers are.
   const auto flags = static_cast<AllocFlags>(static_cast<uint32_t>(options_.alloc_flags) &
                                              ~static_cast<uint32_t>(AllocFlags::kMovable));
   auto made = MakeBuffer(start, flags);
   if (!made.ok()) return made;
+  if (bytes != options_.node_bytes) frames_.Shorten(*made, bytes);
   Count(counters_.unmapped);
   // Release: late readers with a pointer from an earlier life look at the state first.
   Inside(*made).state_.store(state::Pack(state::BornUnmapped()), std::memory_order_release);
@@ -248,7 +280,7 @@ absl::StatusOr<ExtentBuffer*> BufferPool::CreateUnmapped(uint64_t start) {
 
 // ---- Burying ------------------------------------------------------------------------------------
 
-void BufferPool::Bury(absl::Span<ExtentBuffer* const> dead, bool listed) {
+void BufferPool::Bury(absl::Span<ExtentBuffer* const> dead, bool listed, bool told) {
   // Relaxed: the caller killed them, so no other thread has changed them since.
   const bool unmapped = state::Unpack(Inside(dead[0]).state_.load(std::memory_order_relaxed))
                             .has(BufferFlag::kUnmapped);
@@ -263,22 +295,32 @@ void BufferPool::Bury(absl::Span<ExtentBuffer* const> dead, bool listed) {
     }
     Uncount(counters_.cached, dead.size());
   }
+  if (slab_.user_bytes() != 0 && !told) TellForgotten(dead);
   // Then the folios, which by then no thread can reach through these buffers.
   for (ExtentBuffer* buffer : dead) frames_.Free(buffer);
   // The descriptors last: from here on they may be other blocks'.
   slab_.Free(dead);
 }
 
-void BufferPool::BuryAll(absl::FunctionRef<void(const ExtentBuffer*)> tell_of_unwritten) {
+void BufferPool::TellForgotten(absl::Span<ExtentBuffer* const> dead) noexcept {
+  if (source_ == nullptr || slab_.user_bytes() == 0) return;
+  for (ExtentBuffer* buffer : dead) source_->Forget(*buffer, slab_.UserBytesOf(buffer));
+}
+
+void BufferPool::BuryAll(Tell tell_of_unwritten, const Tell* tell_of_held) {
   for (uint32_t i = 0; i < slab_.size(); ++i) {
     ExtentBuffer* buffer = slab_.At(i);
     const BufferState s = state::Unpack(Inside(buffer).state_.load(std::memory_order_acquire));
     if (s.refs == 0) continue;
-    EBCACHE_CHECK(s.refs == 1 && s.has(BufferFlag::kTreeRef),
+    const bool held = s.refs != 1 || !s.has(BufferFlag::kTreeRef);
+    EBCACHE_CHECK(!held || tell_of_held != nullptr,
                   "a BufferCache was destroyed while references to its buffers were held");
+    if (tell_of_held != nullptr && (held || s.under_io())) (*tell_of_held)(buffer);
     if (s.under_io()) tell_of_unwritten(buffer);
-    Inside(buffer).state_.store(0, std::memory_order_relaxed);  // dirty or not: no writer is left
-    Bury({&buffer, 1}, /*listed=*/true);
+    // Dirty or not: no writer is left. What burying wants to know stays.
+    const BufferState dead{0, s.flags & state::Bit(BufferFlag::kUnmapped)};
+    Inside(buffer).state_.store(state::Pack(dead), std::memory_order_relaxed);
+    Bury({&buffer, 1}, /*listed=*/!s.has(BufferFlag::kUnmapped));
   }
 }
 

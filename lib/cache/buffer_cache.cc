@@ -17,6 +17,9 @@ namespace ebcache {
 
 namespace {
 
+// Of a private buffer: a sector, as devices have it.
+constexpr uint32_t kLeastBytes = 512;
+
 BufferCacheOptions Complete(BufferCacheOptions options) {
   EBCACHE_CHECK(std::has_single_bit(options.node_bytes) && options.node_bytes >= 4096 &&
                     options.node_bytes <= 65536,
@@ -24,6 +27,8 @@ BufferCacheOptions Complete(BufferCacheOptions options) {
   EBCACHE_CHECK(
       options.low_room_percent <= options.high_room_percent && options.high_room_percent <= 50,
       "BufferCacheOptions: low_room_percent <= high_room_percent <= 50");
+  EBCACHE_CHECK(options.user_bytes <= BufferCacheOptions::kMostUserBytes,
+                "BufferCacheOptions::user_bytes must be 4096 or less");
   constexpr auto kAllFlags = AllocFlags::kMovable | AllocFlags::kReclaimable | AllocFlags::kNoFail |
                              AllocFlags::kNoWarn | AllocFlags::kNoReclaim;
   EBCACHE_CHECK((options.alloc_flags & kAllFlags) == options.alloc_flags,
@@ -38,17 +43,18 @@ BufferCacheOptions Complete(BufferCacheOptions options) {
 }  // namespace
 
 BufferCacheImpl::BufferCacheImpl(BufferCacheOptions options, BlockSource* source)
-    : pool_(this, Complete(std::move(options))), io_(&pool_, source), mover_(&pool_) {}
+    : pool_(this, Complete(std::move(options)), source), io_(&pool_, source), mover_(&pool_) {}
 
 BufferCacheImpl::~BufferCacheImpl() {
   pool_.StopReclaim();
   mover_.Quiesce();
   uint64_t unwritten = 0;
-  pool_.BuryAll([&](const ExtentBuffer* buffer) {
+  const auto tell_of_unwritten = [&](const ExtentBuffer* buffer) {
     ++unwritten;
     if (options().on_unwritten) options().on_unwritten(buffer->start(), io_.WriteError(buffer));
-  });
-  if (unwritten != 0 && !options().on_unwritten) {
+  };
+  pool_.BuryAll(tell_of_unwritten, tell_of_held_.has_value() ? &*tell_of_held_ : nullptr);
+  if (unwritten != 0 && !options().on_unwritten && !tell_of_held_.has_value()) {
     std::fprintf(stderr, "ebcache: a cache was destroyed with %llu blocks that were not written\n",
                  static_cast<unsigned long long>(unwritten));
   }
@@ -67,6 +73,13 @@ BufferCache::BufferCache(BufferCacheOptions options, BlockSource* source)
     : impl_(std::make_unique<BufferCacheImpl>(std::move(options), source)) {}
 BufferCache::~BufferCache() = default;
 
+void BufferCache::Destroy(std::unique_ptr<BufferCache> cache,
+                          absl::FunctionRef<void(const ExtentBuffer&, BufferState)> tell) {
+  const auto tell_of_held = [&](const ExtentBuffer* buffer) { tell(*buffer, buffer->state()); };
+  cache->impl_->TellOfHeld(tell_of_held);
+  cache.reset();
+}
+
 absl::Status BufferCache::status() const { return impl_->status(); }
 uint32_t BufferCache::node_bytes() const { return impl_->options().node_bytes; }
 PageAllocator& BufferCache::allocator() const { return impl_->allocator(); }
@@ -79,8 +92,20 @@ absl::StatusOr<ExtentBufferRef> BufferCache::Create(uint64_t start) {
   return ExtentBufferRef::Adopt(*made);
 }
 
-absl::StatusOr<ExtentBufferRef> BufferCache::CreateDummy(uint64_t start) {
-  auto made = impl_->pool().CreateUnmapped(start);
+absl::StatusOr<BufferCache::Created> BufferCache::CreateOrFind(uint64_t start, NewBytes bytes) {
+  const auto made = impl_->pool().CreateOrFind(start, bytes);
+  if (!made.ok()) return made.status();
+  return Created{.buffer = ExtentBufferRef::Adopt(made->buffer), .is_new = made->is_new};
+}
+
+absl::StatusOr<ExtentBufferRef> BufferCache::CreateDummy(uint64_t start, uint32_t bytes) {
+  if (bytes == 0) bytes = node_bytes();
+  if (!std::has_single_bit(bytes) || bytes < kLeastBytes || bytes > node_bytes()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("block ", start, ": a private buffer has a power of two of bytes, from ",
+                     kLeastBytes, " to ", node_bytes(), ", not ", bytes));
+  }
+  auto made = impl_->pool().CreateUnmapped(start, bytes);
   if (!made.ok()) return made.status();
   ExtentBufferRef ref = ExtentBufferRef::Adopt(*made);
   for (absl::Span<std::byte> segment : ref->mutable_segments()) {
@@ -90,12 +115,12 @@ absl::StatusOr<ExtentBufferRef> BufferCache::CreateDummy(uint64_t start) {
 }
 
 absl::StatusOr<ExtentBufferRef> BufferCache::Clone(const ExtentBuffer& source) {
-  if (source.length() != node_bytes()) {
+  if (source.length() > node_bytes()) {
     return absl::InvalidArgumentError(
         absl::StrCat("block ", source.start(), ": a clone of its ", source.length(),
                      " bytes does not fit a cache of blocks of ", node_bytes()));
   }
-  auto made = impl_->pool().CreateUnmapped(source.start());
+  auto made = impl_->pool().CreateUnmapped(source.start(), source.length());
   if (!made.ok()) return made.status();
   ExtentBufferRef ref = ExtentBufferRef::Adopt(*made);
   if (auto status = ref->CopyFrom(source, 0, 0, source.length()); !status.ok()) return status;
@@ -107,6 +132,12 @@ absl::Status BufferCache::Read(const ExtentBufferRef& buffer, const ParentCheck*
   EBCACHE_CHECK(buffer, "Read of an empty reference");
   if (auto status = impl_->CheckOurs(*buffer); !status.ok()) return status;
   return impl_->io().Read(buffer.get(), check);
+}
+
+absl::Status BufferCache::Reread(const ExtentBufferRef& buffer, const ParentCheck* check) {
+  EBCACHE_CHECK(buffer, "Reread of an empty reference");
+  if (auto status = impl_->CheckOurs(*buffer); !status.ok()) return status;
+  return impl_->io().Reread(buffer.get(), check);
 }
 
 absl::StatusOr<ExtentBufferRef> BufferCache::ReadBlock(uint64_t start, const ParentCheck* check) {

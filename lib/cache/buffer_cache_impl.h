@@ -17,6 +17,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "ebcache/buffer_cache.h"
 #include "lib/cache/buffer_io.h"
@@ -31,6 +32,10 @@ class BufferCacheImpl {
   ~BufferCacheImpl();
   BufferCacheImpl(const BufferCacheImpl&) = delete;
   BufferCacheImpl& operator=(const BufferCacheImpl&) = delete;
+
+  // The destructor tells of buffers that references are left to, and lets them go. `tell` outlives
+  // this.
+  void TellOfHeld(BufferPool::Tell tell) { tell_of_held_.emplace(tell); }
 
   BufferPool& pool() { return pool_; }
   BufferIo& io() { return io_; }
@@ -55,6 +60,7 @@ class BufferCacheImpl {
   BufferPool pool_;
   BufferIo io_;
   FolioMover mover_;
+  std::optional<BufferPool::Tell> tell_of_held_;
 };
 
 }  // namespace ebcache

@@ -31,6 +31,7 @@ class BufferIo {
   BufferIo(BufferPool* pool, BlockSource* source) : pool_(pool), source_(source) {}
 
   absl::Status Read(ExtentBuffer* buffer, const ParentCheck* check);
+  absl::Status Reread(ExtentBuffer* buffer, const ParentCheck* check);
   void ReadBlocks(absl::Span<const uint64_t> starts, absl::Span<const ParentCheck* const> checks,
                   absl::Span<absl::StatusOr<ExtentBufferRef>> results);
 
@@ -54,7 +55,7 @@ class BufferIo {
     sync::Atomic<uint64_t> writes{0}, write_failures{0}, write_errors{0};
   };
 
-  absl::Status ReadBegun(ExtentBuffer* buffer, const ParentCheck* check);
+  absl::Status ReadBegun(ExtentBuffer* buffer, const ParentCheck* check, int bad_mirror);
   absl::Status CheckParent(const ExtentBuffer& buffer, const ParentCheck& check) noexcept;
   void FinishRead(const BlockRead& read);
   std::optional<absl::Status> WaitForRead(ExtentBuffer* buffer, const ParentCheck* check);

@@ -7,10 +7,11 @@
 
 namespace ebcache {
 
-BufferPool::BufferPool(BufferCacheImpl* cache, BufferCacheOptions options)
+BufferPool::BufferPool(BufferCacheImpl* cache, BufferCacheOptions options, BlockSource* source)
     : options_(std::move(options)),
+      source_(source),
       frames_(options_.allocator.get(), options_.node_bytes),
-      slab_(cache, frames_.row_slots(), OsCalls::Real()),
+      slab_(cache, frames_.row_slots(), options_.user_bytes, OsCalls::Real()),
       index_(options_.node_bytes, OsCalls::Real(), RandomMultiplier()),
       reclaim_list_(&slab_),
       budget_bytes_(0) {
@@ -117,6 +118,22 @@ void BufferPool::PutStale(ExtentBuffer* buffer) {
   if (outcome.result != state::Result::kDied) return;
   Count(counters_.stale_frees);
   Bury({&buffer, 1}, /*listed=*/true);
+}
+
+void BufferPool::PutNoCache(ExtentBuffer* buffer) {
+  bool was_parked = false;
+  const auto outcome = state::Apply(Inside(buffer).state_, [&](BufferState s) {
+    was_parked = s.has(BufferFlag::kParked);
+    return state::PutNoCache(s);
+  });
+  EBCACHE_CHECK(outcome.result != state::Result::kRefused,
+                "a reference was put twice, or never taken");
+  if (outcome.result == state::Result::kDied) {
+    Count(outcome.after.has(BufferFlag::kStale) ? counters_.stale_frees : counters_.nocache_frees);
+    Bury({&buffer, 1}, /*listed=*/true);
+  } else if (was_parked && !outcome.after.has(BufferFlag::kParked)) {
+    Unpark(buffer);
+  }
 }
 
 // Makes a step that may begin or end that the buffer has bytes to be written, and has the index know

@@ -53,8 +53,9 @@ inline void Uncount(sync::Atomic<uint64_t>& counter, uint64_t n = 1) { sync::Add
 
 class BufferPool {
  public:
-  // `cache`: what the descriptors lead to. `options`: checked, with an allocator.
-  BufferPool(BufferCacheImpl* cache, BufferCacheOptions options);
+  // `cache`: what the descriptors lead to. `options`: checked, with an allocator. `source`: told of
+  // buffers that go, where their users keep something with them; may be null.
+  BufferPool(BufferCacheImpl* cache, BufferCacheOptions options, BlockSource* source);
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
 
@@ -71,7 +72,15 @@ class BufferPool {
   }
   void FindMany(absl::Span<const uint64_t> starts, absl::Span<ExtentBufferRef> results);
   absl::StatusOr<ExtentBuffer*> Create(uint64_t start);
-  absl::StatusOr<ExtentBuffer*> CreateUnmapped(uint64_t start);
+  // The same, and whether it is new. One that is new has zeroes, and is UPTODATE, from the moment it
+  // can be found, where that was asked for.
+  struct Made {
+    ExtentBuffer* buffer = nullptr;
+    bool is_new = false;
+  };
+  absl::StatusOr<Made> CreateOrFind(uint64_t start, NewBytes bytes);
+  // Of `bytes` bytes: the node size, or a smaller power of two.
+  absl::StatusOr<ExtentBuffer*> CreateUnmapped(uint64_t start, uint32_t bytes);
   // The first at or after `start` of these, with a reference for the caller; null when there is
   // none.
   enum class Wanted {
@@ -84,15 +93,20 @@ class BufferPool {
   void CreateMany(absl::Span<const uint64_t> starts,
                   absl::Span<absl::StatusOr<ExtentBufferRef>> results);
   // Gives back everything that dead buffers have: mapped ones, or one that is not. `listed`:
-  // whether they are still on the reclaim list.
-  void Bury(absl::Span<ExtentBuffer* const> dead, bool listed);
+  // whether they are still on the reclaim list. `told`: the source has been told that they go.
+  void Bury(absl::Span<ExtentBuffer* const> dead, bool listed, bool told = false);
+  // Tells the source of each that is dead, with what its users kept with it, if they keep anything.
+  [[gnu::noinline]] void TellForgotten(absl::Span<ExtentBuffer* const> dead) noexcept;
   // The end of all of them, told of those that are not on disk. REQUIRES: no other thread uses the
-  // pool, and no references are left (CHECK).
-  void BuryAll(absl::FunctionRef<void(const ExtentBuffer*)> tell_of_unwritten);
+  // pool, and no references are left (CHECK), unless `tell_of_held` is there to be told of them, and
+  // of those that are not on disk.
+  using Tell = absl::FunctionRef<void(const ExtentBuffer*)>;
+  void BuryAll(Tell tell_of_unwritten, const Tell* tell_of_held);
 
   // ---- Steps on behalf of references ----
   void Put(ExtentBuffer* buffer);
   void PutStale(ExtentBuffer* buffer);
+  void PutNoCache(ExtentBuffer* buffer);
   bool TrySetDirty(ExtentBuffer* buffer);
   // Makes a step that may begin or end that the buffer has bytes to be written. A step that ends it
   // is followed by NoteWritten.
@@ -143,7 +157,7 @@ class BufferPool {
   struct Counters {
     sync::Atomic<uint64_t> cached{0}, unmapped{0}, unwritten{0}, peak_cached{0};
     sync::Atomic<uint64_t> creates{0}, create_races_lost{0};
-    sync::Atomic<uint64_t> stale_frees{0}, reclaimed{0};
+    sync::Atomic<uint64_t> stale_frees{0}, nocache_frees{0}, reclaimed{0};
     sync::Atomic<uint64_t> reclaimed_in_background{0};
     sync::Atomic<uint64_t> over_budget_creates{0};
     std::array<sync::Atomic<uint64_t>, kReleaseVerdicts> skipped{};
@@ -163,6 +177,8 @@ class BufferPool {
   absl::StatusOr<ExtentBuffer*> UnlessTooMany(ExtentBuffer* found);
   // A dead descriptor with memory behind it, for the block at `start`.
   absl::StatusOr<ExtentBuffer*> MakeBuffer(uint64_t start, AllocFlags flags);
+  // For a block that was not there at the last look.
+  absl::StatusOr<Made> MakeMapped(uint64_t start, NewBytes bytes);
   // Does not throw: the descriptor would be lost.
   absl::Status Furnish(ExtentBuffer* buffer, uint64_t start, AllocFlags flags) noexcept;
   void UnmakeBuffer(ExtentBuffer* buffer);
@@ -195,6 +211,7 @@ class BufferPool {
   bool ReclaimInBackground();
 
   const BufferCacheOptions options_;
+  BlockSource* const source_;  // to be told what is forgotten; null: nothing is
   BlockFrames frames_;
   DescriptorSlab slab_;
   BufferIndex index_;

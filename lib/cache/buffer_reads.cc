@@ -4,11 +4,13 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <cerrno>
 #include <new>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "lib/base/status_number.h"
 #include "lib/cache/buffer_io.h"
 #include "lib/cache/extent_buffer_access.h"
 #include "lib/cache/source_call.h"
@@ -46,8 +48,8 @@ void BufferIo::FinishRead(const BlockRead& read) {
 }
 
 // A read that this thread has begun.
-absl::Status BufferIo::ReadBegun(ExtentBuffer* buffer, const ParentCheck* check) {
-  BlockRead read{.buffer = buffer, .check = check, .status = NoSource()};
+absl::Status BufferIo::ReadBegun(ExtentBuffer* buffer, const ParentCheck* check, int bad_mirror) {
+  BlockRead read{.buffer = buffer, .check = check, .status = NoSource(), .bad_mirror = bad_mirror};
   if (source_ != nullptr) {
     Count(counters_.reads);
     read.status = Unanswered();
@@ -88,7 +90,7 @@ absl::Status BufferIo::Read(ExtentBuffer* buffer, const ParentCheck* check) {
   // Goes round once for each read of others' that gave this reader no answer; reads once at most.
   for (;;) {
     const auto begun = state::Apply(Inside(buffer).state_, state::BeginRead);
-    if (begun.result == state::Result::kChanged) return ReadBegun(buffer, check);
+    if (begun.result == state::Result::kChanged) return ReadBegun(buffer, check, 0);
     if (begun.after.has(BufferFlag::kUptodate)) break;
     EBCACHE_CHECK(begun.after.has(BufferFlag::kReading), "Read without a reference");
     const std::optional<absl::Status> answer = WaitForRead(buffer, check);
@@ -99,6 +101,20 @@ absl::Status BufferIo::Read(ExtentBuffer* buffer, const ParentCheck* check) {
   // UPTODATE, by another reader or from before: but perhaps not what this parent expects.
   if (check == nullptr || source_ == nullptr) return absl::OkStatus();
   return CheckParent(*buffer, *check);
+}
+
+absl::Status BufferIo::Reread(ExtentBuffer* buffer, const ParentCheck* check) {
+  const auto begun = state::Apply(Inside(buffer).state_, state::BeginReread);
+  if (begun.result == state::Result::kChanged) return ReadBegun(buffer, check, buffer->mirror());
+  // Another reader is at it, be it that it has found the same, or that it is the first of all.
+  if (begun.after.has(BufferFlag::kReading)) return Read(buffer, check);
+  const char* const why = begun.after.has(BufferFlag::kUnmapped)
+                              ? "it is a dummy or a clone"
+                              : "its bytes are newer than the disk's";
+  // By a number of its own: that there is no source is another error of this kind.
+  return WithNumber(absl::FailedPreconditionError(
+                        absl::StrCat("block ", buffer->start(), ": not read again: ", why)),
+                    EINVAL);
 }
 
 void BufferIo::ReadBlocks(absl::Span<const uint64_t> starts,

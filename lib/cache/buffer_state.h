@@ -87,6 +87,8 @@ constexpr BufferState EnsureTreeRef(BufferState s) {
 
 // Entering the index: the maker's reference and the cache's.
 constexpr BufferState BornMapped() { return {2, Bit(BufferFlag::kTreeRef)}; }
+// The same with all bytes in place: zeroes.
+constexpr BufferState BornZeroed() { return With(BornMapped(), BufferFlag::kUptodate); }
 // A dummy or a clone: its holder's reference only.
 constexpr BufferState BornUnmapped() {
   return {1, Bit(BufferFlag::kUnmapped) | Bit(BufferFlag::kUptodate)};
@@ -154,6 +156,17 @@ constexpr Outcome PutStale(BufferState s) {
   return Became(s, put.after);
 }
 
+// A holder that does not expect the block to be wanted again: where this makes the buffer idle it goes
+// in the same step. Nothing else is different from a put, and nothing for other holders.
+constexpr Outcome PutNoCache(BufferState s) {
+  const Outcome put = Put(s);
+  if (put.result != Result::kChanged || VerdictOf(put.after) != ReleaseVerdict::kEligible)
+    return put;
+  BufferState dead = Without(put.after, BufferFlag::kTreeRef);
+  dead.refs = 0;
+  return Became(s, dead);
+}
+
 // ---- Release ------------------------------------------------------------------------------------
 
 // By any thread: kills an idle buffer. The check and the kill are one step, so no thread can take a
@@ -213,6 +226,24 @@ constexpr Outcome EndRead(BufferState s, bool valid) {
   s = Without(s, BufferFlag::kUptodate);
   s = With(s, BufferFlag::kStale);
   return Became(before, s);
+}
+
+// By a holder that has the bytes to itself: it has found that they are not good. Refused where they
+// may be newer than the disk's, which GiveUpWrite is for, during a read, and for dummies and clones.
+constexpr Outcome ClearUptodate(BufferState s) {
+  const bool newer = s.under_io() || s.has(BufferFlag::kWriteErr);
+  if (!CanHaveHolder(s) || s.has(BufferFlag::kUnmapped) || s.has(BufferFlag::kReading) || newer) {
+    return Refused(s);
+  }
+  return Became(s, Without(s, BufferFlag::kUptodate));
+}
+
+// The same, and the read of other bytes begins in the same step: no reader in between takes the read
+// for one of its own.
+constexpr Outcome BeginReread(BufferState s) {
+  const Outcome cleared = ClearUptodate(s);
+  if (cleared.result == Result::kRefused) return cleared;
+  return Became(s, BeginRead(cleared.after).after);
 }
 
 // By a holder that has filled in all bytes.

@@ -48,6 +48,7 @@ void BufferPool::AddTo(CacheStats& stats) const {
   stats.creates = Value(counters_.creates);
   stats.create_races_lost = Value(counters_.create_races_lost);
   stats.stale_frees = Value(counters_.stale_frees);
+  stats.nocache_frees = Value(counters_.nocache_frees);
   stats.reclaimed = Value(counters_.reclaimed);
   stats.reclaimed_in_background = Value(counters_.reclaimed_in_background);
   stats.reclaim_scanned = reclaim_list_.looks();

@@ -1,7 +1,9 @@
 #include "lib/cache/descriptor_slab.h"
 
+#include <cstddef>
 #include <new>
 
+#include "lib/base/rounding.h"
 #include "lib/cache/extent_buffer_access.h"
 
 namespace ebcache {
@@ -10,8 +12,12 @@ namespace {
 constexpr size_t kHugePageBytes = size_t{2} << 20;
 }  // namespace
 
-DescriptorSlab::DescriptorSlab(BufferCacheImpl* cache, uint32_t row_slots, OsCalls* os)
-    : cache_(cache), row_slots_(row_slots), os_(os) {}
+DescriptorSlab::DescriptorSlab(BufferCacheImpl* cache, uint32_t row_slots, uint32_t user_bytes,
+                               OsCalls* os)
+    : cache_(cache),
+      row_slots_(row_slots),
+      user_bytes_(static_cast<uint32_t>(RoundUp(user_bytes, alignof(std::max_align_t)))),
+      os_(os) {}
 
 DescriptorSlab::~DescriptorSlab() {
   for (auto& slot : chunks_) {
@@ -20,7 +26,7 @@ DescriptorSlab::~DescriptorSlab() {
 }
 
 size_t DescriptorSlab::bytes_for(uint32_t descriptors) const {
-  return size_t{descriptors} * (sizeof(ExtentBuffer) + row_slots_ * sizeof(Folio));
+  return size_t{descriptors} * (sizeof(ExtentBuffer) + row_slots_ * sizeof(Folio) + user_bytes_);
 }
 
 bool DescriptorSlab::AddChunk(size_t number) {
@@ -43,6 +49,14 @@ void DescriptorSlab::TakeStep(size_t number, uint32_t place) {
   // For systems that cannot do it at once: they do it by and by.
   os_->AdviseHugePages(chunk, kDescriptorBytes);
   os_->CollapseHugePages(chunk, kDescriptorBytes);
+}
+
+std::byte* DescriptorSlab::UserBytesOf(const ExtentBuffer* buffer) const {
+  // The descriptor tells where its chunk begins.
+  const size_t place = Inside(buffer).index_ & (kPerChunk - 1);
+  auto* const chunk = reinterpret_cast<std::byte*>(const_cast<ExtentBuffer*>(buffer - place));
+  const size_t rows = size_t{kPerChunk} * row_slots_ * sizeof(Folio);
+  return chunk + kDescriptorBytes + rows + place * user_bytes_;
 }
 
 size_t DescriptorSlab::Allocate(absl::Span<ExtentBuffer*> buffers) {

@@ -1,4 +1,5 @@
-// DescriptorSlab: the type-stable home of extent buffer descriptors and their page array rows.
+// DescriptorSlab: the type-stable home of extent buffer descriptors, their page array rows, and what
+// the users of a cache keep with each buffer.
 //
 // Memory that was a descriptor stays one until the cache goes. That is what makes lock-free lookups
 // work without RCU: a pointer that was good once can always be looked through, and the state word
@@ -33,8 +34,9 @@ class DescriptorSlab {
   // Names no descriptor.
   static constexpr uint32_t kNone = ~uint32_t{0};
 
-  // Each descriptor gets a row of `row_slots` folio slots. `os` must outlive the slab.
-  DescriptorSlab(BufferCacheImpl* cache, uint32_t row_slots, OsCalls* os);
+  // Each descriptor gets a row of `row_slots` folio slots, and `user_bytes`, rounded up so that each
+  // begins as malloc's memory does. `os` must outlive the slab.
+  DescriptorSlab(BufferCacheImpl* cache, uint32_t row_slots, uint32_t user_bytes, OsCalls* os);
   ~DescriptorSlab();
   DescriptorSlab(const DescriptorSlab&) = delete;
   DescriptorSlab& operator=(const DescriptorSlab&) = delete;
@@ -52,6 +54,12 @@ class DescriptorSlab {
     Chunk* chunk = chunks_[index >> kChunkBits].load(std::memory_order_acquire);
     return &chunk->descriptors[index & (kPerChunk - 1)];
   }
+
+  // What users keep with it: user_bytes() of memory that is the descriptor's as long as the slab is
+  // there. REQUIRES: user_bytes() is not 0.
+  std::byte* UserBytesOf(const ExtentBuffer* buffer) const;
+  // Of each descriptor, as rounded; 0 where nothing was asked for.
+  uint32_t user_bytes() const { return user_bytes_; }
 
   // Number of descriptors ever made: the indices below are valid.
   uint32_t size() const { return made_.load(std::memory_order_acquire); }
@@ -75,7 +83,7 @@ class DescriptorSlab {
 
   struct Chunk {
     ExtentBuffer descriptors[kPerChunk];
-    // Followed by kPerChunk rows of Folio[row_slots_].
+    // Followed by kPerChunk rows of Folio[row_slots_], and kPerChunk times user_bytes_.
   };
 
   ExtentBuffer* MakeLocked() EBCACHE_REQUIRES(mutex_);  // null when memory is out
@@ -86,6 +94,7 @@ class DescriptorSlab {
 
   BufferCacheImpl* const cache_;
   const uint32_t row_slots_;
+  const uint32_t user_bytes_;
   OsCalls* const os_;
 
   // Set once each, under mutex_, by a release store: At reads them without.

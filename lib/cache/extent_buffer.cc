@@ -23,6 +23,11 @@ void ExtentBuffer::set_mirror(int mirror) {
   mirror_ = static_cast<uint8_t>(mirror);
 }
 
+std::byte* ExtentBuffer::user() const {
+  const DescriptorSlab& slab = cache_->pool().slab();
+  return slab.user_bytes() != 0 ? slab.UserBytesOf(this) : nullptr;
+}
+
 absl::Span<const Folio> ExtentBuffer::folios() const {
   return {folios_, std::max<size_t>(1, length() >> (cache_->page_shift() + order_))};
 }

@@ -44,12 +44,19 @@ void FolioMover::Thaw(absl::Span<ExtentBuffer* const> frozen) {
   pool_->RestoreBudget();
 }
 
-void FolioMover::KillFrozen(absl::Span<ExtentBuffer* const> frozen) {
+// Kills them, without freeing the folios that move: those are the allocator's.
+void FolioMover::KillFrozen(absl::Span<ExtentBuffer* const> frozen,
+                            absl::Span<const FolioMove> moves) {
   for (ExtentBuffer* buffer : frozen) {
     const auto outcome = state::Apply(Inside(buffer).state_, state::ReleaseFrozen);
     EBCACHE_CHECK(outcome.result == state::Result::kDied, "a buffer died that was not frozen");
     Inside(buffer).state_.notify_all();
-    pool_->Bury({&buffer, 1}, /*listed=*/true);
+    // Its users are told while all of its bytes are there.
+    pool_->TellForgotten({&buffer, 1});
+    for (const FolioMove& move : moves) {
+      if (move.moved) DetachFolio(buffer, move.source);
+    }
+    pool_->Bury({&buffer, 1}, /*listed=*/true, /*told=*/true);
   }
 }
 
@@ -89,7 +96,7 @@ bool FolioMover::Release(Folio folio, uint32_t private_bits) {
   const std::optional<Members> frozen = Freeze(absl::MakeConstSpan(&nowhere, 1), private_bits);
   if (!frozen) return false;
   Count(counters_.folio_releases, frozen->size());
-  KillFrozen(*frozen);
+  KillFrozen(*frozen, {});
   return true;
 }
 
@@ -122,12 +129,8 @@ void FolioMover::MigrateTogether(absl::Span<FolioMove> moves, uint32_t private_b
 // free, so they must not go with the buffers; the destinations turn out not to be needed.
 void FolioMover::DropFrozen(absl::Span<FolioMove> moves, absl::Span<ExtentBuffer* const> frozen) {
   const int order = Inside(frozen.front()).order_;
-  for (const FolioMove& move : moves) {
-    if (!move.moved) continue;
-    for (ExtentBuffer* buffer : frozen) DetachFolio(buffer, move.source);
-  }
   Count(counters_.folio_releases, frozen.size());
-  KillFrozen(frozen);
+  KillFrozen(frozen, moves);
   for (FolioMove& move : moves) {
     if (move.moved) frames_->allocator().FreeBulk(order, absl::MakeSpan(&move.destination, 1));
   }
@@ -182,7 +185,7 @@ void FolioMover::Readdress(ExtentBuffer* buffer) {
   }
 }
 
-// Takes one folio away from a frozen buffer that is about to be killed, without freeing it.
+// Takes one folio away from a buffer that was killed, without freeing it.
 void FolioMover::DetachFolio(ExtentBuffer* buffer, Folio folio) {
   if (frames_->subpage()) {
     frames_->subpages().Free(folio, Inside(buffer).subpage_, /*folio_goes_elsewhere=*/true);

@@ -55,7 +55,7 @@ class FolioMover final : public FolioOwner {
   using Members = absl::InlinedVector<ExtentBuffer*, SubpageFrames::kMaxBlocks>;
   std::optional<Members> Freeze(absl::Span<const FolioMove> moves, uint32_t private_bits);
   void Thaw(absl::Span<ExtentBuffer* const> frozen);
-  void KillFrozen(absl::Span<ExtentBuffer* const> frozen);
+  void KillFrozen(absl::Span<ExtentBuffer* const> frozen, absl::Span<const FolioMove> moves);
   void DropFrozen(absl::Span<FolioMove> moves, absl::Span<ExtentBuffer* const> frozen);
   void MoveFrozen(absl::Span<const FolioMove> moves, uint32_t private_bits,
                   absl::Span<ExtentBuffer* const> frozen);

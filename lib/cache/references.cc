@@ -31,6 +31,12 @@ void ExtentBufferRef::PutStale() {
   Inside(buffer).cache_->pool().PutStale(buffer);
 }
 
+void ExtentBufferRef::PutNoCache() {
+  EBCACHE_CHECK(buffer_ != nullptr, "PutNoCache of an empty reference");
+  ExtentBuffer* buffer = std::exchange(buffer_, nullptr);
+  Inside(buffer).cache_->pool().PutNoCache(buffer);
+}
+
 void ExtentBufferRef::ForgetAccess() const {
   EBCACHE_CHECK(buffer_ != nullptr, "ForgetAccess of an empty reference");
   state::Apply(Inside(buffer_).state_, state::ForgetAccess);
@@ -54,6 +60,12 @@ void ExtentBufferRef::ClearDirty() const {
 
 void ExtentBufferRef::SetUptodate() const {
   EBCACHE_CHECK(TrySetUptodate(), "SetUptodate without a reference, or during a read");
+}
+
+bool ExtentBufferRef::TryClearUptodate() const {
+  EBCACHE_CHECK(buffer_ != nullptr, "TryClearUptodate of an empty reference");
+  return state::Apply(Inside(buffer_).state_, state::ClearUptodate).result !=
+         state::Result::kRefused;
 }
 
 bool ExtentBufferRef::TrySetUptodate() const {

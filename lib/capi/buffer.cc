@@ -73,6 +73,10 @@ int ebcache_buffer_set_mirror(ebcache_buffer* buffer, int mirror) {
   return 0;
 }
 
+void* ebcache_user(const ebcache_buffer* buffer) {
+  return buffer != nullptr ? Inside(buffer)->user() : nullptr;
+}
+
 const void* ebcache_data(const ebcache_buffer* buffer) {
   return buffer != nullptr ? Inside(buffer)->contiguous() : nullptr;
 }

@@ -22,6 +22,11 @@ namespace ebcache::capi {
 // How many of the blocks that hold a cache back are named: those with the lowest addresses.
 constexpr size_t kNamed = 4;
 
+// References to a buffer but the cache's own.
+static uint32_t UsersOf(BufferState state) {
+  return state.refs - (state.has(BufferFlag::kTreeRef) ? 1 : 0);
+}
+
 // No memory is needed for it.
 int FailIfHeld(const BufferCache& cache) {
   struct Held {
@@ -33,7 +38,7 @@ int FailIfHeld(const BufferCache& cache) {
   size_t kept = 0;
   uint64_t count = 0;
   cache.ForEachHeld([&](uint64_t start, BufferState state) {
-    const uint32_t users = state.refs - (state.has(BufferFlag::kTreeRef) ? 1 : 0);
+    const uint32_t users = UsersOf(state);
     first[kept] = {start, users, state.has(BufferFlag::kUnmapped)};
     ++count;
     kept = std::min(kept + 1, kNamed);
@@ -126,6 +131,34 @@ int ebcache_cache_destroy(ebcache_cache* cache) {
   });
 }
 
+uint64_t ebcache_for_each_held(const ebcache_cache* cache, ebcache_buffer_state_fn* visit,
+                               void* context) {
+  if (cache == nullptr) return 0;
+  return Guard([&] {
+    uint64_t count = 0;
+    cache->cache->ForEachHeld([&](uint64_t start, BufferState state) {
+      ++count;
+      if (visit != nullptr) visit(context, start, UsersOf(state), state.flags);
+    });
+    return count;
+  });
+}
+
+int ebcache_cache_destroy_forced(ebcache_cache* cache, ebcache_buffer_state_fn* tell,
+                                 void* context) {
+  if (cache == nullptr) return 0;
+  return Guard([&] {
+    if (cache->owned == nullptr) return Fail(EINVAL, "the cache belongs to a filesystem");
+    BufferCache::Destroy(std::move(cache->owned),
+                         [&](const ExtentBuffer& buffer, BufferState state) {
+                           if (tell == nullptr) return;
+                           tell(context, buffer.start(), UsersOf(state), state.flags);
+                         });
+    delete cache;
+    return 0;
+  });
+}
+
 uint32_t ebcache_cache_node_bytes(const ebcache_cache* cache) {
   return cache != nullptr ? cache->cache->node_bytes() : 0;
 }
@@ -144,6 +177,34 @@ int ebcache_get_or_create(ebcache_cache* cache, uint64_t start, ebcache_buffer**
   *buffer = nullptr;
   if (cache == nullptr) return NullArgument("cache");
   return Guard([&] { return HandOutMade(cache->cache->Create(start), buffer); });
+}
+
+int ebcache_get_or_create_with(ebcache_cache* cache, uint64_t start, uint32_t flags,
+                               ebcache_buffer** buffer, int* created) {
+  if (created != nullptr) *created = 0;
+  if (buffer == nullptr) return NullArgument("buffer");
+  *buffer = nullptr;
+  if (cache == nullptr) return NullArgument("cache");
+  if ((flags & ~uint32_t{EBCACHE_CREATE_ZEROED}) != 0) {
+    return Fail(EINVAL, "ebcache_get_or_create_with: an unknown flag");
+  }
+  return Guard([&] {
+    const NewBytes bytes =
+        (flags & EBCACHE_CREATE_ZEROED) != 0 ? NewBytes::kZeroed : NewBytes::kUndefined;
+    absl::StatusOr<BufferCache::Created> made = cache->cache->CreateOrFind(start, bytes);
+    if (!made.ok()) return Fail(made.status());
+    if (created != nullptr) *created = made->is_new ? 1 : 0;
+    *buffer = HandOut(std::move(made->buffer));
+    return 0;
+  });
+}
+
+int ebcache_private(ebcache_cache* cache, uint64_t start, uint32_t bytes, ebcache_buffer** buffer) {
+  if (buffer == nullptr) return NullArgument("buffer");
+  *buffer = nullptr;
+  if (cache == nullptr) return NullArgument("cache");
+  if (bytes == 0) return Fail(EINVAL, "a private buffer has bytes");
+  return Guard([&] { return HandOutMade(cache->cache->CreateDummy(start, bytes), buffer); });
 }
 
 int ebcache_read(ebcache_cache* cache, uint64_t start, const ebcache_check* check,
@@ -170,8 +231,25 @@ int ebcache_read_buffer(ebcache_cache* cache, ebcache_buffer* buffer, const ebca
   });
 }
 
+int ebcache_reread(ebcache_cache* cache, ebcache_buffer* buffer, const ebcache_check* check) {
+  if (cache == nullptr) return NullArgument("cache");
+  if (buffer == nullptr) return NullArgument("buffer");
+  return Guard([&] {
+    ParentCheck inside;
+    const ParentCheck* use;
+    if (const int error = Inside(check, inside, &use); error != 0) return error;
+    return Result(cache->cache->Reread(*Borrowed(buffer), use));
+  });
+}
+
 int ebcache_read_many(ebcache_cache* cache, const uint64_t* starts, size_t count,
                       ebcache_buffer** buffers, int* errors) {
+  return ebcache_read_many_checked(cache, starts, nullptr, count, buffers, errors);
+}
+
+int ebcache_read_many_checked(ebcache_cache* cache, const uint64_t* starts,
+                              const ebcache_check* const* checks, size_t count,
+                              ebcache_buffer** buffers, int* errors) {
   if (count == 0) return 0;
   if (buffers == nullptr) return NullArgument("buffers");
   std::fill_n(buffers, count, nullptr);
@@ -180,7 +258,12 @@ int ebcache_read_many(ebcache_cache* cache, const uint64_t* starts, size_t count
   if (errors != nullptr) std::fill_n(errors, count, 0);
   const int error = Guard([&] {
     std::vector<absl::StatusOr<ExtentBufferRef>> results(count);
-    cache->cache->ReadBlocks({starts, count}, {}, absl::MakeSpan(results));
+    std::vector<ParentCheck> expected(checks != nullptr ? count : 0);
+    std::vector<const ParentCheck*> use(expected.size());
+    for (size_t i = 0; i < expected.size(); ++i) {
+      if (const int error = Inside(checks[i], expected[i], &use[i]); error != 0) return error;
+    }
+    cache->cache->ReadBlocks({starts, count}, use, absl::MakeSpan(results));
     int first = 0;
     // Backwards, so that the words kept are those of the first.
     for (size_t i = count; i-- > 0;) {
@@ -244,6 +327,10 @@ void ebcache_put_stale(ebcache_buffer* buffer) {
   if (buffer != nullptr) ExtentBufferRef::Adopt(Inside(buffer)).PutStale();
 }
 
+void ebcache_put_nocache(ebcache_buffer* buffer) {
+  if (buffer != nullptr) ExtentBufferRef::Adopt(Inside(buffer)).PutNoCache();
+}
+
 // ---- Writing ------------------------------------------------------------------------------------
 
 int ebcache_set_uptodate(ebcache_buffer* buffer) {
@@ -251,6 +338,14 @@ int ebcache_set_uptodate(ebcache_buffer* buffer) {
   return Guard([&] {
     if (Borrowed(buffer)->TrySetUptodate()) return 0;
     return Fail(EINVAL, "the buffer is being read");
+  });
+}
+
+int ebcache_clear_uptodate(ebcache_buffer* buffer) {
+  if (buffer == nullptr) return NullArgument("buffer");
+  return Guard([&] {
+    if (Borrowed(buffer)->TryClearUptodate()) return 0;
+    return Fail(EINVAL, "the buffer is dirty, being written or read, or a dummy or clone");
   });
 }
 
@@ -273,11 +368,13 @@ int ebcache_clear_dirty(ebcache_buffer* buffer) {
 int ebcache_writeback(ebcache_cache* cache, ebcache_buffer* buffer) {
   if (cache == nullptr) return NullArgument("cache");
   if (buffer == nullptr) return NullArgument("buffer");
+  if (const int error = RefuseWrites(*cache); error != 0) return error;
   return Guard([&] { return Result(cache->cache->Writeback(*Borrowed(buffer))); });
 }
 
 int ebcache_writeback_all(ebcache_cache* cache) {
   if (cache == nullptr) return NullArgument("cache");
+  if (const int error = RefuseWrites(*cache); error != 0) return error;
   return Guard([&] { return Result(cache->cache->WritebackAll()); });
 }
 
@@ -290,6 +387,7 @@ int ebcache_write_error(ebcache_cache* cache, ebcache_buffer* buffer) {
 int ebcache_give_up_write(ebcache_cache* cache, ebcache_buffer* buffer) {
   if (cache == nullptr) return NullArgument("cache");
   if (buffer == nullptr) return NullArgument("buffer");
+  if (const int error = RefuseInSession(*cache); error != 0) return error;
   return Guard([&] {
     const absl::StatusOr<bool> given_up = cache->cache->GiveUpWrite(*Borrowed(buffer));
     if (!given_up.ok()) return Fail(given_up.status());
@@ -298,13 +396,14 @@ int ebcache_give_up_write(ebcache_cache* cache, ebcache_buffer* buffer) {
 }
 
 uint64_t ebcache_give_up_writes(ebcache_cache* cache) {
-  if (cache == nullptr) return 0;
+  if (cache == nullptr || RefuseInSession(*cache) != 0) return 0;
   return Guard([&] { return cache->cache->GiveUpWrites(); });
 }
 
 int ebcache_reinit(ebcache_cache* cache, ebcache_buffer* buffer, uint32_t header_bytes) {
   if (cache == nullptr) return NullArgument("cache");
   if (buffer == nullptr) return NullArgument("buffer");
+  if (const int error = RefuseInSession(*cache); error != 0) return error;
   return Guard(
       [&] { return Result(cache->cache->TryReinitAsNewBlock(*Borrowed(buffer), header_bytes)); });
 }

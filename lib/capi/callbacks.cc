@@ -1,7 +1,9 @@
 #include "lib/capi/callbacks.h"
 
+#include <absl/container/inlined_vector.h>
 #include <absl/strings/str_cat.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -33,7 +35,34 @@ absl::Status CallbackSource::Validate(const ExtentBuffer& buffer, const ParentCh
   });
 }
 
+void CallbackSource::ReadMany(absl::Span<BlockRead> reads) {
+  absl::InlinedVector<ebcache_check, 16> checks(reads.size());
+  absl::InlinedVector<ebcache_block_read, 16> outside(reads.size());
+  for (size_t i = 0; i < reads.size(); ++i) {
+    const BlockRead& read = reads[i];
+    if (read.check != nullptr) checks[i] = Outside(*read.check);
+    outside[i] = {.buffer = Outside(read.buffer),
+                  .check = read.check != nullptr ? &checks[i] : nullptr,
+                  .bad_mirror = read.bad_mirror,
+                  .error = -EIO,
+                  .message = nullptr};
+  }
+  functions_.read_many(context_, outside.data(), outside.size());
+  for (size_t i = 0; i < reads.size(); ++i) {
+    BlockRead& read = reads[i];
+    const ebcache_block_read& answer = outside[i];
+    read.status = Call(*read.buffer, "read_many", [&answer] {
+      if (answer.error < 0 && answer.message != nullptr) CallbackWords::Note(answer.message);
+      return answer.error;
+    });
+    // What the reader expects may have been the reason: the source has seen it.
+    read.damaged = !read.status.ok() && read.check == nullptr;
+    if (read.status.ok()) read.status = Validate(*read.buffer, read.check);
+  }
+}
+
 void CallbackSource::Read(absl::Span<BlockRead> reads) {
+  if (functions_.read_many != nullptr) return ReadMany(reads);
   for (BlockRead& read : reads) {
     if (functions_.read == nullptr) {
       read.status = absl::FailedPreconditionError(
@@ -63,33 +92,8 @@ void CallbackSource::Write(absl::Span<BlockWrite> writes) {
   }
 }
 
-CallbackDevice::CallbackDevice(const ebcache_device& device)
-    : device_(device), name_(device.name != nullptr ? device.name : "device") {}
-
-CallbackDevice::~CallbackDevice() {
-  if (armed_ && device_.close != nullptr) device_.close(device_.context);
-}
-
-absl::Status CallbackDevice::ReadOne(DeviceRead& read) {
-  uint64_t offset = read.offset;
-  for (absl::Span<std::byte> segment : read.segments) {
-    if (offset > device_.bytes || segment.size() > device_.bytes - offset) {
-      return absl::OutOfRangeError(absl::StrCat("beyond the end of the device at ", offset));
-    }
-    const CallbackWords words;
-    const int result = device_.read(device_.context, offset, segment.data(), segment.size());
-    if (absl::Status status = words.StatusOf(result, "read"); !status.ok()) return status;
-    offset += segment.size();
-  }
-  return absl::OkStatus();
-}
-
-void CallbackDevice::Read(absl::Span<DeviceRead> reads) {
-  for (DeviceRead& read : reads) read.status = ReadOne(read);
-}
-
-void CallbackDevice::Write(absl::Span<DeviceWrite> writes) {
-  for (DeviceWrite& write : writes) write.status = absl::PermissionDeniedError("opened read-only");
+void CallbackSource::Forget(const ExtentBuffer& buffer, std::byte* user) noexcept {
+  if (functions_.forget != nullptr) functions_.forget(context_, Outside(&buffer), user);
 }
 
 }  // namespace ebcache::capi

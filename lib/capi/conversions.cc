@@ -96,6 +96,16 @@ ebcache_root Outside(const TreeRoot& root) {
   return full;
 }
 
+int RefuseWrites(const ebcache_cache& cache) {
+  if (cache.of == nullptr || !cache.of->filesystem->writable()) return 0;
+  return Fail(EACCES, "blocks of a filesystem are written by its transactions alone");
+}
+
+int RefuseInSession(const ebcache_cache& cache) {
+  if (cache.of == nullptr || !HasSession(*cache.of)) return 0;
+  return Fail(EBUSY, "a session over the filesystem is open");
+}
+
 int CheckNodeBytes(uint32_t node_bytes) {
   if (std::has_single_bit(node_bytes) && node_bytes >= 4096 && node_bytes <= 65536) return 0;
   return Fail(EINVAL, "node_bytes must be a power of two from 4096 to 65536");
@@ -112,6 +122,10 @@ int Inside(const ebcache_cache_options* given, BufferCacheOptions& options) {
     options.budget_bytes = full.budget_bytes == EBCACHE_UNLIMITED ? 0 : full.budget_bytes;
   }
   if (full.allocator != nullptr) options.allocator = full.allocator->pages;
+  if (full.user_bytes > BufferCacheOptions::kMostUserBytes) {
+    return Fail(EINVAL, "user_bytes must be 4096 or less");
+  }
+  options.user_bytes = static_cast<uint32_t>(full.user_bytes);
   options.background_reclaim = full.background_reclaim != 0;
   if (full.unmovable != 0) options.alloc_flags = AllocFlags::kNone;
   return 0;

@@ -88,6 +88,15 @@ int Fail(const absl::Status& status) {
   return Fail(number, {message.data(), message.size()});
 }
 
+int FailAs(int not_now, const absl::Status& status) {
+  const bool own = absl::IsFailedPrecondition(status) && NumberOf(status) == 0;
+  if (!own || WouldWaitForEver(status)) return Fail(status);
+  const absl::string_view message = status.message();
+  return Fail(not_now, {message.data(), message.size()});
+}
+
+int FailToWrite(const absl::Status& status) { return FailAs(EPERM, status); }
+
 int NullArgument(std::string_view name) {
   std::array<char, 128> text;
   std::snprintf(text.data(), text.size(), "%.*s is NULL", static_cast<int>(name.size()),

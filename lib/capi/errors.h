@@ -21,6 +21,11 @@ int ErrnoOf(const absl::Status& status);
 // Keeps the text for ebcache_last_error, and returns the negative number. These allocate nothing.
 int Fail(int number, std::string_view message);
 int Fail(const absl::Status& status);
+// As Fail, of what changes filesystems, where FailedPrecondition has its own number for each function
+// (`not_now`), unless the status carries one.
+int FailAs(int not_now, const absl::Status& status);
+// For what opens filesystems, and brings them back: EPERM.
+int FailToWrite(const absl::Status& status);
 // Nothing where something must be; `name` is what the header calls it.
 int NullArgument(std::string_view name);
 

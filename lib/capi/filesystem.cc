@@ -6,9 +6,7 @@
 #include <absl/strings/strip.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -17,7 +15,7 @@
 
 #include "ebcache/device_use.h"
 #include "lib/base/status_number.h"
-#include "lib/capi/callbacks.h"
+#include "lib/capi/callback_device.h"
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
 #include "lib/capi/structs.h"
@@ -44,7 +42,8 @@ void TellOfMirror(const ebcache_filesystem& handle, const MirrorDamage& damage) 
                                       .mirror = static_cast<uint32_t>(damage.mirror),
                                       .recovered = damage.recovered ? 1u : 0u,
                                       .device_missing = damage.device_missing ? 1u : 0u,
-                                      .no_memory = damage.no_memory ? 1u : 0u};
+                                      .no_memory = damage.no_memory ? 1u : 0u,
+                                      .repaired = damage.repaired ? 1u : 0u};
   handle.options.damage(handle.options.context, &outside);
 }
 
@@ -60,35 +59,6 @@ void TellOfOpening(const ebcache_filesystem& handle) {
   for (const WalkDamage& damage : handle.filesystem->open_damage()) {
     Log(handle, EBCACHE_LOG_ERROR, damage.ToString());
   }
-}
-
-// Opens by `open`, which gets the options as C++ has them.
-template <typename Open>
-int OpenBy(const ebcache_filesystem_options* options, ebcache_filesystem** filesystem, Open open) {
-  auto handle = std::make_unique<ebcache_filesystem>();
-  if (const int error = CopyIn(options, handle->options, "options"); error != 0) return error;
-  FilesystemOptions inside;
-  if (handle->options.cache != nullptr) {
-    if (const int error = Inside(handle->options.cache, inside.cache); error != 0) return error;
-    if (handle->options.cache->size > offsetof(ebcache_cache_options, node_bytes) &&
-        handle->options.cache->node_bytes != 0) {
-      return Fail(EINVAL, "node_bytes must be 0: the filesystem has it");
-    }
-  }
-  // The caller's struct need not be there any longer when this has returned.
-  handle->options.cache = nullptr;
-  if (handle->options.log != nullptr || handle->options.damage != nullptr) {
-    inside.on_damage = [told = handle.get()](const MirrorDamage& damage) {
-      TellOfMirror(*told, damage);
-    };
-  }
-  absl::StatusOr<std::unique_ptr<Filesystem>> opened = open(std::move(inside));
-  if (!opened.ok()) return Fail(opened.status());
-  handle->filesystem = *std::move(opened);
-  handle->cache.cache = &handle->filesystem->cache();
-  TellOfOpening(*handle);
-  *filesystem = handle.release();
-  return 0;
 }
 
 // All copies of the block at `logical`.
@@ -110,20 +80,40 @@ absl::Status WithMirror(uint64_t logical, uint32_t mirror, const absl::Status& s
   return Reworded(status, absl::StrCat("block ", logical, ", mirror ", mirror, ": ", reason));
 }
 
-// 0 when there are `count` things, and none of them is NULL.
-template <typename T>
-int CheckList(const T* const* list, size_t count, const char* name) {
-  if (list == nullptr) return NullArgument(name);
-  for (size_t i = 0; i < count; ++i) {
-    if (list[i] != nullptr) continue;
-    std::array<char, 64> entry;
-    std::snprintf(entry.data(), entry.size(), "%s[%zu]", name, i);
-    return NullArgument(entry.data());
+}  // namespace
+
+int OpenBy(const ebcache_filesystem_options* options, ebcache_filesystem** filesystem,
+           absl::FunctionRef<absl::StatusOr<std::unique_ptr<Filesystem>>(FilesystemOptions)> open) {
+  auto handle = std::make_unique<ebcache_filesystem>();
+  if (const int error = CopyIn(options, handle->options, "options"); error != 0) return error;
+  FilesystemOptions inside;
+  if (handle->options.cache != nullptr) {
+    if (const int error = Inside(handle->options.cache, inside.cache); error != 0) return error;
+    if (handle->options.cache->size > offsetof(ebcache_cache_options, node_bytes) &&
+        handle->options.cache->node_bytes != 0) {
+      return Fail(EINVAL, "node_bytes must be 0: the filesystem has it");
+    }
   }
+  inside.writable = handle->options.writable != 0;
+  // The caller's struct need not be there any longer when this has returned.
+  handle->options.cache = nullptr;
+  if (handle->options.log != nullptr || handle->options.damage != nullptr) {
+    inside.on_damage = [told = handle.get()](const MirrorDamage& damage) {
+      TellOfMirror(*told, damage);
+    };
+  }
+  absl::StatusOr<std::unique_ptr<Filesystem>> opened = open(std::move(inside));
+  if (!opened.ok()) {
+    return handle->options.writable != 0 ? FailToWrite(opened.status()) : Fail(opened.status());
+  }
+  handle->filesystem = *std::move(opened);
+  handle->cache.cache = &handle->filesystem->cache();
+  handle->cache.of = handle.get();
+  TellOfOpening(*handle);
+  *filesystem = handle.release();
   return 0;
 }
 
-}  // namespace
 }  // namespace ebcache::capi
 
 using namespace ebcache;        // NOLINT: the functions below are outside of every namespace
@@ -154,16 +144,16 @@ int ebcache_open_devices(const ebcache_device* const* devices, size_t count,
                          ebcache_filesystem** filesystem) {
   if (filesystem == nullptr) return NullArgument("filesystem");
   *filesystem = nullptr;
-  if (const int error = CheckList(devices, count, "devices"); error != 0) return error;
   return Guard([&] {
-    std::vector<std::unique_ptr<BlockDevice>> inside;
+    ebcache_filesystem_options how;
+    if (const int error = CopyIn(options, how, "options"); error != 0) return error;
+    std::vector<std::unique_ptr<CallbackDevice>> made;
+    if (const int error = MakeDevices(devices, count, how.writable != 0, made); error != 0) {
+      return error;
+    }
     std::vector<CallbackDevice*> to_arm;
-    for (size_t i = 0; i < count; ++i) {
-      ebcache_device full;
-      const std::string name = absl::StrCat("devices[", i, "]");
-      if (const int error = CopyIn(devices[i], full, name.c_str()); error != 0) return error;
-      if (full.read == nullptr) return NullArgument(name + "->read");
-      auto device = std::make_unique<CallbackDevice>(full);
+    std::vector<std::unique_ptr<BlockDevice>> inside;
+    for (std::unique_ptr<CallbackDevice>& device : made) {
       to_arm.push_back(device.get());
       inside.push_back(std::move(device));
     }
@@ -180,8 +170,10 @@ int ebcache_open_devices(const ebcache_device* const* devices, size_t count,
 int ebcache_close(ebcache_filesystem* filesystem) {
   if (filesystem == nullptr) return 0;
   return Guard([&] {
+    if (HasSession(*filesystem)) return Fail(EBUSY, "a session over the filesystem is open");
     if (const int error = FailIfHeld(*filesystem->cache.cache); error != 0) return error;
     if (const int error = RefuseUnwritten(*filesystem->cache.cache); error != 0) return error;
+    if (filesystem->preview != nullptr) --filesystem->preview->filesystems;
     delete filesystem;
     return 0;
   });

@@ -6,6 +6,10 @@
 #ifndef EBCACHE_LIB_CAPI_HANDLES_H_
 #define EBCACHE_LIB_CAPI_HANDLES_H_
 
+#include <absl/functional/function_ref.h>
+#include <absl/status/statusor.h>
+
+#include <atomic>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -15,6 +19,7 @@
 #include "ebcache/ebcache.h"
 #include "ebcache/filesystem.h"
 #include "ebcache/page_allocator.h"
+#include "ebcache/preview.h"
 
 struct ebcache_allocator {
   std::shared_ptr<ebcache::PageAllocator> pages;
@@ -22,8 +27,14 @@ struct ebcache_allocator {
 
 struct ebcache_cache {
   ebcache::BufferCache* cache = nullptr;  // its own, or a filesystem's
+  const ebcache_filesystem* of = nullptr;
   std::unique_ptr<ebcache::BlockSource> source;
   std::unique_ptr<ebcache::BufferCache> owned;
+};
+
+struct ebcache_preview {
+  std::unique_ptr<ebcache::Preview> preview;
+  uint64_t filesystems = 0;  // that are open
 };
 
 struct ebcache_filesystem {
@@ -32,14 +43,25 @@ struct ebcache_filesystem {
   ebcache_filesystem_options options;
   std::unique_ptr<ebcache::Filesystem> filesystem;
   ebcache_cache cache;
+  // Whether a session over it is open. Relaxed: what orders one session behind another is the
+  // library's own claim (Session::Open), between whose beginning and end this is set and cleared;
+  // the others that look want to refuse what the caller should not have asked for.
+  std::atomic<bool> has_session{false};
+  ebcache_preview* preview = nullptr;  // whose it is; null: of devices
 };
 
 struct ebcache_tree {
+  // Whether the tree can still be used: -ESTALE where it is a transaction's, which has changed since.
+  int Check() const;
+
   ebcache::BTree tree;
+  // Of a transaction's tree: how many changes there are, and were when it was opened.
+  std::shared_ptr<const uint64_t> changes;
+  uint64_t opened_at = 0;
 };
 
 struct ebcache_path {
-  ebcache::BTree tree;
+  ebcache_tree of;
   ebcache::Path path;
   ebcache::Item item;
 };
@@ -83,6 +105,12 @@ inline ebcache_key Outside(const Key& key) {
   return {.objectid = key.objectid, .offset = key.offset, .type = key.type};
 }
 
+// Null: the first key, the last.
+inline KeyRange RangeOf(const ebcache_key* from, const ebcache_key* to) {
+  return {.from = from != nullptr ? Inside(*from) : kMinKey,
+          .to = to != nullptr ? Inside(*to) : kMaxKey};
+}
+
 // 0 or a negative errno. Null: no check, `*use` is null.
 int Inside(const ebcache_check* given, ParentCheck& check, const ParentCheck** use);
 ebcache_check Outside(const ParentCheck& check);
@@ -95,8 +123,22 @@ ebcache_root Outside(const TreeRoot& root);
 // 0 for a size that blocks may have; else -EINVAL.
 int CheckNodeBytes(uint32_t node_bytes);
 
+// Opens a filesystem by `open`, which gets the options as C++ has them: 0 or a negative errno.
+int OpenBy(const ebcache_filesystem_options* options, ebcache_filesystem** filesystem,
+           absl::FunctionRef<absl::StatusOr<std::unique_ptr<Filesystem>>(FilesystemOptions)> open);
+
 // The options of a cache as C++ has them; 0 or a negative errno.
 int Inside(const ebcache_cache_options* given, BufferCacheOptions& options);
+
+inline bool HasSession(const ebcache_filesystem& filesystem) {
+  return filesystem.has_session.load(std::memory_order_relaxed);
+}
+// 0 where the caller may have blocks of this cache written: -EACCES for those of a filesystem that is
+// open for writing, which transactions write.
+int RefuseWrites(const ebcache_cache& cache);
+// 0 where the caller may say of this cache's buffers what is to become of their changes: -EBUSY where
+// they may be a transaction's.
+int RefuseInSession(const ebcache_cache& cache);
 
 // 0 when no references to buffers of this cache are left but its own; else -EBUSY, and words that
 // say how many buffers, and which.

@@ -53,7 +53,8 @@ int ebcache_cache_stats(const ebcache_cache* cache, struct ebcache_cache_stats* 
                   .reclaimed = now.reclaimed,
                   .migrations = now.migrations,
                   .over_budget_creates = now.over_budget_creates,
-                  .write_err_buffers = now.write_err_buffers},
+                  .write_err_buffers = now.write_err_buffers,
+                  .nocache_frees = now.nocache_frees},
                  stats, "stats");
 }
 

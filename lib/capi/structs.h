@@ -65,6 +65,19 @@ int CopyOut(const T& full, T* wanted, const char* name) {
   return 0;
 }
 
+// 0 when there are `count` things, and none of them is NULL.
+template <typename T>
+int CheckList(const T* const* list, size_t count, const char* name) {
+  if (list == nullptr) return NullArgument(name);
+  for (size_t i = 0; i < count; ++i) {
+    if (list[i] != nullptr) continue;
+    std::array<char, 64> entry;
+    std::snprintf(entry.data(), entry.size(), "%s[%zu]", name, i);
+    return NullArgument(entry.data());
+  }
+  return 0;
+}
+
 }  // namespace ebcache::capi
 
 #endif  // EBCACHE_LIB_CAPI_STRUCTS_H_

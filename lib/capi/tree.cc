@@ -47,11 +47,6 @@ ebcache_item Outside(const Item& item) {
           .data_bytes = item.data().size()};
 }
 
-KeyRange RangeOf(const ebcache_key* from, const ebcache_key* to) {
-  return {.from = from != nullptr ? Inside(*from) : kMinKey,
-          .to = to != nullptr ? Inside(*to) : kMaxKey};
-}
-
 void TellOf(const ItemGap& gap, void (*tell)(void* context, const ebcache_gap* gap),
             void* context) {
   const std::string message = gap.damage.ToString();
@@ -145,7 +140,7 @@ int ebcache_tree_open(ebcache_filesystem* filesystem, uint64_t id, ebcache_tree*
   return Guard([&] {
     absl::StatusOr<BTree> found = filesystem->filesystem->Tree(id);
     if (!found.ok()) return Fail(found.status());
-    *tree = new ebcache_tree{*std::move(found)};
+    *tree = new ebcache_tree{*std::move(found), nullptr, 0};
     return 0;
   });
 }
@@ -157,12 +152,17 @@ int ebcache_tree_open_root(ebcache_cache* cache, const ebcache_root* root, ebcac
   return Guard([&] {
     ebcache_root full;
     if (const int error = CopyInRoot(root, full); error != 0) return error;
-    *tree = new ebcache_tree{BTree(cache->cache, Inside(full))};
+    *tree = new ebcache_tree{BTree(cache->cache, Inside(full)), nullptr, 0};
     return 0;
   });
 }
 
 void ebcache_tree_close(ebcache_tree* tree) { delete tree; }
+
+int ebcache_tree::Check() const {
+  if (changes == nullptr || *changes == opened_at) return 0;
+  return Fail(ESTALE, "the transaction has changed, or is over, since this tree was opened");
+}
 
 int ebcache_tree_root(const ebcache_tree* tree, ebcache_root* root) {
   if (tree == nullptr) return NullArgument("tree");
@@ -180,11 +180,12 @@ int ebcache_search(const ebcache_tree* tree, const ebcache_key* key, int mode,
     return Fail(EINVAL, "no such way to search");
   }
   if (key == nullptr && mode == EBCACHE_SEARCH_EXACT) return NullArgument("key");
+  if (const int error = tree->Check(); error != 0) return error;
   return Guard([&] {
     absl::StatusOr<Path> found = Search(tree->tree, key, mode);
     if (!found.ok()) return Fail(found.status());
     if (!found->valid()) return Fail(ENOENT, "the tree has no item at or after this key");
-    *path = new ebcache_path{tree->tree, *std::move(found), Item()};
+    *path = new ebcache_path{*tree, *std::move(found), Item()};
     return 0;
   });
 }
@@ -194,12 +195,13 @@ void ebcache_path_close(ebcache_path* path) { delete path; }
 int ebcache_path_next(ebcache_path* path) {
   if (path == nullptr) return NullArgument("path");
   if (!path->path.leaf()) return Fail(EINVAL, "the path was lost by an error");
+  if (const int error = path->of.Check(); error != 0) return error;
   return Guard([&] {
-    const absl::Status status = path->tree.Next(path->path);
+    const absl::Status status = path->of.tree.Next(path->path);
     if (!status.ok()) return FailToStep(path->path, status);
     if (path->path.valid()) return 0;
     // Behind the last item, where only the way back leads.
-    const absl::Status back = path->tree.Previous(path->path);
+    const absl::Status back = path->of.tree.Previous(path->path);
     return back.ok() ? Fail(ENOENT, "there is no item behind this one") : Fail(back);
   });
 }
@@ -207,14 +209,16 @@ int ebcache_path_next(ebcache_path* path) {
 int ebcache_path_previous(ebcache_path* path) {
   if (path == nullptr) return NullArgument("path");
   if (!path->path.leaf()) return Fail(EINVAL, "the path was lost by an error");
+  if (const int error = path->of.Check(); error != 0) return error;
   return Guard([&] {
-    const absl::Status status = path->tree.Previous(path->path);
+    const absl::Status status = path->of.tree.Previous(path->path);
     return status.ok() ? 0 : FailToStep(path->path, status);
   });
 }
 
 int ebcache_path_item(ebcache_path* path, ebcache_item* item) {
   if (path == nullptr) return NullArgument("path");
+  if (const int error = path->of.Check(); error != 0) return error;
   if (!path->path.valid()) return Fail(EINVAL, "the path was lost by an error");
   return Guard([&] {
     const absl::Status status = path->path.Load(path->item);
@@ -236,6 +240,7 @@ int ebcache_iterate(const ebcache_tree* tree, const ebcache_key* from, const ebc
                     int (*visit)(void* context, const ebcache_item* item), void* context) {
   if (tree == nullptr) return NullArgument("tree");
   if (visit == nullptr) return NullArgument("visit");
+  if (const int error = tree->Check(); error != 0) return error;
   return Guard([&] {
     ItemRange items = tree->tree.Items(RangeOf(from, to));
     for (const Item& item : items) {
@@ -244,6 +249,7 @@ int ebcache_iterate(const ebcache_tree* tree, const ebcache_key* from, const ebc
       if (const int result = visit(context, &outside); result != 0) {
         return words.Pass(result, "visit");
       }
+      if (const int error = tree->Check(); error != 0) return error;
     }
     return items.status().ok() ? 0 : Fail(items.status());
   });
@@ -254,6 +260,7 @@ int ebcache_iterate_past_damage(const ebcache_tree* tree, const ebcache_key* fro
                                 void* context) {
   if (tree == nullptr) return NullArgument("tree");
   if (visitor == nullptr) return NullArgument("visitor");
+  if (const int error = tree->Check(); error != 0) return error;
   return Guard([&] {
     ebcache_item_visitor functions;
     if (const int error = CopyIn(visitor, functions, "visitor"); error != 0) return error;
@@ -271,6 +278,7 @@ int ebcache_iterate_past_damage(const ebcache_tree* tree, const ebcache_key* fro
       if (const int result = functions.item(context, &outside); result != 0) {
         return words.Pass(result, "item");
       }
+      if (const int error = tree->Check(); error != 0) return error;
     }
     return damages.Result();
   });

@@ -12,6 +12,7 @@
 #include <string>
 #include <utility>
 
+#include "lib/base/status_number.h"
 #include "lib/device/file_errors.h"
 #include "lib/device/system_devices.h"
 #include "lib/device/use_beside_holder.h"
@@ -19,8 +20,9 @@
 namespace ebcache {
 namespace {
 
+// `use` is the end of a sentence that begins with the device's name.
 absl::Status InUse(const std::string& path, const std::string& use) {
-  return absl::FailedPreconditionError(absl::StrCat(path, ": ", use));
+  return WithNumber(absl::FailedPreconditionError(absl::StrCat(path, " ", use)), EBUSY);
 }
 
 absl::Status Replaced(const std::string& path) {
@@ -37,8 +39,9 @@ absl::Status Lock(int fd, int kind, const std::string& whose) {
   if (result == 0) return absl::OkStatus();
   const int error = errno;
   if (error == EWOULDBLOCK) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(whose, " is open for writing by another program"));
+    return WithNumber(absl::FailedPreconditionError(
+                          absl::StrCat(whose, " is open for writing by another program")),
+                      EBUSY);
   }
   return ErrorOf(error, absl::StrCat(whose, " cannot be locked: ", ErrnoText(error)));
 }
@@ -56,7 +59,7 @@ absl::Status LockSource(dev_t number, const std::string& path, const SystemPaths
     if (!S_ISREG(info.st_mode) || !loop.ReadsFile(info)) continue;
     file.source = std::move(source);
     return Lock(file.source.get(), LOCK_SH,
-                absl::StrCat(path, ": reads ", loop.source_name, ", which"));
+                absl::StrCat(path, " reads ", loop.source_name, ", which"));
   }
   return absl::OkStatus();
 }
@@ -80,7 +83,7 @@ absl::StatusOr<OpenedFile> OpenAndLook(const std::string& path, const SystemPath
   if (fstat(file.claim.get(), &info) != 0) return OpenError(path, errno);
   if (S_ISBLK(info.st_mode) != device) return Replaced(path);
   if (S_ISREG(info.st_mode)) {
-    absl::Status status = Lock(file.claim.get(), LOCK_EX, path + ":");
+    absl::Status status = Lock(file.claim.get(), LOCK_EX, path);
     if (!status.ok()) return status;
   } else if (device) {
     absl::Status status = LockSource(info.st_rdev, path, system, file);

@@ -52,6 +52,9 @@ absl::StatusOr<uint64_t> FindSize(int fd, const std::string& path) {
   return absl::InvalidArgumentError(absl::StrCat(path, ": is ", what));
 }
 
+// Neighbouring bytes that are worth a call of their own to start their transfer.
+constexpr uint64_t kMuch = 256 << 10;
+
 class FileDevice : public BlockDevice {
  public:
   // `direct` is a second descriptor of the same file, for direct reads; none without them.
@@ -110,7 +113,7 @@ class FileDevice : public BlockDevice {
 
   void Write(absl::Span<DeviceWrite> writes) override {
     const uint32_t failed_before = syncer_.failed();
-    if (!WriteToPageCache(writes)) return;
+    if (!WriteToPageCache(writes, rings_.has_value())) return;
     // So far the page cache has them, and the device may refuse them yet.
     const int error = syncer_.Sync(failed_before);
     if (error == 0) return;
@@ -121,7 +124,10 @@ class FileDevice : public BlockDevice {
 
   void WriteCached(absl::Span<DeviceWrite> writes) override {
     const uint32_t failed_before = syncer_.failed();
-    if (WriteToPageCache(writes)) syncer_.NoteCached(failed_before);
+    // The page cache takes them at once: a ring's threads would only be waited for.
+    if (!WriteToPageCache(writes, /*by_ring=*/false)) return;
+    syncer_.NoteCached(failed_before);
+    StartTransfers(writes);
   }
 
   absl::Status Flush() override {
@@ -167,7 +173,7 @@ class FileDevice : public BlockDevice {
   }
 
   // Whether any of them is there.
-  bool WriteToPageCache(absl::Span<DeviceWrite> writes) {
+  bool WriteToPageCache(absl::Span<DeviceWrite> writes, bool by_ring) {
     for (DeviceWrite& write : writes) {
       write.status = writable_ ? CheckTransferRange(write.offset, write.segments, size_bytes_)
                                : absl::PermissionDeniedError("opened read-only");
@@ -186,12 +192,33 @@ class FileDevice : public BlockDevice {
         any_written |= write.status.ok();
       }
     };
-    const bool together = rings_.has_value() && plan.runs.size() > 1;
+    const bool together = by_ring && plan.runs.size() > 1;
     if (together && rings_->Transfer(RingPool::Direction::kWrite, plan, 0, finish)) {
       return any_written;
     }
     for (size_t i = 0; i < plan.runs.size(); ++i) finish(i, WriteRunNow(plan, plan.runs[i]));
     return any_written;
+  }
+
+  // Has the device begin with what was written, where it is much: a flush then waits for less. Whether
+  // it does, and how it goes, the flush says; this consumes no error of the file's.
+  void StartTransfers(absl::Span<const DeviceWrite> writes) const {
+    uint64_t begin = 0;
+    uint64_t end = 0;
+    const auto start = [&] {
+      if (end - begin < kMuch) return;
+      (void)sync_file_range(fd_.get(), static_cast<off_t>(begin), static_cast<off_t>(end - begin),
+                            SYNC_FILE_RANGE_WRITE);
+    };
+    for (const DeviceWrite& write : writes) {
+      if (write.offset != end) {
+        start();
+        begin = write.offset;
+        end = begin;
+      }
+      for (const auto& segment : write.segments) end += segment.size();
+    }
+    start();
   }
 
   // The bytes written, or -errno, which is EINVAL of more pieces than a call takes.

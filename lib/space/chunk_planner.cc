@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 #include <vector>
 
@@ -93,9 +94,10 @@ absl::StatusOr<Chunk> PlanChunk(absl::Span<const DeviceSpace> devices,
   size_t count = std::min(holes.size(), std::max<size_t>(traits.max_stripes / stripes_each, 1));
   if (traits.striped) count -= count % traits.copies;
   if (count < wanted) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("a chunk of profile ", AbslView(traits.name), " wants ", wanted,
-                     " devices with room, there are ", holes.size()));
+    return WithNumber(absl::ResourceExhaustedError(
+                          absl::StrCat("a chunk of profile ", AbslView(traits.name), " wants ",
+                                       wanted, " devices with room, there are ", holes.size())),
+                      ENOSPC);
   }
   holes.resize(count);
 

@@ -66,10 +66,25 @@ std::optional<DelayedRefs::Pending> DelayedRefs::Find(uint64_t bytenr) const {
 std::optional<ExtentChange> DelayedRefs::Take(uint64_t from) {
   const auto at = extents_.lower_bound(from);
   if (at == extents_.end()) return std::nullopt;
-  ExtentChange change = std::move(at->second.extent);
-  for (const auto& [ref, count] : at->second.deltas) change.deltas.push_back({ref, count});
+  ExtentChange change = ChangeOf(at->second);
   extents_.erase(at);
   return change;
+}
+
+ExtentChange DelayedRefs::ChangeOf(const Entry& entry) {
+  ExtentChange change = entry.extent;
+  for (const auto& [ref, count] : entry.deltas) change.deltas.push_back({ref, count});
+  return change;
+}
+
+ExtentChange DelayedRefs::With(const ExtentChange& extent, const ExtentRef& ref,
+                               int64_t count) const {
+  Entry entry{.extent = extent, .deltas = {}};
+  if (const auto at = extents_.find(extent.bytenr); at != extents_.end()) entry = at->second;
+  const auto [delta, is_first] = entry.deltas.try_emplace(ref, 0);
+  delta->second += count;
+  if (delta->second == 0) entry.deltas.erase(delta);
+  return ChangeOf(entry);
 }
 
 }  // namespace ebcache::space

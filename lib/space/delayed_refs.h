@@ -51,6 +51,9 @@ class DelayedRefs {
   // What is pending for an extent; nullopt when nothing is.
   std::optional<Pending> Find(uint64_t bytenr) const;
 
+  // What the tree would have to hear of an extent with `count` more references by `ref`, or fewer.
+  ExtentChange With(const ExtentChange& extent, const ExtentRef& ref, int64_t count) const;
+
   // Takes the change of the lowest address at or behind `from`; nullopt when there is none.
   std::optional<ExtentChange> Take(uint64_t from = 0);
 
@@ -66,6 +69,7 @@ class DelayedRefs {
   Entry& EntryOf(const ExtentChange& extent);
   // Whether nothing of it is left to tell.
   static bool IsNothing(const Entry& entry);
+  static ExtentChange ChangeOf(const Entry& entry);
 
   std::map<uint64_t, Entry> extents_;
 };

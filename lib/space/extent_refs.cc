@@ -73,6 +73,13 @@ class ExtentEdit {
       : plan_(store), change_(change), rules_(rules) {}
 
   absl::StatusOr<ExtentState> Run() {
+    if (absl::Status status = Plan(); !status.ok()) return status;
+    if (absl::Status status = plan_.Apply(); !status.ok()) return status;
+    return ExtentState{head_.references, head_.flags, head_.generation};
+  }
+
+  // All of it but that the store is changed.
+  absl::Status Plan() {
     absl::Status status = CheckChange();
     if (status.ok()) status = change_.is_new ? Begin() : Load();
     if (!status.ok()) return status;
@@ -84,9 +91,7 @@ class ExtentEdit {
       }
     }
     if (change_.set_full_backref) head_.flags |= kExtentFullBackref;
-    if (status = Store(); !status.ok()) return status;
-    if (status = plan_.Apply(); !status.ok()) return status;
-    return ExtentState{head_.references, head_.flags, head_.generation};
+    return Store();
   }
 
  private:
@@ -410,6 +415,11 @@ absl::StatusOr<ExtentState> ChangeExtent(ItemStore& store, const ExtentChange& c
   absl::StatusOr<ExtentState> state = ExtentEdit(&store, change, rules).Run();
   if (state.ok()) return state;
   return Prefixed(absl::StrCat("extent ", change.bytenr), state.status());
+}
+
+absl::Status CheckExtentChange(ItemStore& store, const ExtentChange& change,
+                               const ExtentRules& rules) {
+  return Prefixed(absl::StrCat("extent ", change.bytenr), ExtentEdit(&store, change, rules).Plan());
 }
 
 absl::StatusOr<std::optional<ExtentState>> FindBlockExtent(ItemStore& store, uint64_t bytenr,

@@ -72,6 +72,8 @@ struct ExtentChange {
   uint8_t level = 0;  // of a tree block
   // An extent that is new: it is given an item, with these.
   bool is_new = false;
+  // Which generation has made it. Of a block that is not new, as its header or what leads to it has
+  // it: what is not told is 0. The item's own is no witness.
   uint64_t generation = 0;
   Key first_key;  // of a tree block; only items that are not skinny have it
   // A tree block's references are by its address from now on.
@@ -101,6 +103,10 @@ struct ExtentState {
 //   Unimplemented      references in the form of before 2009
 absl::StatusOr<ExtentState> ChangeExtent(ItemStore& store, const ExtentChange& change,
                                          const ExtentRules& rules);
+
+// Whether ChangeExtent could make the change, with the error that it would have. Changes nothing.
+absl::Status CheckExtentChange(ItemStore& store, const ExtentChange& change,
+                               const ExtentRules& rules);
 
 // The state of a tree block's extent as the tree has it; nullopt where it has no item.
 absl::StatusOr<std::optional<ExtentState>> FindBlockExtent(ItemStore& store, uint64_t bytenr,

@@ -52,13 +52,30 @@ void PlannedChanges::Set(const Key& key, Fate fate, absl::Span<const std::byte> 
   }
 }
 
+absl::StatusOr<std::optional<StoredItem>> PlannedChanges::Stored(const Key& key) {
+  for (const std::optional<Answer>& answer : answers_) {
+    if (!answer || key < answer->from) continue;
+    if (!answer->item || key <= answer->item->key) return answer->item;
+  }
+  absl::StatusOr<std::optional<StoredItem>> item = store_.AtOrAfter(key);
+  if (!item.ok()) return item;
+  answers_[1] = std::exchange(answers_[0], Answer{key, *item});
+  return item;
+}
+
+absl::StatusOr<bool> PlannedChanges::IsStored(const Key& key) {
+  const absl::StatusOr<std::optional<StoredItem>> item = Stored(key);
+  if (!item.ok()) return item.status();
+  return item->has_value() && (*item)->key == key;
+}
+
 absl::StatusOr<std::optional<StoredItem>> PlannedChanges::AtOrAfter(const Key& key) {
   const auto next = std::find_if(changes_.begin(), changes_.end(), [&](const Change& change) {
     return change.key >= key && change.fate != Fate::kRemoved;
   });
   Key from = key;
   for (;;) {
-    absl::StatusOr<std::optional<StoredItem>> item = store_.AtOrAfter(from);
+    absl::StatusOr<std::optional<StoredItem>> item = Stored(from);
     if (!item.ok()) return item.status();
     if (next != changes_.end() && (!item->has_value() || next->key <= (*item)->key)) {
       return std::optional<StoredItem>({next->key, next->data});
@@ -94,9 +111,9 @@ absl::Status PlannedChanges::Insert(const Key& key, absl::Span<const std::byte> 
     Set(key, Fate::kReplaced, data);
     return absl::OkStatus();
   }
-  absl::StatusOr<std::optional<StoredItem>> there = store_.Find(key);
+  absl::StatusOr<bool> there = IsStored(key);
   if (!there.ok()) return there.status();
-  if (there->has_value()) return Exists(key);
+  if (*there) return Exists(key);
   Set(key, Fate::kInserted, data);
   return absl::OkStatus();
 }
@@ -107,9 +124,9 @@ absl::Status PlannedChanges::Replace(const Key& key, absl::Span<const std::byte>
     Set(key, change->fate, data);
     return absl::OkStatus();
   }
-  absl::StatusOr<std::optional<StoredItem>> there = store_.Find(key);
+  absl::StatusOr<bool> there = IsStored(key);
   if (!there.ok()) return there.status();
-  if (!there->has_value()) return Missing(key);
+  if (!*there) return Missing(key);
   Set(key, Fate::kReplaced, data);
   return absl::OkStatus();
 }
@@ -124,15 +141,16 @@ absl::Status PlannedChanges::Remove(const Key& key) {
     }
     return absl::OkStatus();
   }
-  absl::StatusOr<std::optional<StoredItem>> there = store_.Find(key);
+  absl::StatusOr<bool> there = IsStored(key);
   if (!there.ok()) return there.status();
-  if (!there->has_value()) return Missing(key);
+  if (!*there) return Missing(key);
   Set(key, Fate::kRemoved, {});
   return absl::OkStatus();
 }
 
 absl::Status PlannedChanges::Apply() {
   std::vector<Change> changes = std::exchange(changes_, {});
+  answers_ = {};
   for (const Fate fate : {Fate::kRemoved, Fate::kReplaced, Fate::kInserted}) {
     for (const Change& change : changes) {
       if (change.fate != fate) continue;

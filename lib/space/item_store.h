@@ -14,6 +14,7 @@
 #include <absl/status/statusor.h>
 #include <absl/types/span.h>
 
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <vector>
@@ -48,7 +49,7 @@ class ItemStore {
 // Changes of a store that are planned before the first of them is made: looks see what is planned.
 class PlannedChanges : public ItemStore {
  public:
-  // `store` must outlive this.
+  // `store` must outlive this, and is not changed by others meanwhile.
   explicit PlannedChanges(ItemStore* store) : store_(*store) {}
 
   absl::StatusOr<std::optional<StoredItem>> AtOrAfter(const Key& key) override;
@@ -70,9 +71,20 @@ class PlannedChanges : public ItemStore {
   // The planned change of this key; null where there is none.
   Change* ChangeOf(const Key& key);
   void Set(const Key& key, Fate fate, absl::Span<const std::byte> data);
+  // What the store says: of a plan's few keys that lie side by side, mostly the same.
+  absl::StatusOr<std::optional<StoredItem>> Stored(const Key& key);
+  absl::StatusOr<bool> IsStored(const Key& key);
+
+  // An answer of the store to AtOrAfter: that to all keys from `from` up to the item's. Good for as
+  // long as nothing is applied.
+  struct Answer {
+    Key from;
+    std::optional<StoredItem> item;
+  };
 
   ItemStore& store_;
-  std::vector<Change> changes_;  // by key; few
+  std::vector<Change> changes_;                   // by key; few
+  std::array<std::optional<Answer>, 2> answers_;  // the last one first
 };
 
 }  // namespace ebcache::space

@@ -3,9 +3,12 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <iterator>
 #include <optional>
 #include <utility>
+
+#include "lib/base/status_number.h"
 
 namespace ebcache::txn {
 
@@ -56,9 +59,10 @@ absl::StatusOr<uint64_t> BlockSpace::Allocate(bool system,
       }
     }
   }
-  return absl::ResourceExhaustedError(absl::StrCat("no room for a block of ", node_bytes_,
-                                                   " bytes in the ", system ? "system" : "metadata",
-                                                   " block groups"));
+  return WithNumber(absl::ResourceExhaustedError(
+                        absl::StrCat("no room for a block of ", node_bytes_, " bytes in the ",
+                                     system ? "system" : "metadata", " block groups")),
+                    ENOSPC);
 }
 
 void BlockSpace::GiveBack(uint64_t bytenr) {

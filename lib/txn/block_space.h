@@ -64,7 +64,7 @@ class BlockSpace {
   void GiveBack(uint64_t bytenr);
 
   // Says that nothing refers to a range any more, from this transaction on. `made`: the generation
-  // that made what is there.
+  // that made what is there; 0, or a lower one than that, keeps it longer.
   void Pin(const space::Range& range, uint64_t made) { pinned_[made].Unite(range); }
   // The transaction is over: what it has pinned is the caller's, and may be released when no state
   // that has it is wanted any more.

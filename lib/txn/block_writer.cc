@@ -20,8 +20,14 @@ namespace {
 // Blocks that are handed to the cache at a time.
 constexpr size_t kWriteBatch = 256;
 
-space::ExtentChange BlockExtent(uint64_t bytenr, uint32_t node_bytes, uint8_t level) {
-  return {.bytenr = bytenr, .bytes = node_bytes, .level = level};
+space::ExtentChange BlockExtent(uint64_t bytenr, uint32_t node_bytes, uint8_t level,
+                                uint64_t generation) {
+  return {.bytenr = bytenr, .bytes = node_bytes, .level = level, .generation = generation};
+}
+
+space::ExtentChange ExtentOf(const ExtentBuffer& block) {
+  const Header header(block);
+  return BlockExtent(block.start(), block.length(), header.level(), header.generation());
 }
 
 // The data that an item of a file tree refers to: nothing where it refers to none.
@@ -35,14 +41,17 @@ std::optional<FileExtentPlace> DataOf(const Key& key, absl::Span<const std::byte
 }  // namespace
 
 BlockWriter::BlockWriter(BufferCache* cache, Volume* volume, BlockSpace* space,
-                         space::DelayedRefs* delayed, const BlockIdentity& identity,
-                         FindReferences find_references)
+                         space::DelayedRefs* delayed, WrittenPlaces* written,
+                         const BlockIdentity& identity, FindReferences find_references,
+                         CheckTelling check_telling)
     : cache_(cache),
       volume_(volume),
       space_(space),
       delayed_(delayed),
       identity_(identity),
-      find_references_(std::move(find_references)) {}
+      find_references_(std::move(find_references)),
+      check_telling_(std::move(check_telling)),
+      written_(written) {}
 
 BlockWriter::~BlockWriter() { GiveUp(); }
 
@@ -59,21 +68,47 @@ bool BlockWriter::Usable(uint64_t bytenr) {
   return !cached || cached->state().refs <= 2;  // the cache's, and this one
 }
 
+// As long as there are others, not where a block of this generation was written: see WrittenPlaces.
+absl::StatusOr<uint64_t> BlockWriter::Allocate(bool system) {
+  bool& fresh_left = fresh_left_[system ? 1 : 0];
+  if (fresh_left) {
+    absl::StatusOr<uint64_t> fresh =
+        space_->Allocate(system, [this](uint64_t at) { return !written_->Has(at) && Usable(at); });
+    if (!absl::IsResourceExhausted(fresh.status())) return fresh;
+    // What is given back unwritten is passed over, so as not to look for it each time.
+    fresh_left = false;
+  }
+  return space_->Allocate(system, [this](uint64_t at) { return Usable(at); });
+}
+
+// Old filesystems have blocks at addresses that are no multiples of their size. What the cache has of
+// one that is gone keeps others from a place that overlaps it, as long as there is a place that does
+// not.
+absl::StatusOr<ExtentBufferRef> BlockWriter::CreateSomewhere(bool system) {
+  while (true) {
+    const absl::StatusOr<uint64_t> bytenr = Allocate(system);
+    if (!bytenr.ok()) return bytenr.status();
+    absl::StatusOr<ExtentBufferRef> block = cache_->Create(*bytenr);
+    if (block.ok()) return block;
+    if (!absl::IsAlreadyExists(block.status())) {
+      space_->GiveBack(*bytenr);
+      return NoRefusal(block.status());
+    }
+    passed_over_.push_back(*bytenr);
+  }
+}
+
 absl::StatusOr<ExtentBufferRef> BlockWriter::Place(TreeState& tree, uint8_t level,
                                                    const Key& first_key) {
-  const bool system = tree.id == kChunkTreeId;
-  const absl::StatusOr<uint64_t> bytenr =
-      space_->Allocate(system, [this](uint64_t at) { return Usable(at); });
-  if (!bytenr.ok()) return bytenr.status();
-  absl::StatusOr<ExtentBufferRef> block = cache_->Create(*bytenr);
-  if (block.ok()) {
-    if ((*block)->uptodate()) ++counts_.recycled;
-    const absl::Status fresh = cache_->TryReinitAsNewBlock(*block, kHeaderBytes);
-    if (!fresh.ok()) block = fresh;
-  }
-  space::ExtentChange extent = BlockExtent(*bytenr, identity_.node_bytes, level);
+  absl::StatusOr<ExtentBufferRef> block = CreateSomewhere(tree.id == kChunkTreeId);
+  if (!block.ok()) return block;
+  const uint64_t bytenr = (*block)->start();
+  if ((*block)->uptodate()) ++counts_.recycled;
+  const absl::Status fresh = cache_->TryReinitAsNewBlock(*block, kHeaderBytes);
+  if (!fresh.ok()) block = fresh;
+  space::ExtentChange extent =
+      BlockExtent(bytenr, identity_.node_bytes, level, identity_.generation);
   extent.is_new = true;
-  extent.generation = identity_.generation;
   extent.first_key = first_key;
   extent.deltas = {{space::ExtentRef::OfTree(tree.id), 1}};
   if (block.ok()) {
@@ -81,10 +116,10 @@ absl::StatusOr<ExtentBufferRef> BlockWriter::Place(TreeState& tree, uint8_t leve
     if (!added.ok()) block = added;
   }
   if (!block.ok()) {
-    space_->GiveBack(*bytenr);
+    space_->GiveBack(bytenr);
     return NoRefusal(block.status());  // of a block, in the middle of a change
   }
-  blocks_.emplace(*bytenr, block->Share());
+  blocks_.emplace(bytenr, block->Share());
   return block;
 }
 
@@ -166,7 +201,7 @@ absl::Status BlockWriter::MoveReferences(const TreeState& tree, ExtentBuffer& ol
       return ReferToChildren(old, by_owner, 1);
     }
     if (absl::Status status = ReferToChildren(old, by_parent, 1); !status.ok()) return status;
-    delayed_->SetFullBackref(BlockExtent(old.start(), identity_.node_bytes, Header(old).level()));
+    delayed_->SetFullBackref(ExtentOf(old));
     return absl::OkStatus();
   }
   if (!references.full_backref) return absl::OkStatus();
@@ -183,7 +218,8 @@ absl::Status BlockWriter::ReferToChildren(ExtentBuffer& block, const space::Exte
   for (uint32_t slot = 0; slot < view->item_count(); ++slot) {
     if (!view->is_leaf()) {
       const uint8_t level = static_cast<uint8_t>(view->level() - 1);
-      delayed_->Add(BlockExtent(view->pointer(slot).bytenr, identity_.node_bytes, level), by,
+      const KeyPointer child = view->pointer(slot);
+      delayed_->Add(BlockExtent(child.bytenr, identity_.node_bytes, level, child.generation), by,
                     count);
       continue;
     }
@@ -202,9 +238,12 @@ absl::Status BlockWriter::ReferToChildren(ExtentBuffer& block, const space::Exte
 // What led to the block was this tree's: a block whose children are referred to by its address is
 // never one that may be changed, so that none of its kind is above one that is dropped here.
 void BlockWriter::DropReference(const TreeState& tree, const ExtentBuffer& block) {
-  const auto outcome =
-      delayed_->Add(BlockExtent(block.start(), identity_.node_bytes, Header(block).level()),
-                    space::ExtentRef::OfTree(tree.id), -1);
+  DropReference(block, space::ExtentRef::OfTree(tree.id));
+}
+
+void BlockWriter::DropReference(const ExtentBuffer& block, const space::ExtentRef& by) {
+  const auto outcome = delayed_->Add(ExtentOf(block), by, -1);
+  written_->Freed(block.start());
   if (outcome == space::DelayedRefs::Outcome::kCancelled) space_->GiveBack(block.start());
 }
 
@@ -215,13 +254,35 @@ absl::Status BlockWriter::Free(TreeState& tree, ExtentBufferRef block, bool is_r
     absl::Status moved = MoveReferences(tree, *block, *references);
     if (!moved.ok()) return moved;
   }
-  DropReference(tree, *block);
+  FreeLast(tree, std::move(block), space::ExtentRef::OfTree(tree.id));
+  return absl::OkStatus();
+}
+
+void BlockWriter::FreeLast(TreeState& tree, ExtentBufferRef block, const space::ExtentRef& by) {
+  DropReference(*block, by);
   blocks_.erase(block->start());
   block.ClearDirty();
   tree.bytes_changed -= identity_.node_bytes;
   ++counts_.freed;
   block.PutStale();
+}
+
+absl::Status BlockWriter::ReferByAddress(const TreeState& tree, ExtentBuffer& block) {
+  absl::Status status = ReferToChildren(block, space::ExtentRef::OfParent(block.start()), 1);
+  if (status.ok()) status = ReferToChildren(block, space::ExtentRef::OfTree(tree.id), -1);
+  if (!status.ok()) return status;
+  delayed_->SetFullBackref(ExtentOf(block));
   return absl::OkStatus();
+}
+
+bool BlockWriter::IsOursAlone(const TreeState& tree, const ExtentBuffer& block, bool is_root) {
+  if (MayChange(block.start())) return true;
+  const absl::StatusOr<BlockReferences> references = ReferencesOf(tree, block, is_root);
+  if (!references.ok() || references->count != 1 || references->full_backref) return false;
+  const space::ExtentChange dropped =
+      delayed_->With(ExtentOf(block), space::ExtentRef::OfTree(tree.id), -1);
+  // What was written early, and is gone again, the tree has not heard of.
+  return dropped.deltas.empty() || check_telling_(dropped).ok();
 }
 
 ExtentBufferRef BlockWriter::Own(uint64_t bytenr) const {
@@ -240,17 +301,21 @@ absl::Status BlockWriter::WriteAll(bool early) {
   std::vector<ExtentBufferRef> blocks;
   blocks.reserve(blocks_.size());
   // What needs memory comes first: a block that is in neither list would stay DIRTY for ever.
-  if (const size_t needed = written_.size() + blocks_.size(); needed > written_.capacity()) {
-    written_.reserve(std::max(needed, 2 * written_.capacity()));
-  }
+  for (const auto& [bytenr, block] : blocks_) written_->Add(bytenr);
+  // From here on they are no blocks that may be changed, whatever comes of the write.
   for (auto& [bytenr, block] : blocks_) blocks.push_back(std::move(block));
   blocks_.clear();
   std::sort(blocks.begin(), blocks.end(), [](const ExtentBufferRef& a, const ExtentBufferRef& b) {
     return a->start() < b->start();
   });
-  // From here on they are no blocks that may be changed, whatever comes of the write.
-  for (const ExtentBufferRef& block : blocks) written_.push_back(block->start());
   for (const ExtentBufferRef& block : blocks) {
+    // Clean, it would not be written now, and a superblock would lead to what lies there.
+    if (!block->dirty()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("block ", block->start(),
+                       ": its changes were written, or given up, by something else than the "
+                       "transaction"));
+    }
     BlockEdit edit(*block, BlockEdit::Purpose::kChange);
     absl::StatusOr<edit::MutableBlock> view = edit.Open();
     if (!view.ok()) return view.status();
@@ -268,20 +333,45 @@ absl::Status BlockWriter::WriteAll(bool early) {
   return absl::OkStatus();
 }
 
+absl::Status BlockWriter::CheckMissedCopies() const {
+  for (const uint64_t bytenr : written_->WrittenOver()) {
+    const absl::StatusOr<std::vector<PhysicalExtent>> copies =
+        volume_->Map(bytenr, identity_.node_bytes);
+    if (!copies.ok()) return copies.status();
+    for (size_t copy = 1; copy <= copies->size(); ++copy) {
+      const absl::Status missed = volume_->CheckCopy(bytenr, static_cast<int>(copy));
+      if (missed.ok()) continue;
+      return absl::FailedPreconditionError(
+          absl::StrCat(missed.message(),
+                       "; what was there before is of the same generation, and would be taken for "
+                       "it"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+void BlockWriter::Keep() {
+  for (const uint64_t bytenr : passed_over_) space_->GiveBack(bytenr);
+  written_->Committed();
+  ended_ = true;
+}
+
 void BlockWriter::GiveUp() {
+  if (ended_) return;
+  ended_ = true;
   for (auto& [bytenr, block] : blocks_) {
     block.ClearDirty();
     block.PutStale();
   }
   blocks_.clear();
   // Those of which a write has failed are DIRTY still; the others lie where nothing leads.
-  for (const uint64_t bytenr : written_) {
+  written_->ForEachLive([this](uint64_t bytenr) {
     ExtentBufferRef block = cache_->Find(bytenr);
-    if (!block) continue;
+    if (!block) return;
     block.ClearDirty();
     block.PutStale();
-  }
-  written_.clear();
+  });
+  written_->Aborted();
 }
 
 }  // namespace ebcache::txn

@@ -26,6 +26,7 @@
 #include "lib/space/delayed_refs.h"
 #include "lib/txn/block_space.h"
 #include "lib/txn/tree_state.h"
+#include "lib/txn/written_places.h"
 
 namespace ebcache::txn {
 
@@ -57,10 +58,13 @@ class BlockWriter {
  public:
   // Looks up what the trees say of a block's references, without what is delayed.
   using FindReferences = std::function<absl::StatusOr<BlockReferences>(uint64_t bytenr)>;
+  // Whether the trees could be told that.
+  using CheckTelling = std::function<absl::Status(const space::ExtentChange& change)>;
 
   // All must outlive this.
   BlockWriter(BufferCache* cache, Volume* volume, BlockSpace* space, space::DelayedRefs* delayed,
-              const BlockIdentity& identity, FindReferences find_references);
+              WrittenPlaces* written, const BlockIdentity& identity, FindReferences find_references,
+              CheckTelling check_telling);
   // Gives up every block that was not written.
   ~BlockWriter();
 
@@ -83,14 +87,38 @@ class BlockWriter {
   // treated as Copy does. Errors: as Copy.
   absl::Status Free(TreeState& tree, ExtentBufferRef block, bool is_root);
 
+  // ---- Of a tree that goes (TreeDrop) ----
+
+  // What refers to a block of a tree. Errors: DataLoss, nothing does; those of FindReferences.
+  absl::StatusOr<BlockReferences> ReferencesOf(const TreeState& tree, const ExtentBuffer& block,
+                                               bool is_root);
+  // `count` references of all that the block refers to, by that holder: a tree, or the block's own
+  // address.
+  absl::Status ReferToChildren(ExtentBuffer& block, const space::ExtentRef& by, int64_t count);
+  // The references of a block that is by its tree alone become those by its own address.
+  absl::Status ReferByAddress(const TreeState& tree, ExtentBuffer& block);
+  // The reference `by` to a block goes.
+  void DropReference(const ExtentBuffer& block, const space::ExtentRef& by);
+  // The same of the last one: the block is free, and stale. What it refers to is the caller's.
+  void FreeLast(TreeState& tree, ExtentBufferRef block, const space::ExtentRef& by);
+
+  // Whether Copy or Free of the block would change references to nothing but itself, which the extent
+  // tree has. For changes that need not be made: where something is wrong, or the block is another
+  // tree's too, they are left.
+  bool IsOursAlone(const TreeState& tree, const ExtentBuffer& block, bool is_root);
+
   // Writes all that may be changed, in the order of addresses, in all copies; afterwards none of it
   // may be changed, and nothing holds it in memory. What was written is durable after a flush of the
   // volume. `early`: the transaction goes on. Errors: those of BufferCache::WritebackMany; the
   // transaction cannot go on.
   absl::Status WriteAll(bool early);
+  // Whether the commit may go on with the copies that were not written. FailedPrecondition: one has
+  // what was there before, which is of this generation too, so that nothing would find it.
+  absl::Status CheckMissedCopies() const;
   // The transaction has happened: what was written stays.
-  void Keep() { written_.clear(); }
-  // Gives the blocks up, those that were written too: the transaction does not happen.
+  void Keep();
+  // Gives the blocks up, those that were written too: the transaction does not happen. Nothing where
+  // it is known already how the transaction has ended.
   void GiveUp();
 
   // Where the blocks are that may be changed, in no order.
@@ -99,13 +127,11 @@ class BlockWriter {
   const BlockWriterCounts& counts() const { return counts_; }
 
  private:
+  absl::StatusOr<uint64_t> Allocate(bool system);
+  absl::StatusOr<ExtentBufferRef> CreateSomewhere(bool system);
   absl::StatusOr<ExtentBufferRef> Place(TreeState& tree, uint8_t level, const Key& first_key);
-  absl::StatusOr<BlockReferences> ReferencesOf(const TreeState& tree, const ExtentBuffer& block,
-                                               bool is_root);
   absl::Status MoveReferences(const TreeState& tree, ExtentBuffer& old,
                               const BlockReferences& references);
-  // `count` references of all that the block refers to, by that holder or by its own address.
-  absl::Status ReferToChildren(ExtentBuffer& block, const space::ExtentRef& by, int64_t count);
   void DropReference(const TreeState& tree, const ExtentBuffer& block);
   bool Usable(uint64_t bytenr);
 
@@ -115,10 +141,15 @@ class BlockWriter {
   space::DelayedRefs* const delayed_;
   const BlockIdentity identity_;
   const FindReferences find_references_;
+  const CheckTelling check_telling_;
   // By address: those that may be changed. Not one of Abseil's, which is broken for good when it finds
   // no memory to grow.
   std::unordered_map<uint64_t, ExtentBufferRef> blocks_;
-  std::vector<uint64_t> written_;  // by address: those that may not any more
+  WrittenPlaces* const written_;  // those that may not any more
+  // Of blocks, of system blocks: whether there are places where none was written yet.
+  bool fresh_left_[2] = {true, true};
+  std::vector<uint64_t> passed_over_;  // places that the cache has something else over
+  bool ended_ = false;                 // what is written now is another transaction's
   BlockWriterCounts counts_;
 };
 

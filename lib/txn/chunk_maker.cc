@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 #include <utility>
 
@@ -23,11 +24,11 @@ constexpr uint64_t kDeviceItemsObjectId = 1;
 }  // namespace
 
 ChunkMaker::ChunkMaker(TransactionTrees* trees, BlockSpace* space, Volume* volume,
-                       const SpaceForm& form, const Uuid& chunk_tree_uuid, Superblock* superblock)
+                       const SpaceForm* form, const Uuid& chunk_tree_uuid, Superblock* superblock)
     : trees_(*trees),
       space_(*space),
       volume_(*volume),
-      form_(form),
+      form_(*form),
       chunk_tree_uuid_(chunk_tree_uuid),
       superblock_(*superblock),
       devices_(volume->devices()) {}
@@ -94,11 +95,18 @@ absl::StatusOr<Chunk> ChunkMaker::Make(uint64_t type, RaidProfile profile, uint6
     absl::Status status = AppendItem(SystemChunk{key, ItemOf(*chunk)}, system_chunks);
     if (!status.ok()) return status;
     if (system_chunks.size() > kSystemChunkArrayBytes) {
-      return absl::ResourceExhaustedError("superblocks have no room for another system chunk");
+      return WithNumber(
+          absl::ResourceExhaustedError("superblocks have no room for another system chunk"),
+          ENOSPC);
     }
   }
+  // What takes memory at the end comes first: once the volume has the chunk it must be in this list,
+  // and what was made must be told of.
+  absl::StatusOr<Chunk> result = *chunk;
+  made_.reserve(made_.size() + 1);
   if (absl::Status status = volume_.AddChunk(*chunk); !status.ok()) return status;
   made_.push_back(logical);
+  half_made_ = true;
   superblock_.system_chunk_array = std::move(system_chunks);
   absl::Status status = AddDeviceExtents(*chunk);
   if (status.ok()) status = AddChunkItem(*chunk, item);
@@ -107,7 +115,8 @@ absl::StatusOr<Chunk> ChunkMaker::Make(uint64_t type, RaidProfile profile, uint6
     // It was begun: what is half told must not be committed.
     return absl::InternalError(absl::StrCat("making a chunk at ", logical, ": ", status.message()));
   }
-  return *chunk;
+  half_made_ = false;
+  return result;
 }
 
 absl::Status ChunkMaker::AddDeviceExtents(const Chunk& chunk) {
@@ -202,6 +211,17 @@ absl::Status ChunkMaker::KeepReserveOf(bool system, uint64_t reserve_bytes) {
   no_room = absl::IsResourceExhausted(made) || absl::IsInvalidArgument(made) ||
             absl::IsUnimplemented(made);
   return no_room ? absl::OkStatus() : made;
+}
+
+void ChunkMaker::TakeBytesUsed() {
+  absl::StatusOr<TreeStore> tree = trees_.Store(kChunkTreeId);
+  if (!tree.ok()) return;
+  for (DeviceItem& device : devices_) {
+    const auto stored = tree->Find({kDeviceItemsObjectId, kDevItemType, device.id});
+    if (!stored.ok() || !stored->has_value()) continue;
+    const absl::StatusOr<DeviceItem> in_tree = ParseItem<DeviceItem>((*stored)->data);
+    if (in_tree.ok() && in_tree->uuid == device.uuid) device.bytes_used = in_tree->bytes_used;
+  }
 }
 
 void ChunkMaker::GiveUp() {

@@ -28,8 +28,8 @@ namespace ebcache::txn {
 class ChunkMaker {
  public:
   // All must outlive this. `superblock` is the one that the transaction is going to write: its system
-  // chunks are added to.
-  ChunkMaker(TransactionTrees* trees, BlockSpace* space, Volume* volume, const SpaceForm& form,
+  // chunks are added to. `form` is looked at anew for each chunk.
+  ChunkMaker(TransactionTrees* trees, BlockSpace* space, Volume* volume, const SpaceForm* form,
              const Uuid& chunk_tree_uuid, Superblock* superblock);
 
   // Makes a chunk of that type (kBlockGroupData, ...Metadata, ...System; data and metadata in mixed
@@ -46,8 +46,13 @@ class ChunkMaker {
 
   // Of the devices that are there, as superblocks are to have them.
   const std::vector<DeviceItem>& devices() const { return devices_; }
+  // Whether a chunk was begun and not ended, be it for want of memory: it must not be committed.
+  bool half_made() const { return half_made_; }
   // The transaction does not happen: the volume forgets the chunks.
   void GiveUp();
+  // Takes over what the chunk tree says of how much of each device is used: a superblock that a
+  // device has missed may have told of chunks. What cannot be read there stays as it is.
+  void TakeBytesUsed();
 
  private:
   absl::StatusOr<std::vector<space::DeviceSpace>> FreeOnDevices();
@@ -60,11 +65,12 @@ class ChunkMaker {
   TransactionTrees& trees_;
   BlockSpace& space_;
   Volume& volume_;
-  const SpaceForm form_;
+  const SpaceForm& form_;
   const Uuid chunk_tree_uuid_;
   Superblock& superblock_;
   std::vector<DeviceItem> devices_;
-  std::vector<uint64_t> made_;        // where they begin
+  std::vector<uint64_t> made_;  // where they begin
+  bool half_made_ = false;
   bool no_room_[2] = {false, false};  // for another chunk of blocks, of system blocks
 };
 

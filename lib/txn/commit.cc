@@ -1,12 +1,12 @@
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <utility>
 
-#include "ebcache/item_codec.h"
-#include "ebcache/items_quota.h"
 #include "lib/base/messages.h"
 #include "lib/txn/next_superblock.h"
 #include "lib/txn/no_exceptions.h"
+#include "lib/txn/quotas.h"
 #include "lib/txn/transaction_state.h"
 
 namespace ebcache {
@@ -39,28 +39,8 @@ std::string_view TransactionStageName(TransactionStage stage) {
   return "?";
 }
 
-// Ordinary quotas count what every tree refers to, which is not done here: the next kernel that
-// mounts the filesystem counts anew.
-absl::Status Transaction::Impl::MarkQuotasInconsistent() {
-  absl::StatusOr<txn::TreeStore> quotas = trees.Store(kQuotaTreeId);
-  if (absl::IsNotFound(quotas.status())) return absl::OkStatus();
-  if (!quotas.ok()) return quotas.status();
-  const Key key{0, kQgroupStatusType, 0};
-  const absl::StatusOr<std::optional<space::StoredItem>> item = quotas->Find(key);
-  if (!item.ok()) return item.status();
-  if (!item->has_value()) return absl::OkStatus();
-  absl::StatusOr<QgroupStatus> status = ParseItem<QgroupStatus>((*item)->data);
-  if (!status.ok()) return status.status();
-  const bool on = (status->flags & kQgroupStatusOn) != 0;
-  if (!on || (status->flags & kQgroupStatusInconsistent) != 0) return absl::OkStatus();
-  status->flags |= kQgroupStatusInconsistent;
-  std::vector<std::byte> data;
-  absl::Status encoded = AppendItem(*status, data);
-  return encoded.ok() ? quotas->Replace(key, data) : encoded;
-}
-
 absl::Status Transaction::Impl::PrepareCommit() {
-  absl::Status status = Prefixed("quotas", MarkQuotasInconsistent());
+  absl::Status status = Prefixed("quotas", txn::MarkQuotasInconsistent(trees));
   if (!status.ok()) return status;
   // Superblock and root of the root tree are of one generation, whatever has changed.
   absl::StatusOr<txn::CowTree> roots = trees.Open(kRootTreeId);
@@ -83,6 +63,7 @@ absl::StatusOr<Superblock> Transaction::Impl::MakeSuperblock() {
     const absl::Status found = trees.Find(tree).status();
     if (!found.ok() && !absl::IsNotFound(found)) return found;
   }
+  chunks.TakeBytesUsed();
   // There is one only where the session is to drop it.
   changed.log_root = 0;
   changed.log_root_level = 0;
@@ -100,7 +81,19 @@ absl::Status Transaction::Impl::MakeDurable(Superblock& next) {
   stage = TransactionStage::kWritingBlocks;
   if (absl::Status status = writer.WriteAll(false); !status.ok()) return status;
   stage = TransactionStage::kFlushing;
-  return session.filesystem->volume().Flush();
+  return Flush();
+}
+
+absl::Status Transaction::Impl::Flush() {
+  Volume& volume = session.filesystem->volume();
+  flushes = volume.FlushDevices();
+  const bool failed = std::any_of(flushes.begin(), flushes.end(),
+                                  [](const DeviceFlush& flush) { return !flush.status.ok(); });
+  if (failed) {
+    absl::Status status = volume.LoseUnflushed(session.written.Live(), flushes);
+    if (!status.ok()) return status;
+  }
+  return writer.CheckMissedCopies();
 }
 
 // What needs memory comes first: once a superblock is written there is no way back.
@@ -115,14 +108,25 @@ absl::Status Transaction::Impl::WriteSuperblocks(Superblock& next,
     absl::Status kept = session.undo->Append({next.generation, hash});
     if (!kept.ok()) return kept;
   }
-  absl::Status status = volume.WriteSuperblocks(next, chunks.devices(), &failures);
+  absl::Status status = volume.WriteSuperblocks(next, chunks.devices(), &failures, flushes);
   written = status.ok();
   if (written) volume.PublishSuperblock(std::move(next));
   return status;
 }
 
+// Each commit takes the place of the oldest backup root.
+absl::Status Transaction::Impl::CheckProgress() const {
+  const uint32_t most = session.options.most_commits_without_progress;
+  if (progress || most == 0 || session.commits_without_progress < most) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "not committed: it changes no block of a tree, as the last ", most,
+      " commits of this session did not "
+      "(SessionOptions::most_commits_without_progress); each takes a backup root away"));
+}
+
 absl::Status Transaction::Impl::Commit(std::vector<SuperblockFailure>* failures) {
   if (absl::Status status = CheckOpen(); !status.ok()) return status;
+  if (absl::Status status = CheckProgress(); !status.ok()) return status;
   Superblock next;
   std::vector<SuperblockFailure> failed_copies;
   bool written = false;
@@ -131,6 +135,7 @@ absl::Status Transaction::Impl::Commit(std::vector<SuperblockFailure>* failures)
     status = txn::WithoutExceptions([&] { return WriteSuperblocks(next, failed_copies, written); });
   }
   if (status.ok()) {
+    session.commits_without_progress = progress ? 0 : session.commits_without_progress + 1;
     writer.Keep();
     End(TransactionStage::kCommitted);
     if (failures != nullptr) *failures = std::move(failed_copies);
@@ -169,7 +174,9 @@ void Transaction::Impl::Abort() {
 void Transaction::Impl::End(TransactionStage how) {
   stage = how;
   delayed.Clear();
-  if (how != TransactionStage::kCommitted) {
+  if (how == TransactionStage::kCommitted) {
+    session.form = form;
+  } else {
     writer.GiveUp();
     chunks.GiveUp();
     session.space.reset();  // what it says is not so: it is read again

@@ -5,6 +5,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "lib/base/messages.h"
@@ -12,6 +13,7 @@
 #include "lib/tree/edit/leaf_pair.h"
 #include "lib/tree/edit/node_edit.h"
 #include "lib/txn/block_edit.h"
+#include "lib/txn/refusal.h"
 
 namespace ebcache::txn {
 namespace {
@@ -49,7 +51,8 @@ absl::StatusOr<ExtentBufferRef> CowTree::OwnRoot() {
   const ParentCheck check{
       .level = state_.level, .generation = state_.generation, .owner = state_.id, .first_key = {}};
   absl::StatusOr<ExtentBufferRef> root = writer_.cache().ReadBlock(state_.bytenr, &check);
-  if (root.ok()) root = writer_.Copy(state_, *std::move(root), true);
+  if (!root.ok()) return ReadError(root.status());
+  root = writer_.Copy(state_, *std::move(root), true);
   if (!root.ok()) return root;
   SetRoot(**root);
   return root;
@@ -63,7 +66,8 @@ absl::StatusOr<ExtentBufferRef> CowTree::ReadChild(const KeyPointer& pointer, in
                           .owner = state_.id,
                           .first_key = pointer.key};
   absl::StatusOr<ExtentBufferRef> child = writer_.cache().ReadBlock(pointer.bytenr, &check);
-  if (child.ok() && Header(**child).item_count() == 0) {
+  if (!child.ok()) return ReadError(child.status());
+  if (Header(**child).item_count() == 0) {
     return absl::DataLossError(
         absl::StrCat("block ", pointer.bytenr, ": no items, though it has a parent"));
   }
@@ -146,8 +150,9 @@ absl::StatusOr<std::optional<Key>> CowTree::CopyLeaves(Key from, uint64_t most) 
 absl::Status CowTree::Grow(Way& way) {
   const int level = state_.level;
   if (level + 1 >= kMaxLevels) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("tree ", TreeName(state_.id), " cannot have more than 8 levels"));
+    return WithNumber(absl::ResourceExhaustedError(absl::StrCat("tree ", TreeName(state_.id),
+                                                                " cannot have more than 8 levels")),
+                      ENOSPC);
   }
   const KeyPointer pointer = PointerTo(*way.block[level], writer_.identity().generation);
   absl::StatusOr<ExtentBufferRef> root =

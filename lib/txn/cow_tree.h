@@ -88,7 +88,8 @@ class CowTree {
   absl::Status RemoveBlock(Way& way, int level);
   absl::Status JoinNeighbour(Way& way, int level);
   // Puts the block right of `left_slot`'s into that one, where it fits; false where it does not, or
-  // where either cannot be had: a block that is nearly empty is legal.
+  // where either cannot be had, is not this tree's alone, or is not what the extent tree says: a
+  // block that is nearly empty is legal.
   absl::StatusOr<bool> Join(Way& way, int level, uint32_t left_slot);
   // Takes roots of one pointer away, as far as what is below can be had: they are legal.
   absl::Status LowerRoot(Way& way);

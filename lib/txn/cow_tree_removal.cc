@@ -42,7 +42,7 @@ absl::StatusOr<uint64_t> CowTree::RemoveSome(const KeyRange& range) {
   Key first;
   {
     const absl::StatusOr<Path> path = Reader().Search(range.from);
-    if (!path.ok()) return path.status();
+    if (!path.ok()) return ReadError(path.status());
     if (!path->valid() || path->key() > range.to) return 0;
     first = path->key();
   }
@@ -98,8 +98,11 @@ absl::Status CowTree::LowerRoot(Way& way) {
     const int level = state_.level;
     // A root of one pointer is legal. What it leads to may lie beside the way to the change.
     const KeyPointer pointer = LoadKeyPointer(*way.block[level], 0);
-    const bool own = writer_.MayChange(pointer.bytenr);
-    if (!own && (!join_neighbours_ || !ReadChild(pointer, level - 1).ok())) return absl::OkStatus();
+    if (!writer_.MayChange(pointer.bytenr)) {
+      if (!join_neighbours_) return absl::OkStatus();
+      const absl::StatusOr<ExtentBufferRef> below = ReadChild(pointer, level - 1);
+      if (!below.ok() || !writer_.IsOursAlone(state_, **below, false)) return absl::OkStatus();
+    }
     absl::StatusOr<ExtentBufferRef> child = OwnChild(way, level, 0);
     if (!child.ok()) return child.status();
     SetRoot(**child);
@@ -133,6 +136,9 @@ absl::StatusOr<bool> CowTree::Join(Way& way, int level, uint32_t left_slot) {
   absl::StatusOr<ExtentBufferRef> left = child(left_slot);
   absl::StatusOr<ExtentBufferRef> right = child(left_slot + 1);
   if (!left.ok() || !right.ok()) return false;
+  for (const ExtentBufferRef* block : {&*left, &*right}) {
+    if (!writer_.IsOursAlone(state_, **block, false)) return false;
+  }
   {
     const BlockEdit left_look(**left, BlockEdit::Purpose::kLook);
     const BlockEdit right_look(**right, BlockEdit::Purpose::kLook);
@@ -141,12 +147,14 @@ absl::StatusOr<bool> CowTree::Join(Way& way, int level, uint32_t left_slot) {
     if (!left_view.ok() || !right_view.ok()) return false;
     if (UsedBytes(*right_view) > left_view->free_bytes()) return false;
   }
-  left->Put();
-  left = OwnChild(way, level + 1, left_slot);
-  if (!left.ok()) return false;
-  // What is right need not be copied to be emptied: its items are taken from a copy of its bytes.
+  // What needs room comes first: where there is none nothing has happened.
   absl::StatusOr<ExtentBufferRef> items = writer_.cache().Clone(**right);
   if (!items.ok()) return false;
+  left->Put();
+  left = OwnChild(way, level + 1, left_slot);
+  if (absl::IsResourceExhausted(left.status())) return false;
+  if (!left.ok()) return left.status();
+  // What is right need not be copied to be emptied: its items are taken from a copy of its bytes.
   absl::Status status = writer_.Free(state_, *std::move(right), false);
   if (!status.ok()) return status;
   {

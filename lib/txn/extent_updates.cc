@@ -17,6 +17,9 @@
 namespace ebcache::txn {
 namespace {
 
+// Ranges that may wait for the free space tree: more are told before the end.
+constexpr size_t kMostRanges = 16384;
+
 std::string NameOf(const space::ExtentChange& change) {
   return absl::StrCat("extent ", change.bytenr, " of ", change.bytes, " bytes");
 }
@@ -36,19 +39,27 @@ SpaceForm SpaceForm::Of(const Superblock& superblock, space::ExtentRules::Existi
 
 absl::StatusOr<bool> ExtentUpdates::RunSome(uint64_t most) {
   for (uint64_t told = 0; told < most; ++told) {
-    // In the order of addresses, so that a leaf of the extent tree is met once; and from the front
-    // again, because to tell makes more to be told.
-    std::optional<space::ExtentChange> change = delayed_.Take(position_);
+    // Ranges come behind the extents: what allocates and frees by then has joined, or cancelled.
+    std::optional<space::ExtentChange> change;
+    if (free_space_.size() <= kMostRanges) change = NextExtent();
     if (!change) {
-      position_ = 0;
-      change = delayed_.Take();
+      if (free_space_.empty()) return false;
+      if (absl::Status status = TellFreeSpace(); !status.ok()) return status;
+      continue;
     }
-    if (!change) return false;
-    position_ = change->bytenr + 1;
     if (absl::Status status = Tell(*change); !status.ok()) return Prefixed(NameOf(*change), status);
     ++extents_told_;
   }
-  return !delayed_.empty();
+  return !delayed_.empty() || !free_space_.empty();
+}
+
+// In the order of addresses, so that a leaf of the extent tree is met once; and from the front again,
+// because to tell makes more to be told.
+std::optional<space::ExtentChange> ExtentUpdates::NextExtent() {
+  std::optional<space::ExtentChange> change = delayed_.Take(position_);
+  if (!change) change = delayed_.Take();
+  position_ = change ? change->bytenr + 1 : 0;
+  return change;
 }
 
 absl::Status ExtentUpdates::Tell(const space::ExtentChange& change) {
@@ -64,23 +75,33 @@ absl::Status ExtentUpdates::Tell(const space::ExtentChange& change) {
   if (!state.ok()) return state.status();
   if (change.is_new) {
     group->used += change.bytes;
-    if (absl::Status status = TellFreeSpace(range, false); !status.ok()) return status;
+    if (absl::Status status = NoteFreeSpace(*group, range, false); !status.ok()) return status;
   }
   if (state->references != 0) return absl::OkStatus();
   group->used -= change.bytes;
-  space_.Pin(range, state->generation);
+  // The item may be damaged, and say that what the way back leads to came after it. Data is always
+  // older than the session.
+  space_.Pin(range, change.data ? 0 : change.generation);
   if (change.data) {
     if (absl::Status status = RemoveChecksums(range); !status.ok()) return status;
   }
-  return TellFreeSpace(range, true);
+  return NoteFreeSpace(*group, range, true);
 }
 
-absl::Status ExtentUpdates::TellFreeSpace(const space::Range& range, bool free) {
+absl::Status ExtentUpdates::NoteFreeSpace(const BlockGroup& group, const space::Range& range,
+                                          bool free) {
   if (!form_.free_space_tree) return absl::OkStatus();
+  return free ? free_space_.Freed(group.range.start, range)
+              : free_space_.Allocated(group.range.start, range);
+}
+
+absl::Status ExtentUpdates::TellFreeSpace() {
+  const std::optional<space::FreeSpaceChanges::Change> change = free_space_.Take();
+  if (!change) return absl::OkStatus();
   absl::StatusOr<TreeStore> store = trees_.Store(kFreeSpaceTreeId);
   if (!store.ok()) return store.status();
-  space::FreeSpaceTree tree(&*store, space_.Find(range.start)->range, form_.sector_bytes);
-  return free ? tree.Free(range) : tree.Allocate(range);
+  space::FreeSpaceTree tree(&*store, space_.Find(change->group)->range, form_.sector_bytes);
+  return change->free ? tree.Free(change->range) : tree.Allocate(change->range);
 }
 
 absl::StatusOr<bool> ExtentUpdates::UpdateGroupItems() {

@@ -23,6 +23,12 @@ inline absl::Status NoRefusal(absl::Status status) {
   return absl::FailedPreconditionError(status.message());
 }
 
+// The same of an error of reading a tree. What leads to an address that no chunk has is damage, and
+// no word of whether there is such an item: NotFound from below is DataLoss here.
+inline absl::Status ReadError(const absl::Status& status) {
+  return IsRefusal(status) ? absl::DataLossError(status.message()) : status;
+}
+
 }  // namespace ebcache::txn
 
 #endif  // EBCACHE_LIB_TXN_REFUSAL_H_

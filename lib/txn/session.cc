@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
+#include <optional>
 #include <utility>
 
 #include "ebcache/item_codec.h"
@@ -9,12 +11,14 @@
 #include "ebcache/transaction.h"
 #include "lib/base/check.h"
 #include "lib/base/messages.h"
+#include "lib/fs/preview_state.h"
 #include "lib/fs/tree_roots.h"
 #include "lib/txn/log_space.h"
 #include "lib/txn/no_exceptions.h"
 #include "lib/txn/session_state.h"
 #include "lib/txn/space_loader.h"
 #include "lib/txn/transaction_state.h"
+#include "lib/txn/undo_place.h"
 #include "lib/txn/write_gate.h"
 
 namespace ebcache {
@@ -57,13 +61,15 @@ Session::Impl::Impl(Filesystem* fs, const SessionOptions& session_options)
       form(txn::SpaceForm::Of(fs->superblock(), RuleOf(session_options.existing_extents))) {}
 
 Session::Impl::~Impl() {
+  if (preview != nullptr) TellPreview();
   if (has_claim) filesystem->has_session_.clear(std::memory_order_release);
 }
 
 // Two that know nothing of each other would put their blocks at the same places.
 absl::Status Session::Impl::Claim() {
   if (filesystem->has_session_.test_and_set(std::memory_order_acquire)) {
-    return absl::FailedPreconditionError("another session of this filesystem is open");
+    return WithNumber(absl::FailedPreconditionError("another session of this filesystem is open"),
+                      EBUSY);
   }
   has_claim = true;
   return absl::OkStatus();
@@ -78,21 +84,51 @@ absl::Status Session::Impl::LoadSpace() {
   // Free in the trees, and still read.
   const space::RangeSet kept = states.Kept();
   for (const auto& [start, end] : kept.ends()) loaded->Withhold({start, end - start});
+  if (preview != nullptr) {
+    for (const auto& [start, end] : preview->freed) loaded->Withhold({start, end - start});
+  }
   space = std::move(loaded);
   return absl::OkStatus();
 }
 
+// Until a preview is applied the devices have the state that it began with, over all of its sessions.
+void Session::Impl::JoinPreview() {
+  if (filesystem->preview_ == nullptr) return;
+  never_written = !filesystem->preview_->applicable;
+  if (never_written) return;
+  preview = filesystem->preview_.get();
+  states.Hold(filesystem->superblock().generation);
+}
+
+void Session::Impl::TellPreview() {
+  const absl::Status told = txn::WithoutExceptions([this] {
+    const auto add = [this](const space::RangeSet& ranges) {
+      for (const auto& [start, end] : ranges.ends()) {
+        uint64_t& known = preview->freed[start];
+        known = std::max(known, end);
+      }
+    };
+    add(states.Kept());
+    add(log);
+    return absl::OkStatus();
+  });
+  preview->lost |= !told.ok();
+}
+
 absl::Status Session::Impl::BeginUndo() {
   const Superblock start = filesystem->superblock();
+  absl::Status place = txn::CheckUndoPlace(options.undo_file, start.fsid);
+  if (!place.ok()) return place;
   const absl::StatusOr<std::vector<SuperblockImage>> images =
       filesystem->volume().SuperblockImages();
   if (!images.ok()) return images.status();
+  states.Hold(start.generation);
+  base_generation = start.generation;
+  // Last: once there is a file, nothing may fail before `undo` has it.
   absl::StatusOr<txn::UndoFile> file = txn::UndoFile::Create(
       options.undo_file, *images, {start.generation, SuperblockStateHash(start)});
   if (!file.ok()) return file.status();
   undo = *std::move(file);
-  states.Hold(start.generation);
-  base_generation = start.generation;
   return absl::OkStatus();
 }
 
@@ -109,29 +145,40 @@ Session::~Session() {
   EBCACHE_CHECK(!impl_->transaction_open, "a session ends after its transaction");
 }
 
-absl::StatusOr<std::unique_ptr<Session>> Session::Open(Filesystem* filesystem,
-                                                       SessionOptions options) {
+// Has made an undo file, if any, when it fails after that.
+absl::Status Session::Impl::Open() {
   if (!filesystem->writable()) {
     return absl::PermissionDeniedError("the filesystem is open for reading only");
   }
-  if (absl::Status status = txn::CheckMayWrite(*filesystem, options.drop_log); !status.ok())
-    return status;
-  auto impl = std::make_unique<Impl>(filesystem, options);
-  if (absl::Status claimed = impl->Claim(); !claimed.ok()) return claimed;
+  absl::Status status = txn::CheckMayWrite(*filesystem, options.drop_log);
+  if (status.ok()) status = Claim();
+  if (!status.ok()) return status;
+  JoinPreview();
   absl::StatusOr<Uuid> uuid = ChunkTreeUuid(*filesystem);
   if (!uuid.ok()) return uuid.status();
-  impl->chunk_tree_uuid = *uuid;
-  absl::StatusOr<space::RangeSet> log = txn::FindLog(*filesystem);
-  if (!log.ok()) return Prefixed("the log", log.status());
-  impl->log = *std::move(log);
+  chunk_tree_uuid = *uuid;
+  absl::StatusOr<space::RangeSet> found = txn::FindLog(*filesystem);
+  if (!found.ok()) return Prefixed("the log", found.status());
+  log = *std::move(found);
   if (!options.undo_file.empty()) {
-    if (absl::Status status = impl->BeginUndo(); !status.ok()) return status;
+    if (status = BeginUndo(); !status.ok()) return status;
   }
-  if (absl::Status status = impl->LoadSpace(); !status.ok()) {
-    if (impl->undo) (void)txn::RemoveUndoFile(options.undo_file);  // the first error is told
-    return Prefixed("reading what is free", status);
+  return Prefixed("reading what is free", LoadSpace());
+}
+
+absl::StatusOr<std::unique_ptr<Session>> Session::Open(Filesystem* filesystem,
+                                                       SessionOptions options) {
+  std::unique_ptr<Session> session;
+  absl::Status status = txn::WithoutExceptions([&] {
+    session.reset(new Session(std::make_unique<Impl>(filesystem, options)));
+    return session->impl_->Open();
+  });
+  if (status.ok()) return session;
+  if (session != nullptr && session->impl_->undo) {
+    // The first error is told.
+    (void)txn::WithoutExceptions([&] { return txn::RemoveUndoFile(session->impl_->undo->path()); });
   }
-  return std::unique_ptr<Session>(new Session(std::move(impl)));
+  return status;
 }
 
 absl::StatusOr<std::unique_ptr<Transaction>> Session::Begin() {
@@ -181,26 +228,39 @@ Filesystem& Session::filesystem() const { return *impl_->filesystem; }
 // ---- Views --------------------------------------------------------------------------------------
 
 struct CommittedView::Impl {
-  ~Impl() { session->states.LetGo(superblock.generation); }
+  explicit Impl(Session::Impl* of) : session(of) {}
+  ~Impl() { LetGo(); }
 
-  Session::Impl* session;
+  void Hold(Superblock of) {
+    session->states.Hold(of.generation);
+    superblock = std::move(of);
+    held = true;
+  }
+  void LetGo() {
+    if (held) session->states.LetGo(superblock.generation);
+    held = false;
+  }
+
+  Session::Impl* const session;
   Superblock superblock;
+  bool held = false;
 };
 
-CommittedView Session::View() {
-  // The generation is held before it is looked at again: what a commit frees meanwhile is kept.
-  while (true) {
-    Superblock superblock = impl_->filesystem->superblock();
-    impl_->states.Hold(superblock.generation);
-    const bool still = impl_->filesystem->superblock().generation == superblock.generation;
-    if (still) {
-      auto view = std::make_unique<CommittedView::Impl>();
-      view->session = impl_.get();
-      view->superblock = std::move(superblock);
-      return CommittedView(std::move(view));
+absl::StatusOr<CommittedView> Session::View() {
+  std::unique_ptr<CommittedView::Impl> view;
+  absl::Status status = txn::WithoutExceptions([&] {
+    view = std::make_unique<CommittedView::Impl>(impl_.get());
+    view->Hold(impl_->filesystem->superblock());
+    // The generation is held before it is looked at again: what a commit frees meanwhile is kept.
+    while (true) {
+      Superblock now = impl_->filesystem->superblock();
+      if (now.generation == view->superblock.generation) return absl::OkStatus();
+      view->LetGo();
+      view->Hold(std::move(now));
     }
-    impl_->states.LetGo(superblock.generation);
-  }
+  });
+  if (!status.ok()) return status;
+  return CommittedView(std::move(view));
 }
 
 CommittedView::CommittedView(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -211,7 +271,15 @@ CommittedView::~CommittedView() = default;
 uint64_t CommittedView::generation() const { return impl_->superblock.generation; }
 
 absl::StatusOr<BTree> CommittedView::Tree(uint64_t tree) const {
-  return FindTree(&impl_->session->filesystem->cache(), impl_->superblock, tree);
+  std::optional<BTree> opened;
+  absl::Status status = txn::WithoutExceptions([&] {
+    absl::StatusOr<BTree> found =
+        FindTree(&impl_->session->filesystem->cache(), impl_->superblock, tree);
+    if (found.ok()) opened = *std::move(found);
+    return found.status();
+  });
+  if (!status.ok()) return status;
+  return *std::move(opened);
 }
 
 }  // namespace ebcache

@@ -30,19 +30,6 @@ constexpr uint64_t kSystemReserveBlocks = 16;
 // How many changes of extents make for one block that is copied, at the least.
 constexpr uint64_t kChangesABlock = 8;
 
-bool KeepsSpace(uint64_t tree) {
-  switch (tree) {
-    case kExtentTreeId:
-    case kChunkTreeId:
-    case kDevTreeId:
-    case kFreeSpaceTreeId:
-    case kBlockGroupTreeId:
-      return true;
-    default:
-      return false;
-  }
-}
-
 txn::BlockWriter::FindReferences FindReferencesIn(txn::TransactionTrees* trees,
                                                   uint32_t node_bytes) {
   return [trees, node_bytes](uint64_t bytenr) -> absl::StatusOr<txn::BlockReferences> {
@@ -58,6 +45,14 @@ txn::BlockWriter::FindReferences FindReferencesIn(txn::TransactionTrees* trees,
   };
 }
 
+txn::BlockWriter::CheckTelling CheckTellingIn(txn::TransactionTrees* trees,
+                                              const space::ExtentRules& rules) {
+  return [trees, rules](const space::ExtentChange& change) {
+    absl::StatusOr<txn::TreeStore> extents = trees->Store(kExtentTreeId);
+    return extents.ok() ? space::CheckExtentChange(*extents, change, rules) : extents.status();
+  };
+}
+
 }  // namespace
 
 Transaction::Impl::Impl(Session::Impl* of_session)
@@ -65,15 +60,17 @@ Transaction::Impl::Impl(Session::Impl* of_session)
       committed(session.filesystem->superblock()),
       changed(committed),
       writer(&session.filesystem->cache(), &session.filesystem->volume(), session.space.get(),
-             &delayed,
+             &delayed, &session.written,
              {.fsid = committed.header_fsid(),
               .chunk_tree_uuid = session.chunk_tree_uuid,
               .node_bytes = committed.node_bytes,
               .generation = committed.generation + 1},
-             FindReferencesIn(&trees, committed.node_bytes)),
+             FindReferencesIn(&trees, committed.node_bytes),
+             CheckTellingIn(&trees, session.form.rules)),
       trees(&writer, committed, session.options.join_neighbours),
-      updates(&trees, session.space.get(), &delayed, session.form),
-      chunks(&trees, session.space.get(), &session.filesystem->volume(), session.form,
+      form(session.form),
+      updates(&trees, session.space.get(), &delayed, &form),
+      chunks(&trees, session.space.get(), &session.filesystem->volume(), &form,
              session.chunk_tree_uuid, &changed) {}
 
 absl::Status Transaction::Impl::CheckOpen() const {
@@ -89,7 +86,8 @@ absl::Status Transaction::Impl::CheckOpen() const {
 // A change of an extent may copy the way down to it in two trees, and the tree that has the block
 // group's item; ways to neighbours have most of their blocks in common.
 absl::Status Transaction::Impl::KeepReserve() {
-  const uint64_t blocks = kReserveBlocks + delayed.size() / kChangesABlock;
+  const uint64_t changes = delayed.size() + updates.ranges_waiting();
+  const uint64_t blocks = kReserveBlocks + changes / kChangesABlock;
   return chunks.KeepReserve(blocks * committed.node_bytes,
                             kSystemReserveBlocks * uint64_t{committed.node_bytes});
 }
@@ -120,20 +118,55 @@ absl::Status Transaction::Impl::MakeRoom() {
     const absl::Status status = updates.RunSome(kToldAtOnce).status();
     if (!status.ok()) return status;
   }
+  return WriteSome();
+}
+
+absl::Status Transaction::Impl::WriteSome() {
   if (writer.unwritten_bytes() <= session.MostUnwrittenBytes()) return absl::OkStatus();
   absl::Status status = CheckPlacesAreFree();
   return status.ok() ? writer.WriteAll(true) : status;
 }
 
-absl::Status Transaction::Impl::Finish(absl::Status status) {
+absl::Status Transaction::Impl::Finish(absl::Status status, bool changed_something) {
   if (!status.ok()) {
     if (!txn::IsRefusal(status)) failed = status;
     return status;
   }
+  progress |= changed_something;
   // The change is made: whatever is wrong now is no refusal of it.
   status = txn::WithoutExceptions([this] { return txn::NoRefusal(MakeRoom()); });
   if (!status.ok()) failed = status;
   return status;
+}
+
+absl::Status Transaction::Impl::CheckMaySetFsid(const Uuid& fsid) const {
+  if (fsid == Uuid{}) return absl::InvalidArgumentError("no filesystem has a UUID of zeroes");
+  const Volume& volume = session.filesystem->volume();
+  if (const auto missing = volume.missing_devices(); !missing.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the UUID cannot be changed while ", missing[0].ToString(), ": it would keep the old one"));
+  }
+  if (volume.devices().size() == 1 || session.undo || session.never_written) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      "the UUID of several devices is changed with a way back only (SessionOptions::undo_file): "
+      "a crash between two superblocks leaves devices that nothing puts together");
+}
+
+bool Transaction::Impl::HasItem(uint64_t tree, const Key& key, absl::Span<const std::byte> data) {
+  bool same = false;
+  const absl::Status looked = txn::WithoutExceptions([&] {
+    absl::StatusOr<txn::TreeStore> store = trees.Store(tree);
+    if (!store.ok()) return store.status();
+    // Where there is no such item this looks at no leaf that the change does not come to.
+    const absl::StatusOr<std::optional<space::StoredItem>> item = store->AtOrBefore(key);
+    if (item.ok() && item->has_value() && (*item)->key == key) {
+      same = absl::MakeConstSpan((*item)->data) == data;
+    }
+    return item.status();
+  });
+  return looked.ok() && same;
 }
 
 Transaction::Transaction(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -153,7 +186,7 @@ absl::Status CheckMayChange(const SessionOptions& options, uint64_t tree, const 
                             const Key& last) {
   if (options.change_space_trees) return absl::OkStatus();
   const bool roots = tree == kRootTreeId && HasRootItems(first, last);
-  if (!KeepsSpace(tree) && !roots) return absl::OkStatus();
+  if (!txn::KeepsSpace(tree) && !roots) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("item ", first.ToString(), " of tree ", TreeName(tree),
                    " is the transaction's own to change (see change_space_trees)"));
@@ -178,7 +211,7 @@ absl::Status Transaction::Insert(uint64_t tree, const Key& key, absl::Span<const
   if (status.ok()) status = CheckMayChange(impl_->session.options, tree, key, key);
   if (!status.ok()) return status;
   return impl_->Finish(txn::WithoutExceptions([&] {
-    absl::StatusOr<txn::CowTree> opened = impl_->trees.Open(tree);
+    absl::StatusOr<txn::CowTree> opened = impl_->trees.OpenForCaller(tree);
     return opened.ok() ? opened->Insert(key, data) : opened.status();
   }));
 }
@@ -187,10 +220,13 @@ absl::Status Transaction::Replace(uint64_t tree, const Key& key, absl::Span<cons
   absl::Status status = impl_->CheckOpen();
   if (status.ok()) status = CheckMayChange(impl_->session.options, tree, key, key);
   if (!status.ok()) return status;
-  return impl_->Finish(txn::WithoutExceptions([&] {
-    absl::StatusOr<txn::CowTree> opened = impl_->trees.Open(tree);
+  // Looked at until there is progress, and no longer.
+  const bool is_other = impl_->progress || !impl_->HasItem(tree, key, data);
+  const auto replace = [&] {
+    absl::StatusOr<txn::CowTree> opened = impl_->trees.OpenForCaller(tree);
     return opened.ok() ? opened->Replace(key, data) : opened.status();
-  }));
+  };
+  return impl_->Finish(txn::WithoutExceptions(replace), is_other);
 }
 
 absl::Status Transaction::Remove(uint64_t tree, const Key& key) {
@@ -198,7 +234,7 @@ absl::Status Transaction::Remove(uint64_t tree, const Key& key) {
   if (status.ok()) status = CheckMayChange(impl_->session.options, tree, key, key);
   if (!status.ok()) return status;
   return impl_->Finish(txn::WithoutExceptions([&] {
-    absl::StatusOr<txn::CowTree> opened = impl_->trees.Open(tree);
+    absl::StatusOr<txn::CowTree> opened = impl_->trees.OpenForCaller(tree);
     return opened.ok() ? opened->Remove(key) : opened.status();
   }));
 }
@@ -210,7 +246,7 @@ absl::StatusOr<uint64_t> Transaction::RemoveRange(uint64_t tree, const KeyRange&
   uint64_t removed = 0;
   status = txn::WithoutExceptions([&]() -> absl::Status {
     while (true) {
-      absl::StatusOr<txn::CowTree> opened = impl_->trees.Open(tree);
+      absl::StatusOr<txn::CowTree> opened = impl_->trees.OpenForCaller(tree);
       if (!opened.ok()) return opened.status();
       const absl::StatusOr<uint64_t> count = opened->RemoveSome(range);
       // Some of it is gone by then: no refusal any more.
@@ -221,7 +257,7 @@ absl::StatusOr<uint64_t> Transaction::RemoveRange(uint64_t tree, const KeyRange&
       if (!room.ok()) return room;
     }
   });
-  status = impl_->Finish(status);
+  status = impl_->Finish(status, removed > 0);
   if (!status.ok()) return status;
   return removed;
 }
@@ -257,9 +293,10 @@ absl::StatusOr<std::optional<Key>> Transaction::Rewrite(uint64_t tree, const Key
                                                         uint64_t most) {
   if (absl::Status status = impl_->CheckOpen(); !status.ok()) return status;
   std::optional<Key> next = from;
-  const absl::Status status = impl_->Finish(txn::WithoutExceptions([&]() -> absl::Status {
+  const uint64_t copied = impl_->writer.counts().copied;
+  absl::Status status = txn::WithoutExceptions([&]() -> absl::Status {
     while (next && most > 0) {
-      absl::StatusOr<txn::CowTree> opened = impl_->trees.Open(tree);
+      absl::StatusOr<txn::CowTree> opened = impl_->trees.OpenForCaller(tree);
       if (!opened.ok()) return opened.status();
       const uint64_t some = std::min(most, kRewrittenAtOnce);
       absl::StatusOr<std::optional<Key>> behind = opened->CopyLeaves(*next, some);
@@ -270,7 +307,8 @@ absl::StatusOr<std::optional<Key>> Transaction::Rewrite(uint64_t tree, const Key
       if (!room.ok()) return room;
     }
     return absl::OkStatus();
-  }));
+  });
+  status = impl_->Finish(status, impl_->writer.counts().copied > copied);
   if (!status.ok()) return status;
   return next;
 }
@@ -283,10 +321,12 @@ absl::StatusOr<Chunk> Transaction::MakeChunk(uint64_t type, RaidProfile profile,
     chunk = impl_->chunks.Make(type, profile, most_bytes);
     return chunk.status();
   });
-  const bool refused = absl::IsInvalidArgument(status) || absl::IsUnimplemented(status) ||
-                       absl::IsResourceExhausted(status);
+  const bool refused = !impl_->chunks.half_made() &&
+                       (absl::IsInvalidArgument(status) || absl::IsUnimplemented(status) ||
+                        absl::IsResourceExhausted(status));
   if (!status.ok() && !refused) impl_->failed = status;
   if (!status.ok()) return status;
+  impl_->progress = true;
   return chunk;
 }
 
@@ -304,6 +344,21 @@ absl::Status Transaction::SetLabel(std::string label) {
   return absl::OkStatus();
 }
 
+absl::Status Transaction::SetFsid(const Uuid& fsid) {
+  absl::Status status = impl_->CheckOpen();
+  if (status.ok()) status = impl_->CheckMaySetFsid(fsid);
+  if (!status.ok()) return status;
+  Superblock& superblock = impl_->changed;
+  const Uuid of_blocks = superblock.header_fsid();
+  const bool differs = fsid != of_blocks;
+  const auto flag = static_cast<uint64_t>(IncompatFlag::kMetadataUuid);
+  superblock.fsid = fsid;
+  superblock.metadata_uuid = differs ? of_blocks : Uuid{};
+  superblock.incompat_flags =
+      differs ? superblock.incompat_flags | flag : superblock.incompat_flags & ~flag;
+  return absl::OkStatus();
+}
+
 absl::Status Transaction::Commit(std::vector<SuperblockFailure>* failures) {
   return impl_->Commit(failures);
 }
@@ -311,6 +366,10 @@ absl::Status Transaction::Commit(std::vector<SuperblockFailure>* failures) {
 void Transaction::Abort() { impl_->Abort(); }
 
 TransactionStage Transaction::stage() const { return impl_->stage; }
+
+absl::Status Transaction::CheckOpen() const {
+  return txn::WithoutExceptions([&] { return impl_->CheckOpen(); });
+}
 
 uint64_t Transaction::generation() const { return impl_->writer.identity().generation; }
 

@@ -9,6 +9,12 @@
 #include "lib/base/messages.h"
 
 namespace ebcache::txn {
+namespace {
+
+// Objectid of the items that name what is to be deleted.
+constexpr uint64_t kOrphanObjectId = static_cast<uint64_t>(-5);
+
+}  // namespace
 
 TransactionTrees::TransactionTrees(BlockWriter* writer, const Superblock& superblock,
                                    bool join_neighbours)
@@ -60,6 +66,17 @@ absl::StatusOr<CowTree> TransactionTrees::Open(uint64_t id) {
   return CowTree(&writer_, *state, join_neighbours_);
 }
 
+absl::StatusOr<CowTree> TransactionTrees::OpenForCaller(uint64_t id) {
+  const absl::StatusOr<TreeState*> state = Find(id);
+  if (!state.ok()) return state.status();
+  if ((*state)->partly_gone()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("tree ", TreeName(id),
+                     " is a subvolume of which a part is deleted: a kernel deletes the rest"));
+  }
+  return CowTree(&writer_, *state, join_neighbours_);
+}
+
 absl::StatusOr<TreeStore> TransactionTrees::Store(uint64_t id) {
   const absl::StatusOr<CowTree> tree = Open(id);
   if (!tree.ok()) return tree.status();
@@ -81,14 +98,23 @@ absl::StatusOr<TreeState*> TransactionTrees::Create(uint64_t id, const RootItem&
   return &state;
 }
 
+absl::Status TransactionTrees::Forget(uint64_t id) {
+  const auto at = states_.find(id);
+  absl::StatusOr<TreeStore> roots = Store(kRootTreeId);
+  if (!roots.ok()) return roots.status();
+  // One that is new and gone again has never had an item.
+  absl::Status status = at->second.is_new ? absl::OkStatus() : roots->Remove(at->second.root_key);
+  if (!status.ok()) return Prefixed(absl::StrCat("root item of ", TreeName(id)), status);
+  const Key orphan{kOrphanObjectId, kOrphanItemType, id};
+  status = roots->Remove(orphan);
+  if (!status.ok() && !absl::IsNotFound(status)) return Prefixed(orphan.ToString(), status);
+  states_.erase(at);
+  return absl::OkStatus();
+}
+
 absl::Status TransactionTrees::UpdateRootItem(TreeState& state) {
   absl::StatusOr<TreeStore> roots = Store(kRootTreeId);
   if (!roots.ok()) return roots.status();
-  if (state.dropped) {
-    // One that is new and gone again has never had an item.
-    absl::Status status = state.is_new ? absl::OkStatus() : roots->Remove(state.root_key);
-    return status;
-  }
   RootItem& item = state.root_item;
   item.bytenr = state.bytenr;
   item.level = state.level;
@@ -106,16 +132,11 @@ absl::Status TransactionTrees::UpdateRootItem(TreeState& state) {
 
 absl::StatusOr<bool> TransactionTrees::UpdateRootItems() {
   bool any = false;
-  for (auto at = states_.begin(); at != states_.end();) {
-    TreeState& state = at->second;
-    if (!state.root_changed()) {
-      ++at;
-      continue;
-    }
+  for (auto& [id, state] : states_) {
+    if (!state.root_changed()) continue;
     absl::Status status = UpdateRootItem(state);
     if (!status.ok()) return Prefixed(absl::StrCat("root item of ", TreeName(state.id)), status);
     any = true;
-    at = state.dropped ? states_.erase(at) : std::next(at);
   }
   return any;
 }

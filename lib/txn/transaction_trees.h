@@ -29,9 +29,16 @@ class TransactionTrees {
   absl::StatusOr<TreeState*> Find(uint64_t id);
   // The same, to be changed.
   absl::StatusOr<CowTree> Open(uint64_t id);
+  // The same, for a change that a caller asks for. InvalidArgument: a subvolume of which a kernel has
+  // deleted a part. To copy a node there would refer to children again that are gone.
+  absl::StatusOr<CowTree> OpenForCaller(uint64_t id);
   absl::StatusOr<TreeStore> Store(uint64_t id);
   // A tree that is new, with an empty root. Errors: AlreadyExists.
   absl::StatusOr<TreeState*> Create(uint64_t id, const RootItem& root_item, uint64_t key_offset);
+
+  // A tree whose blocks are all gone, and that was marked as dropped: takes its root item away, and
+  // what says that it is to be deleted. One of the same id can be made then.
+  absl::Status Forget(uint64_t id);
 
   // Writes root items of trees that have changed, until none has; true where any was written.
   absl::StatusOr<bool> UpdateRootItems();

@@ -12,6 +12,20 @@
 
 namespace ebcache::txn {
 
+// Whether a tree tells what is allocated and where.
+inline bool KeepsSpace(uint64_t tree) {
+  switch (tree) {
+    case kExtentTreeId:
+    case kChunkTreeId:
+    case kDevTreeId:
+    case kFreeSpaceTreeId:
+    case kBlockGroupTreeId:
+      return true;
+    default:
+      return false;
+  }
+}
+
 struct TreeState {
   uint64_t id = 0;
   uint64_t bytenr = 0;  // of the root block
@@ -23,7 +37,7 @@ struct TreeState {
   RootItem root_item;
   // Bytes of blocks that the tree has more, or fewer, than its root item says.
   int64_t bytes_changed = 0;
-  // A tree that goes: it has no root block any more, and its root item is to be removed.
+  // A tree that goes: it is not found any more, though some of its blocks are there.
   bool dropped = false;
   // A tree that is new: its root item is to be inserted.
   bool is_new = false;
@@ -33,10 +47,11 @@ struct TreeState {
   bool shareable() const { return IsFsTree(id); }
   // Whether its root item says something else.
   bool root_changed() const {
-    return !in_superblock() &&
-           (dropped || is_new || bytenr != root_item.bytenr || level != root_item.level ||
-            generation != root_item.generation || bytes_changed != 0);
+    return !in_superblock() && (is_new || bytenr != root_item.bytenr || level != root_item.level ||
+                                generation != root_item.generation || bytes_changed != 0);
   }
+  // Whether a kernel has begun to delete it, so that blocks of it are gone to which others still lead.
+  bool partly_gone() const { return root_item.drop_progress != kMinKey; }
   // For reading it, as far as it is there now.
   TreeRoot root() const {
     return {.id = id,
@@ -45,7 +60,9 @@ struct TreeState {
             .generation = generation,
             .level = level,
             .name = TreeRootName(id, root_key.offset),
-            .drop_progress = kMinKey};
+            .drop_progress = root_item.drop_progress,
+            .drop_level = root_item.drop_level,
+            .refs = in_superblock() || is_new ? 1 : root_item.refs};
   }
 };
 

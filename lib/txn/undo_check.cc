@@ -17,13 +17,25 @@
 namespace ebcache::txn {
 namespace {
 
-// Remembers what could not be read.
-class DamageCollector : public TreeVisitor {
+// Remembers what could not be read, and tells how far the walk has come.
+class OldStateReader : public TreeVisitor {
  public:
-  bool VisitBlock(const TreeRoot&, const ExtentBuffer&) override { return true; }
-  void VisitDamage(const WalkDamage& found) override { damage.push_back(found); }
+  explicit OldStateReader(const Undo::Progress& progress) : progress_(progress) {}
 
+  bool VisitBlock(const TreeRoot& tree, const ExtentBuffer&) override {
+    ++blocks;
+    stopped_ = progress_ && !progress_(blocks, tree.name);
+    return true;
+  }
+  void VisitDamage(const WalkDamage& found) override { damage.push_back(found); }
+  bool Stopped() override { return stopped_; }
+
+  uint64_t blocks = 0;
   std::vector<WalkDamage> damage;
+
+ private:
+  const Undo::Progress& progress_;
+  bool stopped_ = false;
 };
 
 // The devices as they would be with these superblocks.
@@ -43,18 +55,20 @@ absl::StatusOr<std::vector<std::unique_ptr<BlockDevice>>> WithSuperblocks(
   return result;
 }
 
-// Whether these bytes are a block that a transaction has written to that address, behind the state.
-bool IsLaterBlock(const Superblock& state, uint64_t logical, absl::Span<const std::byte> bytes) {
+// Whether these bytes are a block that the transaction of `generation` has written to that address.
+bool IsBlockOf(const Superblock& state, uint64_t generation, uint64_t logical,
+               absl::Span<const std::byte> bytes) {
   const absl::StatusOr<BlockHeader> header =
       ParseItem<BlockHeader>(bytes.subspan(0, BlockHeader::kBytes));
-  if (!header.ok() || header->bytenr != logical || header->generation <= state.generation) {
+  if (!header.ok() || header->bytenr != logical || header->generation != generation) {
     return false;
   }
   const absl::StatusOr<Checksum> computed = ComputeBlockChecksum(state.checksum_type, {bytes});
   return computed.ok() && CompareChecksums(state.checksum_type, header->checksum, *computed).ok();
 }
 
-bool IsOverwritten(const Volume& volume, const Superblock& state, uint64_t logical) {
+bool IsOverwritten(const Volume& volume, const Superblock& state, uint64_t generation,
+                   uint64_t logical) {
   const absl::StatusOr<std::vector<PhysicalExtent>> copies = volume.Map(logical, state.node_bytes);
   if (!copies.ok()) return false;
   std::vector<std::byte> bytes(state.node_bytes);
@@ -62,29 +76,33 @@ bool IsOverwritten(const Volume& volume, const Superblock& state, uint64_t logic
     if (copy.device == nullptr) continue;
     DeviceRead read{.offset = copy.place.offset, .segments = {absl::MakeSpan(bytes)}};
     copy.device->Read(absl::MakeSpan(&read, 1));
-    if (read.status.ok() && IsLaterBlock(state, logical, bytes)) return true;
+    if (read.status.ok() && IsBlockOf(state, generation, logical, bytes)) return true;
   }
   return false;
 }
 
 }  // namespace
 
-absl::Status CheckOldStateIsThere(absl::Span<const DeviceImages> devices) {
+absl::Status CheckOldStateIsThere(absl::Span<const DeviceImages> devices, uint64_t newest,
+                                  const Undo::Progress& progress, UndoCounts& counts) {
   absl::StatusOr<std::vector<std::unique_ptr<BlockDevice>>> overlays = WithSuperblocks(devices);
   if (!overlays.ok()) return overlays.status();
   const absl::StatusOr<std::unique_ptr<Filesystem>> filesystem =
       Filesystem::OpenDevices(*std::move(overlays));
   if (!filesystem.ok()) return filesystem.status();
   const Superblock state = (*filesystem)->superblock();
-  DamageCollector collector;
-  collector.damage = (*filesystem)->open_damage();
+  OldStateReader reader(progress);
+  reader.damage = (*filesystem)->open_damage();
   BlockSet visited(state.node_bytes);
-  for (const TreeRoot& tree : (*filesystem)->Trees(&collector.damage)) {
-    WalkTree((*filesystem)->cache(), tree, collector, {.visited = &visited});
+  for (const TreeRoot& tree : (*filesystem)->Trees(&reader.damage)) {
+    WalkTree((*filesystem)->cache(), tree, reader, {.visited = &visited});
+    if (reader.Stopped()) break;
   }
-  for (const WalkDamage& damage : collector.damage) {
+  counts = {.blocks = reader.blocks, .damaged_blocks = reader.damage.size()};
+  if (reader.Stopped()) return absl::CancelledError("ended before all of the old state was read");
+  for (const WalkDamage& damage : reader.damage) {
     if (absl::IsResourceExhausted(damage.status)) return damage.status;
-    if (!IsOverwritten((*filesystem)->volume(), state, damage.logical)) continue;
+    if (!IsOverwritten((*filesystem)->volume(), state, newest + 1, damage.logical)) continue;
     return absl::FailedPreconditionError(
         absl::StrCat("what the session has kept was written over: ", damage.ToString()));
   }

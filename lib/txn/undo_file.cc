@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "lib/base/bytes.h"
+#include "lib/base/status_number.h"
 #include "lib/format/checksum.h"
 
 namespace ebcache::txn {
@@ -25,7 +26,8 @@ constexpr size_t kRecordBytes = 8 + 8 + 8;  // generation, hash, checksum of bot
 constexpr uint64_t kMostImages = 3 * 65536;
 
 absl::Status SystemError(const std::string& path, const char* what) {
-  return absl::ErrnoToStatus(errno, absl::StrCat(path, ": ", what));
+  const int error = errno;
+  return WithNumber(absl::ErrnoToStatus(error, absl::StrCat(path, ": ", what)), error);
 }
 
 template <typename T>
@@ -60,10 +62,24 @@ absl::Status WriteDurably(int fd, const std::string& path, absl::Span<const std:
   return fdatasync(fd) == 0 ? absl::OkStatus() : SystemError(path, "syncing");
 }
 
+// Takes a new file away again, unless it is kept: also where memory is out on the way.
+class NewFile {
+ public:
+  explicit NewFile(const char* path) : path_(path) {}
+  ~NewFile() {
+    if (path_ != nullptr) unlink(path_);
+  }
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+  void Keep() { path_ = nullptr; }
+
+ private:
+  const char* path_;
+};
+
 // A new name is durable with its folder.
 absl::Status SyncFolderOf(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const std::string folder = FolderOf(path);
   const UniqueFd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.ok() || fsync(fd.get()) != 0) return SystemError(folder, "syncing");
   return absl::OkStatus();
@@ -91,13 +107,13 @@ absl::StatusOr<UndoFile> UndoFile::Create(const std::string& path,
         path,
         ": a session that was neither settled nor undone has left it: undo it, or remove it"));
   }
+  NewFile made(path.c_str());
   absl::Status status = WriteDurably(fd.get(), path, bytes, 0);
   if (status.ok()) status = SyncFolderOf(path);
-  if (!status.ok()) {
-    unlink(path.c_str());
-    return status;
-  }
-  return UndoFile(path, std::move(fd), bytes.size());
+  if (!status.ok()) return status;
+  absl::StatusOr<UndoFile> file = UndoFile(path, std::move(fd), bytes.size());
+  made.Keep();
+  return file;
 }
 
 absl::Status UndoFile::Append(const UndoRecord& record) {
@@ -154,6 +170,11 @@ absl::StatusOr<UndoContents> UndoFile::Load(const std::string& path) {
   }
   if (contents.records.empty()) return damaged("it does not say what the session began with");
   return contents;
+}
+
+std::string FolderOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
 }
 
 absl::Status RemoveUndoFile(const std::string& path) {

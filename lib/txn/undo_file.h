@@ -61,6 +61,9 @@ class UndoFile {
   uint64_t bytes_;  // of what is whole
 };
 
+// The folder that the file is in, or is to be in.
+std::string FolderOf(const std::string& path);
+
 // Removes the file: there is no way back any more. OK when there is none.
 absl::Status RemoveUndoFile(const std::string& path);
 

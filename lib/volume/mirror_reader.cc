@@ -4,6 +4,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -36,6 +37,8 @@ struct MirrorReader::Attempt {
   uint32_t missed = 0;                   // bit N: copy N missed the last write, and is not asked
   // Of copies that are sound, but not what the reader expects: number and generation.
   absl::InlinedVector<std::pair<size_t, uint64_t>, 2> unexpected;
+  // One that a reader has called bad for reasons of its own.
+  std::optional<size_t> given_up;
   int number = 0;  // of the device's callback, if all failed with the same
   std::vector<MirrorDamage> failures;
 
@@ -85,6 +88,18 @@ void MirrorReader::Read(absl::Span<BlockRead> reads) const {
   for (Attempt& attempt : attempts) Finish(attempt);
 }
 
+// A copy that a reader has found no good is not asked again; those behind it come first, so that a
+// reader that asks again and again meets all of them.
+void MirrorReader::SetAsideBadMirror(Attempt& attempt) {
+  const size_t bad = static_cast<size_t>(attempt.read->bad_mirror) - 1;
+  const auto at = std::find(attempt.order.begin(), attempt.order.end(), bad);
+  if (attempt.read->bad_mirror == 0 || at == attempt.order.end()) return;
+  std::rotate(attempt.order.begin(), at + 1, attempt.order.end());
+  attempt.order.pop_back();
+  attempt.Note(bad, absl::DataLossError("found no good by a reader"));
+  attempt.given_up = bad;
+}
+
 MirrorReader::Attempt MirrorReader::Begin(BlockRead& read) const {
   const ExtentBuffer& buffer = *read.buffer;
   EBCACHE_CHECK(buffer.length() == validator_->node_bytes(),
@@ -104,6 +119,7 @@ MirrorReader::Attempt MirrorReader::Begin(BlockRead& read) const {
   for (size_t copy = 0; copy < attempt.copies.size(); ++copy) {
     if ((attempt.missed >> copy & 1) == 0) attempt.order.push_back(copy);
   }
+  SetAsideBadMirror(attempt);
   std::stable_partition(attempt.order.begin(), attempt.order.end(),
                         [&](size_t copy) { return attempt.copies[copy].device != nullptr; });
   return attempt;
@@ -154,6 +170,10 @@ void MirrorReader::Repair(Attempt& attempt) const {
   for (MirrorDamage& failure : attempt.failures) {
     if (failure.no_memory) continue;  // nothing is known to be wrong with it
     const size_t copy = static_cast<size_t>(failure.mirror) - 1;
+    if (attempt.given_up == copy) {
+      absl::StrAppend(&failure.reason, "; not repaired: it is sound by its own account");
+      continue;
+    }
     const bool is_kept =
         std::any_of(attempt.unexpected.begin(), attempt.unexpected.end(),
                     [&](const auto& sound) { return sound.first == copy && may_be_newer(sound); });

@@ -33,6 +33,7 @@ class MirrorReader {
   struct Attempt;
 
   Attempt Begin(BlockRead& read) const;
+  static void SetAsideBadMirror(Attempt& attempt);
   void Judge(Attempt& attempt, const absl::Status& transferred) const;
   void Finish(Attempt& attempt) const;
   // Writes the good bytes over the copies that were bad, or missed the last write. But never over

@@ -50,7 +50,7 @@ class MissedWrites {
 
   // A write of the block has succeeded in `written` (bit N: copy N) and failed in the copies that
   // `failures` name; those on missing devices, which cannot be read either, are passed over.
-  // REQUIRES: a copy was written. Throws bad_alloc where there is no memory to remember a failure:
+  // REQUIRES: a copy has what was written last, now or since before. Throws bad_alloc where there is no memory to remember a failure:
   // then the write must not be said to be OK, and what it was to replace may still be read.
   void Note(uint64_t logical, uint32_t written, absl::Span<const MirrorDamage> failures);
   // The copy has what was written last.

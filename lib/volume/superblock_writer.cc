@@ -47,9 +47,10 @@ absl::Status FlushDevice(BlockDevice& device) noexcept {
   return Guarded([&] { return device.Flush(); });
 }
 
-absl::Status SuperblockWriter::Add(BlockDevice* device, const Superblock& superblock) {
+absl::Status SuperblockWriter::Add(BlockDevice* device, const Superblock& superblock,
+                                   const absl::Status& flushed) {
   const uint64_t room = std::min(device->size_bytes(), superblock.device.total_bytes);
-  Device added{.device = device, .item = superblock.device, .copies = {}};
+  Device added{.device = device, .item = superblock.device, .copies = {}, .flushed = flushed.ok()};
   Superblock copy = superblock;
   for (const uint64_t offset : kSuperblockOffsets) {
     // Without a primary there is no filesystem, whatever the item says.
@@ -58,7 +59,8 @@ absl::Status SuperblockWriter::Add(BlockDevice* device, const Superblock& superb
     Copy& made = added.copies.emplace_back();
     made.failure = {.device = device->name(),
                     .offset = offset,
-                    .status = absl::Status(absl::StatusCode::kUnknown, "")};
+                    .status = added.flushed ? absl::Status(absl::StatusCode::kUnknown, "")
+                                            : Prefixed("its blocks may be lost", flushed)};
     absl::Status sound = EncodeSuperblock(copy, absl::MakeSpan(made.bytes));
     if (sound.ok()) sound = ParseSuperblock(made.bytes, offset).status();
     if (!sound.ok()) {
@@ -86,6 +88,7 @@ absl::Status SuperblockWriter::Write() noexcept {
 bool SuperblockWriter::WritePrimaries() noexcept {
   bool any = false;
   for (Device& device : devices_) {
+    if (!device.flushed) continue;
     Copy& primary = device.copies[0];
     primary.failure.status =
         WriteCopy(*device.device, primary.failure.offset, primary.bytes, /*durable=*/true);
@@ -97,6 +100,7 @@ bool SuperblockWriter::WritePrimaries() noexcept {
 
 void SuperblockWriter::WriteMirrors() noexcept {
   for (Device& device : devices_) {
+    if (!device.flushed) continue;
     for (Copy& copy : absl::MakeSpan(device.copies).subspan(1)) {
       copy.failure.status =
           WriteCopy(*device.device, copy.failure.offset, copy.bytes, /*durable=*/false);
@@ -106,6 +110,7 @@ void SuperblockWriter::WriteMirrors() noexcept {
 
 void SuperblockWriter::Flush() noexcept {
   for (Device& device : devices_) {
+    if (!device.flushed) continue;
     const absl::Status flushed = FlushDevice(*device.device);
     if (flushed.ok()) continue;
     const bool mirrors = device.copies.size() > 1;

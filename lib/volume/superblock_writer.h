@@ -28,8 +28,10 @@ class SuperblockWriter {
  public:
   // A device, and the superblock as it is to be there, at each place that has room for a copy. It
   // is held against what readers ask of one. Errors name the device: those of EncodeSuperblock and
-  // ParseSuperblock. Throws bad_alloc.
-  absl::Status Add(BlockDevice* device, const Superblock& superblock);
+  // ParseSuperblock. Throws bad_alloc. `flushed`: not OK, what the superblock leads to may not be on
+  // the device, which keeps those that it has.
+  absl::Status Add(BlockDevice* device, const Superblock& superblock,
+                   const absl::Status& flushed = absl::OkStatus());
 
   // Writes them as Volume::WriteSuperblocks says. REQUIRES: no other call of it.
   absl::Status Write() noexcept;
@@ -50,6 +52,7 @@ class SuperblockWriter {
     DeviceItem item;
     std::vector<Copy> copies;  // the primary first
     bool has_primary = false;
+    bool flushed = true;  // false: nothing is written, and the status of each copy says why
   };
 
   bool WritePrimaries() noexcept;

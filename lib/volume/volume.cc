@@ -21,6 +21,7 @@
 #include "lib/volume/superblock_images.h"
 #include "lib/volume/superblock_set.h"
 #include "lib/volume/superblock_writer.h"
+#include "lib/volume/unflushed_copies.h"
 
 namespace ebcache {
 namespace {
@@ -85,11 +86,20 @@ absl::Status CheckSuccessor(const Superblock& next, const Superblock& now) {
   return absl::OkStatus();
 }
 
+// Of a device that `flushes` do not name, OK.
+absl::Status FlushOf(absl::Span<const DeviceFlush> flushes, uint64_t device_id) {
+  for (const DeviceFlush& flush : flushes) {
+    if (flush.id == device_id) return flush.status;
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 struct Volume::Impl {
   // Everything that WriteSuperblocks does before it writes. Throws bad_alloc.
   absl::Status PrepareSuperblocks(const Superblock& next, absl::Span<const DeviceItem> items,
+                                  absl::Span<const DeviceFlush> flushes,
                                   SuperblockWriter& writer) const;
 
   absl::Status Use(size_t candidate) {
@@ -218,7 +228,9 @@ void Volume::ReadCopies(absl::Span<CopyRead> reads) const {
     CopyRead& read = reads[i];
     const uint64_t logical = read.buffer->start();
     const absl::StatusOr<Copies> copies = impl_->opened->space.Map(logical, read.buffer->length());
-    if (!copies.ok()) {
+    if (read.buffer->length() != impl_->opened->validator.node_bytes()) {
+      read.status = absl::InvalidArgumentError("the buffer is not as long as a block");
+    } else if (!copies.ok()) {
       read.status = copies.status();
     } else if (read.mirror < 1 || static_cast<size_t>(read.mirror) > copies->size()) {
       read.status =
@@ -285,6 +297,17 @@ absl::StatusOr<std::vector<SuperblockImage>> Volume::SuperblockImages() const {
   return images;
 }
 
+// A device tells of a failure once: what needs memory comes first.
+std::vector<DeviceFlush> Volume::FlushDevices() {
+  std::vector<DeviceFlush> flushes;
+  for (size_t i = 0; i < impl_->devices.size(); ++i) {
+    flushes.push_back(
+        {.id = impl_->set.devices[i].id, .device = impl_->devices[i]->name(), .status = {}});
+  }
+  for (size_t i = 0; i < flushes.size(); ++i) flushes[i].status = FlushDevice(*impl_->devices[i]);
+  return flushes;
+}
+
 absl::Status Volume::Flush() {
   absl::Status first_error;
   for (const std::unique_ptr<BlockDevice>& device : impl_->devices) {
@@ -294,14 +317,24 @@ absl::Status Volume::Flush() {
   return first_error;
 }
 
+absl::Status Volume::LoseUnflushed(absl::Span<const uint64_t> blocks,
+                                   absl::Span<const DeviceFlush> flushes) {
+  const Opened& opened = *impl_->opened;
+  return UnflushedCopies(&opened.space, &impl_->missed_writes, &impl_->options,
+                         opened.validator.node_bytes(), flushes)
+      .Lose(blocks);
+}
+
 absl::Status Volume::Impl::PrepareSuperblocks(const Superblock& next,
                                               absl::Span<const DeviceItem> items,
+                                              absl::Span<const DeviceFlush> flushes,
                                               SuperblockWriter& writer) const {
   if (!options.writable) return absl::PermissionDeniedError("the volume is open read-only");
   if (absl::Status status = CheckSuccessor(next, opened->committed.superblock()); !status.ok()) {
     return status;
   }
   const std::vector<DeviceItem> ours = opened->committed.items();
+  bool any_flushed = false;
   for (size_t i = 0; i < devices.size(); ++i) {
     const auto item = std::find_if(items.begin(), items.end(), [&](const DeviceItem& candidate) {
       return candidate.id == ours[i].id;
@@ -313,19 +346,21 @@ absl::Status Volume::Impl::PrepareSuperblocks(const Superblock& next,
     }
     Superblock superblock = next;
     superblock.device = *item;
-    if (absl::Status status = writer.Add(devices[i].get(), superblock); !status.ok()) {
-      return status;
-    }
+    absl::Status status = writer.Add(devices[i].get(), superblock, FlushOf(flushes, ours[i].id));
+    if (!status.ok()) return status;
+    any_flushed |= FlushOf(flushes, ours[i].id).ok();
   }
-  return absl::OkStatus();
+  if (any_flushed) return absl::OkStatus();
+  return absl::FailedPreconditionError("not written: no device has flushed what it leads to");
 }
 
 absl::Status Volume::WriteSuperblocks(const Superblock& next, absl::Span<const DeviceItem> devices,
-                                      std::vector<SuperblockFailure>* failures) {
+                                      std::vector<SuperblockFailure>* failures,
+                                      absl::Span<const DeviceFlush> flushes) {
   failures->clear();
   SuperblockWriter writer;
   try {
-    absl::Status ready = impl_->PrepareSuperblocks(next, devices, writer);
+    absl::Status ready = impl_->PrepareSuperblocks(next, devices, flushes, writer);
     if (!ready.ok()) return ready;
   } catch (const std::bad_alloc&) {
     return absl::Status(absl::StatusCode::kResourceExhausted, "");

@@ -119,6 +119,44 @@ class ScorecardTest(unittest.TestCase):
             self.assertNotEqual(row["not_measured"], "")
             self.assertIn(f"NOT MEASURED: {row['row']}", done.stderr)
 
+    def test_rows_of_transactions(self):
+        names = ("rewrite of all trees", "items in random order")
+        with tempfile.TemporaryDirectory() as folder:
+            image = mkfs_image(folder)
+            with open(image, "rb") as file:
+                before = file.read()
+            done = run("--quick", "--repetitions=1", "--json", f"--rows={';'.join(names)}",
+                       f"--image={image}")
+            self.assertEqual(os.listdir(folder), ["image"], "nothing is left over")
+            with open(image, "rb") as file:
+                self.assertEqual(file.read(), before, "copies are written to")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = {row["row"]: row for row in json.loads(done.stdout)["rows"]}
+        self.assertEqual(len(rows), 10)
+        for name, row in rows.items():
+            self.assertTrue(name.startswith(names), name)
+            self.assertNotIn("not_measured", row)
+            self.assertGreater(row["ours"], 0, row)
+            self.assertGreater(row["theirs"], 0, row)
+        # What is counted is what it is on every machine.
+        stale = rows["rewrite of all trees, blocks put stale"]
+        self.assertEqual(stale["ours"], stale["theirs"])
+        self.assertGreater(stale["ours"], 5)
+        written = rows["rewrite of all trees, blocks written"]
+        self.assertGreaterEqual(written["ours"], written["theirs"])
+        self.assertEqual(rows["rewrite of all trees, btrfs check finds it clean"]["ours"], 1)
+        changed = rows["items in random order, bytes written for a changed block"]
+        self.assertEqual(changed["theirs"], 16384)
+        self.assertGreater(changed["ours"], 8192)
+
+    def test_rows_of_transactions_without_an_image(self):
+        done = run("--quick", "--json", "--rows=rewrite of all trees;items in random order")
+        self.assertEqual(done.returncode, 1, "nothing was measured")
+        rows = json.loads(done.stdout)["rows"]
+        self.assertEqual(len(rows), 10)
+        for row in rows:
+            self.assertIn("no image", row["not_measured"])
+
     def test_text_is_a_table(self):
         done = run("--quick", "--repetitions=1", "--rows=nothing can be evicted;walk")
         lines = done.stdout.splitlines()

@@ -209,7 +209,7 @@ TEST(BufferIndex, DenseBlocksCostAboutTenBytesEach) {
 // A buffer died, and before it is out of the index its block is made anew: the newcomer replaces
 // it, and the burial of the dead one leaves the newcomer alone.
 TEST(BufferIndex, TheDeadTakeOutOnlyThemselves) {
-  DescriptorSlab slab(nullptr, 1, OsCalls::Real());
+  DescriptorSlab slab(nullptr, 1, 0, OsCalls::Real());
   BufferIndex index(kNode, OsCalls::Real(), MultiplierOf(0));
   std::array<ExtentBuffer*, 2> made{};
   ASSERT_EQ(slab.Allocate(absl::MakeSpan(made)), 2u);
@@ -260,7 +260,7 @@ std::vector<uint64_t> Colliding(uint64_t multiplier, uint64_t count) {
 }
 
 BufferIndex::Probes ProbesOf(uint64_t multiplier, const std::vector<uint64_t>& starts) {
-  DescriptorSlab slab(nullptr, 1, OsCalls::Real());
+  DescriptorSlab slab(nullptr, 1, 0, OsCalls::Real());
   BufferIndex index(kNode, OsCalls::Real(), multiplier);
   for (const uint64_t start : starts) {
     BufferIndex::Newcomer newcomer;

@@ -139,7 +139,7 @@ TEST(MemoryPerBlock, DescriptorsThatAreNotCountedAreNotInMemory) {
     GTEST_SKIP() << "this machine's kernel puts everything on huge pages";
   }
   MappingOs os;
-  DescriptorSlab slab(nullptr, kRowSlots, &os);
+  DescriptorSlab slab(nullptr, kRowSlots, 0, &os);
   for (int made = 1; made <= 70'000; ++made) {
     ExtentBuffer* buffer = nullptr;
     ASSERT_EQ(slab.Allocate({&buffer, 1}), 1);
@@ -151,7 +151,7 @@ TEST(MemoryPerBlock, DescriptorsThatAreNotCountedAreNotInMemory) {
 TEST(MemoryPerBlock, WithoutMemoryForAChunkThereAreNoMoreDescriptors) {
   constexpr int kChunk = 32768;
   MappingOs os;
-  DescriptorSlab slab(nullptr, kRowSlots, &os);
+  DescriptorSlab slab(nullptr, kRowSlots, 0, &os);
   ExtentBuffer* two[2] = {};
   for (int made = 0; made < kChunk - 1; ++made) ASSERT_EQ(slab.Allocate({two, 1}), 1);
   os.set_refuses(true);
@@ -166,7 +166,7 @@ TEST(MemoryPerBlock, WithoutMemoryForAChunkThereAreNoMoreDescriptors) {
 TEST(MemoryPerBlock, FullChunksAreOnHugePages) {
   constexpr int kChunk = 32768;
   MappingOs os;
-  DescriptorSlab slab(nullptr, kRowSlots, &os);
+  DescriptorSlab slab(nullptr, kRowSlots, 0, &os);
   for (int made = 1; made <= 6 * kChunk; ++made) {
     ExtentBuffer* buffer = nullptr;
     ASSERT_EQ(slab.Allocate({&buffer, 1}), 1);

@@ -99,8 +99,8 @@ TEST_F(TwoCaches, ACloneMayBeOfAnothersBufferOfTheSameSize) {
   EXPECT_EQ(b_.stats().private_buffers, 1u);
 }
 
-TEST_F(TwoCaches, ACloneOfAnotherSizeIsRefused) {
-  for (const uint32_t node : {4096u, 8192u, 32768u, 65536u}) {
+TEST_F(TwoCaches, ACloneThatIsTooLargeIsRefused) {
+  for (const uint32_t node : {32768u, 65536u}) {
     BufferCache other({.node_bytes = node});
     ExtentBufferRef block = *other.Create(0);
     const auto clone = a_.Clone(*block);

@@ -123,7 +123,7 @@ class Rings : public testing::Test {
     return last_.victims;
   }
 
-  DescriptorSlab slab_{nullptr, 1, OsCalls::Real()};
+  DescriptorSlab slab_{nullptr, 1, 0, OsCalls::Real()};
   ReclaimList list_{&slab_};
   std::array<ExtentBuffer*, 8> buffers_{};
   std::vector<ExtentBuffer*> victims_;

@@ -38,6 +38,36 @@ int ReadMany(ebcache_cache* cache, uint64_t start) {
   return first;
 }
 
+int ReadManyChecked(ebcache_cache* cache, uint64_t start) {
+  constexpr size_t kBlocks = 12;
+  uint64_t starts[kBlocks];
+  const ebcache_check* checks[kBlocks];
+  ebcache_check check{};
+  check.size = sizeof check;
+  ebcache_buffer* buffers[kBlocks];
+  for (size_t i = 0; i < kBlocks; ++i) {
+    starts[i] = start + i * kNode;
+    checks[i] = i % 2 == 0 ? &check : nullptr;
+  }
+  const int first = ebcache_read_many_checked(cache, starts, checks, kBlocks, buffers, nullptr);
+  for (ebcache_buffer* buffer : buffers) ebcache_put(buffer);
+  return first;
+}
+
+// One with references and dirty blocks left.
+int DestroyForced() {
+  static memory_source source;
+  memory_source_init(&source);
+  ebcache_cache* cache;
+  if (const int error = ebcache_cache_create(nullptr, &memory_source_functions, &source, &cache);
+      error != 0) {
+    return error;
+  }
+  ebcache_buffer* buffer;
+  if (ebcache_read(cache, 0, nullptr, &buffer) == 0) ebcache_set_dirty(buffer);
+  return ebcache_cache_destroy_forced(cache, nullptr, nullptr);
+}
+
 int CreateAllocator(uint32_t kind, uint32_t defragment) {
   ebcache_allocator_options options{};
   options.size = sizeof options;
@@ -152,6 +182,45 @@ const Calls kCaches = {
        return WithBuffer([&](auto to) { return ebcache_get_or_create(s.cache, 1, to); });
      },
      -EINVAL},
+    {"ebcache_get_or_create_with",
+     [](S& s) {
+       return WithBuffer([&](auto to) {
+         return ebcache_get_or_create_with(s.cache, S::kFarAway, EBCACHE_CREATE_ZEROED, to,
+                                           nullptr);
+       });
+     },
+     0, true},
+    {"ebcache_get_or_create_with",
+     [](S& s) {
+       return WithBuffer([&](auto to) {
+         int created;
+         return ebcache_get_or_create_with(s.cache, S::kFarAway, 2, to, &created);
+       });
+     },
+     -EINVAL},
+    {"ebcache_reread", [](S& s) { return ebcache_reread(s.cache, s.held, nullptr); }, 0, true},
+    {"ebcache_reread", [](S& s) { return ebcache_reread(s.cache, s.dirty, nullptr); }, -EINVAL},
+    {"ebcache_read_many_checked", [](S& s) { return ReadManyChecked(s.cache, S::kAbsent); }, 0,
+     true},
+    {"ebcache_private",
+     [](S& s) {
+       return WithBuffer([&](auto to) { return ebcache_private(s.cache, 65536, 4096, to); });
+     },
+     0, true},
+    {"ebcache_private",
+     [](S& s) {
+       return WithBuffer([&](auto to) { return ebcache_private(s.cache, 65536, 4095, to); });
+     },
+     -EINVAL},
+    {"ebcache_user", [](S& s) { return ebcache_user(s.held) == nullptr ? 0 : -EPROTO; }},
+    {"ebcache_for_each_held",
+     [](S& s) {
+       return ebcache_for_each_held(
+                  s.cache, [](void*, uint64_t, uint32_t, uint32_t) {}, nullptr) >= 3
+                  ? 0
+                  : -EPROTO;
+     }},
+    {"ebcache_cache_destroy_forced", [](S&) { return DestroyForced(); }},
     {"ebcache_read",
      [](S& s) {
        return WithBuffer([&](auto to) { return ebcache_read(s.cache, S::kAbsent, nullptr, to); });
@@ -199,6 +268,13 @@ const Calls kCaches = {
     {"ebcache_put_stale",
      [](S& s) {
        ebcache_put_stale(s.held);
+       s.held = nullptr;
+       return 0;
+     },
+     0, true},
+    {"ebcache_put_nocache",
+     [](S& s) {
+       ebcache_put_nocache(s.held);
        s.held = nullptr;
        return 0;
      },
@@ -277,6 +353,12 @@ const Calls kBuffers = {
 
 const Calls kWriting = {
     {"ebcache_set_uptodate", [](S& s) { return ebcache_set_uptodate(s.fresh); }},
+    {"ebcache_clear_uptodate",
+     [](S& s) {
+       const int error = ebcache_clear_uptodate(s.held);
+       return error != 0 ? error : ebcache_set_uptodate(s.held);
+     }},
+    {"ebcache_clear_uptodate", [](S& s) { return ebcache_clear_uptodate(s.dirty); }, -EINVAL},
     {"ebcache_set_dirty", [](S& s) { return ebcache_set_dirty(s.held); }},
     {"ebcache_set_dirty", [](S& s) { return ebcache_set_dirty(s.dummy); }, -EINVAL},
     {"ebcache_clear_dirty", [](S& s) { return ebcache_clear_dirty(s.dirty); }},

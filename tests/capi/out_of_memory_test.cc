@@ -14,6 +14,7 @@
 #include <set>
 #include <string>
 
+#include "tests/capi/session_stage.h"
 #include "tests/capi/stages.h"
 #include "tests/support/failing_new.h"
 
@@ -39,8 +40,11 @@ TEST(OutOfMemory, EveryFunctionOfTheHeaderIsCalled) {
   std::set<std::string> called;
   for (const auto& call : CacheCalls()) called.insert(call.function);
   for (const auto& call : FilesystemCalls()) called.insert(call.function);
+  for (const auto& calls : {SessionCalls(), UndoCalls(), ClosedUndoCalls()}) {
+    for (const auto& call : calls) called.insert(call.function);
+  }
   const std::set<std::string> declared = DeclaredFunctions();
-  EXPECT_GT(declared.size(), 70u);
+  EXPECT_GT(declared.size(), 100u);
   EXPECT_EQ(called, declared);
 }
 
@@ -125,6 +129,25 @@ TEST(FilesystemsOutOfMemory, EveryAllocationOfEveryCall) {
     if (HasFatalFailure()) return;
   }
   EXPECT_GT(failures, 20);
+}
+
+void FailEachOfSessions(const std::vector<Call<SessionStage>>& calls, SessionShape shape) {
+  failures = 0;
+  for (const auto& call : calls) {
+    FailEach(call, [&] { return std::make_unique<SessionStage>(shape); });
+    if (testing::Test::HasFatalFailure()) return;
+  }
+  EXPECT_GT(failures, 20);
+}
+
+TEST(SessionsOutOfMemory, EveryAllocationOfEveryCall) {
+  FailEachOfSessions(SessionCalls(), SessionShape::kOpen);
+}
+
+TEST(SessionsOutOfMemory, WithAWayBack) { FailEachOfSessions(UndoCalls(), SessionShape::kUndo); }
+
+TEST(SessionsOutOfMemory, OnTheWayBack) {
+  FailEachOfSessions(ClosedUndoCalls(), SessionShape::kClosed);
 }
 
 }  // namespace

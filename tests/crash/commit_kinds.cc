@@ -45,6 +45,20 @@ absl::Status Editor::Rewrite(uint64_t tree) {
   return absl::OkStatus();
 }
 
+absl::Status Editor::TurnFreeSpaceTree() {
+  const absl::StatusOr<bool> made = transaction_.MakeFreeSpaceTree();
+  if (!made.ok() || *made) return made.status();
+  return transaction_.RemoveFreeSpaceTree().status();
+}
+
+absl::Status Editor::TurnBlockGroupTree() {
+  const absl::StatusOr<bool> removed = transaction_.RemoveBlockGroupTree();
+  if (!removed.ok() || *removed) return removed.status();
+  absl::StatusOr<bool> made = transaction_.MakeFreeSpaceTree();
+  if (made.ok()) made = transaction_.MakeBlockGroupTree();
+  return absl::IsInvalidArgument(made.status()) ? Rewrite(kFsTreeId) : made.status();
+}
+
 namespace {
 
 absl::Status InsertFew(Editor& editor) { return editor.Insert(0, 40); }
@@ -74,6 +88,13 @@ absl::Status UseSpaceTwice(Editor& editor) {
   return status;
 }
 
+absl::Status TurnFreeSpace(Editor& editor) { return editor.TurnFreeSpaceTree(); }
+absl::Status TurnGroups(Editor& editor) { return editor.TurnBlockGroupTree(); }
+absl::Status TurnAndInsert(Editor& editor) {
+  absl::Status status = editor.TurnFreeSpaceTree();
+  return status.ok() ? editor.Insert(500, 60) : status;
+}
+
 constexpr SessionOptions kEarly = {.most_unwritten_bytes = 1};
 
 }  // namespace
@@ -88,6 +109,13 @@ const std::vector<CommitKind> kCommitKinds = {
      {{InsertMany}, {RewriteFiles}},
      {{RewriteFiles}, {RewriteAndChange}, {InsertMore, {}, /*same_session=*/true}},
      1500},
+    {"FreeSpace",
+     {{InsertMany}},
+     {{TurnFreeSpace}, {TurnAndInsert, {}, /*same_session=*/true}},
+     900},
+    {"FreeSpaceTurned", {{InsertMany}, {TurnFreeSpace}}, {{TurnFreeSpace, kEarly}}, 600},
+    {"Groups", {{InsertMany}}, {{TurnGroups}, {TurnGroups, {}, /*same_session=*/true}}, 900},
+    {"GroupsTurned", {{InsertMany}, {TurnGroups}}, {{TurnGroups}}, 600},
 };
 
 const CommitKind kUseSpaceTwice = {"Twice", {{InsertFew}}, {{UseSpaceTwice, kEarly}}, 5000};

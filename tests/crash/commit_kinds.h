@@ -27,6 +27,11 @@ class Editor {
   // Every leaf of the tree, and of no other.
   absl::Status Rewrite(uint64_t tree);
   absl::Status SetLabel(const char* label) { return transaction_.SetLabel(label); }
+  // Makes the free space tree where there is none, or removes it.
+  absl::Status TurnFreeSpaceTree();
+  // The same of the block group tree, with a free space tree that it needs. Where the filesystem cannot
+  // have it, it has to be refused, and then the tree of files is copied.
+  absl::Status TurnBlockGroupTree();
 
  private:
   Transaction& transaction_;

@@ -32,8 +32,10 @@ using SuperblockGenerations = std::vector<std::vector<std::optional<uint64_t>>>;
 SuperblockGenerations SuperblocksOf(const Disks& disks);
 
 // Nothing where extent tree, block group items, free space tree and superblock all say of every
-// block that a tree reaches that it is used, and of all other space that it is free.
+// block that a tree reaches that it is used, and of all other space that it is free, each in the
+// trees that the superblock's features say and in no others.
 std::string SpaceComplaintOf(const Disks& disks);
+std::string SpaceComplaintOf(Filesystem& filesystem);
 
 // Nothing where the newest backup roots lead where the superblock does, and the others are those
 // of `before` but for the one that was the oldest.

@@ -15,6 +15,7 @@
 #include "tests/crash/commit_kinds.h"
 #include "tests/crash/disk_state.h"
 #include "tests/crash/disks.h"
+#include "tests/crash/failing_commit.h"
 #include "tests/crash/recorded_commits.h"
 #include "tests/support/mkfs_image.h"
 
@@ -27,57 +28,6 @@ bool IsSuperblock(uint64_t offset) {
 }
 
 absl::Status Injected() { return absl::UnavailableError("injected"); }
-
-// A filesystem whose devices are recorded, and the transaction that the kind makes last.
-class Attempt {
- public:
-  Attempt(const Disks& disks, const Step& step) : step_(step) {
-    auto opened = OpenDisks(
-        disks, {.writable = true, .log = &log_, .on_damage = [this](const auto&) { ++damage_; }});
-    EXPECT_TRUE(opened.ok()) << opened.status();
-    filesystem_ = *std::move(opened);
-    auto session = Session::Open(filesystem_.get(), step.options);
-    EXPECT_TRUE(session.ok()) << session.status();
-    session_ = *std::move(session);
-    transaction_ = *session_->Begin();
-  }
-
-  // Changes and commits; the first error.
-  absl::Status Run() {
-    ItemMap items;
-    Editor editor(transaction_.get(), &items);
-    absl::Status status = step_.change(editor);
-    if (status.ok()) {
-      status = transaction_->Commit(&failures_);
-    } else {
-      // Nothing but Abort works.
-      EXPECT_FALSE(transaction_->Commit(&failures_).ok());
-      EXPECT_EQ(transaction_->stage(), TransactionStage::kOpen);
-      transaction_->Abort();
-    }
-    log_.FailBy(nullptr);
-    return status;
-  }
-  // What the callers of a transaction do that has failed.
-  void End() { transaction_.reset(); }
-
-  DeviceLog& log() { return log_; }
-  Filesystem& filesystem() { return *filesystem_; }
-  Session& session() { return *session_; }
-  Transaction& transaction() { return *transaction_; }
-  size_t damage() const { return damage_; }
-  const std::vector<SuperblockFailure>& failures() const { return failures_; }
-  Disks Left() const { return log_.After({.entries = log_.size()}); }
-
- private:
-  DeviceLog log_;
-  const Step step_;
-  size_t damage_ = 0;
-  std::unique_ptr<Filesystem> filesystem_;
-  std::unique_ptr<Session> session_;
-  std::unique_ptr<Transaction> transaction_;
-  std::vector<SuperblockFailure> failures_;
-};
 
 using Kinds = std::tuple<DiskKind, CommitKind>;
 
@@ -94,7 +44,7 @@ class FailureTest : public ::testing::TestWithParam<Kinds> {
     ASSERT_FALSE(begin_.empty());
     step_ = kind.recorded[0];
     old_ = LookAt(begin_);
-    Attempt clean(begin_, step_);
+    FailingCommit clean(begin_, step_);
     reads_at_begin_ = clean.log().count(Kind::kRead);
     ASSERT_TRUE(clean.Run().ok());
     reads_ = clean.log().count(Kind::kRead) - reads_at_begin_;
@@ -112,7 +62,7 @@ class FailureTest : public ::testing::TestWithParam<Kinds> {
     return name == "Raid0" || name.starts_with("Mixed") ? 1 : 2;
   }
 
-  void ExpectOld(Attempt& attempt) {
+  void ExpectOld(FailingCommit& attempt) {
     EXPECT_EQ(attempt.transaction().stage(), TransactionStage::kAborted);
     EXPECT_EQ(attempt.filesystem().superblock().generation, old_.generation);
     EXPECT_EQ(attempt.filesystem().cache().stats().dirty_buffers, 0u);
@@ -134,7 +84,7 @@ class FailureTest : public ::testing::TestWithParam<Kinds> {
     EXPECT_EQ(FileItemsOf(after), FileItemsOf(NewDisks()));
   }
 
-  void ExpectUnknown(Attempt& attempt) {
+  void ExpectUnknown(FailingCommit& attempt) {
     EXPECT_EQ(attempt.transaction().stage(), TransactionStage::kUnknown);
     EXPECT_EQ(attempt.filesystem().superblock().generation, old_.generation);
     EXPECT_EQ(attempt.filesystem().cache().stats().dirty_buffers, 0u);
@@ -147,7 +97,7 @@ class FailureTest : public ::testing::TestWithParam<Kinds> {
   }
 
   // Committed, though some copies are not as they are to be: readers find others.
-  void ExpectNew(Attempt& attempt) {
+  void ExpectNew(FailingCommit& attempt) {
     EXPECT_EQ(attempt.transaction().stage(), TransactionStage::kCommitted);
     EXPECT_EQ(attempt.filesystem().superblock().generation, new_.generation);
     EXPECT_EQ(attempt.filesystem().cache().stats().dirty_buffers, 0u);
@@ -159,7 +109,7 @@ class FailureTest : public ::testing::TestWithParam<Kinds> {
   }
 
   Disks NewDisks() {
-    Attempt clean(begin_, step_);
+    FailingCommit clean(begin_, step_);
     EXPECT_TRUE(clean.Run().ok());
     clean.End();
     return clean.Left();
@@ -178,7 +128,7 @@ class FailureTest : public ::testing::TestWithParam<Kinds> {
 TEST_P(FailureTest, EveryReadFails) {
   for (uint64_t n = 1; n <= reads_; ++n) {
     SCOPED_TRACE(absl::StrCat("read ", n, " of ", reads_));
-    Attempt attempt(begin_, step_);
+    FailingCommit attempt(begin_, step_);
     attempt.log().FailNth(DeviceEvent::Kind::kRead, n);
     const absl::Status status = attempt.Run();
     // Where there is another copy that one is read.
@@ -198,7 +148,7 @@ TEST_P(FailureTest, EveryReadFails) {
 TEST_P(FailureTest, EveryWriteFails) {
   for (uint64_t n = 1; n <= writes_; ++n) {
     SCOPED_TRACE(absl::StrCat("write ", n, " of ", writes_));
-    Attempt attempt(begin_, step_);
+    FailingCommit attempt(begin_, step_);
     bool superblock = false;
     attempt.log().FailBy([&](const DeviceEvent& event) {
       if (event.kind != Kind::kWrite || event.number != n) return absl::OkStatus();
@@ -226,7 +176,7 @@ TEST_P(FailureTest, EveryWriteFails) {
 TEST_P(FailureTest, AllWritesFailFromOneOn) {
   for (uint64_t n = 1; n <= writes_; ++n) {
     SCOPED_TRACE(absl::StrCat("from write ", n, " of ", writes_));
-    Attempt attempt(begin_, step_);
+    FailingCommit attempt(begin_, step_);
     std::vector<bool> superblocks;
     attempt.log().FailBy([&](const DeviceEvent& event) {
       if (event.kind != Kind::kWrite || event.number < n) return absl::OkStatus();
@@ -246,25 +196,6 @@ TEST_P(FailureTest, AllWritesFailFromOneOn) {
       ExpectUnknown(attempt);
     } else {
       EXPECT_TRUE(blocks);
-      ExpectOld(attempt);
-    }
-    if (HasFailure()) return;
-  }
-}
-
-TEST_P(FailureTest, EveryFlushFails) {
-  for (uint64_t n = 1; n <= flushes_; ++n) {
-    SCOPED_TRACE(absl::StrCat("flush ", n, " of ", flushes_));
-    Attempt attempt(begin_, step_);
-    attempt.log().FailNth(DeviceEvent::Kind::kFlush, n);
-    const absl::Status status = attempt.Run();
-    if (status.ok()) {
-      // Of the mirrors of one device.
-      EXPECT_GT(n, begin_.size());
-      EXPECT_FALSE(attempt.failures().empty());
-      ExpectNew(attempt);
-    } else {
-      EXPECT_LE(n, begin_.size());
       ExpectOld(attempt);
     }
     if (HasFailure()) return;

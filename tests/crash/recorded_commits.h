@@ -30,6 +30,8 @@ class RecordedCommits {
   // Of the state before the commits, and after each.
   size_t states() const { return states_.size(); }
   const DiskState& state(size_t i) const { return states_[i]; }
+  // The items of the tree of files in it.
+  const ItemMap& items(size_t i) const { return items_[i]; }
 
   // Nothing where each commit leaves what it was asked for, whole, with nothing that could be lost.
   std::string Complaint() const;

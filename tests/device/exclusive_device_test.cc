@@ -16,6 +16,7 @@
 
 #include "ebcache/block_device.h"
 #include "ebcache/device_use.h"
+#include "lib/base/status_number.h"
 #include "lib/base/unique_fd.h"
 #include "tests/device/loop.h"
 #include "tests/support/mkfs_image.h"
@@ -31,7 +32,7 @@ absl::StatusOr<std::unique_ptr<BlockDevice>> OpenToWrite(const std::string& path
   return OpenFileDevice(path, {.writable = true});
 }
 absl::Status Refused(const std::string& path, const std::string& use) {
-  return absl::FailedPreconditionError(path + ": " + use);
+  return WithNumber(absl::FailedPreconditionError(path + " " + use), EBUSY);
 }
 
 class ExclusiveDeviceTest : public ::testing::Test {

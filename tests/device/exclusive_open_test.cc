@@ -18,6 +18,7 @@
 #include <string>
 
 #include "ebcache/block_device.h"
+#include "lib/base/status_number.h"
 #include "lib/base/unique_fd.h"
 #include "tests/support/in_child.h"
 
@@ -44,8 +45,8 @@ class ExclusiveOpenTest : public ::testing::Test {
 
   const fs::path top_ = fs::path(::testing::TempDir()) / "exclusive_open";
   const std::string image_ = top_ / "disk.img";
-  const absl::Status refused_ =
-      absl::FailedPreconditionError(image_ + ": is open for writing by another program");
+  const absl::Status refused_ = WithNumber(
+      absl::FailedPreconditionError(image_ + " is open for writing by another program"), EBUSY);
 };
 
 TEST_F(ExclusiveOpenTest, ASecondWriterIsRefusedAndReadersAreNot) {
@@ -119,9 +120,10 @@ TEST_F(ExclusiveOpenTest, WhatIsMountedIsRefusedAndNotKept) {
   const std::string loop = top_ / "dev/loop3";
   Write(top_ / "proc/self/mountinfo", "2 1 0:57 / /mnt rw - btrfs " + loop + "p1 rw\n");
   EXPECT_EQ(OpenForWriting(image_, system).status(),
-            absl::FailedPreconditionError(image_ + ": is what " + loop +
-                                          " reads, which has the partition " + loop +
-                                          "p1, which is mounted at /mnt"));
+            WithNumber(absl::FailedPreconditionError(image_ + " is what " + loop +
+                                                     " reads, which has the partition " + loop +
+                                                     "p1, which is mounted at /mnt"),
+                       EBUSY));
   fs::remove_all(top_ / "sys/fs");
   EXPECT_EQ(OpenForWriting(image_, system).status(), absl::OkStatus()) << "its lock is gone";
 }

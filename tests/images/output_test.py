@@ -31,7 +31,7 @@ class OutputTest(image_test.ImageTest):
                 ["--json", self.image],
             ):
                 yield image_test.command(subcommand, *words)
-        for subcommand in ("repair-copies", "rewrite", "tune", "zero-log"):
+        for subcommand in ("repair-copies", "rewrite", "tune", "undo", "zero-log"):
             for words in (["--help"], ["--version"], ["--json-schema"]):
                 yield image_test.command(subcommand, *words)
         for words in ([self.image], ["--json", self.image], ["--preview", "--label=x", self.image]):

@@ -84,6 +84,13 @@ class SchemaTest(image_test.ImageTest):
             report = self.check(subcommand, "--yes", *words, self.image, exit_code=0)
             self.assertIsNone(report["check"])
             self.assertGreater(report["commits"], 0)
+        undo_file = self.scratch / "before.undo"
+        report = self.check("tune", "--yes", "--label=x", f"--undo={undo_file}", self.image, exit_code=0)
+        self.assertEqual(report["undo_file"], str(undo_file))
+        for words in (["--preview"], ["--yes"]):
+            self.check("undo", *words, f"--file={undo_file}", self.image, exit_code=0)
+        self.check("tune", "--yes", "--label=x", f"--undo={undo_file}", self.image, exit_code=0)
+        self.check("undo", "--settle", "--yes", f"--file={undo_file}", exit_code=0)
         for words in (["tune"], ["zero-log"], ["zero-log", "--preview"], ["repair-copies"]):
             self.check(*words, self.image, exit_code=0)
         for _, physical in dump_tree.copies([self.image], dump_tree.all_trees([self.image])[5, 0].leaves()[3]):

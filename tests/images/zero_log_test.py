@@ -97,6 +97,20 @@ class ZeroLogTest(WritingTestCase):
             self.assertEqual((report["log_root"], report["commits"]), (0, 0))
         self.assertEqual(digest([self.device]), before)
 
+    def test_the_way_back_leads_to_the_log(self):
+        log_root, _ = self.give_log(self.device)
+        superblock = read(self.device, SUPERBLOCK, 4096)
+        log = self.run_tree_stats("--json", self.device).report()
+        undo_file = self.scratch / "before.undo"
+        report = self.written("zero-log", "--yes", f"--undo={undo_file}", self.device)
+        self.assertEqual(report["undo_file"], str(undo_file))
+        self.assertEqual(self.log_root(self.device), 0)
+        self.written("undo", "--yes", f"--file={undo_file}", self.device)
+        self.assertEqual(self.log_root(self.device), log_root)
+        self.assertEqual(read(self.device, SUPERBLOCK, 4096), superblock)
+        again = self.run_tree_stats("--json", self.device).report()
+        self.assertEqual(again["trees"], log["trees"])
+
     def test_it_asks(self):
         log_root, _ = self.give_log(self.device)
         reason = "would drop the log, what was synced since the last commit, of the btrfs filesystem"

@@ -5,6 +5,11 @@
 #include "tests/model/cache_peer.h"
 
 namespace ebcache::model {
+namespace {
+
+constexpr uint32_t kUserBytes = 16;
+
+}  // namespace
 
 CacheScene::CacheScene(const CacheSceneOptions& options) : options_(options) {
   disk_.fill(1);
@@ -32,6 +37,7 @@ void CacheScene::Open() {
   cache_ = std::make_unique<BufferCache>(
       BufferCacheOptions{.node_bytes = options_.node_bytes,
                          .budget_bytes = options_.budget_bytes,
+                         .user_bytes = kUserBytes,
                          .background_reclaim = options_.background_reclaim,
                          .low_room_percent = 50,
                          .high_room_percent = 50,
@@ -111,9 +117,11 @@ void CacheScene::CheckLive(uint32_t number, BufferState s) const {
 }
 
 void CacheScene::CheckBirth(uint32_t number, BufferState s) {
-  if (!(s == state::BornMapped()) && !(s == state::BornUnmapped())) {
+  if (!(s == state::BornMapped()) && !(s == state::BornZeroed()) && !(s == state::BornUnmapped())) {
     FailRun("the dead came back to life");
   }
+  if (unforgotten_[number]) FailRun("a buffer came before the one before it was forgotten");
+  unforgotten_[number] = true;
   if (s.has(BufferFlag::kUnmapped)) return;
   for (uint32_t i = 0; i < descriptors(); ++i) {
     if (i == number || descriptor(i)->start() != descriptor(number)->start()) continue;
@@ -142,6 +150,12 @@ void CacheScene::Wrote(const void* object, uint64_t before_word, uint64_t after_
   }
   const BufferState before = state::Unpack(before_word);
   const BufferState after = state::Unpack(after_word);
+  if (!births_known_ && whole_) {
+    births_known_ = true;
+    for (uint32_t i = 0; i < descriptors(); ++i) {
+      unforgotten_[i] = i == number ? before.refs != 0 : StateOf(i).refs != 0;
+    }
+  }
   if (before.refs == 0 && after.refs == 0) {
     if (before_word != after_word && after_word != 0) FailRun("a step was made on the dead");
     return;
@@ -201,6 +215,9 @@ void CacheScene::CheckFree(Folio folio, uint32_t private_bits) {
     }
     at = DescriptorPeer::older(*slab.At(at));
   }
+  if (StateOf(private_bits).refs == 0 && unforgotten_[private_bits]) {
+    FailRun("wrong order of death: folios before users were told");
+  }
 }
 
 // ---- The end ------------------------------------------------------------------------------------
@@ -210,6 +227,18 @@ void CacheScene::Finish() {
   if (whole_) CheckSteadyState();
   if (allocator_ != nullptr && allocator_->used() != 0) FailRun("a folio leaked");
   if (region_ != nullptr && region_->stats().in_use_bytes != 0) FailRun("a folio leaked");
+  for (const bool unforgotten : unforgotten_) {
+    if (unforgotten) FailRun("users were not told of a buffer that has gone");
+  }
+}
+
+void CacheScene::Forget(const ExtentBuffer& buffer, std::byte* user) noexcept {
+  const uint32_t number = NumberOf(DescriptorPeer::word(buffer));
+  // The first one, before the scene knows where they are; those of a setup.
+  if (number == kMaxDescriptors || !births_known_) return;
+  if (!unforgotten_[number]) FailRun("users were told twice, or of a buffer that never was");
+  unforgotten_[number] = false;
+  if (whole_ && user != buffer.user()) FailRun("users were told of another buffer's bytes");
 }
 
 // Over the budget only by what cannot go.

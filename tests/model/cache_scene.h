@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "ebcache/buffer_cache.h"
 #include "ebcache/movable_region.h"
@@ -51,10 +52,16 @@ class CacheScene final : public Scene, public BlockSource {
   ExtentBufferRef Create(uint64_t start);     // empty where it failed
   ExtentBufferRef ReadBlock(uint64_t start);  // the same; looks at the bytes
   bool Read(const ExtentBufferRef& ref);
+  // Under the tree lock: for a thread that has found the bytes bad.
+  bool Reread(const ExtentBufferRef& ref);
+  bool ClearUptodate(const ExtentBufferRef& ref);
+  // With zeroes, if it is new; whether it is.
+  std::pair<ExtentBufferRef, bool> CreateZeroed(uint64_t start);
   ExtentBufferRef Clone(const ExtentBufferRef& ref);
   ExtentBufferRef NextDirty(uint64_t start);
   void Put(ExtentBufferRef& ref);
   void PutStale(ExtentBufferRef& ref);
+  void PutNoCache(ExtentBufferRef& ref);
   // Under the block's tree lock, as users of the kernel's do it.
   void Dirty(const ExtentBufferRef& ref);
   void Clean(const ExtentBufferRef& ref);
@@ -94,6 +101,7 @@ class CacheScene final : public Scene, public BlockSource {
 
   // What threads start with; whatever is left is put in the end.
   std::array<ExtentBufferRef, 8> held;
+  std::array<bool, 8> news{};  // of these: that the thread has made it
   // The next so many reads or writes of the device fail.
   int failing_reads = 0;
   int failing_writes = 0;
@@ -113,6 +121,7 @@ class CacheScene final : public Scene, public BlockSource {
   void Read(absl::Span<BlockRead> reads) override;
   absl::Status CheckParent(const ExtentBuffer& buffer, const ParentCheck& check) override;
   void Write(absl::Span<BlockWrite> writes) override;
+  void Forget(const ExtentBuffer& buffer, std::byte* user) noexcept override;
 
   // ---- Scene ----
   void Wrote(const void* object, uint64_t before, uint64_t after) override;
@@ -176,6 +185,10 @@ class CacheScene final : public Scene, public BlockSource {
   std::array<Folio, kMaxDescriptors> held_folio_{};
   std::array<int, kMaxDescriptors> cleaning_{};
   std::array<int, kMaxDescriptors> being_read_{};
+  // Born, and its users were not told yet that it has gone. Known from the first step of a run on: the
+  // steps of a setup are not seen.
+  std::array<bool, kMaxDescriptors> unforgotten_{};
+  bool births_known_ = false;
 };
 
 }  // namespace ebcache::model

@@ -207,6 +207,27 @@ void CacheScene::PutStale(ExtentBufferRef& ref) {
   ref.PutStale();
 }
 
+void CacheScene::PutNoCache(ExtentBufferRef& ref) {
+  Giving(ref);
+  ref.PutNoCache();
+}
+
+bool CacheScene::Reread(const ExtentBufferRef& ref) {
+  std::lock_guard lock(TreeLock(ref));
+  return cache_->Reread(ref).ok();
+}
+
+bool CacheScene::ClearUptodate(const ExtentBufferRef& ref) {
+  std::lock_guard lock(TreeLock(ref));
+  return ref.TryClearUptodate();
+}
+
+std::pair<ExtentBufferRef, bool> CacheScene::CreateZeroed(uint64_t start) {
+  auto made = cache_->CreateOrFind(start, NewBytes::kZeroed);
+  if (!made.ok()) return {};
+  return {Took(std::move(made->buffer), start), made->is_new};
+}
+
 void CacheScene::Dirty(const ExtentBufferRef& ref) {
   std::lock_guard lock(TreeLock(ref));
   if (ref->uptodate()) ref.SetDirty();

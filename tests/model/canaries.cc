@@ -68,6 +68,11 @@ constexpr Canary kCanaries[] = {
     {"miss-without-second-look", "lookup while empty leaves go"},
     {"folios-before-index", "find+put-stale"},
     {"descriptor-before-folios", "create+put-stale"},
+    // What ports ask for.
+    {"forgotten-after-folios", "nocache: beside a lookup"},
+    {"nocache-beside-holders", "nocache: beside a lookup"},
+    {"reread-over-newer-bytes", "reread: beside a flush"},
+    {"zeroed-late", "zeroed: beside a lookup"},
 };
 }  // namespace
 

@@ -24,6 +24,7 @@ std::vector<Program> AllPrograms() {
   AddScenarios(programs);
   AddWritePrograms(programs);
   AddTransactionPrograms(programs);
+  AddPortPrograms(programs);
   AddSourcePrograms(programs);
   AddOwnScenarios(programs);
   AddAllocatorPrograms(programs);

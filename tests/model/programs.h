@@ -17,6 +17,9 @@ void AddScenarios(std::vector<Program>& programs);
 void AddWritePrograms(std::vector<Program>& programs);
 // A writer that copies blocks, beside readers, reclaim and compaction.
 void AddTransactionPrograms(std::vector<Program>& programs);
+// What ports of other caches ask for: puts that keep nothing, bytes that are read again, new buffers
+// that say so.
+void AddPortPrograms(std::vector<Program>& programs);
 // Sources that use the cache.
 void AddSourcePrograms(std::vector<Program>& programs);
 // Those of our own.

@@ -23,6 +23,7 @@ SUBCOMMANDS = (
     "top",
     "tree-stats",
     "tune",
+    "undo",
     "verify",
     "zero-log",
 )
@@ -196,6 +197,17 @@ class PackageTest(unittest.TestCase):
         self.assertEqual(one, two)
         items = len(re.findall(r"^\titem ", one, re.MULTILINE))
         self.assertEqual(items, sum(counts[0] for counts in self.expected.values()))
+
+    def test_a_program_that_changes_a_filesystem(self):
+        program = self.scratch / "relabel"
+        flags = run("pkg-config", "--cflags", "--libs", "ebcache", **self.environment()).split()
+        run("cc", "-std=c11", "-o", program, "examples/relabel.c", *flags)
+        image = self.scratch / "relabelled"
+        shutil.copyfile(self.image, image)
+        run(program, "installed", "1234567890", image, **self.environment())
+        label = run("btrfs", "inspect-internal", "dump-super", image)
+        self.assertRegex(label, r"(?m)^label\s+installed$")
+        run("btrfs", "check", "--readonly", image)
 
     def test_destdir_stays_out_of_what_is_written(self):
         destdir = self.scratch / "destdir"

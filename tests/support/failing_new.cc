@@ -52,7 +52,7 @@ std::size_t Bytes(std::align_val_t alignment) { return static_cast<std::size_t>(
 
 }  // namespace
 
-// All of them: those that are left out would be mimalloc's, which the library links.
+// All of them, so that none is left to the C++ library.
 void* operator new(std::size_t bytes) { return GetOrThrow(bytes, 1); }
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
   return GetOrThrow(bytes, Bytes(alignment));

@@ -280,5 +280,42 @@ TEST_F(CallsTest, QuotasAreInconsistentAfterwards) {
   EXPECT_NE(flags() & kQgroupStatusOn, 0u);
 }
 
+// A rescan that a kernel has begun would go on behind what it has counted: it is begun again, as is
+// measured in docs/transactions.md.
+TEST_F(CallsTest, ARescanOfQuotasBeginsAgain) {
+  Make("-n 4096 -R quota");
+  Open();
+  const Key status_key{0, kQgroupStatusType, 0};
+  const Key info_key{0, kQgroupInfoType, kFsTreeId};
+  const Key group_key{0, kQgroupInfoType, uint64_t{1} << 48};
+  const auto quotas = [this] { return ItemsOf(*filesystem_->Tree(kQuotaTreeId)); };
+  const auto status_of = [&] { return ParseItem<QgroupStatus>(quotas().at(status_key)).value(); };
+  const auto info_of = [&](const Key& key) {
+    return ParseItem<QgroupInfo>(quotas().at(key)).value();
+  };
+  const QgroupInfo counted{3, 1 << 20, 1 << 19, 4096, 2048};
+  for (const bool rescan : {false, true}) {
+    QgroupStatus status = status_of();
+    status.flags = kQgroupStatusOn | (rescan ? kQgroupStatusRescan | kQgroupStatusInconsistent : 0);
+    status.rescan = 20000000;
+    std::vector<std::byte> status_bytes;
+    std::vector<std::byte> info_bytes;
+    ASSERT_TRUE(AppendItem(status, status_bytes).ok());
+    ASSERT_TRUE(AppendItem(counted, info_bytes).ok());
+    const auto transaction = Begin();
+    ASSERT_TRUE(transaction->Replace(kQuotaTreeId, status_key, status_bytes).ok());
+    ASSERT_TRUE(transaction->Replace(kQuotaTreeId, info_key, info_bytes).ok());
+    ASSERT_TRUE((rescan ? transaction->Replace(kQuotaTreeId, group_key, info_bytes)
+                        : transaction->Insert(kQuotaTreeId, group_key, info_bytes))
+                    .ok());
+    ASSERT_TRUE(transaction->Commit().ok());
+    EXPECT_EQ(status_of().flags, status.flags | kQgroupStatusInconsistent);
+    EXPECT_EQ(status_of().rescan, rescan ? 0u : 20000000u);
+    for (const Key& key : {info_key, group_key}) {
+      EXPECT_EQ(info_of(key), rescan ? QgroupInfo{.generation = 3} : counted);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ebcache::testing

@@ -194,5 +194,28 @@ TEST_F(ChunkTest, AbortingTakesItBack) {
   EXPECT_EQ(CheckComplaintOf(paths_), "");
 }
 
+// Its superblock is of the commit before the chunk; the next one says what the chunk tree says.
+TEST_F(ChunkTest, ADeviceThatHasMissedTheSuperblock) {
+  Make("-n 4096 -m raid1 -d single", 2);
+  const std::string old = SuperblocksOf(paths_[1]);
+  {
+    const auto transaction = Begin();
+    ASSERT_TRUE(transaction->MakeChunk(kBlockGroupMetadata, RaidProfile::kRaid1).ok());
+    ASSERT_TRUE(transaction->Commit().ok());
+  }
+  Close();
+  PutSuperblocks(paths_[1], old);
+  Open();
+  {
+    const auto transaction = Begin();
+    ASSERT_TRUE(transaction->SetLabel("next").ok());
+    ASSERT_TRUE(transaction->Commit().ok());
+  }
+  Close();
+  EXPECT_FALSE(SuperblocksOf(paths_[1]) == old);
+  ExpectDevicesAddUp();
+  EXPECT_EQ(CheckComplaintOf(paths_), "");
+}
+
 }  // namespace
 }  // namespace ebcache::testing

@@ -7,8 +7,6 @@ filesystem. EBCACHE_TRANSACTIONS_SEED: the first one.
 
 import argparse
 import collections
-import contextlib
-import hashlib
 import json
 import os
 import pathlib
@@ -20,6 +18,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parent.parent / "images"))
+import kernel_view  # pylint: disable=wrong-import-position
 import make_images  # pylint: disable=wrong-import-position
 
 WHY_NOT = make_images.why_no_mounts()
@@ -172,15 +171,6 @@ def fill(top, rng):
     btrfs("subvolume", "snapshot", top / "three", top / "four")
 
 
-def hashes_of(top):
-    """{path: sha256} of all files."""
-    found = {}
-    for path in sorted(top.rglob("*")):
-        if path.is_file():
-            found[str(path.relative_to(top))] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
-
-
 def trees_of(top):
     """{tree id: directory} of the top and all subvolumes that have a path."""
     trees = {5: top}
@@ -191,43 +181,9 @@ def trees_of(top):
 
 
 def kernel_complaints(top):
-    """What the kernel has said of a filesystem since it was mounted; [] where it cannot be read."""
-    with open("/proc/self/mounts", encoding="utf-8") as mounts:
-        words = [line.split() for line in mounts]
-    device = [source for source, mount_point, *_ in words if mount_point == str(top)][-1]
-    done = subprocess.run(["dmesg"], capture_output=True, encoding="utf-8", check=False)
-    name = os.path.basename(device)
-    lines = [line for line in done.stdout.splitlines() if f"(device {name}" in line]
-    mounts = [number for number, line in enumerate(lines) if "first mount of filesystem" in line]
-    # Others may have had that device before.
-    lines = lines[mounts[-1] :] if mounts else []
-    TOTALS["kernel logs read"] += 1 if mounts else 0
-    return [
-        line
-        for line in lines
-        if re.search(r"BTRFS (emergency|alert|critical|error|warning)", line)
-        # These are as they should be: a cache that was not kept is not used.
-        and not re.search(r"v1 is being deprecated|failed to load free space cache", line)
-    ]
-
-
-@contextlib.contextmanager
-def loops_of(devices):
-    """Loop devices, by which programs find all of a filesystem."""
-    loops = []
-    try:
-        for device in devices:
-            loops.append(make_images.run_tool("losetup", "--find", "--show", device).strip())
-        btrfs("device", "scan", *loops)
-        yield loops
-    finally:
-        for loop in loops:
-            subprocess.run(
-                [make_images.find_tool("btrfs"), "device", "scan", "--forget", loop],
-                capture_output=True,
-                check=False,
-            )
-            make_images.run_tool("losetup", "--detach", loop)
+    log = kernel_view.log_since_mount(kernel_view.device_of(top))
+    TOTALS["kernel logs read"] += 1 if log else 0
+    return kernel_view.complaints_in(log)
 
 
 class KernelTransactionsTest(unittest.TestCase):
@@ -251,20 +207,8 @@ class KernelTransactionsTest(unittest.TestCase):
     def check(self, devices, when):
         """Our own verify, and `btrfs check`, have nothing to say."""
         self.run_program(ARGUMENTS.ebcache, "verify", *devices)
-        with loops_of(devices) as loops:
-            done = subprocess.run(
-                [make_images.find_tool("btrfs"), "check", "--readonly", loops[0]],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                errors="replace",
-                check=False,
-            )
-        # It looks at devices of others too, which come and go.
-        words = re.sub(r"ERROR: cannot scan /dev/.*\n", "", done.stdout)
-        self.assertEqual(done.returncode, 0, f"{when}: {words[-6000:]}")
-        self.assertIn("no error found", words, when)
-        self.assertNotRegex(words, r"ERROR|[Mm]ismatch|WARNING:|bad |wrong|cache .* failed", when)
+        with kernel_view.loops_of(devices) as loops:
+            self.assertEqual(kernel_view.check_complaint(loops[0]), "", when)
         TOTALS["btrfs checks"] += 1
 
     def check_backup(self, devices):
@@ -278,7 +222,7 @@ class KernelTransactionsTest(unittest.TestCase):
 
     def sizes_told(self, devices):
         """{tree: bytes that its root item says are more than it has}: no check looks at these."""
-        with loops_of(devices) as loops:
+        with kernel_view.loops_of(devices) as loops:
             roots = make_images.run_tool("btrfs", "inspect-internal", "dump-tree", "-t", 1, loops[0])
         told = re.findall(r"key \((\w+) ROOT_ITEM \d+\) .*\n.* bytes_used (\d+)", roots)
         report = json.loads(self.run_program(ARGUMENTS.ebcache, "tree-stats", "--json", *devices))
@@ -305,7 +249,7 @@ class KernelTransactionsTest(unittest.TestCase):
 
     def look(self, top, hashes, printed):
         """All that was there is there, and what our program has left."""
-        self.assertEqual(hashes_of(top), hashes)
+        self.assertEqual(kernel_view.hashes_of(top), hashes)
         expected = {}
         for line in printed.splitlines():
             words = line.split()
@@ -339,7 +283,7 @@ class KernelTransactionsTest(unittest.TestCase):
                     btrfs("subvolume", "delete", top / "two", top / "snapshots" / "1")
                 if features.get("quotas"):
                     btrfs("quota", "rescan", "-w", top)
-                hashes = hashes_of(top)
+                hashes = kernel_view.hashes_of(top)
                 # More of them would want more room than there is.
                 trees = rng.sample(sorted(trees_of(top)), min(len(trees_of(top)), 6))
             self.check(devices, "before")
@@ -382,7 +326,7 @@ class KernelTransactionsTest(unittest.TestCase):
         print(", ".join(f"{count} {name}" for name, count in TOTALS.items()), flush=True)
 
 
-class _LoudResult(unittest.TextTestResult):
+class LoudResult(unittest.TextTestResult):
     def addSkip(self, test, reason):
         super().addSkip(test, reason)
         self.stream.writeln(f"\nSKIPPED: {test}: {reason}")
@@ -401,7 +345,7 @@ def main():
     _, rest = parser.parse_known_args(namespace=ARGUMENTS)
     unittest.main(
         argv=[sys.argv[0], *rest],
-        testRunner=unittest.TextTestRunner(resultclass=_LoudResult, verbosity=2),
+        testRunner=unittest.TextTestRunner(resultclass=LoudResult, verbosity=2),
     )
 
 

@@ -82,7 +82,7 @@ TEST(ReadersTest, SeeOneCommitEachBesideAWriterAndReclaim) {
       bool last = false;
       while (!last) {
         last = done.load(std::memory_order_relaxed);
-        const CommittedView view = (*session)->View();
+        const CommittedView view = *(*session)->View();
         // Twice: what the first look has seen is still there, whatever was committed meanwhile.
         for (int look = 0; look < 2; ++look) {
           const absl::StatusOr<BTree> tree = view.Tree(kFsTreeId);

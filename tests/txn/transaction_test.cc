@@ -149,7 +149,7 @@ TEST_F(TransactionTest, EveryCopiedBlockIsPutStale) {
 
 // A block that is in use when it is copied stays, as it was, for as long as it is used.
 TEST_F(TransactionTest, AReaderKeepsTheBlockThatWasCopied) {
-  const CommittedView view = session_->View();
+  const CommittedView view = *session_->View();
   const absl::StatusOr<BTree> tree = view.Tree(kFsTreeId);
   ASSERT_TRUE(tree.ok());
   absl::StatusOr<Path> path = tree->Search(kMinKey);
@@ -162,7 +162,7 @@ TEST_F(TransactionTest, AReaderKeepsTheBlockThatWasCopied) {
     EXPECT_TRUE(path->leaf()->stale());
     EXPECT_EQ(ItemsOf(*tree), before);
   }
-  EXPECT_EQ(ItemsOf(*session_->View().Tree(kFsTreeId)).size(), before.size() + 500);
+  EXPECT_EQ(ItemsOf(*session_->View()->Tree(kFsTreeId)).size(), before.size() + 500);
 }
 
 TEST_F(TransactionTest, WhatIsRefusedLeavesTheTransactionAsItWas) {
@@ -313,7 +313,7 @@ class ReuseTest : public SessionTest {
 };
 
 TEST_F(ReuseTest, WhatAViewReachesIsNotWrittenOver) {
-  const CommittedView view = session_->View();
+  const CommittedView view = *session_->View();
   const ItemMap before = ItemsOf(*view.Tree(kFsTreeId));
   Commit([](Transaction& transaction) {
     return transaction.Rewrite(kFsTreeId, kMinKey, ~uint64_t{0}).status();

@@ -125,6 +125,46 @@ TEST_F(SuperblockWriterTest, OnePrimaryIsEnough) {
   EXPECT_THAT(t_.volume().devices(), ElementsAre(before[0], items_[1], before[2]));
 }
 
+// They have what leads to blocks that are there, and keep it.
+TEST_F(SuperblockWriterTest, DevicesThatHaveNotFlushedArePassedOver) {
+  const std::vector<DeviceItem> before = t_.volume().devices();
+  const std::vector<DeviceFlush> flushes = {
+      {.id = 3, .device = "disk3.img", .status = absl::OkStatus()},
+      {.id = 2, .device = "disk2.img", .status = absl::UnavailableError("disk2.img: EIO")}};
+  EXPECT_EQ(t_.volume().WriteSuperblocks(next_, items_, &failures_, flushes), absl::OkStatus());
+  EXPECT_THAT(Texts(failures_),
+              ElementsAre("disk2.img at 65536: UNAVAILABLE: its blocks may be lost: disk2.img: EIO",
+                          "disk2.img at 67108864: UNAVAILABLE: its blocks may be lost: disk2.img: "
+                          "EIO"));
+  EXPECT_THAT(log_.Take(), ElementsAre("disk1.img write 65536", "disk3.img write 65536",
+                                       "disk1.img cached 67108864", "disk3.img cached 67108864",
+                                       "disk1.img flush", "disk3.img flush"));
+  EXPECT_EQ(OnDevice(2, kPrimary)->generation, 7);
+  EXPECT_THAT(t_.volume().devices(), ElementsAre(items_[0], before[1], items_[2]));
+}
+
+TEST_F(SuperblockWriterTest, NoDeviceHasFlushed) {
+  std::vector<DeviceFlush> flushes;
+  for (uint64_t id : {1, 2, 3}) {
+    flushes.push_back({.id = id, .device = "", .status = absl::UnavailableError("EIO")});
+  }
+  const absl::Status status = t_.volume().WriteSuperblocks(next_, items_, &failures_, flushes);
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(failures_, IsEmpty());
+  EXPECT_THAT(log_.Take(), IsEmpty());
+}
+
+// Those that have are all there is to be tried.
+TEST_F(SuperblockWriterTest, NoneOfThoseThatHaveFlushedIsWritten) {
+  FailWrites(1, kPrimary);
+  FailWrites(3, kPrimary);
+  const DeviceFlush second{.id = 2, .device = "", .status = absl::UnavailableError("EIO")};
+  const absl::Status status = t_.volume().WriteSuperblocks(next_, items_, &failures_, {&second, 1});
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_EQ(failures_.size(), 3u);
+  EXPECT_EQ(OnDevice(2, kPrimary)->generation, 7);
+}
+
 TEST_F(SuperblockWriterTest, AMirrorThatIsNotWritten) {
   FailWrites(2, kMirror);
   EXPECT_EQ(Write(), absl::OkStatus());

@@ -208,9 +208,14 @@ Subcommand::Work Prepare(Command& command) {
   command.AddFlag("yes", "go on without asking", &options->writing.yes);
   command.AddNumber("cache-mib", "budget of the cache in MiB (default 64)", 1 << 20,
                     &options->writing.cache_mib);
+  command.AddText("undo", "is refused: a bad copy that was written over is gone",
+                  &options->writing.undo_file);
   command.AddJson("print JSON", JsonSchema("repair-copies"), &options->json);
   return [options](const Command& parsed) {
     if (parsed.operands().empty()) return parsed.UsageError("no device given");
+    if (!options->writing.undo_file.empty()) {
+      return parsed.UsageError("bad copies are written over in their places: there is no --undo");
+    }
     EnterDirectoryOfCaller();
     return Run(parsed, *options);
   };

@@ -63,6 +63,7 @@ void Print(const RewriteReport& report, const Options& options, const Superblock
   }
   Json json;
   AddWriteReport(report.writing, preview, superblock, json);
+  json["stale_blocks"] = report.stale_blocks;
   json["trees"] = Json::array();
   for (const RewrittenTree& tree : report.trees) {
     json["trees"].push_back({{"id", tree.id}, {"name", tree.name}, {"done", tree.done}});
@@ -84,11 +85,13 @@ int Rewrite(const Command& command, const Options& options) {
   ComplainOfVolume(command, filesystem.volume());
   absl::StatusOr<std::vector<RewrittenTree>> trees = TreesToRewrite(filesystem, options.trees);
   if (!trees.ok()) return ComplainOfOpening(command, trees.status());
-  absl::StatusOr<std::unique_ptr<Session>> session = Session::Open(&filesystem);
+  absl::StatusOr<std::unique_ptr<Session>> session =
+      Session::Open(&filesystem, {.undo_file = options.writing.undo_file});
   if (!session.ok()) return ComplainOfOpening(command, session.status());
   const Superblock superblock = filesystem.superblock();
   Progress progress;
-  RewriteReport report{.trees = *std::move(trees), .writing = {}};
+  RewriteReport report{.trees = *std::move(trees),
+                       .writing = {.way_back = options.writing.way_back(command.operands())}};
   RewriteTrees(
       **session, std::max<uint64_t>(1, options.blocks_per_commit),
       [&](uint64_t copied, const std::string& tree) {
@@ -97,6 +100,7 @@ int Rewrite(const Command& command, const Options& options) {
       },
       report);
   interrupts.reset();  // from here on nothing is changed
+  report.stale_blocks = filesystem.cache().stats().stale_frees;
   FinishWriting(**target, *std::move(session), progress, report.writing);
   progress.Clear();
   Print(report, options, superblock);
@@ -110,9 +114,11 @@ Subcommand::Work Prepare(Command& command) {
   command.AddNumber("blocks-per-commit", "blocks copied between two commits (default 2048)",
                     uint64_t{1} << 32, &options->blocks_per_commit);
   options->writing.AddOptions(command);
+  options->writing.AddUndo(command);
   command.AddJson("print JSON", JsonSchema("rewrite"), &options->json);
   return [options](const Command& parsed) {
     if (parsed.operands().empty()) return parsed.UsageError("no device given");
+    if (const auto problem = options->writing.UsageProblem()) return parsed.UsageError(*problem);
     EnterDirectoryOfCaller();
     return Rewrite(parsed, *options);
   };

@@ -34,6 +34,7 @@ absl::StatusOr<std::vector<RewrittenTree>> TreesToRewrite(Filesystem& filesystem
 struct RewriteReport {
   std::vector<RewrittenTree> trees;
   WriteReport writing;
+  uint64_t stale_blocks = 0;  // that the cache gave up because nothing leads to them any more
 };
 
 // Rewrites report.trees, with a commit whenever about `blocks_per_commit` were copied. `stop` is asked

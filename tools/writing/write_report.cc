@@ -37,6 +37,7 @@ Json CheckJson(const std::optional<PreviewCheck>& check) {
 absl::Status WriteReport::Commit(Transaction& transaction) {
   std::vector<SuperblockFailure> failed;
   absl::Status committed = transaction.Commit(&failed);
+  unknown = transaction.stage() == TransactionStage::kUnknown;
   if (!committed.ok()) return committed;
   ++commits;
   generation = transaction.generation();
@@ -52,6 +53,11 @@ absl::Status WriteReport::Commit(Transaction& transaction) {
 void FinishWriting(WriteTarget& target, std::unique_ptr<Session> session, Progress& progress,
                    WriteReport& report) {
   report.elapsed_s = progress.elapsed_s();
+  if (report.way_back && report.commits == 0 && !report.unknown) {
+    const absl::Status settled = session->Settle();
+    if (report.status.ok()) report.status = settled;
+    if (settled.ok()) report.way_back.reset();
+  }
   session.reset();
   if (!target.preview() || !report.status.ok() || report.interrupted) return;
   const absl::StatusOr<PreviewCheck> check = target.Check(progress);
@@ -81,6 +87,7 @@ void AddWriteReport(const WriteReport& report, bool preview, const Superblock& s
   json["superblocks"] = Json::array();
   for (const SuperblockFailure& failure : report.failures)
     json["superblocks"].push_back(Line(failure));
+  json["undo_file"] = report.way_back ? Json(report.way_back->undo_file) : Json(nullptr);
   json["check"] = CheckJson(report.check);
 }
 
@@ -91,6 +98,12 @@ void PrintWriteReport(const WriteReport& report, bool preview, const Superblock&
               report.commits == 1 ? "commit" : "commits", report.elapsed_s,
               report.counts.blocks_copied, report.counts.blocks_written,
               HumanBytes(report.counts.blocks_written * superblock.node_bytes).c_str());
+  if (report.way_back) {
+    std::printf("back to generation %" PRIu64 ": %s\n", superblock.generation,
+                report.way_back->UndoCommand().c_str());
+    std::printf("to keep this, and give the way back up: %s\n",
+                report.way_back->SettleCommand().c_str());
+  }
   if (!report.check) return;
   const PreviewCheck& check = *report.check;
   std::printf("preview: %s of the devices would change\n", HumanBytes(check.changed_bytes).c_str());
@@ -105,6 +118,9 @@ int JudgeWriting(const Command& command, const WriteReport& report, const CopyLo
     ComplainOfOpening(command, report.status);
     if (report.commits > 0) {
       command.Complain(absl::StrCat("commits that stand: ", report.commits));
+    }
+    if (report.way_back) {
+      command.Complain(absl::StrCat("back to what was: ", report.way_back->UndoCommand()));
     }
     return kCannotTell;
   }

@@ -15,6 +15,7 @@
 #include "tools/command.h"
 #include "tools/json_output.h"
 #include "tools/progress.h"
+#include "tools/writing/way_back.h"
 #include "tools/writing/write_target.h"
 
 namespace ebcache::tools {
@@ -28,12 +29,15 @@ struct WriteReport {
   absl::Status status;  // why it ended early
   double elapsed_s = 0;
   std::optional<PreviewCheck> check;  // of a preview that came to its end
+  std::optional<WayBack> way_back;    // none where nothing was committed
+  bool unknown = false;               // whether the last commit has happened
 
   // Commits, and counts what was done.
   absl::Status Commit(Transaction& transaction);
 };
 
 // Ends a run: `session` and the filesystem go, a preview is read and held against what it should be.
+// Where nothing was changed the undo file goes as well.
 void FinishWriting(WriteTarget& target, std::unique_ptr<Session> session, Progress& progress,
                    WriteReport& report);
 

@@ -7,22 +7,11 @@
 
 #include "ebcache/device_use.h"
 #include "tools/verify/scrub.h"
-#include "tools/writing/borrowed_device.h"
 
 namespace ebcache::tools {
 namespace {
 
 constexpr size_t kMostLines = 100;
-
-template <typename Device>
-std::vector<std::unique_ptr<BlockDevice>> Borrow(
-    const std::vector<std::unique_ptr<Device>>& devices) {
-  std::vector<std::unique_ptr<BlockDevice>> borrowed;
-  for (const auto& device : devices) {
-    borrowed.push_back(std::make_unique<BorrowedDevice>(device.get()));
-  }
-  return borrowed;
-}
 
 }  // namespace
 
@@ -57,15 +46,19 @@ absl::Status CheckUnused(const std::vector<std::string>& paths) {
   return absl::OkStatus();
 }
 
+FilesystemOptions WriteTarget::Options() {
+  FilesystemOptions options;
+  options.cache.budget_bytes = cache_bytes_;
+  options.on_damage = [log = copies_.get()](const MirrorDamage& copy) { log->Note(copy); };
+  options.writable = true;
+  return options;
+}
+
 absl::StatusOr<std::unique_ptr<WriteTarget>> WriteTarget::OpenDevices(
     const std::vector<std::string>& paths, uint64_t cache_bytes) {
   std::unique_ptr<WriteTarget> target(new WriteTarget(cache_bytes));
-  FilesystemOptions options;
-  options.cache.budget_bytes = cache_bytes;
-  options.on_damage = [log = target->copies_.get()](const MirrorDamage& copy) { log->Note(copy); };
-  options.writable = true;
   absl::StatusOr<std::unique_ptr<Filesystem>> filesystem =
-      Filesystem::Open(paths, std::move(options));
+      Filesystem::Open(paths, target->Options());
   if (!filesystem.ok()) return filesystem.status();
   target->filesystem_ = *std::move(filesystem);
   return target;
@@ -73,57 +66,36 @@ absl::StatusOr<std::unique_ptr<WriteTarget>> WriteTarget::OpenDevices(
 
 absl::StatusOr<std::unique_ptr<WriteTarget>> WriteTarget::OpenPreview(
     const std::vector<std::string>& paths, const std::string& kept_in, uint64_t cache_bytes) {
-  if (absl::Status unused = CheckUnused(paths); !unused.ok()) return unused;
   std::unique_ptr<WriteTarget> target(new WriteTarget(cache_bytes));
-  for (const std::string& path : paths) {
-    absl::StatusOr<std::unique_ptr<BlockDevice>> device = OpenFileDevice(path);
-    if (!device.ok()) return device.status();
-    target->devices_.push_back(*std::move(device));
-    const size_t number = target->devices_.size();
-    const std::string file =
-        kept_in.empty() || number == 1 ? kept_in : absl::StrCat(kept_in, ".", number);
-    absl::StatusOr<std::unique_ptr<OverlayDevice>> overlay =
-        OverlayDevice::Create(target->devices_.back().get(), file);
-    if (!overlay.ok()) return overlay.status();
-    target->overlays_.push_back(*std::move(overlay));
-  }
-  if (absl::Status status = target->OpenOverlays(); !status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<Preview>> preview =
+      Preview::Open(paths, {.file = kept_in, .applicable = false});
+  if (!preview.ok()) return preview.status();
+  target->preview_ = *std::move(preview);
+  absl::StatusOr<std::unique_ptr<Filesystem>> filesystem =
+      target->preview_->OpenFilesystem(target->Options());
+  if (!filesystem.ok()) return filesystem.status();
+  target->filesystem_ = *std::move(filesystem);
   return target;
 }
 
-absl::Status WriteTarget::OpenOverlays() {
-  FilesystemOptions options;
-  options.cache.budget_bytes = cache_bytes_;
-  options.on_damage = [log = copies_.get()](const MirrorDamage& copy) { log->Note(copy); };
-  options.writable = true;
-  absl::StatusOr<std::unique_ptr<Filesystem>> filesystem =
-      Filesystem::OpenDevices(Borrow(overlays_), std::move(options));
-  if (!filesystem.ok()) return filesystem.status();
-  filesystem_ = *std::move(filesystem);
-  return absl::OkStatus();
-}
-
 absl::StatusOr<PreviewCheck> WriteTarget::Check(Progress& progress) {
-  filesystem_.reset();  // what is read is what was written, and not what its cache has
+  filesystem_.reset();  // its memory; and what is read is what was written
   LostCopies lost;
   FilesystemOptions options;
   options.cache.budget_bytes = cache_bytes_;
   options.on_damage = [&lost](const MirrorDamage& copy) { lost.Note(copy); };
   absl::StatusOr<std::unique_ptr<Filesystem>> filesystem =
-      Filesystem::OpenDevices(Borrow(overlays_), std::move(options));
+      preview_->OpenFilesystem(std::move(options));
   if (!filesystem.ok()) return filesystem.status();
   const ScrubReport report = Scrub(**filesystem, lost, progress);
-  PreviewCheck check{
+  return PreviewCheck{
       .blocks = report.blocks,
       .copies = report.totals.read,
       .damaged_copies = report.totals.damaged,
       .lost_blocks = report.lost_count(),
       .damaged_superblocks = report.superblocks.size(),
-      .not_read = report.totals.missing + report.totals.no_memory + report.lost.unread_count()};
-  for (const auto& overlay : overlays_) {
-    check.changed_bytes += overlay->changed_blocks() * OverlayDevice::kBlockBytes;
-  }
-  return check;
+      .not_read = report.totals.missing + report.totals.no_memory + report.lost.unread_count(),
+      .changed_bytes = preview_->changed_bytes()};
 }
 
 }  // namespace ebcache::tools

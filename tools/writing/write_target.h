@@ -12,9 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "ebcache/block_device.h"
 #include "ebcache/filesystem.h"
-#include "lib/device/overlay_device.h"
+#include "ebcache/preview.h"
 #include "tools/command.h"
 #include "tools/mutex.h"
 #include "tools/progress.h"
@@ -59,15 +58,14 @@ class WriteTarget {
   static absl::StatusOr<std::unique_ptr<WriteTarget>> OpenDevices(
       const std::vector<std::string>& paths, uint64_t cache_bytes);
   // Opens them for reading, and keeps what is written in memory or, with a path, in new files there
-  // (a second device's has ".2" behind it, and so on), which have no names any more when this
-  // returns. Errors: Unavailable, a device is in use; those of OverlayDevice::Create.
+  // (PreviewOptions::file). Errors: those of Preview.
   static absl::StatusOr<std::unique_ptr<WriteTarget>> OpenPreview(
       const std::vector<std::string>& paths, const std::string& kept_in, uint64_t cache_bytes);
 
   // REQUIRES: Check was not called.
   Filesystem& filesystem() { return *filesystem_; }
   CopyLog& copies() { return *copies_; }
-  bool preview() const { return !overlays_.empty(); }
+  bool preview() const { return preview_ != nullptr; }
 
   // Of a preview: closes the filesystem, opens what has become of it for reading, and reads all.
   // REQUIRES: preview(); no session, tree or block of the filesystem is left.
@@ -76,13 +74,12 @@ class WriteTarget {
  private:
   explicit WriteTarget(uint64_t cache_bytes)
       : cache_bytes_(cache_bytes), copies_(std::make_unique<CopyLog>()) {}
-  absl::Status OpenOverlays();
+  FilesystemOptions Options();
 
   const uint64_t cache_bytes_;
   std::unique_ptr<CopyLog> copies_;
-  std::vector<std::unique_ptr<BlockDevice>> devices_;     // below overlays
-  std::vector<std::unique_ptr<OverlayDevice>> overlays_;  // behind devices_
-  std::unique_ptr<Filesystem> filesystem_;                // behind what it stands on
+  std::unique_ptr<Preview> preview_;        // null: the devices themselves
+  std::unique_ptr<Filesystem> filesystem_;  // behind what it stands on
 };
 
 // Unavailable, with what to tell the user, where one of the devices is in use; else OK.

@@ -90,8 +90,10 @@ int ZeroLog(const Command& command, const Options& options) {
   if (superblock.log_root != 0) {
     SessionOptions session_options;
     session_options.drop_log = true;
+    session_options.undo_file = options.writing.undo_file;
     absl::StatusOr<std::unique_ptr<Session>> session = Session::Open(&filesystem, session_options);
     if (!session.ok()) return ComplainOfOpening(command, session.status());
+    report.way_back = options.writing.way_back(command.operands());
     report.status = Drop(**session, report);
     interrupts.reset();  // from here on nothing is changed
     FinishWriting(**target, *std::move(session), progress, report);
@@ -104,9 +106,11 @@ int ZeroLog(const Command& command, const Options& options) {
 Subcommand::Work Prepare(Command& command) {
   const auto options = std::make_shared<Options>();
   options->writing.AddOptions(command);
+  options->writing.AddUndo(command);
   command.AddJson("print JSON", JsonSchema("zero-log"), &options->json);
   return [options](const Command& parsed) {
     if (parsed.operands().empty()) return parsed.UsageError("no device given");
+    if (const auto problem = options->writing.UsageProblem()) return parsed.UsageError(*problem);
     EnterDirectoryOfCaller();
     return ZeroLog(parsed, *options);
   };

@@ -14,7 +14,7 @@ extern "C" {
 
 /* The allocators that come with the library. */
 enum ebcache_allocator_kind {
-  EBCACHE_ALLOCATOR_HEAP = 0,    /* mimalloc; every block in one piece */
+  EBCACHE_ALLOCATOR_HEAP = 0,    /* mimalloc, else malloc; every block in one piece */
   EBCACHE_ALLOCATOR_ORDER0 = 1,  /* single pages of an arena; one piece only by luck */
   EBCACHE_ALLOCATOR_HIGH = 2,    /* one large folio where there is one, else pages */
   EBCACHE_ALLOCATOR_VMAP = 3,    /* pages, mapped side by side; children of forks lack them */

@@ -24,13 +24,16 @@ extern "C" {
 EBCACHE_API const char* ebcache_version(void);
 EBCACHE_API int ebcache_abi_version(void);
 
-typedef struct ebcache_allocator ebcache_allocator;   /* where pages come from */
-typedef struct ebcache_cache ebcache_cache;           /* buffers by logical address */
-typedef struct ebcache_buffer ebcache_buffer;         /* a reference to one block in memory */
-typedef struct ebcache_filesystem ebcache_filesystem; /* devices, cache and trees together */
-typedef struct ebcache_tree ebcache_tree;             /* a tree, for searching */
-typedef struct ebcache_path ebcache_path;             /* a place in a tree */
-typedef struct ebcache_block_set ebcache_block_set;   /* blocks that walks have met */
+typedef struct ebcache_allocator ebcache_allocator;     /* where pages come from */
+typedef struct ebcache_cache ebcache_cache;             /* buffers by logical address */
+typedef struct ebcache_buffer ebcache_buffer;           /* a reference to one block in memory */
+typedef struct ebcache_filesystem ebcache_filesystem;   /* devices, cache and trees together */
+typedef struct ebcache_tree ebcache_tree;               /* a tree, for searching */
+typedef struct ebcache_path ebcache_path;               /* a place in a tree */
+typedef struct ebcache_block_set ebcache_block_set;     /* blocks that walks have met */
+typedef struct ebcache_session ebcache_session;         /* a filesystem that is being changed */
+typedef struct ebcache_transaction ebcache_transaction; /* changes that happen together */
+typedef struct ebcache_view ebcache_view;               /* a commit, held for readers */
 
 /* For members whose default is a limit: none at all. */
 #define EBCACHE_UNLIMITED UINT64_MAX

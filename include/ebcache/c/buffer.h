@@ -74,6 +74,10 @@ EBCACHE_API int ebcache_set_u64(ebcache_buffer* buffer, size_t offset, uint64_t 
  * being read. This and the next are each one step: what may not be is refused, whatever other
  * threads do at the time. */
 EBCACHE_API int ebcache_set_uptodate(ebcache_buffer* buffer);
+/* The bytes are not those of the block: the next reader reads it again. -EINVAL while it is dirty, being
+ * written (ebcache_give_up_write is for that) or being read, and for dummies and clones. No other
+ * thread may use the bytes. */
+EBCACHE_API int ebcache_clear_uptodate(ebcache_buffer* buffer);
 /* The block must be written: it stays until it was, or is given up. -EINVAL for one that is not
  * uptodate, and for dummies and clones. */
 EBCACHE_API int ebcache_set_dirty(ebcache_buffer* buffer);
@@ -88,7 +92,8 @@ EBCACHE_API int ebcache_clear_dirty(ebcache_buffer* buffer);
 EBCACHE_API int ebcache_writeback(ebcache_cache* cache, ebcache_buffer* buffer);
 /* Writes all that was dirty when the call began, by address, and waits for what others are writing.
  * 0: all of it is on disk, or was given up. Else the first error, after trying all: so a failure is
- * reported by every call until the block was written or given up. Errors: as ebcache_writeback. */
+ * reported by every call until the block was written or given up. Errors: as ebcache_writeback.
+ * Both: -EACCES for the cache of a filesystem, whose transactions write its blocks. */
 EBCACHE_API int ebcache_writeback_all(ebcache_cache* cache);
 /* The error of the last write of a buffer that is EBCACHE_BUFFER_WRITE_ERR; 0 for others. */
 EBCACHE_API int ebcache_write_error(ebcache_cache* cache, ebcache_buffer* buffer);
@@ -96,7 +101,8 @@ EBCACHE_API int ebcache_write_error(ebcache_cache* cache, ebcache_buffer* buffer
  * it is not uptodate any more, and the next reader gets what is on disk. 1; or 0 where there was
  * nothing to give up. No other thread may use the bytes. Errors: -EDEADLK, as ebcache_writeback. */
 EBCACHE_API int ebcache_give_up_write(ebcache_cache* cache, ebcache_buffer* buffer);
-/* The same for every buffer of the cache; how many had something to give up. 0 for NULL. */
+/* The same for every buffer of the cache; how many had something to give up. 0 for NULL. Both, and
+ * ebcache_reinit: nothing is done, -EBUSY or 0, while a session over the filesystem is open. */
 EBCACHE_API uint64_t ebcache_give_up_writes(ebcache_cache* cache);
 /* For a block that was freed and is allocated again at the same address: stale, dirty and the error
  * of an earlier write go, the first `header_bytes` are zeroed, and it is uptodate. Errors: -EINVAL

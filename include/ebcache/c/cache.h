@@ -41,6 +41,16 @@ struct ebcache_check {
 
 /* ---- Caches with a source of the caller's ---------------------------------------------------- */
 
+/* One of the blocks that `read_many` of a source is asked for. */
+struct ebcache_block_read {
+  ebcache_buffer* buffer;            /* to be filled; borrowed */
+  const struct ebcache_check* check; /* what its reader expects; NULL: nothing in particular */
+  int bad_mirror;      /* the copy that a reader found no good (ebcache_reread); 0: none */
+  int error;           /* to be set: 0, or a negative errno; -EIO until then */
+  const char* message; /* to be set, or left NULL: words for the error, up to 1023 bytes, which stay
+                          until the next call of the source on this thread */
+};
+
 /* Where the blocks of a cache come from and go to. Called from any thread, several at a time.
  * `read` and `write` are called for one block only once at a time, and never beside each other;
  * `validate` also while other calls of `validate` for the same block, or its `write`, are under
@@ -61,6 +71,15 @@ struct ebcache_source {
   /* Writes the block. After an error the same bytes, or newer ones, come again. NULL: nothing can
    * be written. */
   int (*write)(void* context, const ebcache_buffer* buffer);
+  /* Reads `count` blocks, none of them twice, so that the source can merge and queue them, and choose
+   * copies by what their readers expect. Each has an error of its own; `validate` is asked afterwards
+   * of those that have none. Where this is given `read` is not called. */
+  void (*read_many)(void* context, struct ebcache_block_read* reads, size_t count);
+  /* Told of each buffer that goes, whatever the way, dummies and clones too, once, before its bytes
+   * and `user` (ebcache_user) do; of none where `user_bytes` of the cache is 0. On whichever thread
+   * lets it go. It must not call the library but for ebcache_buffer_* and what reads bytes, and wait
+   * for no thread that does. `buffer` is borrowed, and cannot be kept. */
+  void (*forget)(void* context, const ebcache_buffer* buffer, void* user);
 };
 
 /* What a cache is like. */
@@ -71,6 +90,7 @@ struct ebcache_cache_options {
   uint32_t node_bytes;          /* of every block: a power of two, 4096 to 65536 (default 16384) */
   uint32_t background_reclaim;  /* not 0: a thread makes room before it is needed */
   uint32_t unmovable;           /* not 0: pages without EBCACHE_ALLOC_MOVABLE */
+  uint64_t user_bytes;          /* of the caller's with each buffer (ebcache_user), 0 to 4096 */
 };
 
 /* A cache. `options` may be NULL; so may `source`, for a cache that never reads or writes, and is
@@ -84,6 +104,20 @@ EBCACHE_API int ebcache_cache_create(const struct ebcache_cache_options* options
  * (ebcache_give_up_writes). The words say how many there are, name the first few, and have the
  * first error of a write that failed. -EINVAL for the cache of a filesystem. */
 EBCACHE_API int ebcache_cache_destroy(ebcache_cache* cache);
+/* Told of a buffer: its address, its references but the cache's own, and its flags. */
+typedef void ebcache_buffer_state_fn(void* context, uint64_t start, uint32_t references,
+                                     uint32_t flags);
+/* Tells of each buffer to which there are references, dummies and clones too, in no order; how many
+ * there were. Others may put theirs meanwhile. `visit` may be NULL; it must not call the library. 0 for
+ * no cache. */
+EBCACHE_API uint64_t ebcache_for_each_held(const ebcache_cache* cache,
+                                           ebcache_buffer_state_fn* visit, void* context);
+/* Frees the cache whatever is left: `tell`, if not NULL, is told of each buffer that has references or
+ * is dirty, and then it goes like all others. For programs that have lost count, and end. The
+ * references that are left must not be put any more, nor used; no other thread may use the cache.
+ * -EINVAL, and nothing has happened, for the cache of a filesystem. */
+EBCACHE_API int ebcache_cache_destroy_forced(ebcache_cache* cache, ebcache_buffer_state_fn* tell,
+                                             void* context);
 /* 0 for NULL. */
 EBCACHE_API uint32_t ebcache_cache_node_bytes(const ebcache_cache* cache);
 
@@ -96,8 +130,18 @@ EBCACHE_API ebcache_buffer* ebcache_find(ebcache_cache* cache, uint64_t start);
  * Errors: -EINVAL (start not a multiple of 4096, or at the end of the address space), -EEXIST. */
 EBCACHE_API int ebcache_get_or_create(ebcache_cache* cache, uint64_t start,
                                       ebcache_buffer** buffer);
+/* What a new buffer is like. */
+enum ebcache_create_flag {
+  EBCACHE_CREATE_ZEROED = 1, /* zeroes, and uptodate: ebcache_set_dirty works at once */
+};
+/* The same; *created, unless `created` is NULL, is 1 when this call has made the buffer, else 0. Of all
+ * that ask for a block at the same time, one is told 1. `flags` are of new buffers, from the moment at
+ * which others can find them: one that was there is left as it is. -EINVAL also for an unknown flag. */
+EBCACHE_API int ebcache_get_or_create_with(ebcache_cache* cache, uint64_t start, uint32_t flags,
+                                           ebcache_buffer** buffer, int* created);
 /* The same, read and validated; one of the callers reads, the others wait, and all get the same
- * error. `check` may be NULL. A buffer whose read fails does not stay in the cache.
+ * error. `check` may be NULL. A buffer whose read fails does not stay in the cache; one that was
+ * there and is not what `check` says does, because it may be what others expect.
  * Errors: those above, -ENXIO, and what the source returned: that of a filesystem -EUCLEAN, -EIO,
  * -EOPNOTSUPP, and -ENOENT (the block is in no chunk). */
 EBCACHE_API int ebcache_read(ebcache_cache* cache, uint64_t start,
@@ -106,11 +150,24 @@ EBCACHE_API int ebcache_read(ebcache_cache* cache, uint64_t start,
  * for a buffer of another cache; after one from the source the buffer is stale. */
 EBCACHE_API int ebcache_read_buffer(ebcache_cache* cache, ebcache_buffer* buffer,
                                     const struct ebcache_check* check);
+/* Says that the bytes of a buffer that the caller holds are not good, though the source took them for
+ * good, and reads it again, from another copy: a filesystem's source asks those behind the one it had,
+ * then those before it, and that one no more; a source of the caller's finds it in
+ * ebcache_block_read.bad_mirror, or by ebcache_buffer_mirror. No other thread may use the bytes.
+ * Errors: as ebcache_read_buffer, and -EINVAL where the bytes are newer than the disk's (dirty, being
+ * written), and for dummies and clones. */
+EBCACHE_API int ebcache_reread(ebcache_cache* cache, ebcache_buffer* buffer,
+                               const struct ebcache_check* check);
 /* ebcache_read for `count` blocks, none of them twice, as one batch. buffers[i] is NULL where that
  * failed and errors[i], unless `errors` is NULL, says how, as ebcache_read would; 0, or the first
  * error. */
 EBCACHE_API int ebcache_read_many(ebcache_cache* cache, const uint64_t* starts, size_t count,
                                   ebcache_buffer** buffers, int* errors);
+/* The same with what is expected of each: `checks` has `count` of them, NULL where nothing is; or is
+ * NULL. */
+EBCACHE_API int ebcache_read_many_checked(ebcache_cache* cache, const uint64_t* starts,
+                                          const struct ebcache_check* const* checks, size_t count,
+                                          ebcache_buffer** buffers, int* errors);
 /* The first cached buffer, or the first dirty one, at or after `start`; NULL when there is none. */
 EBCACHE_API ebcache_buffer* ebcache_first_at_or_after(ebcache_cache* cache, uint64_t start);
 EBCACHE_API ebcache_buffer* ebcache_next_dirty(ebcache_cache* cache, uint64_t start);
@@ -122,6 +179,17 @@ EBCACHE_API int ebcache_dummy(ebcache_cache* cache, uint64_t start, ebcache_buff
 EBCACHE_API int ebcache_clone(ebcache_cache* cache, const ebcache_buffer* buffer,
                               ebcache_buffer** clone);
 
+/* A private buffer, as a dummy, of another size: of what is no tree block, as a superblock or a sector.
+ * `bytes`: a power of two, 512 to the node size (-EINVAL). */
+EBCACHE_API int ebcache_private(ebcache_cache* cache, uint64_t start, uint32_t bytes,
+                                ebcache_buffer** buffer);
+
+/* What the caller keeps with a buffer that it holds: `user_bytes` of the cache's options, zero when the
+ * buffer is made, aligned as malloc's memory is, and its own as long as it is there, whatever becomes
+ * of its bytes. NULL where the options asked for none, and for NULL. Callers that hold the buffer at
+ * the same time agree on which of them writes there. No look-up. */
+EBCACHE_API void* ebcache_user(const ebcache_buffer* buffer);
+
 /* Another reference to a buffer that the caller holds: the same pointer, to be put once more. NULL
  * for NULL. */
 EBCACHE_API ebcache_buffer* ebcache_ref(ebcache_buffer* buffer);
@@ -130,6 +198,9 @@ EBCACHE_API void ebcache_put(ebcache_buffer* buffer);
 /* Puts a reference to a block that will not be wanted again: it goes at once, or with its last
  * user, or when it was written. */
 EBCACHE_API void ebcache_put_stale(ebcache_buffer* buffer);
+/* Puts a reference, and lets the buffer go if it was the last user's: nothing is done to other holders,
+ * and what is dirty stays until it was written. */
+EBCACHE_API void ebcache_put_nocache(ebcache_buffer* buffer);
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
@@ -160,6 +231,7 @@ struct ebcache_cache_stats {
   uint64_t migrations;
   uint64_t over_budget_creates; /* when nothing could go */
   uint64_t write_err_buffers;   /* now, of the dirty ones: the last write failed */
+  uint64_t nocache_frees;       /* by ebcache_put_nocache */
 };
 /* Exact only while no thread works. */
 EBCACHE_API int ebcache_cache_stats(const ebcache_cache* cache, struct ebcache_cache_stats* stats);

@@ -25,6 +25,7 @@ struct ebcache_mirror_damage {
   uint32_t recovered;      /* not 0: another copy was good */
   uint32_t device_missing; /* not 0: no damage: nothing can be told of this copy */
   uint32_t no_memory;      /* likewise: there was none to read it with */
+  uint32_t repaired; /* not 0: and was written over this one, where that is open for writing */
 };
 
 /* The cache under a filesystem, and the filesystem's callbacks. */
@@ -37,13 +38,19 @@ struct ebcache_filesystem_options {
   /* Told of every copy that could not be used, also where another one was good, from any thread
    * while the read is going on. The strings are valid during the call. */
   void (*damage)(void* context, const struct ebcache_mirror_damage* damage);
+  /* Not 0: for writing. Sessions may be opened over it (transaction.h), which are all that writes
+   * blocks: ebcache_writeback answers -EACCES as it does for others. And readers replace bad copies
+   * of blocks where another copy is good. */
+  uint32_t writable;
 };
 
-/* Opens image files or block devices, all of one filesystem, for reading. A missing device is no
- * error as long as each block that is read has a copy elsewhere. `options` may be NULL.
- * ebcache_close gives it back. Errors: -E2BIG, -ENOENT, -EACCES, -EUCLEAN, -EIO, -EOPNOTSUPP,
- * -EAGAIN, -EUSERS. Where memory was out for anything that opening has to read it is -ENOMEM, and
- * no older copy of the superblock is tried instead. */
+/* Opens image files or block devices, all of one filesystem. A missing device is no error as long
+ * as each block that is read has a copy elsewhere. `options` may be NULL. ebcache_close gives it
+ * back. Errors: -E2BIG, -ENOENT, -EACCES, -EUCLEAN, -EIO, -EOPNOTSUPP, -EAGAIN, -EUSERS; for
+ * writing also -EBUSY (a device is in use, as ebcache_device_use has it, or open for writing
+ * elsewhere) and -EPERM (seeds; a change of all blocks that was begun and not ended). Where memory
+ * was out for anything that opening has to read it is -ENOMEM, and no older copy of the superblock
+ * is tried instead. */
 EBCACHE_API int ebcache_open(const char* const* paths, size_t count,
                              const struct ebcache_filesystem_options* options,
                              ebcache_filesystem** filesystem);
@@ -71,14 +78,23 @@ struct ebcache_device {
   int (*read)(void* context, uint64_t offset, void* to, size_t length);
   /* May be NULL: called once, when the filesystem is closed. */
   void (*close)(void* context);
+  /* For writing both are wanted, else both may be NULL. `write` takes all of `from`, inside of
+   * `bytes`: reads find it from then on, and a crash may leave any part of it. `flush`, 0: all that
+   * had been taken when it was called is durable. On an error of `flush` all that was taken since
+   * the last one that returned 0 counts as not written. Called from any thread, also beside each
+   * other. What comes out of an error of `write`: -EIO, or -ENOMEM for that; of `flush` the number.
+   */
+  int (*write)(void* context, uint64_t offset, const void* from, size_t length);
+  int (*flush)(void* context);
 };
 /* The same, from devices of the caller's; each struct is copied. On an error no device is closed.
- */
+ * -EINVAL, for writing: a device without `write` or `flush`. No other program is kept from the
+ * devices but by the caller. */
 EBCACHE_API int ebcache_open_devices(const struct ebcache_device* const* devices, size_t count,
                                      const struct ebcache_filesystem_options* options,
                                      ebcache_filesystem** filesystem);
-/* -EBUSY, and it stays open, when references to its blocks are left (of paths, too), or blocks that
- * are dirty: see ebcache_cache_destroy. */
+/* -EBUSY, and it stays open, when a session over it is open, when references to its blocks are left
+ * (of paths, too), or blocks that are dirty: see ebcache_cache_destroy. */
 EBCACHE_API int ebcache_close(ebcache_filesystem* filesystem);
 
 /* Its cache: borrowed, until it is closed. NULL for NULL. */

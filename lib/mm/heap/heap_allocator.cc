@@ -1,4 +1,5 @@
-// HeapAllocator: folios of every order, each one piece of mimalloc's heap, or of the embedder's.
+// HeapAllocator: folios of every order, each one piece of a heap: mimalloc's, the C library's, or the
+// embedder's.
 
 #include <absl/cleanup/cleanup.h>
 #include <absl/container/inlined_vector.h>
@@ -6,7 +7,6 @@
 #include <absl/status/statusor.h>
 #include <absl/strings/str_cat.h>
 #include <absl/types/span.h>
-#include <mimalloc.h>
 
 #include <algorithm>
 #include <bit>
@@ -20,75 +20,23 @@
 #include "lib/mm/depot_releaser.h"
 #include "lib/mm/frame_depot.h"
 #include "lib/mm/heap/heap_frames.h"
+#include "lib/mm/heap/mimalloc_heap.h"
 #include "lib/mm/thread_list.h"
-
-#if defined(__SANITIZE_THREAD__)
-#include <sanitizer/tsan_interface.h>
-extern "C" void AnnotateIgnoreWritesBegin(const char* file, int line);
-extern "C" void AnnotateIgnoreWritesEnd(const char* file, int line);
-#endif
 
 namespace ebcache {
 namespace {
 
-#if defined(__SANITIZE_THREAD__)
-// mimalloc is not built for the thread sanitizer, which therefore does not see how memory is handed
-// over inside: from the thread that freed it to the one that gets it next. This tells it.
-class InsideMimalloc {
- public:
-  InsideMimalloc() {
-    __tsan_release(&handed_over);
-    AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
-  }
-  ~InsideMimalloc() {
-    AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
-    __tsan_acquire(&handed_over);
-  }
-
- private:
-  static inline char handed_over;
-};
-#else
-struct InsideMimalloc {
-  InsideMimalloc() {}
-};
-#endif
-
-class Mimalloc final : public HeapMemory {
- public:
-  std::string_view name() const override { return "heap"; }
-
-  void* Allocate(size_t bytes, size_t alignment, AllocFlags) override {
-    InsideMimalloc inside;
-    return mi_malloc_aligned(bytes, alignment);
-  }
-
-  void Free(void* address, size_t) override {
-    InsideMimalloc inside;
-    mi_free(address);
-  }
-
-  size_t Trim() override {
-    // The heap is the whole process's: this is what all of it gave back.
-    const size_t before = CommittedBytes();
-    mi_collect(/*force=*/true);
-    const size_t after = CommittedBytes();
-    return before > after ? before - after : 0;
-  }
-
- private:
-  static size_t CommittedBytes() {
-    size_t committed = 0;
-    mi_process_info(nullptr, nullptr, nullptr, nullptr, nullptr, &committed, nullptr, nullptr);
-    return committed;
-  }
-};
+std::shared_ptr<HeapMemory> MemoryOf(const HeapOptions& options) {
+  if (options.memory != nullptr) return options.memory;
+  std::shared_ptr<HeapMemory> mimalloc = MimallocHeap();
+  return mimalloc != nullptr ? mimalloc : CLibraryHeap();
+}
 
 class Heap final : public AllocatorBase {
  public:
   explicit Heap(const HeapOptions& options)
       : AllocatorBase(options.page_bytes, /*contiguous_by_luck=*/true, options.no_fail_wait_ms),
-        memory_(options.memory != nullptr ? options.memory : std::make_shared<Mimalloc>()),
+        memory_(MemoryOf(options)),
         max_bytes_(options.max_bytes),
         frames_(new HeapFrames),
         depot_(std::make_shared<FrameDepot>(std::unique_ptr<FrameSource>(frames_),

@@ -1,7 +1,7 @@
 // BorrowedDevice: a device that outlives the filesystem that is opened on it.
 
-#ifndef EBCACHE_TOOLS_WRITING_BORROWED_DEVICE_H_
-#define EBCACHE_TOOLS_WRITING_BORROWED_DEVICE_H_
+#ifndef EBCACHE_LIB_DEVICE_BORROWED_DEVICE_H_
+#define EBCACHE_LIB_DEVICE_BORROWED_DEVICE_H_
 
 #include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
@@ -13,7 +13,7 @@
 
 #include "ebcache/block_device.h"
 
-namespace ebcache::tools {
+namespace ebcache {
 
 // Thread safety: that of the device behind it, which is borrowed.
 class BorrowedDevice final : public BlockDevice {
@@ -34,6 +34,6 @@ class BorrowedDevice final : public BlockDevice {
   BlockDevice& behind_;
 };
 
-}  // namespace ebcache::tools
+}  // namespace ebcache
 
-#endif  // EBCACHE_TOOLS_WRITING_BORROWED_DEVICE_H_
+#endif  // EBCACHE_LIB_DEVICE_BORROWED_DEVICE_H_
