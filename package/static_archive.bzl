@@ -1,9 +1,11 @@
 """One static archive out of a library and all that it is made of."""
 
-load("@bazel_tools//tools/cpp:toolchain_utils.bzl", "find_cpp_toolchain")
+load("//build/rules:toolchain.bzl", "CC_TOOLCHAIN_ATTRS", "CcInfo", "find_cc_toolchain", "use_cc_toolchain")
 
 def _static_archive_impl(ctx):
-    """NAME.a has the position-independent objects; NAME.libs the flags that a program needs beside it."""
+    """NAME.a has the position-independent objects; NAME.libs the flags that a program needs beside it.
+
+    NAME.private_libs has what those libraries need themselves where they are static as well."""
     archives = []
     flags = []
     for dep in ctx.attr.deps:
@@ -22,7 +24,9 @@ def _static_archive_impl(ctx):
     lines += ["save", "end", ""]
     ctx.actions.write(script, "\n".join(lines))
     ctx.actions.write(libs, " ".join(flags) + "\n")
-    toolchain = find_cpp_toolchain(ctx)
+    private_libs = ctx.actions.declare_file(ctx.label.name + ".private_libs")
+    ctx.actions.write(private_libs, " ".join(ctx.attr.private_libs) + "\n")
+    toolchain = find_cc_toolchain(ctx)
     ctx.actions.run_shell(
         inputs = depset(archives + [script], transitive = [toolchain.all_files]),
         outputs = [merged],
@@ -30,15 +34,14 @@ def _static_archive_impl(ctx):
         command = "%s -M < %s && test -s %s" % (toolchain.ar_executable, script.path, merged.path),
         mnemonic = "MergeArchives",
     )
-    files = depset([merged, libs])
+    files = depset([merged, libs, private_libs])
     return [DefaultInfo(files = files, runfiles = ctx.runfiles(transitive_files = files))]
 
 static_archive = rule(
     implementation = _static_archive_impl,
-    attrs = {
+    attrs = dict({
         "deps": attr.label_list(providers = [CcInfo]),
-        "_cc_toolchain": attr.label(default = "@bazel_tools//tools/cpp:current_cc_toolchain"),
-    },
-    toolchains = ["@bazel_tools//tools/cpp:toolchain_type"],
-    incompatible_use_toolchain_transition = True,
+        "private_libs": attr.string_list(),
+    }, **CC_TOOLCHAIN_ATTRS),
+    toolchains = use_cc_toolchain(),
 )

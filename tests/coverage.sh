@@ -7,6 +7,7 @@
 set -eu
 case "${1-}" in "" | --show) ;; *) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2 ;; esac
 cd "$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)/.."
+build/install_packages.sh build/packages_clang.txt
 bazel() { ${EBCACHE_BAZEL:-./bazelw} "$@"; }
 
 programs=$(bazel query --noshow_progress \
@@ -38,11 +39,11 @@ for label in $programs; do
   objects="$objects${objects:+ -object} $program"
 done
 
-llvm-profdata-14 merge -sparse -o "$out/all.profdata" "$out"/*.profraw
+llvm-profdata merge -sparse -o "$out/all.profdata" "$out"/*.profraw
 others='(^|/)(tests|tools|examples|include|bazel-out|usr)/|(^|/)lib/(mm|cache|capi)/'
 # shellcheck disable=SC2086  # a list of words
-llvm-cov-14 report -instr-profile="$out/all.profdata" -ignore-filename-regex="$others" $objects
+llvm-cov report -instr-profile="$out/all.profdata" -ignore-filename-regex="$others" $objects
 [ "${1-}" = --show ] || exit 0
 # shellcheck disable=SC2086
-llvm-cov-14 show -instr-profile="$out/all.profdata" -ignore-filename-regex="$others" $objects |
+llvm-cov show -instr-profile="$out/all.profdata" -ignore-filename-regex="$others" $objects |
   grep -E '^[^ ].*:$|^ *[0-9]+\| +0\|'

@@ -40,8 +40,9 @@ struct block_counts {
 
 struct block_cache;
 
-/* `budget` bytes of blocks are kept (0: all). `first_copy` is asked first, 1 or 2. */
-int blocks_open(const char* path, uint64_t budget, uint32_t first_copy, int writable,
+/* `budget` bytes of blocks are kept (0: all). `first_copy` is asked first, 1 or 2. `readahead`: a thread
+ * reads what blocks_ask asks for. */
+int blocks_open(const char* path, uint64_t budget, uint32_t first_copy, int writable, int readahead,
                 struct block_cache** cache);
 /* Writes what is to be written first. `counts` may be NULL. */
 int blocks_close(struct block_cache* cache, struct block_counts* counts);
@@ -51,6 +52,10 @@ int blocks_read(struct block_cache* cache, const struct slot* entry, struct bloc
 /* Many at once; blocks[i] is NULL where that failed. 0, or the first error. */
 int blocks_read_many(struct block_cache* cache, const struct slot* entries, size_t count,
                      struct block** blocks);
+/* That the blocks will be wanted soon: a hint. */
+void blocks_ask(struct block_cache* cache, const struct slot* entries, size_t count);
+/* Reads some of what was asked for, until none of it waits to be read. */
+void blocks_help(struct block_cache* cache);
 /* The bytes are not good, whatever their checksum says: those of another copy. */
 int blocks_reread(struct block_cache* cache, struct block* block, const struct slot* entry);
 /* Puts what is in memory over every copy, at the latest when the cache is closed. */

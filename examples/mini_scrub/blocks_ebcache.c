@@ -7,12 +7,13 @@
 #include <unistd.h>
 
 #include "blocks.h"
-#include "ebcache/ebcache.h"
+#include "ebcache/ebcache_core.h"
 
 #define MOST_AT_ONCE 512
 
 struct block_cache {
   ebcache_cache* cache;
+  ebcache_readahead* readahead; /* NULL: none */
   struct image_file image;
   struct block_counts counts; /* from any thread: atomically */
 };
@@ -86,7 +87,10 @@ static void forget(void* context, const ebcache_buffer* buffer, void* user) {
 
 /* ---- What the program asks of the cache -------------------------------------------------------- */
 
-int blocks_open(const char* path, uint64_t budget, uint32_t first_copy, int writable,
+static const struct ebcache_readahead_options read_ahead = {
+    .size = sizeof read_ahead, .threads = 1, .most_waiting = 2 * MOST_ENTRIES};
+
+int blocks_open(const char* path, uint64_t budget, uint32_t first_copy, int writable, int readahead,
                 struct block_cache** result) {
   static const struct ebcache_source source = {
       .size = sizeof source,
@@ -97,17 +101,29 @@ int blocks_open(const char* path, uint64_t budget, uint32_t first_copy, int writ
   };
   struct block_cache* const cache = calloc(1, sizeof *cache);
   if (cache == NULL) return -ENOMEM;
+  /* Pages as large as a block, from one arena: each block in one piece, and memory that the system touches by
+   * huge pages, where it has such. */
+  const struct ebcache_allocator_options pages = {
+      .size = sizeof pages, .kind = EBCACHE_ALLOCATOR_ORDER0, .page_bytes = BLOCK_BYTES};
+  ebcache_allocator* allocator = NULL;
+  int error = ebcache_allocator_create(&pages, &allocator);
   const struct ebcache_cache_options options = {
       .size = sizeof options,
+      .allocator = allocator,
       .budget_bytes = budget != 0 ? budget : EBCACHE_UNLIMITED,
       .node_bytes = BLOCK_BYTES,
       .user_bytes = sizeof(struct block),
   };
-  int error = image_open(path, first_copy, writable, &cache->image);
+  if (error == 0) error = image_open(path, first_copy, writable, &cache->image);
   if (error == 0) {
     error = ebcache_cache_create(&options, &source, cache, &cache->cache);
+    if (error == 0 && readahead) {
+      error = ebcache_readahead_create(cache->cache, &read_ahead, &cache->readahead);
+      if (error != 0) (void)ebcache_cache_destroy(cache->cache);
+    }
     if (error != 0) close(cache->image.file);
   }
+  ebcache_allocator_release(allocator); /* the cache keeps it */
   if (error != 0) free(cache);
   *result = error == 0 ? cache : NULL;
   return error;
@@ -120,6 +136,7 @@ static void tell_of_lost(void* context, uint64_t start, uint32_t references, uin
 }
 
 int blocks_close(struct block_cache* cache, struct block_counts* counts) {
+  ebcache_readahead_destroy(cache->readahead);
   const int error = ebcache_writeback_all(cache->cache);
   if (ebcache_cache_destroy(cache->cache) != 0) {
     ebcache_cache_destroy_forced(cache->cache, tell_of_lost, NULL);
@@ -169,6 +186,18 @@ int blocks_read_many(struct block_cache* cache, const struct slot* entries, size
     if (first == 0) first = error;
   }
   return first;
+}
+
+void blocks_ask(struct block_cache* cache, const struct slot* entries, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    const struct ebcache_check check = check_of(&entries[i]);
+    if (ebcache_readahead_ask(cache->readahead, entries[i].address, &check) != 1) break;
+  }
+  (void)ebcache_readahead_flush(cache->readahead);
+}
+
+void blocks_help(struct block_cache* cache) {
+  while (ebcache_readahead_read_some(cache->readahead) == 1) continue;
 }
 
 int blocks_reread(struct block_cache* cache, struct block* block, const struct slot* entry) {

@@ -34,9 +34,10 @@ static int by_address(const void* left, const void* right) {
   return a->address < b->address ? -1 : a->address > b->address;
 }
 
-int blocks_open(const char* path, uint64_t budget, uint32_t first_copy, int writable,
+int blocks_open(const char* path, uint64_t budget, uint32_t first_copy, int writable, int readahead,
                 struct block_cache** result) {
   (void)budget;
+  (void)readahead;
   struct block_cache* const cache = calloc(1, sizeof *cache);
   if (cache == NULL) return -ENOMEM;
   pthread_mutex_init(&cache->mutex, NULL);
@@ -169,6 +170,15 @@ int blocks_read_many(struct block_cache* cache, const struct slot* entries, size
 int blocks_read(struct block_cache* cache, const struct slot* entry, struct block** block) {
   return blocks_read_many(cache, entry, 1, block);
 }
+
+/* It has no readahead: what is read early would be read by the same thread. */
+void blocks_ask(struct block_cache* cache, const struct slot* entries, size_t count) {
+  (void)cache;
+  (void)entries;
+  (void)count;
+}
+
+void blocks_help(struct block_cache* cache) { (void)cache; }
 
 int blocks_reread(struct block_cache* cache, struct block* block, const struct slot* entry) {
   struct plain_block* const plain = block->handle;

@@ -6,22 +6,18 @@
  *   mini_scrub repair IMAGE            mends it
  *
  *   --budget=BYTES    blocks to keep in memory (0, the default: all)
- *   --readahead       a second thread reads every second node's leaves ahead of the walk
+ *   --readahead       a second thread reads leaves ahead of the walk, which lends a hand
  *   --forgetful       lets each leaf go with its last use
  *   --first-copy=N    asks copy N first, 1 or 2: the other one is read only where that is no good
  *
  * Exit code: 0 all copies that were read are good; 1 some were not; 2 it cannot be done. */
 
 #include <errno.h>
-#include <pthread.h>
-#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "blocks.h"
-
-#define MOST_READ_AHEAD 8 /* nodes whose children are read ahead of the walk */
 
 struct scrub {
   struct block_cache* cache;
@@ -30,13 +26,7 @@ struct scrub {
   int readahead;
   uint32_t first_copy;
   uint64_t blocks, items, sum, bad_order, lost;
-  /* The thread that reads ahead may go so many nodes further. */
-  sem_t ahead;
-  uint64_t nodes_met; /* by that thread */
-  int stop;
-  /* Held by the walk while it has the bytes of a node changed, and by the other thread while it reads
-   * them: the cache keeps blocks alive, and no one's bytes apart. */
-  pthread_mutex_t nodes;
+  const struct block* next_node; /* the one whose leaves are wanted after these; held by the walk */
 };
 
 static int out_of_order(const struct block_view* block) {
@@ -61,9 +51,7 @@ static int look_inside(struct scrub* scrub, struct block* block, const struct sl
   }
   if (!out_of_order(block->data)) return 0;
   ++scrub->bad_order;
-  pthread_mutex_lock(&scrub->nodes);
   const int error = blocks_reread(scrub->cache, block, entry);
-  pthread_mutex_unlock(&scrub->nodes);
   if (error != 0) return error;
   if (out_of_order(block->data)) return -EUCLEAN;
   note(block, "its entries were out of order in one copy");
@@ -83,19 +71,29 @@ static void use_leaf(struct scrub* scrub, struct block* block) {
   }
 }
 
+/* That the leaves of a node will be wanted soon. Nothing where there is no node, or no readahead. */
+static void ask_for_leaves(struct scrub* scrub, const struct block* node) {
+  if (!scrub->readahead || node == NULL || node->data->header.level != 1) return;
+  blocks_ask(scrub->cache, node->data->entries, node->data->header.count);
+}
+
 static void walk(struct scrub* scrub, struct block* block);
 
 static void walk_children(struct scrub* scrub, const struct block* node) {
   struct block* children[MOST_ENTRIES];
   const uint32_t count = node->data->header.count;
   const struct slot* const entries = node->data->entries;
-  if (scrub->readahead && node->data->header.level == 1) sem_post(&scrub->ahead);
+  /* About half of what was asked for is read here, the rest meanwhile by the other thread; which goes
+   * on to the next node's leaves while these are used. */
+  if (scrub->readahead) blocks_help(scrub->cache);
   (void)blocks_read_many(scrub->cache, entries, count, children); /* each says how it went */
+  ask_for_leaves(scrub, node->data->header.level == 1 ? scrub->next_node : children[0]);
   for (uint32_t i = 0; i < count; ++i) {
     if (children[i] == NULL) {
       complain(scrub, entries[i].address, "no copy is good");
       continue;
     }
+    if (node->data->header.level == 2) scrub->next_node = i + 1 < count ? children[i + 1] : NULL;
     if (look_inside(scrub, children[i], &entries[i]) != 0) {
       complain(scrub, entries[i].address, blocks_error());
     } else {
@@ -119,82 +117,22 @@ static void walk(struct scrub* scrub, struct block* block) {
   }
 }
 
-/* ---- Reading ahead ----------------------------------------------------------------------------- */
-
-/* Copies what a node leads to: nothing where that cannot be. Not in one's own stack: trees are deep. */
-static struct slot* slots_of(struct scrub* scrub, const struct block* block, uint32_t* count) {
-  pthread_mutex_lock(&scrub->nodes);
-  *count = block->data->header.level == 0 ? 0 : block->data->header.count;
-  struct slot* const slots = malloc((*count + 1) * sizeof *slots);
-  if (slots != NULL) memcpy(slots, block->data->entries, *count * sizeof *slots);
-  pthread_mutex_unlock(&scrub->nodes);
-  return slots;
-}
-
-static void read_leaves_ahead(struct scrub* scrub, const struct slot* slots, uint32_t count) {
-  struct block* leaves[MOST_ENTRIES];
-  sem_wait(&scrub->ahead);
-  /* The walk reads the others itself, at the same time. */
-  const int ours = scrub->nodes_met++ % 2 == 1;
-  if (!ours || __atomic_load_n(&scrub->stop, __ATOMIC_RELAXED)) return;
-  (void)blocks_read_many(scrub->cache, slots, count, leaves); /* the walk will say what failed */
-  for (uint32_t i = 0; i < count; ++i) {
-    if (leaves[i] != NULL) blocks_put(scrub->cache, leaves[i]);
-  }
-}
-
-static void read_ahead(struct scrub* scrub, const struct slot* slot, uint32_t level) {
-  struct block* block;
-  uint32_t count;
-  if (level == 0 || blocks_read(scrub->cache, slot, &block) != 0) return;
-  struct slot* const slots = slots_of(scrub, block, &count);
-  blocks_put(scrub->cache, block);
-  if (slots != NULL && level == 1) read_leaves_ahead(scrub, slots, count);
-  for (uint32_t i = 0; slots != NULL && level > 1 && i < count; ++i) {
-    read_ahead(scrub, &slots[i], level - 1);
-  }
-  free(slots);
-}
-
-struct reader {
-  struct scrub* scrub;
-  struct slot root;
-  uint32_t level;
-};
-
-static void* read_ahead_thread(void* argument) {
-  struct reader* const reader = argument;
-  read_ahead(reader->scrub, &reader->root, reader->level);
-  return NULL;
-}
-
 /* ---- The program ------------------------------------------------------------------------------- */
 
 static int scan_tree(struct scrub* scrub, const struct slot* root_entry) {
   struct block* root;
-  pthread_mutex_init(&scrub->nodes, NULL);
   int error = blocks_read(scrub->cache, root_entry, &root);
   if (error == 0) error = look_inside(scrub, root, root_entry);
   if (error != 0) return error;
-  pthread_t thread;
-  struct reader reader = {scrub, *root_entry, root->data->header.level};
-  sem_init(&scrub->ahead, 0, MOST_READ_AHEAD);
-  if (scrub->readahead && pthread_create(&thread, NULL, read_ahead_thread, &reader) != 0) {
-    scrub->readahead = 0;
-  }
+  ask_for_leaves(scrub, root);
   walk(scrub, root);
-  if (scrub->readahead) {
-    __atomic_store_n(&scrub->stop, 1, __ATOMIC_RELAXED);
-    for (uint32_t i = 0; i < MOST_ENTRIES * MOST_READ_AHEAD; ++i) sem_post(&scrub->ahead);
-    pthread_join(thread, NULL);
-  }
-  sem_destroy(&scrub->ahead);
   blocks_put(scrub->cache, root);
   return 0;
 }
 
 static int scan(struct scrub* scrub, const char* path, uint64_t budget) {
-  int error = blocks_open(path, budget, scrub->first_copy, scrub->repair, &scrub->cache);
+  int error =
+      blocks_open(path, budget, scrub->first_copy, scrub->repair, scrub->readahead, &scrub->cache);
   if (error != 0) {
     fprintf(stderr, "%s: cannot be opened: %s\n", path, strerror(-error));
     return 2;

@@ -23,15 +23,20 @@ class OsCalls {
  public:
   virtual ~OsCalls() = default;
 
+  // What the OS maps, purges and protects in one piece: a power of two, 4096 at least, and always the
+  // same. By default it is asked; some kernels of arm64 say 16 or 64 KiB.
+  virtual size_t PageBytes();
+
   // Reserves `bytes` of zeroed address space at a multiple of `alignment` (a power of two, at least
-  // 4096). Pages cost memory when first touched. Null when the OS refuses.
+  // 4096) and of a page. Pages cost memory when first touched. Null when the OS refuses.
   virtual void* Map(size_t bytes, size_t alignment) = 0;
 
   // Takes back what Map gave, whole.
   virtual void Unmap(void* address, size_t bytes) = 0;
 
   // Gives the memory behind a range back; the range stays mapped and reads as zero afterwards.
-  // Page-aligned. False when the OS refuses.
+  // REQUIRES: whole pages of the OS, which takes all of a page that a range ends in. False when the OS
+  // refuses.
   virtual bool Purge(void* address, size_t bytes) = 0;
 
   // Asks for huge pages behind a range, as advice. False when the OS does not know how.
@@ -118,7 +123,7 @@ struct HeapOptions {
   uint32_t no_fail_wait_ms = kNoFailWaitMs;
   // Null: mimalloc's heap, which is loaded for this library alone and replaces nothing in the process; or
   // the program's own mimalloc, where it has linked that; or, where there is none, the C library's heap.
-  std::shared_ptr<HeapMemory> memory;
+  std::shared_ptr<HeapMemory> memory = nullptr;
 };
 
 // Blocks from a heap, each in one piece and page-aligned. What a small tool embeds.
@@ -146,7 +151,7 @@ std::shared_ptr<PageAllocator> Order0Allocator(Order0Options options = {});
 // Of HighOrderAllocator.
 struct HighOrderOptions {
   // Where folios come from. Null: a MovableRegion of the size below.
-  std::shared_ptr<PageAllocator> pages;
+  std::shared_ptr<PageAllocator> pages = nullptr;
   size_t page_bytes = 4096;               // of that region: 4096, 16384 or 65536
   size_t arena_bytes = size_t{64} << 30;  // of that region: a multiple of 1 GiB
 };
@@ -161,7 +166,8 @@ std::shared_ptr<PageAllocator> HighOrderAllocator(HighOrderOptions options = {})
 struct VmapOptions {
   static constexpr size_t kHalfOfAll = ~size_t{0};
 
-  size_t page_bytes = 4096;               // 4096, 16384 or 65536
+  // 4096, 16384 or 65536. With less than a page of the OS there are no windows: it maps whole pages only.
+  size_t page_bytes = 4096;
   size_t arena_bytes = size_t{64} << 30;  // as in Order0Options
   // Windows at a time, those not yet unmapped included; 0 is none.
   size_t max_windows = ~size_t{0};

@@ -13,12 +13,13 @@
 #include <absl/container/inlined_vector.h>
 #include <absl/types/span.h>
 
-#include <bit>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <optional>
-#include <type_traits>
+
+#include "ebcache/internal/little_endian.h"
 
 namespace ebcache {
 
@@ -67,15 +68,12 @@ class BlockBytes {
   }
 
   // A little-endian integer; nothing when it would leave the block.
-  template <typename T>
+  template <std::integral T>
   [[nodiscard]] std::optional<T> Load(size_t offset) const {
-    static_assert(std::is_integral_v<T> && std::endian::native == std::endian::little);
     std::byte scratch[sizeof(T)];
     const std::byte* const at = View(offset, sizeof(T), scratch);
     if (at == nullptr) return std::nullopt;
-    T value;
-    std::memcpy(&value, at, sizeof(T));
-    return value;
+    return LoadLe<T>(at);
   }
 
   // Copies out of the block. False, and nothing is copied, when the range would leave it.

@@ -16,13 +16,12 @@
 #include <cstdint>
 #include <functional>
 #include <iterator>
-#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
+#include "ebcache/block_set.h"
 #include "ebcache/buffer_cache.h"
 #include "ebcache/extent_buffer.h"
 #include "ebcache/on_disk.h"
@@ -128,11 +127,14 @@ struct ItemRangeOptions {
   // Hears of each part of the range that cannot be had, in key order, between the items before it
   // and those behind it: iteration goes on there, as walks do. On the thread that iterates. Null:
   // iteration ends at the first such part.
-  std::function<void(const ItemGap&)> on_gap;
+  std::function<void(const ItemGap&)> on_gap = nullptr;
 };
 
 // A tree, for searching. Of a subvolume that is being deleted only what is still there: the blocks
 // that its drop_progress says may be gone are not asked for.
+//
+// Errors of all that reads blocks: DataLoss, a block is damaged, or the tree leads to an address that
+// no chunk has; those of BufferCache::ReadBlock otherwise. NotFound is the answer about items alone.
 class BTree {
  public:
   // `cache` must outlive the tree and everything made from it.
@@ -253,25 +255,6 @@ class ItemRange {
 };
 
 // ---- Whole trees --------------------------------------------------------------------------------
-
-// A set of block addresses, a bit each where they lie close together.
-class BlockSet {
- public:
-  explicit BlockSet(uint32_t node_bytes);
-  // True when `bytenr` was not in the set.
-  bool Insert(uint64_t bytenr);
-  bool Contains(uint64_t bytenr) const;
-  uint64_t size() const { return size_; }
-
- private:
-  static constexpr uint64_t kBitsPerPage = 4096;
-  using Page = std::array<uint64_t, kBitsPerPage / 64>;
-  std::map<uint64_t, std::unique_ptr<Page>> pages_;
-  // Addresses that are no multiple of the node size, which bits cannot tell apart.
-  std::set<uint64_t> unaligned_;
-  uint32_t node_bytes_;
-  uint64_t size_ = 0;
-};
 
 // A subtree that a walk could not enter.
 struct WalkDamage {

@@ -104,6 +104,13 @@ enum class NewBytes {
 // Whether the error is that of a wait which would have been for ever: see BlockSource.
 bool WouldWaitForEver(const absl::Status& status);
 
+// What was asked of a cache, in the terms of recordings for eviction_bench.
+enum class CacheAccess : uint8_t {
+  kFound,  // looked up to be read or made, and there
+  kMade,   // the same, and made because it was not there
+  kStale,  // put as STALE: the block is not wanted any more
+};
+
 // What a cache is like; the defaults suit a tool that reads a filesystem.
 struct BufferCacheOptions {
   // Size of every block. A power of two, 4096 to 65536.
@@ -112,6 +119,19 @@ struct BufferCacheOptions {
   // cache may be over it for as long as they stay (CacheStats::over_budget_creates counts that).
   // The put or the write that makes one of them idle brings the cache back, at once.
   uint64_t budget_bytes = uint64_t{256} << 20;
+  // Bytes of blocks that are not on disk, DIRTY or under WRITEBACK, from which on `on_dirty_limit` is
+  // told; in blocks, rounded up. Changes cannot go but by a write, so that a caller that makes more of
+  // them than the budget holds the cache above it. 0: no limit.
+  uint64_t dirty_limit_bytes = 0;
+  // Told by the SetDirty that takes the cache to that limit, once it has been done, with how much is
+  // not on disk; again only after less was, and by the next SetDirty where a write ended beside this
+  // one. With no lock held, on the thread that called SetDirty, whose buffer it holds: it may use the
+  // cache, and write. Must not throw. Null: none is told.
+  std::function<void(uint64_t dirty_bytes)> on_dirty_limit = nullptr;
+  // Told of every block that is asked for to be read or made (Create, ReadBlock, ReadBlocks), and of
+  // every PutStale, in the order of each thread: for recordings. A Find is a look and not told of. From
+  // any thread, several at a time; with no lock held. Must not throw, nor use the cache. Null: none.
+  std::function<void(CacheAccess access, uint64_t start)> on_access = nullptr;
   // Bytes that users keep with each buffer (ExtentBuffer::user), 0 to kMostUserBytes; they do not
   // count to the budget. 0: none, which costs nothing.
   uint32_t user_bytes = 0;
@@ -123,7 +143,7 @@ struct BufferCacheOptions {
   uint32_t low_room_percent = 2;
   uint32_t high_room_percent = 5;  // from low_room_percent to 50
   // Null: a HeapAllocator of its own.
-  std::shared_ptr<PageAllocator> allocator;
+  std::shared_ptr<PageAllocator> allocator = nullptr;
   // Flags of the allocations behind buffers in the index. Those behind dummies and clones never
   // carry kMovable: the cache cannot move them.
   AllocFlags alloc_flags = AllocFlags::kMovable;
@@ -136,7 +156,7 @@ struct BufferCacheOptions {
   // Told by the destructor of every block that is lost with the cache, because it was DIRTY: its
   // address, and the error of its last write (OK: no write has failed). Must not throw, nor call
   // the cache. Null: the destructor prints one line to stderr if there is any such block.
-  std::function<void(uint64_t start, const absl::Status& error)> on_unwritten;
+  std::function<void(uint64_t start, const absl::Status& error)> on_unwritten = nullptr;
 };
 
 // Counters since the cache was made, and sizes now. Counters are exact only while no thread uses
@@ -206,6 +226,12 @@ class BufferCache {
   // STALE buffer is returned, as in the kernel. Waits while the buffer is being migrated. A buffer
   // with 2^31 references is a CHECK: only a leak explains them, and "not cached" would be a lie.
   ExtentBufferRef Find(uint64_t start) { return ExtentBufferRef::Adopt(FindBuffer(start)); }
+
+  // Whether a buffer is where that of the block at `start` would be, just now: the answer may be out of
+  // date when it comes, and a block that overlaps this one counts. Takes no reference and writes to no
+  // memory that is shared: for a caller that asks of many blocks which to read ahead, most of which are
+  // not there.
+  bool MayBeCached(uint64_t start) const;
 
   // Many at once: `results[i]` is what Find would have given for `starts[i]`. What each of them has
   // to wait for memory overlaps with the others, so that this is faster than one by one wherever

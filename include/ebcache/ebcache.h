@@ -35,7 +35,7 @@
  *   -EUCLEAN     damage: no copy of the block is what it should be
  *   -EIO         a device failed, or is missing
  *   -EACCES      may not be opened, or not be written
- *   -EBUSY       references are left, or blocks that are not written
+ *   -EBUSY       references are left, or readahead, or blocks that are not written
  *   -ENXIO       the cache has no source to read from or to write to
  *   -EOPNOTSUPP  a feature of the filesystem that this library cannot read
  *   -EAGAIN      the system gives no thread
@@ -68,10 +68,15 @@
 
 #include "ebcache/c/allocator.h"
 #include "ebcache/c/base.h"
+#include "ebcache/c/block_set.h"
 #include "ebcache/c/buffer.h"
 #include "ebcache/c/cache.h"
 #include "ebcache/c/filesystem.h"
+#include "ebcache/c/format.h"
+#include "ebcache/c/items.h"
+#include "ebcache/c/paths.h"
 #include "ebcache/c/preview.h"
+#include "ebcache/c/readahead.h"
 #include "ebcache/c/transaction.h"
 #include "ebcache/c/tree.h"
 

@@ -17,10 +17,9 @@
 #include <absl/status/statusor.h>
 #include <absl/types/span.h>
 
-#include <bit>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,6 +28,7 @@
 
 #include "ebcache/block_bytes.h"
 #include "ebcache/internal/extent_buffer_fields.h"
+#include "ebcache/internal/little_endian.h"
 #include "ebcache/internal/sync.h"
 #include "ebcache/page_allocator.h"
 
@@ -129,17 +129,16 @@ class alignas(64) ExtentBuffer : private internal::ExtentBufferFields {
   size_t front_bytes() const { return front_bytes_; }
 
   // A little-endian integer; nothing when it would leave the block.
-  template <typename T>
+  template <std::integral T>
   [[nodiscard]] std::optional<T> Load(size_t offset) const {
-    static_assert(std::is_integral_v<T> && std::endian::native == std::endian::little);
     // Where it lies in front there is no null to ask about, as there would be of View's answer.
     if (InFront(offset, sizeof(T))) [[likely]] {
-      return Little<T>(front_ + offset);
+      return LoadLe<T>(front_ + offset);
     }
     std::byte scratch[sizeof(T)];
     const std::byte* const at = ViewBeyondFront(offset, sizeof(T), scratch);
     if (at == nullptr) return std::nullopt;
-    return Little<T>(at);
+    return LoadLe<T>(at);
   }
 
   // `length` bytes at `offset` as one piece: where they lie, or copied to `scratch` where they
@@ -160,11 +159,11 @@ class alignas(64) ExtentBuffer : private internal::ExtentBufferFields {
   }
 
   // Stores a little-endian integer.
-  template <typename T>
+  template <std::integral T>
   absl::Status Set(size_t offset, std::type_identity_t<T> value) {
-    static_assert(std::is_integral_v<T> && std::endian::native == std::endian::little);
-    return Write(offset,
-                 absl::MakeConstSpan(reinterpret_cast<const std::byte*>(&value), sizeof(T)));
+    std::byte bytes[sizeof(T)];
+    StoreLe(static_cast<std::make_unsigned_t<T>>(value), bytes);
+    return Write(offset, bytes);
   }
 
   // Copies out of, and into, the block.
@@ -213,12 +212,6 @@ class alignas(64) ExtentBuffer : private internal::ExtentBufferFields {
   // are off by one so that an empty range is no part of a piece without bytes.)
   bool InFront(size_t offset, size_t length) const {
     return offset <= front_bytes_ && length - 1 < front_bytes_ - offset;
-  }
-  template <typename T>
-  static T Little(const std::byte* at) {
-    T value;
-    std::memcpy(&value, at, sizeof(T));
-    return value;
   }
   absl::Status OutOfRange(const char* what, size_t offset, size_t bytes) const;
   const std::byte* ViewBeyondFront(size_t offset, size_t bytes, std::byte* scratch) const;

@@ -40,12 +40,16 @@ struct PreviewState;
 // The cache under a filesystem, and the function that is told of damage.
 struct FilesystemOptions {
   // node_bytes is taken from the superblock; budget, allocator and flags are used as they are.
-  BufferCacheOptions cache;
+  BufferCacheOptions cache{};
+  // Makes the cache's allocator, where cache.allocator is null, when the size of blocks is known: for
+  // pages as large as they are, for example. Called once for each superblock that is tried, by the
+  // thread that opens. Null is the cache's own.
+  std::function<std::shared_ptr<PageAllocator>(uint32_t node_bytes)> make_allocator = nullptr;
   // Told of every copy of a block that could not be used, also where another one was good, while it
   // is being read: that block cannot be asked for yet (BlockSource).
-  std::function<void(const MirrorDamage&)> on_damage;
+  std::function<void(const MirrorDamage&)> on_damage = nullptr;
   // How Open reads image files and block devices.
-  FileDeviceOptions device;
+  FileDeviceOptions device{};
   // Opens it for writing: transactions may be opened on it, and readers replace bad copies of blocks
   // where another one is good (VolumeOptions::writable, which also says what cannot be opened so).
   // Open opens the devices for writing, whatever `device` says; those given to OpenDevices have to
@@ -85,7 +89,8 @@ class Filesystem {
   // One block by logical address, checked against what is expected of it.
   absl::StatusOr<ExtentBufferRef> ReadTreeBlock(uint64_t logical, const ParentCheck& check = {});
 
-  // A tree by id. NotFound when the root tree has none of that id.
+  // A tree by id. NotFound when the root tree has none of that id; DataLoss when a block on the way
+  // to it is damaged, or at an address that no chunk has.
   absl::StatusOr<BTree> Tree(uint64_t id);
 
   // Every tree there is: root and chunk tree, every root item in the root tree, and when there is a
@@ -102,10 +107,10 @@ class Filesystem {
   friend class Session;
 
   Filesystem() = default;
-  absl::Status OpenRoots(const BufferCacheOptions& options);
+  absl::Status OpenRoots(const FilesystemOptions& options);
   absl::Status UseSuperblock(size_t candidate, const absl::Status& why,
-                             const BufferCacheOptions& options);
-  absl::Status LoadAll(BufferCacheOptions options);
+                             const FilesystemOptions& options);
+  absl::Status LoadAll(const FilesystemOptions& options);
   void LoadChunks();
   std::optional<WalkDamage> RootDamage();
   bool IsDamage(const WalkDamage& damage) const;

@@ -55,6 +55,7 @@ struct MovableRegionOptions {
   size_t arena_bytes = size_t{4} << 30;
   // Powers of two, of 1 to 2^18 pages; a page block not larger than a superpageblock. Each of the
   // latter costs 64 bytes from the start and some 600 when the first page is allocated.
+  // Page blocks that are smaller than a page of the OS keep their memory: only whole pages go back.
   size_t pageblock_bytes = size_t{2} << 20;
   size_t superpageblock_bytes = size_t{1} << 30;
   Policy policy = Policy::kSuperpageblock;

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "ebcache/block_bytes.h"
+#include "ebcache/internal/little_endian.h"
 #include "ebcache/items_root.h"
 #include "ebcache/key.h"
 #include "ebcache/uuid.h"
@@ -283,9 +284,7 @@ struct Superblock {
 
   // Whether the filesystem uses that feature.
   bool has(IncompatFlag flag) const { return (incompat_flags & static_cast<uint64_t>(flag)) != 0; }
-  bool has(CompatRoFlag flag) const {
-    return (compat_ro_flags & static_cast<uint64_t>(flag)) != 0;
-  }
+  bool has(CompatRoFlag flag) const { return (compat_ro_flags & static_cast<uint64_t>(flag)) != 0; }
   bool has(SuperblockFlag flag) const { return (flags & static_cast<uint64_t>(flag)) != 0; }
   // What tree block headers carry: metadata_uuid where that feature is on, else fsid.
   Uuid header_fsid() const { return has(IncompatFlag::kMetadataUuid) ? metadata_uuid : fsid; }
@@ -405,9 +404,7 @@ class Header {
  private:
   template <typename T>
   T Field(size_t offset) const {
-    T value;
-    std::memcpy(&value, at_ + offset, sizeof(T));
-    return value;
+    return LoadLe<T>(at_ + offset);
   }
   std::array<std::byte, kHeaderBytes> scratch_;  // for frames without bytes
   const std::byte* at_;  // never null, never straddling: blocks and pages have 4096 bytes at least

@@ -34,7 +34,7 @@ namespace ebcache {
 struct PreviewOptions {
   // A new file for what is written, which has no name any more by the time that Open returns; that of
   // a second device has ".2" behind its name, and so on. Empty: it is kept in memory.
-  std::string file;
+  std::string file{};
   // Sessions overwrite nothing that the state on the devices reaches, over as many commits as there
   // are, so that they need room for all that they change. False: they use space as they would on the
   // devices themselves, and Apply is refused.

@@ -91,10 +91,15 @@ struct SessionOptions {
   // until it is settled. Nothing that this state reaches is overwritten meanwhile, so that a session
   // needs room for all that it changes. Not on the filesystem itself, which is refused where the system
   // tells (InvalidArgument). Empty: no way back.
-  std::string undo_file;
+  std::string undo_file{};
   // How many bytes of changed blocks may wait in memory. More are written before the commit, to
   // places that are free. 0: a quarter of the cache's budget; never less than 64 blocks.
   uint64_t most_unwritten_bytes = 0;
+  // Threads on which Transaction::Rewrite reads the leaves that come next, while it copies those that
+  // were read; they read from the devices, too, and are gone when the transaction commits or ends.
+  // 0: none.
+  // Up to ReadaheadOptions::kMostThreads, else InvalidArgument.
+  uint32_t rewrite_threads = 0;
   // How many commits without progress the session makes in a row, before Commit is refused: a loop that
   // does nothing any more would push the backup roots of every state that was of use out of the
   // superblock, which has four. By default the last of these stays. Progress is a commit with a change

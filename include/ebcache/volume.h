@@ -74,7 +74,7 @@ struct VolumeOptions {
   // or write is going on: it may use a cache over this volume, but that block cannot be had yet,
   // and to ask for it is refused (BlockSource). A missing device is told of only where no other
   // copy was good.
-  std::function<void(const MirrorDamage&)> on_damage;
+  std::function<void(const MirrorDamage&)> on_damage = nullptr;
 };
 
 // A copy of a superblock that was to be written and may not be on disk.

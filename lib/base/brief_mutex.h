@@ -14,6 +14,15 @@
 
 namespace ebcache {
 
+// Tells the processor that this thread only waits: another one on the same core may go on meanwhile.
+inline void RelaxCpu() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
 #if defined(EBCACHE_MODEL)
 
 using BriefMutex = sync::Mutex;
@@ -32,7 +41,7 @@ class EBCACHE_CAPABILITY("mutex") BriefMutex {
     for (int i = 0; i < kLooks; ++i) {
       if (mutex_.try_lock()) [[likely]]
         return;
-      __builtin_ia32_pause();
+      RelaxCpu();
     }
     mutex_.lock();
   }

@@ -21,9 +21,9 @@ BackgroundReclaim::~BackgroundReclaim() {
 }
 
 void BackgroundReclaim::Wake() {
-  // Acquire and release, here and in Run: where a wake is wanted already, what this thread did
-  // before is seen by the steps that answer it.
-  if (wanted_.exchange(true, std::memory_order_acq_rel)) return;
+  // Release, and acquire in Run: where a wake is wanted already, what this thread did before is seen by the steps
+  // that answer it.
+  if (wanted_.exchange(true, std::memory_order_release)) return;
   {
     sync::MutexLock lock(mutex_);
     woken_ = true;
@@ -41,7 +41,7 @@ void BackgroundReclaim::Run() {
     woken_ = false;
     lock.unlock();
     // Before the steps, not after them: a wake that comes while they look is answered by more.
-    wanted_.exchange(false, std::memory_order_acq_rel);
+    wanted_.exchange(false, std::memory_order_acquire);
     for (bool more = true; more && !stopping_.load(std::memory_order_relaxed);) {
       more = false;
       threads_.Work([&] { more = step_(); });

@@ -133,9 +133,14 @@ absl::StatusOr<ExtentBuffer*> BufferPool::UnlessTooMany(ExtentBuffer* found) {
       "block ", start, ": has ", refs - 1, " references; its users do not put what they take"));
 }
 
+absl::StatusOr<ExtentBuffer*> BufferPool::Found(ExtentBuffer* found) {
+  NoteAccess(CacheAccess::kFound, Inside(found).start_);
+  return UnlessTooMany(found);
+}
+
 absl::StatusOr<ExtentBuffer*> BufferPool::Create(uint64_t start) {
   if (auto status = CheckStart(start); !status.ok()) return status;
-  if (ExtentBuffer* found = Find(start)) return UnlessTooMany(found);
+  if (ExtentBuffer* found = Find(start)) return Found(found);
   const auto made = MakeMapped(start, NewBytes::kUndefined);
   if (!made.ok()) return made.status();
   return made->buffer;
@@ -145,7 +150,7 @@ absl::StatusOr<BufferPool::Made> BufferPool::CreateOrFind(uint64_t start, NewByt
   if (auto status = CheckStart(start); !status.ok()) return status;
   ExtentBuffer* const found = Find(start);
   if (found == nullptr) return MakeMapped(start, bytes);
-  const auto usable = UnlessTooMany(found);
+  const auto usable = Found(found);
   if (!usable.ok()) return usable.status();
   return Made{.buffer = *usable};
 }
@@ -175,6 +180,10 @@ absl::StatusOr<BufferPool::Made> BufferPool::MakeMapped(uint64_t start, NewBytes
 // Those that are in the index now. Their maker still has its first reference on each.
 void BufferPool::Welcome(absl::Span<ExtentBuffer* const> newcomers) {
   NoteCreated(newcomers.size());
+  for (ExtentBuffer* buffer : newcomers) {
+    EBCACHE_TRACE(create, buffer);
+    NoteAccess(CacheAccess::kMade, Inside(buffer).start_);
+  }
   reclaim_list_.Add(newcomers);
   // After they are on the list: of several threads that go over the budget together, the last one
   // there sees the newcomers of all.
@@ -188,6 +197,7 @@ absl::StatusOr<ExtentBuffer*> BufferPool::Outcome(const BufferIndex::Newcomer& n
   if (newcomer.outcome == BufferIndex::Insertion::kInserted) return newcomer.buffer;
   if (newcomer.outcome == BufferIndex::Insertion::kExists) {
     Count(counters_.create_races_lost);
+    NoteAccess(CacheAccess::kFound, start);
     UnmakeBuffer(newcomer.buffer);
     return newcomer.existing;
   }
@@ -207,7 +217,7 @@ void BufferPool::CreateMany(absl::Span<const uint64_t> starts,
     if (auto status = CheckStart(starts[i]); !status.ok()) {
       results[i] = status;
     } else if (ExtentBuffer* found = Find(starts[i], candidates[i])) {
-      auto usable = UnlessTooMany(found);
+      auto usable = Found(found);
       results[i] = usable.ok() ? absl::StatusOr<ExtentBufferRef>(ExtentBufferRef::Adopt(*usable))
                                : usable.status();
     } else {
@@ -275,6 +285,7 @@ absl::StatusOr<ExtentBuffer*> BufferPool::CreateUnmapped(uint64_t start, uint32_
   Count(counters_.unmapped);
   // Release: late readers with a pointer from an earlier life look at the state first.
   Inside(*made).state_.store(state::Pack(state::BornUnmapped()), std::memory_order_release);
+  EBCACHE_TRACE(create_private, *made);
   return *made;
 }
 
@@ -297,7 +308,10 @@ void BufferPool::Bury(absl::Span<ExtentBuffer* const> dead, bool listed, bool to
   }
   if (slab_.user_bytes() != 0 && !told) TellForgotten(dead);
   // Then the folios, which by then no thread can reach through these buffers.
-  for (ExtentBuffer* buffer : dead) frames_.Free(buffer);
+  for (ExtentBuffer* buffer : dead) {
+    EBCACHE_TRACE(free, buffer);
+    frames_.Free(buffer);
+  }
   // The descriptors last: from here on they may be other blocks'.
   slab_.Free(dead);
 }
@@ -310,7 +324,8 @@ void BufferPool::TellForgotten(absl::Span<ExtentBuffer* const> dead) noexcept {
 void BufferPool::BuryAll(Tell tell_of_unwritten, const Tell* tell_of_held) {
   for (uint32_t i = 0; i < slab_.size(); ++i) {
     ExtentBuffer* buffer = slab_.At(i);
-    const BufferState s = state::Unpack(Inside(buffer).state_.load(std::memory_order_acquire));
+    // Relaxed: the cache goes, and its owner has seen to it that no other thread is in it.
+    const BufferState s = state::Unpack(Inside(buffer).state_.load(std::memory_order_relaxed));
     if (s.refs == 0) continue;
     const bool held = s.refs != 1 || !s.has(BufferFlag::kTreeRef);
     EBCACHE_CHECK(!held || tell_of_held != nullptr,

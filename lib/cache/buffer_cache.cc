@@ -36,6 +36,7 @@ BufferCacheOptions Complete(BufferCacheOptions options) {
   EBCACHE_CHECK(options.migrate_mode == BufferCacheOptions::MigrateMode::kKeepBuffer ||
                     options.migrate_mode == BufferCacheOptions::MigrateMode::kDropBuffer,
                 "BufferCacheOptions::migrate_mode: no such mode");
+  if (!options.on_dirty_limit) options.dirty_limit_bytes = 0;
   if (options.allocator == nullptr) options.allocator = HeapAllocator();
   return options;
 }
@@ -85,6 +86,8 @@ uint32_t BufferCache::node_bytes() const { return impl_->options().node_bytes; }
 PageAllocator& BufferCache::allocator() const { return impl_->allocator(); }
 
 ExtentBuffer* BufferCache::FindBuffer(uint64_t start) { return impl_->pool().Find(start); }
+
+bool BufferCache::MayBeCached(uint64_t start) const { return impl_->pool().MayHave(start); }
 
 absl::StatusOr<ExtentBufferRef> BufferCache::Create(uint64_t start) {
   auto made = impl_->pool().Create(start);

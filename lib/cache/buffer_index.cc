@@ -15,7 +15,7 @@ constexpr uint64_t kEmptyLeaves = 16;
 BufferIndex::BufferIndex(uint32_t node_bytes, OsCalls* os, uint64_t multiplier)
     : node_shift_(std::countr_zero(node_bytes)), os_(os), multiplier_(multiplier) {
   tables_.push_back(std::make_unique<Table>(kFirstCapacity, multiplier_));
-  table_.store(tables_.back().get(), std::memory_order_release);
+  table_.store(tables_.back().get(), std::memory_order_relaxed);  // no other thread has the index yet
   bytes_.store(kFirstCapacity * sizeof(Entry), std::memory_order_relaxed);
 }
 
@@ -53,8 +53,10 @@ void BufferIndex::StoreEntry(Table& table, uint64_t key, Leaf* leaf) {
   for (uint64_t at = table.Home(key);; ++at) {
     Entry& entry = table.entries[at & table.mask];
     if (entry.key_plus_one.load(std::memory_order_relaxed) != 0) continue;
-    entry.leaf.store(leaf, std::memory_order_release);  // before the key: a reader of it sees this
-    entry.key_plus_one.store(key + 1, std::memory_order_release);
+    // Release: a reader that comes with another's key may find this leaf, and looks into it. The key is relaxed: one
+    // who sees it and no leaf yet was told of neither.
+    entry.leaf.store(leaf, std::memory_order_release);
+    entry.key_plus_one.store(key + 1, std::memory_order_relaxed);
     return;
   }
 }
@@ -186,7 +188,8 @@ bool BufferIndex::EnterLeaf(uint64_t key, Leaf* leaf) noexcept try {
 // them empty.
 void BufferIndex::SweepSome() {
   const uint64_t version = version_.load(std::memory_order_relaxed);
-  version_.store(version + 1, std::memory_order_release);
+  // Relaxed: each change that follows is a release, and shows this to whoever sees it.
+  version_.store(version + 1, std::memory_order_relaxed);
   auto it = leaves_.lower_bound(swept_to_);
   for (uint64_t i = 0; i < kLeavesPerHold && it != leaves_.end(); ++i) {
     CountStep();
@@ -261,7 +264,7 @@ void BufferIndex::RemoveLocked(ExtentBuffer* buffer) {
   auto& slot = leaf->slots[block & (kLeafSlots - 1)];
   // Under the mutex no other thread stores, so a compare and a store are a compare-and-swap.
   if (slot.load(std::memory_order_relaxed) != buffer) return;
-  slot.store(nullptr, std::memory_order_release);
+  slot.store(nullptr, std::memory_order_relaxed);  // who finds nothing is told nothing
   if (--leaf->occupied != 0) return;
   if (++empty_leaves_ > kEmptyLeaves + leaves_.size() / 2) SweepSome();
 }

@@ -161,7 +161,7 @@ class BufferIndex {
   using LeafMap = std::map<uint64_t, Leaf*>;
 
   struct alignas(64) Leaf {
-    // Stored by release under the mutex, loaded by acquire: a lookup that sees a pointer sees the
+    // A pointer is stored by release under the mutex, and loaded by acquire: a lookup that sees it sees the
     // descriptor.
     std::array<sync::Atomic<ExtentBuffer*>, kLeafSlots> slots;
     // All below are guarded by the index's mutex_.
@@ -171,8 +171,9 @@ class BufferIndex {
     Leaf* next_free;
   };
 
-  // One place of the hash table. Both are stored by release and loaded by acquire, which keeps a
-  // reader's loads in front of its second look at version_ (and needs no fence).
+  // One place of the hash table. Both are loaded by acquire, which keeps a reader's loads in front of its second look at
+  // version_ (and needs no fence); and stored by release, but for the key of a leaf that is entered (StoreEntry), which
+  // no look has to be warned of.
   struct Entry {
     sync::Atomic<uint64_t> key_plus_one{0};  // 0: empty
     sync::Atomic<Leaf*> leaf{nullptr};
@@ -243,7 +244,7 @@ class BufferIndex {
 
   // Published by release when it grows, loaded by acquire.
   sync::Atomic<Table*> table_;
-  // See 3. Written under mutex_: odd by release before, even by release after.
+  // See 3. Written under mutex_: odd before, ahead of the releases of what changes; even by release after.
   sync::Atomic<uint64_t> version_{0};
   sync::Atomic<uint64_t> bytes_{0};  // a statistic: relaxed
 
@@ -297,6 +298,7 @@ ExtentBuffer* BufferIndex::Find(uint64_t start, GrabFn grab) const {
   const uint64_t block = BlockOf(start);
   for (;;) {
     const uint64_t before = version_.load(std::memory_order_acquire);
+    bool other = false;
     const Leaf* leaf = FindLeaf(block >> kLeafShift);
     if (leaf != nullptr) [[likely]] {
       ExtentBuffer* candidate =
@@ -305,17 +307,25 @@ ExtentBuffer* BufferIndex::Find(uint64_t start, GrabFn grab) const {
         const Grab grabbed = grab(candidate);
         if (grabbed == Grab::kTaken) [[likely]]
           return candidate;
-        if (grabbed == Grab::kOther || grabbed == Grab::kBusy) continue;
+        if (grabbed == Grab::kBusy) continue;
+        other = grabbed == Grab::kOther;
       }
     }
-    // Nothing there, if the way there was sound.
-    if ((before & 1) == 0 && version_.load(std::memory_order_acquire) == before) return nullptr;
+    // Nothing there, if the way there was sound; or another by now, and the way leads to the next. Relaxed: it comes
+    // behind the loads on the way by their acquire, and nothing that it guards is looked at after it.
+    if ((before & 1) == 0 && version_.load(std::memory_order_relaxed) == before) {
+      if (other) continue;
+      return nullptr;
+    }
+    // Behind the thread that changes the table: to look again and again meanwhile would be to wait for it, for as
+    // long as it is not running.
     ExtentBuffer* candidate = nullptr;
     {
       sync::MutexLock lock(mutex_);
       leaf = FindLeaf(block >> kLeafShift);
       if (leaf != nullptr) {
-        candidate = leaf->slots[block & (kLeafSlots - 1)].load(std::memory_order_acquire);
+        // Relaxed: slots change under the mutex.
+        candidate = leaf->slots[block & (kLeafSlots - 1)].load(std::memory_order_relaxed);
       }
     }
     if (candidate == nullptr) return nullptr;

@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "lib/base/rounding.h"
+
 namespace ebcache {
 
 BufferPool::BufferPool(BufferCacheImpl* cache, BufferCacheOptions options, BlockSource* source)
@@ -14,7 +16,8 @@ BufferPool::BufferPool(BufferCacheImpl* cache, BufferCacheOptions options, Block
       slab_(cache, frames_.row_slots(), options_.user_bytes, OsCalls::Real()),
       index_(options_.node_bytes, OsCalls::Real(), RandomMultiplier()),
       reclaim_list_(&slab_),
-      budget_bytes_(0) {
+      budget_bytes_(0),
+      dirty_limit_(UnitsFor(options_.dirty_limit_bytes, options_.node_bytes)) {
   UseBudget(options_.budget_bytes);
   if (options_.background_reclaim) {
     background_ = std::make_unique<BackgroundReclaim>([this] { return ReclaimInBackground(); });
@@ -29,6 +32,7 @@ ExtentBuffer* BufferPool::FindSlowly(uint64_t start, ExtentBuffer* wrong) {
     const auto got = state::Apply(Inside(candidate).state_, state::GetForLookup);
     if (got.result == state::Result::kChanged) [[likely]] {
       if (Inside(candidate).start_ == start && !got.after.has(BufferFlag::kUnmapped)) [[likely]] {
+        EBCACHE_TRACE(find, candidate);
         return BufferIndex::Grab::kTaken;
       }
       const bool overlaps = index_.BlockOf(Inside(candidate).start_) == index_.BlockOf(start) &&
@@ -112,6 +116,8 @@ void BufferPool::Unpark(ExtentBuffer* buffer) {
 }
 
 void BufferPool::PutStale(ExtentBuffer* buffer) {
+  EBCACHE_TRACE(put_stale, buffer);
+  NoteAccess(CacheAccess::kStale, Inside(buffer).start_);
   const auto outcome = state::Apply(Inside(buffer).state_, state::PutStale);
   EBCACHE_CHECK(outcome.result != state::Result::kRefused,
                 "a reference was put twice, or never taken");
@@ -121,6 +127,7 @@ void BufferPool::PutStale(ExtentBuffer* buffer) {
 }
 
 void BufferPool::PutNoCache(ExtentBuffer* buffer) {
+  EBCACHE_TRACE(put_nocache, buffer);
   bool was_parked = false;
   const auto outcome = state::Apply(Inside(buffer).state_, [&](BufferState s) {
     was_parked = s.has(BufferFlag::kParked);
@@ -154,22 +161,53 @@ state::Outcome BufferPool::ApplyIndexed(
 }
 
 bool BufferPool::TrySetDirty(ExtentBuffer* buffer) {
-  // Most have been dirtied before, which the index knows already.
+  // Most have been dirtied before, which the index knows already; but the word has to be told (state::Apply).
   const auto again = state::Apply(Inside(buffer).state_, [](BufferState s) {
     return s.under_io() ? state::SetDirty(s) : state::Refused(s);
   });
-  if (again.result != state::Result::kRefused) return true;
+  if (again.result != state::Result::kRefused) {
+    EBCACHE_TRACE(set_dirty, buffer);
+    return true;
+  }
   // Counted before it is, and uncounted after: where the count is 0, nothing is dirty. The other
   // way round a writer that is quick would uncount what has not been counted, and hide another.
-  Count(counters_.unwritten);
+  // Relaxed: of its own additions and those before it knows by the order of one object.
+  uint64_t unwritten = 0;
+  if (dirty_limit_ == 0) {
+    Count(counters_.unwritten);
+  } else {
+    unwritten = counters_.unwritten.fetch_add(1, std::memory_order_relaxed) + 1;
+  }
   bool was_unwritten = false;
   const auto outcome = ApplyIndexed(buffer, [&](BufferState s) {
     was_unwritten = s.under_io();
     return state::SetDirty(s);
   });
   const bool refused = outcome.result == state::Result::kRefused;
-  if (was_unwritten || refused) Uncount(counters_.unwritten);
+  if (!refused) EBCACHE_TRACE(set_dirty, buffer);
+  if (was_unwritten || refused) {
+    NoteWritten();
+  } else if (dirty_limit_ != 0 && unwritten >= dirty_limit_) {
+    TellOfDirtyLimit(unwritten);
+  }
   return !refused;
+}
+
+// A write that ends beside this resets the mark before it is set, or after. Before: then the acquire has taken over
+// that the write has ended, and the second look finds less than the limit. In both cases the next SetDirty tells.
+void BufferPool::TellOfDirtyLimit(uint64_t unwritten) {
+  if (dirty_limit_told_.exchange(true, std::memory_order_acquire)) return;
+  if (counters_.unwritten.load(std::memory_order_relaxed) < dirty_limit_) {
+    dirty_limit_told_.store(false, std::memory_order_release);
+  }
+  options_.on_dirty_limit(unwritten * options_.node_bytes);
+}
+
+// Only the one that goes below the limit resets the mark: what a later look finds is others' doing as well.
+void BufferPool::UncountBelowDirtyLimit() {
+  if (counters_.unwritten.fetch_sub(1, std::memory_order_relaxed) == dirty_limit_) {
+    dirty_limit_told_.store(false, std::memory_order_release);
+  }
 }
 
 }  // namespace ebcache

@@ -44,6 +44,7 @@
 #include "lib/cache/kept_errors.h"
 #include "lib/cache/reclaim_list.h"
 #include "lib/cache/state_word.h"
+#include "lib/cache/tracepoints.h"
 
 namespace ebcache {
 
@@ -60,17 +61,28 @@ class BufferPool {
   BufferPool& operator=(const BufferPool&) = delete;
 
   // ---- Finding, making and burying ----
-  ExtentBuffer* Find(uint64_t start) { return Find(start, index_.Candidate(start)); }
+  // (Inlined whatever the compiler takes a tracepoint for: it counts the lines of the note.)
+  [[gnu::always_inline]] ExtentBuffer* Find(uint64_t start) {
+    return Find(start, index_.Candidate(start));
+  }
   // The same for a caller that asked the index before: that may have changed since.
-  ExtentBuffer* Find(uint64_t start, ExtentBuffer* candidate) {
+  [[gnu::always_inline]] ExtentBuffer* Find(uint64_t start, ExtentBuffer* candidate) {
     if (candidate == nullptr || !state::GetPlainly(Inside(candidate).state_)) [[unlikely]]
       return FindSlowly(start, nullptr);
     // A reference to some buffer, which stays the buffer of its block while it is held.
-    if (Inside(candidate).start_ == start) [[likely]]
+    if (Inside(candidate).start_ == start) [[likely]] {
+      EBCACHE_TRACE(find, candidate);
       return candidate;
+    }
     return FindSlowly(start, candidate);
   }
   void FindMany(absl::Span<const uint64_t> starts, absl::Span<ExtentBufferRef> results);
+  // A guess: without a reference the candidate may be on its way to another block, so its address is
+  // not looked at.
+  bool MayHave(uint64_t start) const {
+    const ExtentBuffer* const candidate = index_.Candidate(start);
+    return candidate != nullptr && candidate->state().refs != 0;
+  }
   absl::StatusOr<ExtentBuffer*> Create(uint64_t start);
   // The same, and whether it is new. One that is new has zeroes, and is UPTODATE, from the moment it
   // can be found, where that was asked for.
@@ -112,7 +124,13 @@ class BufferPool {
   // is followed by NoteWritten.
   state::Outcome ApplyIndexed(ExtentBuffer* buffer,
                               absl::FunctionRef<state::Outcome(BufferState before)> step);
-  void NoteWritten() { Uncount(counters_.unwritten); }
+  void NoteWritten() {
+    if (dirty_limit_ == 0) {
+      Uncount(counters_.unwritten);
+    } else {
+      UncountBelowDirtyLimit();
+    }
+  }
   // Buffers that could not go, for this reason.
   void CountSkipped(ReleaseVerdict verdict, uint64_t count) {
     Count(counters_.skipped[static_cast<size_t>(verdict)], count);
@@ -172,9 +190,21 @@ class BufferPool {
 
   [[gnu::noinline, gnu::cold]] static void TooManyReferences();
 
+  // For BufferCacheOptions::on_access.
+  void NoteAccess(CacheAccess access, uint64_t start) const {
+    if (options_.on_access) [[unlikely]]
+      options_.on_access(access, start);
+  }
+
+  // For one that becomes DIRTY, where there is a limit: how many are unwritten with it.
+  void TellOfDirtyLimit(uint64_t unwritten);
+  void UncountBelowDirtyLimit();
+
   // buffer_birth.cc
   absl::Status CheckStart(uint64_t start) const;
   absl::StatusOr<ExtentBuffer*> UnlessTooMany(ExtentBuffer* found);
+  // The same, of one that was to be made, and was there.
+  absl::StatusOr<ExtentBuffer*> Found(ExtentBuffer* found);
   // A dead descriptor with memory behind it, for the block at `start`.
   absl::StatusOr<ExtentBuffer*> MakeBuffer(uint64_t start, AllocFlags flags);
   // For a block that was not there at the last look.
@@ -218,6 +248,10 @@ class BufferPool {
   ReclaimList reclaim_list_;
   sync::Atomic<uint64_t> budget_bytes_;  // relaxed: changed by SetBudget while others look
   Counters counters_;
+  const uint64_t dirty_limit_;  // in buffers; 0: none
+  // Whether the limit was told of since less was dirty. Set by acquire, reset by release: the thread that sets it
+  // behind a reset knows of the write that was the reason for it (TellOfDirtyLimit).
+  sync::Atomic<bool> dirty_limit_told_{false};
   KeptErrors read_errors_;  // here, because burying forgets them
 
   // Buffers that the thread has looked at since it last freed one, in the wake that it answers.

@@ -43,6 +43,7 @@ void BufferIo::FinishRead(const BlockRead& read) {
   const auto outcome = state::Apply(Inside(buffer).state_,
                                     [valid](BufferState s) { return state::EndRead(s, valid); });
   EBCACHE_CHECK(outcome.result == state::Result::kChanged, "a read ended that was not under way");
+  EBCACHE_TRACE(read_end, buffer);
   Inside(buffer).state_.notify_all();
   pool_->Put(buffer);
 }
@@ -90,7 +91,10 @@ absl::Status BufferIo::Read(ExtentBuffer* buffer, const ParentCheck* check) {
   // Goes round once for each read of others' that gave this reader no answer; reads once at most.
   for (;;) {
     const auto begun = state::Apply(Inside(buffer).state_, state::BeginRead);
-    if (begun.result == state::Result::kChanged) return ReadBegun(buffer, check, 0);
+    if (begun.result == state::Result::kChanged) {
+      EBCACHE_TRACE(read_begin, buffer);
+      return ReadBegun(buffer, check, 0);
+    }
     if (begun.after.has(BufferFlag::kUptodate)) break;
     EBCACHE_CHECK(begun.after.has(BufferFlag::kReading), "Read without a reference");
     const std::optional<absl::Status> answer = WaitForRead(buffer, check);
@@ -105,7 +109,10 @@ absl::Status BufferIo::Read(ExtentBuffer* buffer, const ParentCheck* check) {
 
 absl::Status BufferIo::Reread(ExtentBuffer* buffer, const ParentCheck* check) {
   const auto begun = state::Apply(Inside(buffer).state_, state::BeginReread);
-  if (begun.result == state::Result::kChanged) return ReadBegun(buffer, check, buffer->mirror());
+  if (begun.result == state::Result::kChanged) {
+    EBCACHE_TRACE(read_begin, buffer);
+    return ReadBegun(buffer, check, buffer->mirror());
+  }
   // Another reader is at it, be it that it has found the same, or that it is the first of all.
   if (begun.after.has(BufferFlag::kReading)) return Read(buffer, check);
   const char* const why = begun.after.has(BufferFlag::kUnmapped)
@@ -136,6 +143,7 @@ void BufferIo::ReadBlocks(absl::Span<const uint64_t> starts,
       others.push_back(i);
       continue;
     }
+    EBCACHE_TRACE(read_begin, buffer);
     reads.push_back({.buffer = buffer,
                      .check = checks.empty() ? nullptr : checks[i],
                      .status = source_ != nullptr ? Unanswered() : NoSource()});

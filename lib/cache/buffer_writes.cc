@@ -82,6 +82,7 @@ void BufferIo::FinishWriteback(ExtentBuffer* buffer, const absl::Status& status)
     end();
   }
   EBCACHE_CHECK(outcome.result == state::Result::kChanged, "a write ended that was not under way");
+  EBCACHE_TRACE(write_end, buffer);
   if (!outcome.after.under_io()) {
     pool_->NoteWritten();
   }
@@ -126,6 +127,7 @@ void BufferIo::ClearDirty(ExtentBuffer* buffer) {
 // Writes this thread has begun: hands them to the source and ends them. The first error.
 absl::Status BufferIo::WriteBegun(absl::Span<BlockWrite> writes) {
   Count(counters_.writes, writes.size());
+  for ([[maybe_unused]] const BlockWrite& write : writes) EBCACHE_TRACE(write_begin, write.buffer);
   if (source_ != nullptr) {
     CallSource(writes, [&] { source_->Write(writes); });
   }

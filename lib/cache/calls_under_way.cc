@@ -8,23 +8,17 @@
 namespace ebcache {
 namespace {
 
-// A thread that waits inside of a call. On its stack.
-struct Waiter {
-  const CallUnderWay* call;
-  const ExtentBuffer* buffer;  // what it waits for
-  Waiter* next;
-};
-
 // All of them. The list has no circle: see Join.
 class Waiters {
  public:
-  // Adds `waiter` unless it would close a circle; then false. From a block to the thread that has
-  // it, from there to the block that this one waits for, and so on.
-  bool Join(Waiter& waiter) {
+  // Adds `waiter`, which is to wait for `buffer`, unless it would close a circle; then false. From a
+  // block to the thread that has it, from there to the block that this one waits for, and so on.
+  bool Join(Waiter& waiter, const ExtentBuffer* buffer) {
     sync::UniqueLock lock(mutex_);
-    for (const ExtentBuffer* block = waiter.buffer; block != nullptr; block = WaitedForBy(block)) {
+    for (const ExtentBuffer* block = buffer; block != nullptr; block = WaitedForBy(block)) {
       if (waiter.call->IsAbout(block)) return false;
     }
+    waiter.buffer = buffer;
     waiter.next = first_;
     first_ = &waiter;
     return true;
@@ -94,10 +88,9 @@ bool WaitUnlessForEver(const ExtentBuffer* buffer, const sync::Atomic<uint64_t>&
     state::WaitWhile(word, flag);
     return true;
   }
-  Waiter waiter{.call = call, .buffer = buffer, .next = nullptr};
-  if (!waiters.Join(waiter)) return false;
+  if (!waiters.Join(call->waiter(), buffer)) return false;
   state::WaitWhile(word, flag);
-  waiters.Leave(waiter);
+  waiters.Leave(call->waiter());
   return true;
 }
 

@@ -30,6 +30,15 @@
 
 namespace ebcache {
 
+class CallUnderWay;
+
+// A thread that waits inside of a call, in the list of those that do. Guarded by the list's lock.
+struct Waiter {
+  const CallUnderWay* call;
+  const ExtentBuffer* buffer = nullptr;  // what it waits for
+  Waiter* next = nullptr;
+};
+
 // Lives for as long as the call. Thread safety: belongs to the thread that makes it; others look at
 // it only while that thread waits.
 class CallUnderWay {
@@ -53,6 +62,9 @@ class CallUnderWay {
   static const CallUnderWay* Innermost();
   // Whether this call, or one of those around it, is about the buffer.
   bool IsAbout(const ExtentBuffer* buffer) const;
+  // Of this thread, which waits for one block at a time. It is here and not where the thread waits,
+  // so that no function leaves the address of a variable of its own behind (-Wdangling-pointer).
+  Waiter& waiter() const { return waiter_; }
 
  private:
   using Has = bool (*)(const void* blocks, size_t count, const ExtentBuffer* buffer);
@@ -62,6 +74,7 @@ class CallUnderWay {
   const size_t count_;
   const Has has_;
   const CallUnderWay* const outer_;
+  mutable Waiter waiter_{.call = this};
 };
 
 // Waits while `flag`, READING or WRITEBACK, is set in the state of `buffer`, whose word is `word`.

@@ -38,6 +38,7 @@ void FolioMover::Thaw(absl::Span<ExtentBuffer* const> frozen) {
   for (ExtentBuffer* buffer : frozen) {
     const auto outcome = state::Apply(Inside(buffer).state_, state::EndMigrate);
     EBCACHE_CHECK(outcome.result == state::Result::kChanged, "a migration ended that was not one");
+    EBCACHE_TRACE(thaw, buffer);
     Inside(buffer).state_.notify_all();
   }
   // Reclaim has passed over them, because it could neither free nor park them.
@@ -80,6 +81,7 @@ std::optional<FolioMover::Members> FolioMover::Freeze(absl::Span<const FolioMove
       all = false;
       break;
     }
+    EBCACHE_TRACE(freeze, buffer);
     frozen->push_back(buffer);
   }
   all = all && std::any_of(moves.begin(), moves.end(),

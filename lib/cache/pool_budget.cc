@@ -95,7 +95,14 @@ void BufferPool::MakeRoom(uint64_t blocks) {
   if (excess != 0) Count(counters_.over_budget_creates, std::min(blocks, excess));
 }
 
+// One thread makes a buffer idle, and looks whether the cache is over its budget; another takes the cache over it,
+// and looks for what is idle. So that not each misses what the other did, the look is an update of the count, by
+// acquire and release, that changes nothing: of two updates of one object the later knows what came before the
+// earlier. A load, as a processor may do it, could be made before what the thread has stored; on x86 it is not,
+// because that was by a locked instruction.
 void BufferPool::RestoreBudget() {
+  if (budget_bytes_.load(std::memory_order_relaxed) == 0) return;
+  counters_.cached.fetch_add(0, std::memory_order_acq_rel);
   if (ExcessWith(0) != 0) ReclaimExcessWith(0);
 }
 

@@ -51,7 +51,7 @@ BufferQueue& ReclaimList::RingOf(const ExtentBuffer* buffer) {
 }
 
 void ReclaimList::Enter(Ring ring, ExtentBuffer* buffer) {
-  Inside(buffer).ring_ = ring;
+  Inside(buffer).ring_ = ring & kRingMask;
   Inside(buffer).parked_ = 0;
   RingOf(buffer).PushNewest(buffer);
   unparked_.fetch_add(1, std::memory_order_relaxed);
@@ -94,7 +94,9 @@ uint32_t ReclaimList::Age(const ExtentBuffer* buffer) const {
   return now_.Since({Inside(buffer).reclaim_time_});
 }
 
-void ReclaimList::Stamp(ExtentBuffer* buffer) { Inside(buffer).reclaim_time_ = now_.value; }
+void ReclaimList::Stamp(ExtentBuffer* buffer) {
+  Inside(buffer).reclaim_time_ = now_.value & ReclaimTime::kMask;
+}
 
 // ---- Becoming hot -------------------------------------------------------------------------------
 

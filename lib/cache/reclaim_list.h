@@ -98,6 +98,7 @@ class ReclaimList {
 
  private:
   enum Ring : uint32_t { kNursery, kProbation, kHot };  // what ExtentBuffer::ring_ is
+  static constexpr uint32_t kRingMask = 3;              // the bits that it has
 
   // Ghosts for which there was no room: as many as a batch of victims.
   struct Waiting {

@@ -4,6 +4,7 @@
 #include "lib/cache/buffer_cache_impl.h"
 #include "lib/cache/extent_buffer_access.h"
 #include "lib/cache/state_word.h"
+#include "lib/cache/tracepoints.h"
 
 namespace ebcache {
 
@@ -16,10 +17,12 @@ ExtentBufferRef ExtentBufferRef::Share() const {
   if (buffer_ == nullptr) return {};
   const auto outcome = state::Apply(Inside(buffer_).state_, state::Share);
   EBCACHE_CHECK(outcome.result == state::Result::kChanged, "Share without a reference");
+  EBCACHE_TRACE(share, buffer_);
   return ExtentBufferRef(buffer_);
 }
 
 void ExtentBufferRef::PutBuffer(ExtentBuffer* buffer) {
+  EBCACHE_TRACE(put, buffer);
   if (state::PutPlainly(Inside(buffer).state_)) [[likely]]
     return;
   Inside(buffer).cache_->pool().Put(buffer);
@@ -55,6 +58,7 @@ bool ExtentBufferRef::TrySetDirty() const {
 
 void ExtentBufferRef::ClearDirty() const {
   EBCACHE_CHECK(buffer_ != nullptr, "ClearDirty of an empty reference");
+  EBCACHE_TRACE(clear_dirty, buffer_);
   Inside(buffer_).cache_->io().ClearDirty(buffer_);
 }
 

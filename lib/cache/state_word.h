@@ -28,12 +28,18 @@ constexpr BufferState Unpack(uint64_t word) {
 }
 
 // Makes `step` on the word, or reports that the state it met does not allow it.
+//
+// A step that leaves the word as it is (kKept) is made as well, by a compare-and-swap: it says something of what the
+// thread did before. SetDirty of a buffer that is DIRTY already is the one that matters. The thread has written bytes,
+// and then it looks; a load may be made before the bytes are there for others, on x86 too. Meanwhile another thread
+// begins to write the buffer: it clears DIRTY and reads the old bytes, while this one still sees DIRTY, and the new
+// bytes are never written. Of two updates of one word the later knows what came before the earlier.
 template <typename Step>
 inline Outcome Apply(sync::Atomic<uint64_t>& word, Step step) {
   uint64_t seen = word.load(std::memory_order_acquire);
   for (;;) {
     const Outcome outcome = step(Unpack(seen));
-    if (outcome.result == Result::kRefused || outcome.result == Result::kKept) return outcome;
+    if (outcome.result == Result::kRefused) return outcome;
     if (word.compare_exchange_weak(seen, Pack(outcome.after), std::memory_order_acq_rel,
                                    std::memory_order_acquire)) [[likely]] {
       return outcome;

@@ -6,8 +6,8 @@
 
 #include "ebcache/allocators.h"
 #include "ebcache/movable_region.h"
+#include "lib/capi/cache_handles.h"
 #include "lib/capi/errors.h"
-#include "lib/capi/handles.h"
 #include "lib/capi/structs.h"
 
 namespace ebcache::capi {

@@ -5,8 +5,8 @@
 #include <cerrno>
 #include <optional>
 
+#include "lib/capi/cache_handles.h"
 #include "lib/capi/errors.h"
-#include "lib/capi/handles.h"
 #include "lib/capi/structs.h"
 
 namespace ebcache::capi {

@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "lib/capi/cache_handles.h"
 #include "lib/capi/callbacks.h"
 #include "lib/capi/errors.h"
-#include "lib/capi/handles.h"
 #include "lib/capi/structs.h"
 
 namespace ebcache::capi {
@@ -25,6 +25,11 @@ constexpr size_t kNamed = 4;
 // References to a buffer but the cache's own.
 static uint32_t UsersOf(BufferState state) {
   return state.refs - (state.has(BufferFlag::kTreeRef) ? 1 : 0);
+}
+
+int FailIfReadAhead(const ebcache_cache& cache) {
+  if (cache.readaheads.load(std::memory_order_relaxed) == 0) return 0;
+  return Fail(EBUSY, "readahead over the cache is left (ebcache_readahead_destroy)");
 }
 
 // No memory is needed for it.
@@ -112,6 +117,12 @@ int ebcache_cache_create(const ebcache_cache_options* options, const ebcache_sou
     if (const int error = CopyIn(source, functions, "source"); error != 0) return error;
     auto made = std::make_unique<ebcache_cache>();
     if (source != nullptr) made->source = std::make_unique<CallbackSource>(functions, context);
+    if (functions.dirty_limit != nullptr) {
+      inside.on_dirty_limit = [told = functions.dirty_limit, context](uint64_t dirty_bytes) {
+        const CallbackWords words;
+        told(context, dirty_bytes);
+      };
+    }
     made->owned = std::make_unique<BufferCache>(std::move(inside), made->source.get());
     if (const absl::Status status = made->owned->status(); !status.ok()) return Fail(status);
     made->cache = made->owned.get();
@@ -124,6 +135,7 @@ int ebcache_cache_destroy(ebcache_cache* cache) {
   if (cache == nullptr) return 0;
   return Guard([&] {
     if (cache->owned == nullptr) return Fail(EINVAL, "the cache belongs to a filesystem");
+    if (const int error = FailIfReadAhead(*cache); error != 0) return error;
     if (const int error = FailIfHeld(*cache->owned); error != 0) return error;
     if (const int error = RefuseUnwritten(*cache->owned); error != 0) return error;
     delete cache;
@@ -149,6 +161,7 @@ int ebcache_cache_destroy_forced(ebcache_cache* cache, ebcache_buffer_state_fn* 
   if (cache == nullptr) return 0;
   return Guard([&] {
     if (cache->owned == nullptr) return Fail(EINVAL, "the cache belongs to a filesystem");
+    if (const int error = FailIfReadAhead(*cache); error != 0) return error;
     BufferCache::Destroy(std::move(cache->owned),
                          [&](const ExtentBuffer& buffer, BufferState state) {
                            if (tell == nullptr) return;

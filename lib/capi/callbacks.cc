@@ -9,8 +9,8 @@
 #include <string_view>
 
 #include "lib/base/status_number.h"
+#include "lib/capi/cache_handles.h"
 #include "lib/capi/errors.h"
-#include "lib/capi/handles.h"
 
 namespace ebcache::capi {
 namespace {

@@ -9,7 +9,7 @@
 #include <cstddef>
 
 #include "ebcache/buffer_cache.h"
-#include "ebcache/ebcache.h"
+#include "ebcache/ebcache_core.h"
 
 namespace ebcache::capi {
 

@@ -14,7 +14,7 @@
 #include <system_error>
 
 #include "ebcache/buffer_cache.h"
-#include "ebcache/ebcache.h"
+#include "ebcache/ebcache_core.h"
 #include "lib/base/status_number.h"
 
 namespace ebcache::capi {

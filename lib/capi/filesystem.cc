@@ -108,13 +108,24 @@ int OpenBy(const ebcache_filesystem_options* options, ebcache_filesystem** files
   }
   handle->filesystem = *std::move(opened);
   handle->cache.cache = &handle->filesystem->cache();
-  handle->cache.of = handle.get();
+  handle->cache.owner = handle.get();
   TellOfOpening(*handle);
   *filesystem = handle.release();
   return 0;
 }
 
 }  // namespace ebcache::capi
+
+int ebcache_filesystem::RefuseWrites() const {
+  if (!filesystem->writable()) return 0;
+  return ebcache::capi::Fail(EACCES,
+                             "blocks of a filesystem are written by its transactions alone");
+}
+
+int ebcache_filesystem::RefuseInSession() const {
+  if (!ebcache::capi::HasSession(*this)) return 0;
+  return ebcache::capi::Fail(EBUSY, "a session over the filesystem is open");
+}
 
 using namespace ebcache;        // NOLINT: the functions below are outside of every namespace
 using namespace ebcache::capi;  // NOLINT
@@ -171,6 +182,7 @@ int ebcache_close(ebcache_filesystem* filesystem) {
   if (filesystem == nullptr) return 0;
   return Guard([&] {
     if (HasSession(*filesystem)) return Fail(EBUSY, "a session over the filesystem is open");
+    if (const int error = FailIfReadAhead(filesystem->cache); error != 0) return error;
     if (const int error = FailIfHeld(*filesystem->cache.cache); error != 0) return error;
     if (const int error = RefuseUnwritten(*filesystem->cache.cache); error != 0) return error;
     if (filesystem->preview != nullptr) --filesystem->preview->filesystems;

@@ -2,8 +2,8 @@
 
 #include <cerrno>
 
+#include "lib/capi/cache_handles.h"
 #include "lib/capi/errors.h"
-#include "lib/capi/handles.h"
 #include "lib/capi/structs.h"
 
 using namespace ebcache;        // NOLINT: the functions below are outside of every namespace

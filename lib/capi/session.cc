@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "ebcache/readahead.h"
 #include "ebcache/transaction.h"
 #include "lib/capi/callback_device.h"
 #include "lib/capi/errors.h"
@@ -46,6 +47,10 @@ int Inside(const ebcache_session_options* given, SessionOptions& options) {
   } else if (most != 0) {
     options.most_commits_without_progress = static_cast<uint32_t>(most);
   }
+  if (full.rewrite_threads > ReadaheadOptions::kMostThreads) {
+    return Fail(EINVAL, "rewrite_threads is more than 1024");
+  }
+  options.rewrite_threads = static_cast<uint32_t>(full.rewrite_threads);
   return 0;
 }
 

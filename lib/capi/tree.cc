@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ebcache/btree.h"
+#include "lib/base/status_number.h"
 #include "lib/capi/damage_tally.h"
 #include "lib/capi/errors.h"
 #include "lib/capi/handles.h"
@@ -33,10 +34,10 @@ int CheckSlot(const ebcache_buffer* buffer, uint32_t slot, bool leaf) {
   return 0;
 }
 
-// A step that failed. That there is no item is one thing, that the next block is nowhere another:
-// by that the path is lost.
+// A step that failed. That there is no item is one thing, that a source of the caller's has no such
+// block another: by that the path is lost.
 int FailToStep(const Path& path, const absl::Status& status) {
-  if (!absl::IsNotFound(status) || path.leaf()) return Fail(status);
+  if (path.leaf() || NumberOf(status) != ENOENT) return Fail(status);
   return Fail(EUCLEAN, {status.message().data(), status.message().size()});
 }
 

@@ -81,24 +81,14 @@ int ebcache_walk(ebcache_cache* cache, const ebcache_root* root, const ebcache_v
     WalkOptions inside;
     if (how.visited != nullptr) inside.visited = &how.visited->blocks;
     if (how.batch != 0) inside.batch = static_cast<int>(how.batch);
+    if (how.ahead > 65536) return Fail(EINVAL, "ahead must be 65536 at the most");
+    if (how.ahead != 0) inside.ahead = static_cast<int>(how.ahead);
+    if (how.readahead != nullptr) {
+      if (how.readahead->of != cache) return Fail(EINVAL, "the readahead is of another cache");
+      inside.readahead = &how.readahead->readahead;
+    }
     CallbackVisitor visits(functions, context, where);
     WalkTree(*cache->cache, Inside(where), visits, inside);
     return visits.Result();
   });
-}
-
-int ebcache_block_set_create(uint32_t node_bytes, ebcache_block_set** set) {
-  if (set == nullptr) return NullArgument("set");
-  *set = nullptr;
-  if (const int error = CheckNodeBytes(node_bytes); error != 0) return error;
-  return Guard([&] {
-    *set = new ebcache_block_set{BlockSet(node_bytes)};
-    return 0;
-  });
-}
-
-void ebcache_block_set_free(ebcache_block_set* set) { delete set; }
-
-uint64_t ebcache_block_set_size(const ebcache_block_set* set) {
-  return set != nullptr ? set->blocks.size() : 0;
 }

@@ -15,7 +15,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
+#include "lib/base/bytes.h"
 #include "lib/base/messages.h"
 
 namespace ebcache {
@@ -55,8 +57,7 @@ void Crc32c(Pieces pieces, Checksum& checksum) {
       piece.remove_prefix(run);
     }
   }
-  crc = ~crc;
-  std::memcpy(checksum.data(), &crc, sizeof(crc));
+  StoreLe32(absl::MakeSpan(checksum), 0, ~crc);
 }
 
 void Xxhash64(Pieces pieces, Checksum& checksum) {
@@ -71,7 +72,7 @@ void Xxhash64(Pieces pieces, Checksum& checksum) {
     }
     hash = XXH64_digest(&state);
   }
-  std::memcpy(checksum.data(), &hash, sizeof(hash));
+  StoreLe64(absl::MakeSpan(checksum), 0, hash);
 }
 
 // libgcrypt must be initialised once per process; the program may have done so already, in its own
@@ -162,7 +163,7 @@ size_t ChecksumBytes(ChecksumType type) {
 }
 
 absl::StatusOr<Checksum> ComputeChecksum(ChecksumType type, Pieces pieces) {
-  absl::StatusOr<Checksum> checksum(absl::in_place);
+  absl::StatusOr<Checksum> checksum = Checksum{};
   if (absl::Status status = Compute(type, pieces, *checksum); !status.ok()) checksum = status;
   return checksum;
 }

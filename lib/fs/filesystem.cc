@@ -125,7 +125,7 @@ absl::StatusOr<std::unique_ptr<Filesystem>> Filesystem::OpenDevices(
   std::unique_ptr<Filesystem> filesystem(new Filesystem());
   filesystem->writable_ = options.writable;
   filesystem->volume_ = *std::move(volume);
-  if (absl::Status status = filesystem->OpenRoots(options.cache); !status.ok()) return status;
+  if (absl::Status status = filesystem->OpenRoots(options); !status.ok()) return status;
   if (absl::Status status = CheckMetadataProfiles(*filesystem->volume_); !status.ok()) {
     return status;
   }
@@ -141,7 +141,7 @@ Filesystem::~Filesystem() = default;
 // The first superblock whose roots can be read is the one to go by; where there is none the first
 // of all, by which at least something may be had. Memory that is out ends the search: of roots that
 // were not read for want of it nothing is known, and another superblock must not be taken for them.
-absl::Status Filesystem::OpenRoots(const BufferCacheOptions& options) {
+absl::Status Filesystem::OpenRoots(const FilesystemOptions& options) {
   const size_t candidates = volume_->superblock_candidates();
   absl::Status why;
   std::vector<WalkDamage> first_damage;
@@ -167,15 +167,19 @@ absl::Status Filesystem::OpenRoots(const BufferCacheOptions& options) {
 }
 
 absl::Status Filesystem::UseSuperblock(size_t candidate, const absl::Status& why,
-                                       const BufferCacheOptions& options) {
+                                       const FilesystemOptions& options) {
   cache_.reset();  // before the volume that it reads from forgets its chunks
   absl::Status status = volume_->UseSuperblock(candidate, why);
   return status.ok() ? LoadAll(options) : status;
 }
 
-absl::Status Filesystem::LoadAll(BufferCacheOptions options) {
-  options.node_bytes = superblock().node_bytes;
-  cache_ = std::make_unique<BufferCache>(std::move(options), volume_.get());
+absl::Status Filesystem::LoadAll(const FilesystemOptions& options) {
+  BufferCacheOptions cache = options.cache;
+  cache.node_bytes = superblock().node_bytes;
+  if (cache.allocator == nullptr && options.make_allocator) {
+    cache.allocator = options.make_allocator(cache.node_bytes);
+  }
+  cache_ = std::make_unique<BufferCache>(std::move(cache), volume_.get());
   open_damage_.clear();
   if (absl::Status status = cache_->status(); !status.ok()) return status;
   LoadChunks();

@@ -2,17 +2,13 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/base/check.h"
 #include "lib/base/rounding.h"
 
 namespace ebcache {
-namespace {
-
-constexpr size_t kOsPageBytes = 4096;
-
-}  // namespace
 
 Arena::Arena(OsCalls* os, const Options& options)
     : os_(os),
@@ -37,12 +33,12 @@ Arena::~Arena() {
 }
 
 size_t Arena::table_bytes(size_t bytes) const {
-  return RoundUp(bytes / options_.page_bytes * sizeof(PageFrame), kOsPageBytes);
+  return RoundUp(bytes / options_.page_bytes * sizeof(PageFrame), os_->PageBytes());
 }
 
 // Fresh memory is zero, and so is the state of a frame that was never touched.
 PageFrame* Arena::MapTable(size_t bytes) {
-  return static_cast<PageFrame*>(os_->Map(table_bytes(bytes), kOsPageBytes));
+  return static_cast<PageFrame*>(os_->Map(table_bytes(bytes), os_->PageBytes()));
 }
 
 std::byte* Arena::MapPages(size_t bytes) {
@@ -110,14 +106,23 @@ absl::Status Arena::Reserve() {
   return absl::OkStatus();
 }
 
+uint32_t Arena::frames_per_os_page() const {
+  return static_cast<uint32_t>(std::max<size_t>(os_->PageBytes() / options_.page_bytes, 1));
+}
+
 void Arena::AdviseHugePages(size_t offset, size_t bytes) {
-  if (base() != nullptr) os_->AdviseHugePages(base() + offset, bytes);
+  if (base() == nullptr) return;
+  const size_t begin = RoundDown(offset, os_->PageBytes());
+  os_->AdviseHugePages(base() + begin, RoundUp(offset + bytes, os_->PageBytes()) - begin);
 }
 
 bool Arena::Purge(size_t offset, size_t bytes) {
   if (withheld()) return false;  // it is the parent's
+  if (memory_ == OsCalls::kNoMemory && base() == nullptr) return true;
+  // It would take all of a page of which a part is meant.
+  if (offset % os_->PageBytes() != 0 || bytes % os_->PageBytes() != 0) return false;
   if (memory_ != OsCalls::kNoMemory) return os_->PurgeMemory(memory_, offset, bytes);
-  return base() == nullptr || os_->Purge(base() + offset, bytes);
+  return os_->Purge(base() + offset, bytes);
 }
 
 }  // namespace ebcache

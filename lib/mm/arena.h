@@ -71,9 +71,13 @@ class Arena {
   // written when there was one thread.
   bool withheld() const { return withheld_.load(std::memory_order_relaxed); }
 
+  // How many frames a page of the OS has at least: they go back to the OS together.
+  uint32_t frames_per_os_page() const;
+
   // Asks for huge pages behind a part of the arena. Advice: a refusal costs speed, nothing else.
   void AdviseHugePages(size_t offset, size_t bytes);
-  // Gives the memory behind a part of it back. False: the OS would not.
+  // Gives the memory behind a part of it back. False: the OS would not, or it is not whole pages of the
+  // OS's.
   bool Purge(size_t offset, size_t bytes);
 
  private:

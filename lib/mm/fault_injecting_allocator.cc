@@ -65,6 +65,7 @@ class FaultInjectingOs final : public OsCalls {
  public:
   FaultInjectingOs(OsCalls* os, const FaultOptions& options) : os_(os), injector_(options) {}
 
+  size_t PageBytes() override { return os_->PageBytes(); }
   void* Map(size_t bytes, size_t alignment) override { return os_->Map(bytes, alignment); }
   void Unmap(void* address, size_t bytes) override { os_->Unmap(address, bytes); }
   bool Purge(void* address, size_t bytes) override { return os_->Purge(address, bytes); }

@@ -209,17 +209,25 @@ void FrameDepot::PurgeRunsLocked() {
     const FrameState state = source_->frame(pfn).Load();
     return state.use == FrameUse::kFree && !state.purged;
   };
-  for (FrameNumber first; first < fresh_; ++first) {
-    if (!purgeable(first)) continue;
-    FrameNumber end = first + 1;
-    while (end < fresh_ && purgeable(end)) ++end;
+  const uint32_t group = source_->frames_per_purge();
+  const auto all_purgeable = [&](FrameNumber from) EBCACHE_REQUIRES(mutex_) {
+    if (from + group > fresh_) return false;  // what is not prepared is not there to be looked at
+    for (FrameNumber pfn = from; pfn < from + group; ++pfn) {
+      if (!purgeable(pfn)) return false;
+    }
+    return true;
+  };
+  for (FrameNumber first; first < fresh_; first = first + group) {
+    if (!all_purgeable(first)) continue;
+    FrameNumber end = first + group;
+    while (end < fresh_ && all_purgeable(end)) end = end + group;
     if (source_->Purge(first, end - first)) {
       for (FrameNumber pfn = first; pfn < end; ++pfn) {
         source_->frame(pfn).Store({.use = FrameUse::kFree, .purged = true});
       }
       purged_frames_ += end - first;
     }
-    first = end;  // not purgeable, or past the last
+    first = end;  // that group is not purgeable, or past the last
   }
 }
 

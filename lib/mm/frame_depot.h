@@ -45,8 +45,11 @@ class FrameSource {
   // The most that can be prepared. The first Prepare may find that it is less.
   virtual uint32_t most_frames() const = 0;
 
-  // Gives back the memory of frames that stay usable. False: could not.
+  // Gives back the memory of frames that stay usable. REQUIRES: both multiples of frames_per_purge().
+  // False: could not.
   virtual bool Purge(FrameNumber first, uint32_t count) = 0;
+  // What is given back goes in groups of so many, from 0: the frames in a page of the OS. A power of two.
+  virtual uint32_t frames_per_purge() const { return 1; }
 
   // The reverse of Prepare, for frames at and above a multiple of frames_per_step(), none of which
   // is in use. False: could not, and nothing has changed.

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstdio>
@@ -19,21 +20,29 @@ namespace {
 // The kernel's default, for where it does not tell.
 constexpr size_t kUsualMaxMappings = 65530;
 
+size_t OsPageBytes() {
+  static const auto bytes = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return bytes;
+}
+
 // A range of `bytes` at a multiple of `alignment`, mapped with `protection` and nothing behind it;
 // null when the OS refuses. The kernel aligns to a page only: ask for more, and give back what
 // sticks out.
 void* MapAligned(size_t bytes, size_t alignment, int protection) {
-  const size_t padded = bytes + alignment - 4096;
-  if (bytes == 0 || padded < bytes) return nullptr;
+  const size_t page = OsPageBytes();
+  alignment = std::max(alignment, page);
+  const size_t whole = RoundUp(bytes, page);
+  const size_t padded = whole + alignment - page;
+  if (bytes == 0 || whole < bytes || padded < whole) return nullptr;
   void* const mapped =
       mmap(nullptr, padded, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapped == MAP_FAILED) return nullptr;
   const uintptr_t begin = reinterpret_cast<uintptr_t>(mapped);
   const uintptr_t aligned = RoundUp(begin, alignment);
   const size_t head = aligned - begin;
-  const size_t tail = padded - bytes - head;
+  const size_t tail = padded - whole - head;
   if (head != 0) munmap(mapped, head);
-  if (tail != 0) munmap(reinterpret_cast<void*>(aligned + bytes), tail);
+  if (tail != 0) munmap(reinterpret_cast<void*>(aligned + whole), tail);
   return reinterpret_cast<void*>(aligned);
 }
 
@@ -41,7 +50,7 @@ class RealOsCalls final : public OsCalls {
  public:
   void* Map(size_t bytes, size_t alignment) override {
     EBCACHE_CHECK(std::has_single_bit(alignment) && alignment >= 4096,
-                  "alignment of a mapping must be a power of two and at least a page");
+                  "alignment of a mapping must be a power of two and at least 4096");
     return MapAligned(bytes, alignment, PROT_READ | PROT_WRITE);
   }
 
@@ -87,7 +96,9 @@ class RealOsCalls final : public OsCalls {
                      static_cast<off_t>(bytes)) == 0;
   }
 
-  void* ReserveAddresses(size_t bytes) override { return MapAligned(bytes, 4096, PROT_NONE); }
+  void* ReserveAddresses(size_t bytes) override {
+    return MapAligned(bytes, OsPageBytes(), PROT_NONE);
+  }
 
   bool MapWindow(void* address, int memory, absl::Span<const WindowPiece> pieces) override {
     auto* at = static_cast<std::byte*>(address);
@@ -119,6 +130,8 @@ class RealOsCalls final : public OsCalls {
 };
 
 }  // namespace
+
+size_t OsCalls::PageBytes() { return OsPageBytes(); }
 
 OsCalls* OsCalls::Real() {
   // Never destroyed: allocators in static storage may outlive any order of destruction.

@@ -45,7 +45,11 @@ std::string WalkDamage::ToString() const {
 }
 
 absl::Status InTree(const TreeRoot& tree, int level, uint64_t logical, const absl::Status& status) {
-  return Reworded(status, Describe(tree.name, level, logical, status));
+  const std::string words = Describe(tree.name, level, logical, status);
+  // What a tree leads to has to be somewhere. NotFound is the answer about items alone. The number
+  // that a source gave stays its own.
+  if (absl::IsNotFound(status)) return WithNumber(absl::DataLossError(words), NumberOf(status));
+  return Reworded(status, words);
 }
 
 absl::Status TreeError(const TreeRoot& tree, int level, uint64_t logical, std::string_view reason) {

@@ -15,7 +15,8 @@ namespace ebcache {
 // DataLoss about a block, in the words of WalkDamage::ToString.
 absl::Status TreeError(const TreeRoot& tree, int level, uint64_t logical, std::string_view reason);
 
-// `status`, with tree, level and block in front of its message.
+// `status`, with tree, level and block in front of its message. NotFound, of a block that no chunk
+// has, becomes DataLoss.
 absl::Status InTree(const TreeRoot& tree, int level, uint64_t logical, const absl::Status& status);
 
 }  // namespace ebcache

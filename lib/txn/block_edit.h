@@ -21,7 +21,7 @@
 namespace ebcache::txn {
 
 // A buffer's bytes. REQUIRES: the caller holds the buffer for as long, and no other thread writes to
-// it; with kChange no other thread uses the bytes at all.
+// it; with kChange no other thread uses the bytes at all, and the transaction has made the block.
 class BlockEdit {
  public:
   enum class Purpose : uint8_t { kLook, kChange };
@@ -37,8 +37,11 @@ class BlockEdit {
   BlockEdit& operator=(BlockEdit&&) = delete;
 
   absl::Span<std::byte> bytes() const { return bytes_; }
-  // The block in them. Errors: DataLoss, "block L: ..." (edit::MutableBlock::Open).
+  // The block in them, looked at. Errors: DataLoss, "block L: ..." (edit::MutableBlock::Open).
   absl::StatusOr<edit::MutableBlock> Open() const;
+  // The same of one that is to be changed: what the transaction has made was sound from the start. A
+  // look at every key for each change of one was a sixth of the time of a rewrite.
+  edit::MutableBlock Reopen() const { return edit::MutableBlock::Reopen(bytes_); }
 
  private:
   void Finish();

@@ -316,10 +316,10 @@ absl::Status BlockWriter::WriteAll(bool early) {
                        ": its changes were written, or given up, by something else than the "
                        "transaction"));
     }
+    // Whether all in it is sound is looked at where it is sealed.
     BlockEdit edit(*block, BlockEdit::Purpose::kChange);
-    absl::StatusOr<edit::MutableBlock> view = edit.Open();
-    if (!view.ok()) return view.status();
-    view->set_flags(view->flags() | kHeaderWritten);
+    edit::MutableBlock view = edit.Reopen();
+    view.set_flags(view.flags() | kHeaderWritten);
   }
   counts_.written += blocks.size();
   if (early) counts_.written_early += blocks.size();

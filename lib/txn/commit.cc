@@ -127,6 +127,7 @@ absl::Status Transaction::Impl::CheckProgress() const {
 absl::Status Transaction::Impl::Commit(std::vector<SuperblockFailure>* failures) {
   if (absl::Status status = CheckOpen(); !status.ok()) return status;
   if (absl::Status status = CheckProgress(); !status.ok()) return status;
+  readahead.reset();
   Superblock next;
   std::vector<SuperblockFailure> failed_copies;
   bool written = false;
@@ -172,6 +173,7 @@ void Transaction::Impl::Abort() {
 }
 
 void Transaction::Impl::End(TransactionStage how) {
+  readahead.reset();
   stage = how;
   delayed.Clear();
   if (how == TransactionStage::kCommitted) {

@@ -48,13 +48,14 @@ CommittedStates::Wanted CommittedStates::WantedOf(uint64_t made, uint64_t freed)
 space::RangeSet CommittedStates::TakeReleased() {
   space::RangeSet released;
   sync::MutexLock lock(mutex_);
-  const auto sort_in = [&](const space::RangeSet& ranges, const Wanted& wanted) {
-    UniteAll(ranges, wanted.first > wanted.second ? released : kept_[wanted]);
+  // Gives the place of the ranges. A lambda that looked at kept_ would need the lock in the analysis's eyes.
+  const auto place_of = [&](const Wanted& wanted, auto& kept) -> space::RangeSet& {
+    return wanted.first > wanted.second ? released : kept[wanted];
   };
   for (; !freed_.empty(); freed_.pop_front()) {
     const FreedByCommit& commit = freed_.front();
     for (const auto& [made, ranges] : commit.ranges) {
-      sort_in(ranges, WantedOf(made, commit.generation));
+      UniteAll(ranges, place_of(WantedOf(made, commit.generation), kept_));
     }
   }
   // Of what was kept, those states are looked at anew that are not wanted any more.
@@ -64,7 +65,7 @@ space::RangeSet CommittedStates::TakeReleased() {
       ++at;
       continue;
     }
-    sort_in(at->second, wanted);
+    UniteAll(at->second, place_of(wanted, kept_));
     at = kept_.erase(at);
   }
   return released;

@@ -21,6 +21,10 @@ namespace {
 // What one change may add to a node: a leaf that is split for an item in its middle makes three.
 constexpr uint32_t kMostNewPointers = 2;
 
+// Leaves that are asked for in front of the one that is copied: two batches, one of which is read
+// while the other is copied.
+constexpr uint32_t kLeavesAhead = 2 * ReadaheadOptions().batch;
+
 KeyPointer PointerTo(const ExtentBuffer& block, uint64_t generation) {
   const Key first = Header(block).level() == 0 ? LeafKey(block, 0) : NodeKey(block, 0);
   return {.key = first, .bytenr = block.start(), .generation = generation};
@@ -60,11 +64,15 @@ absl::StatusOr<ExtentBufferRef> CowTree::OwnRoot() {
 
 absl::Status CowTree::CopyRoot() { return OwnRoot().status(); }
 
+ParentCheck CowTree::CheckOf(const KeyPointer& pointer, int level) const {
+  return {.level = static_cast<uint8_t>(level),
+          .generation = pointer.generation,
+          .owner = state_.id,
+          .first_key = pointer.key};
+}
+
 absl::StatusOr<ExtentBufferRef> CowTree::ReadChild(const KeyPointer& pointer, int level) {
-  const ParentCheck check{.level = static_cast<uint8_t>(level),
-                          .generation = pointer.generation,
-                          .owner = state_.id,
-                          .first_key = pointer.key};
+  const ParentCheck check = CheckOf(pointer, level);
   absl::StatusOr<ExtentBufferRef> child = writer_.cache().ReadBlock(pointer.bytenr, &check);
   if (!child.ok()) return ReadError(child.status());
   if (Header(**child).item_count() == 0) {
@@ -82,12 +90,11 @@ absl::StatusOr<ExtentBufferRef> CowTree::OwnChild(Way& way, int level, uint32_t 
   if (child.ok()) child = writer_.Copy(state_, *std::move(child), false);
   if (!child.ok()) return child;
   const BlockEdit edit(parent, BlockEdit::Purpose::kChange);
-  const absl::StatusOr<edit::MutableBlock> view = edit.Open();
-  if (!view.ok()) return view.status();
+  const edit::MutableBlock view = edit.Reopen();
   const KeyPointer to_copy{
       .key = pointer.key, .bytenr = (*child)->start(), .generation = writer_.identity().generation};
   absl::Status status =
-      EditStatus(edit::ReplacePointer(*view, slot, to_copy), parent.start(), "leading to a copy");
+      EditStatus(edit::ReplacePointer(view, slot, to_copy), parent.start(), "leading to a copy");
   if (!status.ok()) return status;
   return child;
 }
@@ -134,10 +141,32 @@ std::optional<Key> CowTree::KeyBehind(const Way& way) const {
   return std::nullopt;
 }
 
-absl::StatusOr<std::optional<Key>> CowTree::CopyLeaves(Key from, uint64_t most) {
+// What the transaction has made is in memory, or was written by it, and is not read again here.
+uint32_t CowTree::AskForLeaves(const Way& way, uint32_t next, Readahead& readahead) const {
+  const ExtentBuffer& parent = *way.block[1];
+  const uint32_t behind = way.slot[1] + 1;
+  const uint32_t end = std::min(Header(parent).item_count(), behind + kLeavesAhead);
+  for (next = std::max(next, behind); next < end; ++next) {
+    const KeyPointer pointer = LoadKeyPointer(parent, next);
+    if (pointer.generation == writer_.identity().generation) continue;
+    readahead.Ask(pointer.bytenr, CheckOf(pointer, 0));
+  }
+  if (end == Header(parent).item_count()) readahead.Flush();
+  return next;
+}
+
+absl::StatusOr<std::optional<Key>> CowTree::CopyLeaves(Key from, uint64_t most,
+                                                       Readahead* readahead) {
+  uint64_t parent = 0;  // of the leaves that were asked for
+  uint32_t asked = 0;   // its first slot that was not
   for (uint64_t copied = 0; copied < most; ++copied) {
     const absl::StatusOr<Way> way = GoDown(from, Room::kAny);
     if (!way.ok()) return way.status();
+    if (readahead != nullptr && state_.level > 0) {
+      if (way->block[1]->start() != parent) asked = 0;
+      parent = way->block[1]->start();
+      asked = AskForLeaves(*way, asked, *readahead);
+    }
     const std::optional<Key> behind = KeyBehind(*way);
     if (!behind) return std::optional<Key>();
     from = *behind;
@@ -160,10 +189,9 @@ absl::Status CowTree::Grow(Way& way) {
   if (!root.ok()) return root.status();
   {
     const BlockEdit edit(**root, BlockEdit::Purpose::kChange);
-    const absl::StatusOr<edit::MutableBlock> view = edit.Open();
-    if (!view.ok()) return view.status();
+    const edit::MutableBlock view = edit.Reopen();
     absl::Status status =
-        EditStatus(edit::InsertPointer(*view, 0, pointer), (*root)->start(), "a new root");
+        EditStatus(edit::InsertPointer(view, 0, pointer), (*root)->start(), "a new root");
     if (!status.ok()) return status;
   }
   SetRoot(**root);
@@ -175,10 +203,9 @@ absl::Status CowTree::Grow(Way& way) {
 absl::Status CowTree::AddPointer(Way& way, int level, uint32_t slot, const ExtentBuffer& block) {
   ExtentBuffer& parent = *way.block[level + 1];
   const BlockEdit edit(parent, BlockEdit::Purpose::kChange);
-  const absl::StatusOr<edit::MutableBlock> view = edit.Open();
-  if (!view.ok()) return view.status();
+  const edit::MutableBlock view = edit.Reopen();
   return EditStatus(
-      edit::InsertPointer(*view, slot, PointerTo(block, writer_.identity().generation)),
+      edit::InsertPointer(view, slot, PointerTo(block, writer_.identity().generation)),
       parent.start(), "leading to a new block");
 }
 
@@ -194,12 +221,10 @@ absl::Status CowTree::SplitNode(Way& way, int level, const Key& key) {
   {
     const BlockEdit left_edit(left, BlockEdit::Purpose::kChange);
     const BlockEdit right_edit(**right, BlockEdit::Purpose::kChange);
-    const absl::StatusOr<edit::MutableBlock> from = left_edit.Open();
-    const absl::StatusOr<edit::MutableBlock> to = right_edit.Open();
-    if (!from.ok()) return from.status();
-    if (!to.ok()) return to.status();
+    const edit::MutableBlock from = left_edit.Reopen();
+    const edit::MutableBlock to = right_edit.Reopen();
     absl::Status status =
-        EditStatus(edit::SplitNode(*from, *to, at), left.start(), "splitting a node");
+        EditStatus(edit::SplitNode(from, to, at), left.start(), "splitting a node");
     if (!status.ok()) return status;
   }
   uint32_t& slot = way.slot[level + 1];
@@ -232,11 +257,10 @@ absl::Status CowTree::InsertAt(Way& way, const Key& key, absl::Span<const std::b
   ExtentBuffer& leaf = *way.block[0];
   {
     const BlockEdit edit(leaf, BlockEdit::Purpose::kChange);
-    const absl::StatusOr<edit::MutableBlock> view = edit.Open();
-    if (!view.ok()) return view.status();
-    if (view->free_bytes() >= kItemBytes + data.size()) {
+    const edit::MutableBlock view = edit.Reopen();
+    if (view.free_bytes() >= kItemBytes + data.size()) {
       absl::Status status = EditStatus(
-          edit::InsertItem(*view, way.slot[0],
+          edit::InsertItem(view, way.slot[0],
                            {.key = key, .size = static_cast<uint32_t>(data.size()), .data = data}),
           leaf.start(), "inserting an item");
       if (!status.ok()) return status;
@@ -260,14 +284,12 @@ absl::Status CowTree::SplitLeafAndInsert(Way& way, const Key& key,
   {
     const BlockEdit left_edit(left, BlockEdit::Purpose::kChange);
     const BlockEdit right_edit(**right, BlockEdit::Purpose::kChange);
-    const absl::StatusOr<edit::MutableBlock> left_view = left_edit.Open();
-    const absl::StatusOr<edit::MutableBlock> right_view = right_edit.Open();
-    if (!left_view.ok()) return left_view.status();
-    if (!right_view.ok()) return right_view.status();
-    const edit::LeafSplit split = edit::PlanLeafSplit(*left_view, way.slot[0], item.size);
+    const edit::MutableBlock left_view = left_edit.Reopen();
+    const edit::MutableBlock right_view = right_edit.Reopen();
+    const edit::LeafSplit split = edit::PlanLeafSplit(left_view, way.slot[0], item.size);
     absl::Status status = EditStatus(split.result, left.start(), "splitting a leaf");
     if (status.ok()) {
-      status = EditStatus(edit::SplitLeaf(*left_view, *right_view, split.at), left.start(),
+      status = EditStatus(edit::SplitLeaf(left_view, right_view, split.at), left.start(),
                           "splitting a leaf");
     }
     if (!status.ok()) return status;
@@ -275,12 +297,11 @@ absl::Status CowTree::SplitLeafAndInsert(Way& way, const Key& key,
       between = writer_.Make(state_, 0, key);
       if (!between.ok()) return between.status();
       const BlockEdit edit(**between, BlockEdit::Purpose::kChange);
-      const absl::StatusOr<edit::MutableBlock> view = edit.Open();
-      if (!view.ok()) return view.status();
-      status = EditStatus(edit::InsertItem(*view, 0, item), (*between)->start(), "one item");
+      const edit::MutableBlock view = edit.Reopen();
+      status = EditStatus(edit::InsertItem(view, 0, item), (*between)->start(), "one item");
     } else {
       const bool goes_left = split.home == edit::LeafSplit::Home::kLeft;
-      status = EditStatus(edit::InsertItem(goes_left ? *left_view : *right_view, split.slot, item),
+      status = EditStatus(edit::InsertItem(goes_left ? left_view : right_view, split.slot, item),
                           left.start(), "inserting where a leaf was split");
     }
     if (!status.ok()) return status;
@@ -300,9 +321,8 @@ absl::Status CowTree::Replace(const Key& key, absl::Span<const std::byte> data) 
   }
   const auto edit_item = [&](Way& way, auto change) -> absl::StatusOr<edit::Result> {
     const BlockEdit edit(*way.block[0], BlockEdit::Purpose::kChange);
-    const absl::StatusOr<edit::MutableBlock> view = edit.Open();
-    if (!view.ok()) return view.status();
-    return change(*view, way.slot[0]);
+    const edit::MutableBlock view = edit.Reopen();
+    return change(view, way.slot[0]);
   };
   absl::StatusOr<Way> way = GoTo(key, Room::kAny);
   if (!way.ok()) return way.status();
@@ -333,10 +353,9 @@ absl::Status CowTree::FixLowKey(Way& way, int level) {
     const uint32_t slot = way.slot[above];
     if (NodeKey(parent, slot) != key) {
       const BlockEdit edit(parent, BlockEdit::Purpose::kChange);
-      const absl::StatusOr<edit::MutableBlock> view = edit.Open();
-      if (!view.ok()) return view.status();
+      const edit::MutableBlock view = edit.Reopen();
       absl::Status status =
-          EditStatus(edit::ChangeKey(*view, slot, key), parent.start(), "changing a low key");
+          EditStatus(edit::ChangeKey(view, slot, key), parent.start(), "changing a low key");
       if (!status.ok()) return status;
     }
     if (slot != 0) break;

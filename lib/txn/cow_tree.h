@@ -19,6 +19,7 @@
 #include <optional>
 
 #include "ebcache/btree.h"
+#include "ebcache/readahead.h"
 #include "lib/txn/block_writer.h"
 #include "lib/txn/tree_state.h"
 
@@ -49,7 +50,8 @@ class CowTree {
   absl::Status CopyRoot();
   // Copies, of at most `most` leaves from the one on that `from` is in, or would be, each that may not
   // be changed, and what leads to them. Gives the first key behind them; nullopt at the end.
-  absl::StatusOr<std::optional<Key>> CopyLeaves(Key from, uint64_t most);
+  // `readahead`, if any, is asked for the leaves that come next.
+  absl::StatusOr<std::optional<Key>> CopyLeaves(Key from, uint64_t most, Readahead* readahead);
   // Makes the tree's first block, an empty leaf. REQUIRES: a tree that is new.
   absl::Status MakeRoot();
 
@@ -65,12 +67,17 @@ class CowTree {
   absl::StatusOr<Way> GoDown(const Key& key, Room room);
   // The same to a key that is there. Errors: NotFound.
   absl::StatusOr<Way> GoTo(const Key& key, Room room);
+  // Asks for the leaves behind the one that the way leads to, as far as its parent leads there, from the
+  // slot `next` on or behind the way's. Gives the slot behind them.
+  uint32_t AskForLeaves(const Way& way, uint32_t next, Readahead& readahead) const;
   // The first key behind the leaf that the way leads to; nullopt when that is the last.
   std::optional<Key> KeyBehind(const Way& way) const;
   absl::StatusOr<ExtentBufferRef> OwnRoot();
   // The child that a slot of the way leads to, which may be changed then.
   absl::StatusOr<ExtentBufferRef> OwnChild(Way& way, int level, uint32_t slot);
   absl::StatusOr<ExtentBufferRef> ReadChild(const KeyPointer& pointer, int level);
+  // What a pointer says of a child at `level`.
+  ParentCheck CheckOf(const KeyPointer& pointer, int level) const;
 
   // Puts a root on top of the root that there is.
   absl::Status Grow(Way& way);

@@ -29,9 +29,8 @@ absl::Status CowTree::Remove(const Key& key) {
   if (!way.ok()) return way.status();
   {
     const BlockEdit edit(*way->block[0], BlockEdit::Purpose::kChange);
-    const absl::StatusOr<edit::MutableBlock> view = edit.Open();
-    if (!view.ok()) return view.status();
-    absl::Status status = EditStatus(edit::RemoveItems(*view, way->slot[0], 1),
+    const edit::MutableBlock view = edit.Reopen();
+    absl::Status status = EditStatus(edit::RemoveItems(view, way->slot[0], 1),
                                      way->block[0]->start(), "removing an item");
     if (!status.ok()) return status;
   }
@@ -51,12 +50,11 @@ absl::StatusOr<uint64_t> CowTree::RemoveSome(const KeyRange& range) {
   uint32_t count = 0;
   {
     const BlockEdit edit(*way->block[0], BlockEdit::Purpose::kChange);
-    const absl::StatusOr<edit::MutableBlock> view = edit.Open();
-    if (!view.ok()) return view.status();
+    const edit::MutableBlock view = edit.Reopen();
     uint32_t end = way->slot[0] + 1;
-    while (end < view->item_count() && view->key(end) <= range.to) ++end;
+    while (end < view.item_count() && view.key(end) <= range.to) ++end;
     count = end - way->slot[0];
-    absl::Status status = EditStatus(edit::RemoveItems(*view, way->slot[0], count),
+    absl::Status status = EditStatus(edit::RemoveItems(view, way->slot[0], count),
                                      way->block[0]->start(), "removing items");
     if (!status.ok()) return status;
   }
@@ -78,9 +76,8 @@ absl::Status CowTree::RemoveBlock(Way& way, int level) {
   ExtentBuffer& parent = *way.block[level + 1];
   {
     const BlockEdit edit(parent, BlockEdit::Purpose::kChange);
-    const absl::StatusOr<edit::MutableBlock> view = edit.Open();
-    if (!view.ok()) return view.status();
-    status = EditStatus(edit::RemovePointers(*view, way.slot[level + 1], 1), parent.start(),
+    const edit::MutableBlock view = edit.Reopen();
+    status = EditStatus(edit::RemovePointers(view, way.slot[level + 1], 1), parent.start(),
                         "removing a pointer");
     if (!status.ok()) return status;
   }
@@ -115,10 +112,10 @@ absl::Status CowTree::LowerRoot(Way& way) {
 
 absl::Status CowTree::JoinNeighbour(Way& way, int level) {
   {
+    // Of this transaction: something was just removed from it.
     const BlockEdit look(*way.block[level], BlockEdit::Purpose::kLook);
-    const absl::StatusOr<edit::MutableBlock> view = look.Open();
-    if (!view.ok()) return view.status();
-    if (UsedBytes(*view) >= view->area_bytes() / kNearlyEmpty) return absl::OkStatus();
+    const edit::MutableBlock view = look.Reopen();
+    if (UsedBytes(view) >= view.area_bytes() / kNearlyEmpty) return absl::OkStatus();
   }
   const uint32_t slot = way.slot[level + 1];
   absl::StatusOr<bool> joined = false;
@@ -160,18 +157,15 @@ absl::StatusOr<bool> CowTree::Join(Way& way, int level, uint32_t left_slot) {
   {
     const BlockEdit left_edit(**left, BlockEdit::Purpose::kChange);
     const BlockEdit items_edit(**items, BlockEdit::Purpose::kChange);
-    const absl::StatusOr<edit::MutableBlock> to = left_edit.Open();
-    const absl::StatusOr<edit::MutableBlock> from = items_edit.Open();
-    if (!to.ok()) return to.status();
-    if (!from.ok()) return from.status();
-    status = EditStatus(level == 0 ? edit::MergeLeaves(*to, *from) : edit::MergeNodes(*to, *from),
+    const edit::MutableBlock to = left_edit.Reopen();
+    const edit::MutableBlock from = items_edit.Reopen();
+    status = EditStatus(level == 0 ? edit::MergeLeaves(to, from) : edit::MergeNodes(to, from),
                         (*left)->start(), "joining two blocks");
     if (!status.ok()) return status;
   }
   const BlockEdit edit(parent, BlockEdit::Purpose::kChange);
-  const absl::StatusOr<edit::MutableBlock> view = edit.Open();
-  if (!view.ok()) return view.status();
-  status = EditStatus(edit::RemovePointers(*view, left_slot + 1, 1), parent.start(),
+  const edit::MutableBlock view = edit.Reopen();
+  status = EditStatus(edit::RemovePointers(view, left_slot + 1, 1), parent.start(),
                       "removing the pointer to a joined block");
   if (!status.ok()) return status;
   way.block[level] = ExtentBufferRef();

@@ -8,6 +8,7 @@
 
 #include "ebcache/item_codec.h"
 #include "ebcache/items_block.h"
+#include "ebcache/readahead.h"
 #include "ebcache/transaction.h"
 #include "lib/base/check.h"
 #include "lib/base/messages.h"
@@ -149,6 +150,10 @@ Session::~Session() {
 absl::Status Session::Impl::Open() {
   if (!filesystem->writable()) {
     return absl::PermissionDeniedError("the filesystem is open for reading only");
+  }
+  if (options.rewrite_threads > ReadaheadOptions::kMostThreads) {
+    return absl::InvalidArgumentError(absl::StrCat("rewrite_threads is ", options.rewrite_threads,
+                                                   ", more than ", ReadaheadOptions::kMostThreads));
   }
   absl::Status status = txn::CheckMayWrite(*filesystem, options.drop_log);
   if (status.ok()) status = Claim();

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "ebcache/readahead.h"
 #include "lib/base/messages.h"
 #include "lib/fs/tree_roots.h"
 #include "lib/txn/no_exceptions.h"
@@ -295,11 +296,17 @@ absl::StatusOr<std::optional<Key>> Transaction::Rewrite(uint64_t tree, const Key
   std::optional<Key> next = from;
   const uint64_t copied = impl_->writer.counts().copied;
   absl::Status status = txn::WithoutExceptions([&]() -> absl::Status {
+    const uint32_t threads = impl_->session.options.rewrite_threads;
+    if (threads != 0 && !impl_->readahead) {
+      impl_->readahead.emplace(&impl_->session.filesystem->cache(),
+                               ReadaheadOptions{.threads = threads});
+    }
     while (next && most > 0) {
       absl::StatusOr<txn::CowTree> opened = impl_->trees.OpenForCaller(tree);
       if (!opened.ok()) return opened.status();
       const uint64_t some = std::min(most, kRewrittenAtOnce);
-      absl::StatusOr<std::optional<Key>> behind = opened->CopyLeaves(*next, some);
+      absl::StatusOr<std::optional<Key>> behind =
+          opened->CopyLeaves(*next, some, impl_->readahead ? &*impl_->readahead : nullptr);
       if (!behind.ok()) return behind.status();
       next = *behind;
       most -= some;

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "ebcache/readahead.h"
 #include "ebcache/transaction.h"
 #include "lib/space/delayed_refs.h"
 #include "lib/txn/block_writer.h"
@@ -95,6 +96,9 @@ struct Transaction::Impl {
   txn::SpaceForm form;  // the session's, until a conversion changes it
   txn::ExtentUpdates updates;
   txn::ChunkMaker chunks;
+  // What it has been asked for, and not read yet, may be freed by then: it ends before the transaction
+  // does, and before another block can be at such an address.
+  std::optional<Readahead> readahead;
 };
 
 }  // namespace ebcache

@@ -22,14 +22,10 @@ absl::StatusOr<std::optional<space::StoredItem>> ReadStore::AtOrAfter(const Key&
   return ItemAt(tree_.Search(key));
 }
 
-// NotFound is also what is answered for a block that no chunk has: which it was the first key tells.
 absl::StatusOr<std::optional<space::StoredItem>> ReadStore::AtOrBefore(const Key& key) {
   const absl::StatusOr<Path> path = tree_.SearchBackward(key);
-  if (path.ok() || !absl::IsNotFound(path.status())) return ItemAt(path);
-  const absl::StatusOr<std::optional<space::StoredItem>> first = AtOrAfter(kMinKey);
-  if (!first.ok()) return first.status();
-  if (first->has_value() && (*first)->key <= key) return ReadError(path.status());
-  return std::optional<space::StoredItem>();
+  if (absl::IsNotFound(path.status())) return std::optional<space::StoredItem>();
+  return ItemAt(path);
 }
 
 }  // namespace ebcache::txn

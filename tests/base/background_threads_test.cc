@@ -7,10 +7,10 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
-#include <mutex>
 #include <stdexcept>
 #include <thread>
 
+#include "ebcache/internal/sync.h"
 #include "tests/mm/region_owner.h"
 #include "tests/support/in_child.h"
 
@@ -31,7 +31,7 @@ class BackgroundThreadsTest : public testing::Test {
   void End() {
     threads_.End([this] {
       {
-        std::lock_guard lock(mutex_);
+        sync::MutexLock lock(mutex_);
         stop_ = true;
       }
       changed_.notify_all();
@@ -40,7 +40,7 @@ class BackgroundThreadsTest : public testing::Test {
   // One piece of work for each that is wanted.
   void Body() {
     ++bodies_;
-    std::unique_lock lock(mutex_);
+    sync::UniqueLock lock(mutex_);
     for (;;) {
       changed_.wait(lock, [this] { return stop_ || wanted_ > 0; });
       if (stop_) break;
@@ -54,7 +54,7 @@ class BackgroundThreadsTest : public testing::Test {
   }
   void Want(int pieces) {
     {
-      std::lock_guard lock(mutex_);
+      sync::MutexLock lock(mutex_);
       wanted_ += pieces;
     }
     changed_.notify_all();
@@ -64,8 +64,8 @@ class BackgroundThreadsTest : public testing::Test {
   }
 
   std::function<void()> piece_ = [] {};
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  sync::Mutex mutex_;
+  sync::ConditionVariable changed_;
   bool stop_ = false;
   int wanted_ = 0;
   std::atomic<int> done_{0};

@@ -27,6 +27,7 @@ PATHS = {
         "ebcache::ExtentBuffer* ebcache::BufferIndex::Find<",
         "ebcache::state::Get(",
     ),
+    "a look whether a block is cached": ("ebcache::BufferCache::MayBeCached(",),
     "put, where there is more to it": (
         "ebcache::BufferPool::Put(",
         "ebcache::state::Put(",

@@ -26,6 +26,9 @@ bool probe_load_u64(const ebcache::ExtentBuffer* buffer, size_t offset, uint64_t
   if (loaded) *value = *loaded;
   return loaded.has_value();
 }
+bool probe_may_be_cached(const ebcache::BufferCache* cache, uint64_t start) {
+  return cache->MayBeCached(start);
+}
 const std::byte* probe_view(const ebcache::ExtentBuffer* buffer, size_t offset, size_t length,
                             std::byte* scratch) {
   return buffer->View(offset, length, scratch);
@@ -38,6 +41,7 @@ const void* const volatile probes[] = {
     reinterpret_cast<const void*>(probe_load_u8),
     reinterpret_cast<const void*>(probe_load_u64),
     reinterpret_cast<const void*>(probe_view),
+    reinterpret_cast<const void*>(probe_may_be_cached),
 };
 
 int main() {
@@ -49,6 +53,8 @@ int main() {
   std::puts("no optimisation");
 #elif !defined(__x86_64__)
   std::puts("another processor");
+#elif defined(EBCACHE_NO_TRACEPOINTS)
+  std::puts("without tracepoints");
 #else
   std::printf("gcc %s\n", __VERSION__);
 #endif

@@ -170,8 +170,9 @@ TEST_P(MigrateTest, MovesThePagesOfABlockTogether) {
     const auto [other_pfn, other_bits] = *before.rbegin();
     const auto [pfn, bits] = *before.begin();
     ASSERT_NE(bits, other_bits);
-    const auto pages = std::count_if(before.begin(), before.end(),
-                                     [&](const auto& entry) { return entry.second == bits; });
+    const auto pages =
+        std::count_if(before.begin(), before.end(),
+                      [bits = bits](const auto& entry) { return entry.second == bits; });
     EXPECT_EQ(pages, std::max<int>(1, kNode / static_cast<int>(GetParam())));
     const auto moves = allocator_->MoveTogether(bits, Folio(other_pfn));
     for (const FolioMove& move : moves) {

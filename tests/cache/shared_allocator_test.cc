@@ -92,7 +92,7 @@ TEST_P(SharedAllocatorTest, WhatIsInUseIsNotTaken) {
 TEST_P(SharedAllocatorTest, TwoThatTakeFromEachOther) {
   BufferCache a(Options(), &source_);
   BufferCache b(Options(), &source_);
-  const auto work = [this](BufferCache& cache, uint64_t seed) {
+  const auto work = [](BufferCache& cache, uint64_t seed) {
     for (uint64_t i = 0; i < 4000; ++i) {
       seed = seed * 6364136223846793005u + 1442695040888963407u;
       const uint64_t start = (seed >> 33) % 2000 * kNode;

@@ -142,10 +142,12 @@ class Stress {
         if (block && block->uptodate()) Check(block);
         break;
       }
-      case 8:
+      case 8: {
         // Whatever frames and descriptors there may be: mostly wrong guesses, sometimes right.
-        cache_.ReleaseFolio(Folio(random() % 64), random() % 64);
+        const auto frame = static_cast<uint32_t>(random() % 64);
+        cache_.ReleaseFolio(Folio(frame), random() % 64);
         break;
+      }
       case 9:
         (void)cache_.ExplainPins();
         break;

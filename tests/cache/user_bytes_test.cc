@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <random>
@@ -155,6 +156,40 @@ TEST(UserBytes, AreForgottenOnceWhateverTheWay) {
     EXPECT_EQ(births.births(), 1000u);
     EXPECT_EQ(births.mistakes(), 0u);
   }
+}
+
+// With others that live on beside it, which no death takes along.
+TEST(UserBytes, AreForgottenOnceInAnyOrderOfWays) {
+  constexpr uint64_t kDeathsEachWay = 1000;
+  constexpr uint64_t kBlocks = 200;
+  std::mt19937_64 random(1);
+  Births births;
+  BufferCache cache(Options(), &births);
+  std::vector<ExtentBufferRef> held;
+  std::vector<uint64_t> deaths(std::size(kWays));
+  uint64_t died = 0;
+  while (*std::min_element(deaths.begin(), deaths.end()) < kDeathsEachWay) {
+    if (held.empty() || (held.size() < kBlocks / 2 && random() % 2 == 0)) {
+      const uint64_t start = random() % kBlocks * kNode;
+      ExtentBufferRef ref = random() % 2 == 0 ? *cache.ReadBlock(start) : *cache.Create(start);
+      births.See(*ref);
+      const bool again = std::any_of(held.begin(), held.end(), [&](const ExtentBufferRef& other) {
+        return other->start() == start;
+      });
+      if (!again) held.push_back(std::move(ref));
+      continue;
+    }
+    std::swap(held[random() % held.size()], held.back());
+    ExtentBufferRef ref = std::move(held.back());
+    held.pop_back();
+    const size_t way = random() % std::size(kWays);
+    kWays[way].go(cache, std::move(ref));
+    ++deaths[way];
+    ASSERT_EQ(births.forgotten(), ++died) << kWays[way].name;
+    ASSERT_EQ(births.alive(), held.size()) << kWays[way].name;
+  }
+  EXPECT_EQ(births.births(), died + held.size());
+  EXPECT_EQ(births.mistakes(), 0u);
 }
 
 TEST(UserBytes, OfDummiesAndClonesAreForgotten) {

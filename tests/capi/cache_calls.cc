@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "tests/capi/stages.h"
+#include "tests/capi/cache_stage.h"
 
 extern "C" {
 #include "tests/capi/counting_allocator.h"
@@ -119,7 +119,6 @@ const Calls kAllocators = {
     {"ebcache_abi_version", [](S&) { return ebcache_abi_version() - EBCACHE_ABI_VERSION; }},
     {"ebcache_last_error", [](S&) { return ebcache_last_error() == nullptr ? -EPROTO : 0; }},
     {"ebcache_set_error", [](S&) { return ebcache_set_error("words"), 0; }},
-    {"ebcache_device_use", [](S&) { return ebcache_device_use("/dev/null"); }},
     {"ebcache_verdict_name", [](S&) { return ebcache_verdict_name(1) == nullptr ? -EPROTO : 0; }},
     {"ebcache_allocator_create", [](S&) { return CreateAllocator(EBCACHE_ALLOCATOR_HEAP, 0); }},
     {"ebcache_allocator_create", [](S&) { return CreateAllocator(EBCACHE_ALLOCATOR_ORDER0, 0); }},
@@ -281,6 +280,73 @@ const Calls kCaches = {
      0, true},
 };
 
+// Made, used by `use`, and gone: without threads, whose allocations would be others each time.
+int WithReadahead(S& s, const std::function<int(ebcache_readahead*)>& use) {
+  ebcache_readahead_options options{};
+  options.size = sizeof options;
+  options.threads = EBCACHE_NO_THREADS;
+  ebcache_readahead* readahead;
+  int error = ebcache_readahead_create(s.cache, &options, &readahead);
+  if ((readahead != nullptr) != (error == 0)) return -EPROTO;
+  if (error == 0) error = use(readahead);
+  ebcache_readahead_destroy(readahead);
+  return error;
+}
+
+int AskMany(ebcache_readahead* readahead) {
+  uint64_t starts[12];
+  const ebcache_check* checks[12];
+  ebcache_check check{};
+  check.size = sizeof check;
+  for (size_t i = 0; i < 12; ++i) {
+    starts[i] = S::kAbsent + i * kNode;
+    checks[i] = i % 2 == 0 ? &check : nullptr;
+  }
+  size_t asked;
+  const int error = ebcache_readahead_ask_many(readahead, starts, checks, 12, &asked);
+  return error != 0 || asked == 12 ? error : -EPROTO;
+}
+
+const Calls kReadahead = {
+    {"ebcache_may_be_cached", [](S& s) { return ebcache_may_be_cached(s.cache, S::kHeld); }, 1},
+    {"ebcache_readahead_create", [](S& s) { return WithReadahead(s, [](auto*) { return 0; }); }},
+    {"ebcache_readahead_destroy", [](S&) { return ebcache_readahead_destroy(nullptr), 0; }},
+    {"ebcache_readahead_ask",
+     [](S& s) {
+       return WithReadahead(
+           s, [](auto* to) { return ebcache_readahead_ask(to, S::kAbsent, nullptr); });
+     },
+     1},
+    {"ebcache_readahead_ask_many", [](S& s) { return WithReadahead(s, AskMany); }},
+    {"ebcache_readahead_flush", [](S& s) { return WithReadahead(s, ebcache_readahead_flush); }},
+    {"ebcache_readahead_forget",
+     [](S& s) {
+       return WithReadahead(s, [](auto* to) {
+         const int asked = ebcache_readahead_ask(to, S::kAbsent, nullptr);
+         return asked < 0 ? asked : ebcache_readahead_forget(to);
+       });
+     }},
+    {"ebcache_readahead_read_some",
+     [](S& s) {
+       return WithReadahead(s, [](auto* to) {
+         const int asked = AskMany(to);
+         if (asked != 0) return asked;
+         // What it has no memory for is a hint that was lost.
+         const int read = ebcache_readahead_read_some(to);
+         return read == 0 || read == 1 ? 0 : -EPROTO;
+       });
+     },
+     0, true},
+    {"ebcache_readahead_stats",
+     [](S& s) {
+       return WithReadahead(s, [](auto* of) {
+         struct ebcache_readahead_stats stats {};
+         stats.size = sizeof stats;
+         return ebcache_readahead_stats(of, &stats);
+       });
+     }},
+};
+
 const Calls kBuffers = {
     {"ebcache_buffer_start",
      [](S& s) { return ebcache_buffer_start(s.held) == S::kHeld ? 0 : -1; }},
@@ -392,7 +458,7 @@ const Calls kWriting = {
 
 std::vector<Call<CacheStage>> CacheCalls() {
   Calls all;
-  for (const Calls* part : {&kAllocators, &kCaches, &kBuffers, &kWriting}) {
+  for (const Calls* part : {&kAllocators, &kCaches, &kReadahead, &kBuffers, &kWriting}) {
     all.insert(all.end(), part->begin(), part->end());
   }
   return all;

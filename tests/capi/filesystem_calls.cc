@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "tests/capi/stages.h"
+#include "tests/capi/filesystem_stage.h"
 
 extern "C" {
 #include "tests/capi/sample_image.h"
@@ -94,6 +94,22 @@ int Walk(FilesystemStage& s) {
   return ebcache_walk(s.cache, &s.root, &visitor, nullptr, &options);
 }
 
+int WalkWithReadahead(FilesystemStage& s) {
+  auto how = Sized<ebcache_readahead_options>();
+  how.threads = EBCACHE_NO_THREADS;
+  ebcache_readahead* readahead;
+  if (const int error = ebcache_readahead_create(s.cache, &how, &readahead); error != 0)
+    return error;
+  auto visitor = Sized<ebcache_visitor>();
+  visitor.block = SeeBlock;
+  auto options = Sized<ebcache_walk_options>();
+  options.batch = 4;
+  options.readahead = readahead;
+  const int error = ebcache_walk(s.cache, &s.root, &visitor, nullptr, &options);
+  ebcache_readahead_destroy(readahead);
+  return error;
+}
+
 int IteratePastDamage(FilesystemStage& s) {
   auto visitor = Sized<ebcache_item_visitor>();
   visitor.item = SeeItem;
@@ -174,6 +190,7 @@ std::vector<Call<S>> OfFilesystems() {
   return {
       {"ebcache_open", [](S&) { return Open(); }},
       {"ebcache_open_devices", [](S&) { return OpenDevices(); }},
+      {"ebcache_device_use", [](S&) { return ebcache_device_use("/dev/null"); }},
       {"ebcache_close", [](S& s) { return ebcache_close(s.filesystem); }, -EBUSY},
       {"ebcache_filesystem_cache",
        [](S& s) { return ebcache_filesystem_cache(s.filesystem) == s.cache ? 0 : -EPROTO; }},
@@ -283,7 +300,11 @@ std::vector<Call<S>> OfWalks() {
          ebcache_block_set_free(set);
          return error;
        }},
+      {"ebcache_walk", [](S& s) { return WalkWithReadahead(s); }},
       {"ebcache_block_set_free", [](S&) { return ebcache_block_set_free(nullptr), 0; }},
+      {"ebcache_block_set_insert", [](S& s) { return ebcache_block_set_insert(s.set, 65536); }, 1},
+      {"ebcache_block_set_insert", [](S& s) { return ebcache_block_set_insert(s.set, 65537); }, 1},
+      {"ebcache_block_set_contains", [](S& s) { return ebcache_block_set_contains(s.set, 65536); }},
       {"ebcache_block_set_size",
        [](S& s) { return static_cast<int>(ebcache_block_set_size(s.set)); }},
   };

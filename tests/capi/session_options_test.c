@@ -43,6 +43,9 @@ static void options_of_sessions(void) {
   options.existing_extents = 3;
   CHECK_FAILS(ebcache_session_open(stage.filesystem, &options, &other), EINVAL, "existing");
   options.existing_extents = 0;
+  options.rewrite_threads = 1025;
+  CHECK_FAILS(ebcache_session_open(stage.filesystem, &options, &other), EINVAL, "rewrite_threads");
+  options.rewrite_threads = 0;
   options.size = 1 << 20;
   CHECK_FAILS(ebcache_session_open(stage.filesystem, &options, &other), EINVAL, "size");
   struct {
@@ -71,6 +74,31 @@ static void options_of_sessions(void) {
     CHECK_EQUAL(ebcache_transaction_close(transaction), 0);
     stage_close(&stage);
   }
+  written_device_free(&stage.device);
+}
+
+/* Reading ahead changes nothing of what a rewrite copies. */
+static void threads_of_a_rewrite(void) {
+  struct stage stage;
+  written_device_init(&stage.device);
+  uint64_t copied[2];
+  for (uint64_t threads = 0; threads < 2; ++threads) {
+    const struct ebcache_session_options options = {.size = sizeof options,
+                                                    .rewrite_threads = threads};
+    ebcache_transaction* transaction;
+    struct ebcache_transaction_counts counts = {.size = sizeof counts};
+    struct ebcache_key next;
+    stage_open(&stage, &options);
+    CHECK_EQUAL(ebcache_transaction_begin(stage.session, &transaction), 0);
+    CHECK_EQUAL(ebcache_transaction_rewrite(transaction, FILES, NULL, 1000000, &next), 0);
+    CHECK_EQUAL(ebcache_transaction_counts(transaction, &counts), 0);
+    copied[threads] = counts.blocks_copied;
+    CHECK_EQUAL(ebcache_transaction_commit(transaction, NULL, NULL), 0);
+    CHECK_EQUAL(ebcache_transaction_close(transaction), 0);
+    stage_close(&stage);
+  }
+  CHECK_EQUAL(copied[0], copied[1]);
+  CHECK(copied[0] > 0);
   written_device_free(&stage.device);
 }
 
@@ -167,6 +195,7 @@ static void a_log(void) {
 int main(void) {
   RUN(options_of_sessions);
   RUN(what_may_wait_in_memory);
+  RUN(threads_of_a_rewrite);
   RUN(neighbours);
   RUN(a_log);
   return 0;

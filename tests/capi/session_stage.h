@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/capi/stages.h"
+#include "tests/capi/cache_stage.h"
 
 extern "C" {
 #include "tests/capi/written_device.h"

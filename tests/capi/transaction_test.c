@@ -190,6 +190,49 @@ static int change_once(void* context, const struct ebcache_item* item) {
   return 0;
 }
 
+struct changer {
+  struct stage* stage;
+  int calls;
+};
+
+static int change_at_ref(void* context, const struct ebcache_extent_ref* ref) {
+  struct changer* changer = context;
+  (void)ref;
+  ++changer->calls;
+  CHECK_EQUAL(insert(changer->stage->transaction, 900 + changer->calls, 10, 'q'), 0);
+  return 0;
+}
+
+/* Of several references in one item: the item may lie elsewhere once the caller has made a change. */
+static void references_of_an_extent_that_changes(void) {
+  const struct ebcache_session_options options = {.size = sizeof options, .change_space_trees = 1};
+  const struct ebcache_key key = {UINT64_C(1) << 50, 4096, EBCACHE_TYPE_EXTENT_ITEM};
+  struct stage stage;
+  struct changer changer = {.stage = &stage};
+  ebcache_tree* extents;
+  written_device_init(&stage.device);
+  CHECK_EQUAL(written_device_open(&stage.device, &stage.filesystem), 0);
+  CHECK_EQUAL(ebcache_session_open(stage.filesystem, &options, &stage.session), 0);
+  stage_begin(&stage);
+  /* Two references, of generation 1, to data; by the leaves at 1 and 2 MiB, once each. */
+  unsigned char data[24 + 2 * 13] = {2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1};
+  for (int ref = 0; ref < 2; ++ref) {
+    data[24 + 13 * ref] = EBCACHE_TYPE_SHARED_DATA_REF;
+    data[24 + 13 * ref + 3] = (unsigned char)(0x10 * (ref + 1));
+    data[24 + 13 * ref + 9] = 1;
+  }
+  CHECK_EQUAL(
+      ebcache_transaction_insert(stage.transaction, EBCACHE_TREE_EXTENT, &key, data, sizeof data),
+      0);
+  CHECK_EQUAL(ebcache_transaction_tree(stage.transaction, EBCACHE_TREE_EXTENT, &extents), 0);
+  CHECK_EQUAL(ebcache_for_each_extent_ref(extents, key.objectid, NULL, change_at_ref, &changer),
+              -ESTALE);
+  CHECK_EQUAL(changer.calls, 1);
+  ebcache_tree_close(extents);
+  CHECK_EQUAL(ebcache_transaction_abort(stage.transaction), 0);
+  stage_close(&stage);
+}
+
 static void trees_of_a_transaction(void) {
   struct stage stage;
   ebcache_tree* tree;
@@ -340,6 +383,7 @@ int main(void) {
   RUN(items_that_are_refused);
   RUN(all_else_that_is_refused);
   RUN(trees_of_a_transaction);
+  RUN(references_of_an_extent_that_changes);
   RUN(ranges_and_rewriting);
   RUN(trees_and_chunks_that_are_made);
   RUN(a_reference_that_cannot_be);

@@ -95,7 +95,7 @@ absl::Status TurnAndInsert(Editor& editor) {
   return status.ok() ? editor.Insert(500, 60) : status;
 }
 
-constexpr SessionOptions kEarly = {.most_unwritten_bytes = 1};
+const SessionOptions kEarly = {.most_unwritten_bytes = 1};
 
 }  // namespace
 

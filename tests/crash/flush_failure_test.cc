@@ -29,9 +29,8 @@ namespace {
 using Kind = DeviceEvent::Kind;
 using DeviceSet = std::set<size_t>;
 
-// Where a block's header has its address and its generation.
+// Where a block's header has its address.
 constexpr size_t kAddressAt = 48;
-constexpr size_t kGenerationAt = 80;
 
 bool IsSuperblock(uint64_t offset) {
   return std::find(kSuperblockOffsets.begin(), kSuperblockOffsets.end(), offset) !=

@@ -27,7 +27,7 @@ bool IsSuperblock(uint64_t offset) {
 
 absl::Status Injected() { return absl::UnavailableError("injected"); }
 
-constexpr SessionOptions kEarly = {.most_unwritten_bytes = 1};
+const SessionOptions kEarly = {.most_unwritten_bytes = 1};
 
 // Goes through all the space that there is more than once, and writes early.
 absl::Status UseSpaceTwice(Editor& editor) {

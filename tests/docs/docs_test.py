@@ -15,13 +15,18 @@ DOCUMENTS = ["README.md", "CHANGELOG.md"] + sorted(
     os.path.join("docs", name) for name in os.listdir("docs") if name.endswith(".md")
 )
 
+WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Werror"]
+
 # What the snippets take for granted.
 STUBS = """
-int Fail(const absl::Status&) { return 1; }
+[[maybe_unused]] int Fail(const absl::Status&) { return 1; }
 void Print(const ebcache::Key&, absl::Span<const std::byte>) {}
 void Use(...) {}
 """
-PARAMETERS = "ebcache::BlockSource& my_source, absl::Span<const std::byte> header, uint64_t bytenr"
+PARAMETERS = (
+    "[[maybe_unused]] ebcache::BlockSource& my_source,"
+    " [[maybe_unused]] absl::Span<const std::byte> header, [[maybe_unused]] uint64_t bytenr"
+)
 
 
 def read(path):
@@ -51,6 +56,18 @@ class DocumentsTest(unittest.TestCase):
         for name in named:
             self.assertTrue(list(pathlib.Path("include/ebcache").rglob(name)), name)
 
+    def test_headers_warn_of_nothing(self):
+        headers = sorted(pathlib.Path("include/ebcache").rglob("*.h"))
+        self.assertGreater(len(headers), 40)
+        source = "".join(f'#include "{path.relative_to("include")}"\n' for path in headers)
+        done = subprocess.run(
+            ["c++", "-std=c++20", *WARNINGS, "-fsyntax-only", "-Iinclude", "-xc++", "-"],
+            input=source,
+            capture_output=True,
+            text=True,
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_code_in_the_readme_compiles(self):
         # In a list, code is indented.
         found = re.findall(r"^ *```cpp\n(.*?)^ *```", read("README.md"), re.S | re.M)
@@ -68,7 +85,7 @@ class DocumentsTest(unittest.TestCase):
                 file.write(source)
                 file.flush()
                 done = subprocess.run(
-                    ["g++", "-std=c++20", "-fsyntax-only", "-w", "-Iinclude", file.name],
+                    ["g++", "-std=c++20", "-fsyntax-only", *WARNINGS, "-Iinclude", file.name],
                     capture_output=True,
                     text=True,
                 )
@@ -86,7 +103,7 @@ class DocumentsTest(unittest.TestCase):
                 f"{body}\nreturn 0;\n}}\n"
             )
             done = subprocess.run(
-                ["cc", "-std=c11", "-Wall", "-Werror", "-fsyntax-only", "-Iinclude", "-xc", "-"],
+                ["cc", "-std=c11", *WARNINGS, "-fsyntax-only", "-Iinclude", "-xc", "-"],
                 input=source,
                 capture_output=True,
                 text=True,

@@ -23,7 +23,9 @@ using Bytes = std::vector<std::byte>;
 template <typename T>
 void Put(Bytes& bytes, size_t offset, std::type_identity_t<T> value) {
   EBCACHE_CHECK(offset + sizeof(T) <= bytes.size(), "a test writes outside of its bytes");
-  std::memcpy(&bytes[offset], &value, sizeof(T));
+  for (size_t i = 0; i < sizeof(T); ++i) {
+    bytes[offset + i] = static_cast<std::byte>(static_cast<uint64_t>(value) >> (8 * i) & 0xff);
+  }
 }
 void PutUuid(Bytes& bytes, size_t offset, const Uuid& uuid);
 void PutKey(Bytes& bytes, size_t offset, const Key& key);

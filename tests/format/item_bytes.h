@@ -22,7 +22,9 @@ class ItemBytes {
 
   template <typename T>
   ItemBytes& Put(size_t at, std::type_identity_t<T> value) {
-    std::memcpy(&bytes_.at(at + sizeof(T) - 1) - (sizeof(T) - 1), &value, sizeof(T));
+    for (size_t i = 0; i < sizeof(T); ++i) {
+      bytes_.at(at + i) = static_cast<char>(static_cast<uint64_t>(value) >> (8 * i) & 0xff);
+    }
     return *this;
   }
   ItemBytes& Append(std::string_view text) {

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "ebcache/allocators.h"
 #include "ebcache/btree.h"
 #include "ebcache/on_disk.h"
 #include "tests/fs/sample_device.h"
@@ -82,6 +83,31 @@ class FilesystemTest : public ::testing::Test {
   static inline MemoryDevice* pristine_ = nullptr;
   std::vector<MirrorDamage> mirrors_;
 };
+
+TEST_F(FilesystemTest, AnAllocatorCanBeMadeForTheSizeOfBlocks) {
+  std::vector<uint32_t> asked;
+  std::shared_ptr<PageAllocator> made = Order0Allocator({.page_bytes = 4096});
+  FilesystemOptions options;
+  options.make_allocator = [&](uint32_t node_bytes) {
+    asked.push_back(node_bytes);
+    return made;
+  };
+  {
+    const auto opened = Filesystem::OpenDevices(Borrow(*pristine_), options);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    EXPECT_THAT(asked, ElementsAre(4096));
+    EXPECT_GT(made->stats().in_use_bytes, 0u);
+  }
+  EXPECT_EQ(made->stats().in_use_bytes, 0u);
+  // None is the cache's own.
+  made = nullptr;
+  EXPECT_TRUE(Filesystem::OpenDevices(Borrow(*pristine_), options).ok());
+  EXPECT_THAT(asked, ElementsAre(4096, 4096));
+  // One that is given goes before it.
+  options.cache.allocator = HeapAllocator({.page_bytes = 4096});
+  EXPECT_TRUE(Filesystem::OpenDevices(Borrow(*pristine_), options).ok());
+  EXPECT_THAT(asked, SizeIs(2));
+}
 
 TEST_F(FilesystemTest, ListsEveryTree) {
   const std::unique_ptr<Filesystem> filesystem = Open();

@@ -387,7 +387,7 @@ class CacheProgram {
         (void)Known(ebcache_set_budget(cache_, input_.Take<uint32_t>()));
         break;
       case 3:
-        stats.size = input_.Take<uint8_t>() % (sizeof(stats) + 1);  // as much as fits
+        stats.size = std::min<uint32_t>(input_.Take<uint8_t>(), sizeof(stats));
         (void)Known(ebcache_cache_stats(cache_, &stats));
         break;
       case 4:
@@ -408,7 +408,9 @@ class CacheProgram {
     const std::vector<std::byte> bytes = input_.TakeBytes(sizeof(options));
     std::memset(&options, 0, sizeof(options));
     std::copy(bytes.begin(), bytes.end(), reinterpret_cast<std::byte*>(&options));
-    options.size %= sizeof(options) + 1;  // a caller who claims more must have more
+    // A caller that claims more must have more. A size that may be stays what it is, so that an
+    // input means the same when the struct grows.
+    if (options.size > sizeof(options)) options.size %= sizeof(options) + 1;
     options.allocator = nullptr;
     options.background_reclaim = 0;  // a thread would take longer than all else
     ebcache_cache* other = cache_;   // to see it go

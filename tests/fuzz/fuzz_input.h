@@ -22,7 +22,7 @@ class FuzzInput {
   T Take() {
     T value{};
     const size_t bytes = std::min(left_, sizeof(T));
-    std::memcpy(&value, data_, bytes);
+    if (bytes != 0) std::memcpy(&value, data_, bytes);  // nothing may lie at no address
     Skip(bytes);
     return value;
   }

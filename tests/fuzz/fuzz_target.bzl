@@ -1,5 +1,7 @@
 """Fuzz targets: libFuzzer programs under --config=fuzz, tests that replay inputs otherwise."""
 
+load("//build/rules:cc.bzl", "cc_binary")
+load("//build/rules:sh.bzl", "sh_test")
 load(":planted_build.bzl", "planted_program")
 
 def fuzz_target(name, oracle_sources, deps, size = "small"):
@@ -12,7 +14,7 @@ def fuzz_target(name, oracle_sources, deps, size = "small"):
     (mutants/). planted/NAME.txt has a bug for each oracle of the `oracle_sources`, and
     planted/NAME/BUG is an input that shows it; NAME_planted_test is planted_test.sh.
     """
-    native.cc_binary(
+    cc_binary(
         name = name + "_fuzz",
         testonly = True,
         srcs = [name + "_target.cc"] + select({
@@ -29,11 +31,14 @@ def fuzz_target(name, oracle_sources, deps, size = "small"):
             ":oracle",
         ],
     )
-    inputs = native.glob([
-        "corpus/" + name + "/*",
-        "regressions/" + name + "/*",
-    ])
-    native.sh_test(
+    inputs = native.glob(
+        [
+            "corpus/" + name + "/*",
+            "regressions/" + name + "/*",
+        ],
+        allow_empty = True,  # nothing was ever found in some
+    )
+    sh_test(
         name = name + "_replay_test",
         size = size,
         srcs = ["replay_test.sh"],
@@ -48,7 +53,7 @@ def fuzz_target(name, oracle_sources, deps, size = "small"):
         program = "@fuzz_mutants//tests/fuzz:" + name + "_fuzz",
     )
     files = programs + [planted + ".txt"] + oracle_sources
-    native.sh_test(
+    sh_test(
         name = name + "_planted_test",
         size = size,
         srcs = ["planted_test.sh"],

@@ -13,6 +13,7 @@ name=${target%_planted}
 [ -f "$here/${name}_target.cc" ] || { echo "run.sh: no target $name" >&2; exit 2; }
 
 cd "$here/../.."
+build/install_packages.sh build/packages_clang.txt
 ${EBCACHE_BAZEL:-./bazelw} build --config=fuzz "//tests/fuzz:${target}_fuzz"
 program=$(${EBCACHE_BAZEL:-./bazelw} info --config=fuzz bazel-bin 2>/dev/null)/tests/fuzz/${target}_fuzz
 

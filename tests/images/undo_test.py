@@ -48,11 +48,11 @@ class UndoTest(WritingTestCase):
         self.assertFalse(self.undo_file.exists())
         self.check_clean(devices)
 
-    def check_undone(self, devices):
+    def check_undone(self, devices, read_at_least=6):
         report = self.written("undo", "--yes", self.file, *devices)
         self.assertEqual((report["action"], report["done"]), ("undo", True))
         self.assertEqual(report["generation"], self.generation)
-        self.assertGreater(report["read_blocks"], 5)
+        self.assertGreaterEqual(report["read_blocks"], read_at_least)
         self.assertEqual(report["damaged_blocks"], 0)
         self.check_as_it_was(devices)
         return report
@@ -122,7 +122,8 @@ class UndoTest(WritingTestCase):
             undo.send_signal(signal.SIGKILL)
             undo.wait()
             if self.undo_file.exists():
-                self.check_undone([device])
+                # Killed before its first commit, or when nearly all was undone, it has left nothing to read.
+                self.check_undone([device], read_at_least=0)
             else:
                 self.check_as_it_was([device])
         self.assertGreater(killed, 0)

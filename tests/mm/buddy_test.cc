@@ -67,9 +67,11 @@ class Model {
     const auto kind = static_cast<Mobility>(step.b);
     const PageblockNumber block(step.a % kGeometry.pageblocks());
     switch (step.kind) {
-      case Step::kTake:
-        Hold(buddy_.Take(zone, kind, order), order, HasFreeBlock(zone, kind, order));
+      case Step::kTake: {
+        const bool possible = HasFreeBlock(zone, kind, order);
+        Hold(buddy_.Take(zone, kind, order), order, possible);
         break;
+      }
       case Step::kClaim: {
         const int claimed = std::max(order, kGeometry.pageblock_order);
         const auto to = static_cast<Mobility>((step.b + 1) % kRequestMobilities);

@@ -24,16 +24,16 @@ struct ThreadScene final : Scene {
   // In the run: that is where threads can begin.
   void Begin() {
     reclaim.emplace([this] { return Step(); });
-    begun.store(1);
+    begun.store(1, std::memory_order_release);
     begun.notify_all();
   }
   bool Step() {
-    if (left.load() == 0) return false;
+    if (left.load(std::memory_order_relaxed) == 0) return false;
     ++steps;
-    return left.fetch_sub(1) != 1;
+    return left.fetch_sub(1, std::memory_order_relaxed) != 1;
   }
   void Want(int work) {
-    left.fetch_add(work);
+    left.fetch_add(work, std::memory_order_relaxed);
     reclaim->Wake();
   }
   // Whoever wakes a thread that sleeps has woken it.
@@ -41,10 +41,10 @@ struct ThreadScene final : Scene {
     AwaitQuiet();
     Want(work);
     AwaitQuiet();
-    if (left.load() != 0) FailRun("woken from its sleep, the thread did not do its work");
+    if (left.load(std::memory_order_relaxed) != 0) FailRun("woken from its sleep, the thread did not do its work");
   }
   void WantFromOutside(int work) {
-    while (begun.load() == 0) begun.wait(0);
+    while (begun.load(std::memory_order_acquire) == 0) begun.wait(0, std::memory_order_relaxed);
     Want(work);
   }
   void End() { reclaim.reset(); }
@@ -54,7 +54,7 @@ struct ThreadScene final : Scene {
 
   std::optional<BackgroundReclaim> reclaim;
   sync::Atomic<int> begun{0};
-  sync::Atomic<int> left{0};
+  sync::Atomic<int> left{0};  // relaxed: that the thread sees it is what its wake is for
   int steps = 0;  // the thread's own
 };
 
@@ -85,7 +85,7 @@ void AddThreadPrograms(std::vector<Program>& programs) {
     s.Want(1);
     s.Want(1);
     AwaitQuiet();
-    if (s.left.load() != 0) FailRun("woken when it was about to sleep, the thread did not hear");
+    if (s.left.load(std::memory_order_relaxed) != 0) FailRun("woken when it was about to sleep, the thread did not hear");
     s.End();
   };
   const auto again = [](ThreadScene& s) {
@@ -96,6 +96,14 @@ void AddThreadPrograms(std::vector<Program>& programs) {
     s.End();
   };
   const auto wanted = [](ThreadScene& s) { s.WantFromOutside(1); };
+  // The thread has been woken, and knows of no work: what another wants meanwhile, it has to see.
+  const auto for_nothing = [](ThreadScene& s) {
+    s.Begin();
+    s.Want(0);
+    AwaitQuiet();
+    if (s.left.load(std::memory_order_relaxed) != 0) FailRun("woken for nothing, the thread did not see another's work");
+    s.End();
+  };
   const auto beside = [](ThreadScene& s) {
     s.Begin();
     s.Want(1);
@@ -112,6 +120,7 @@ void AddThreadPrograms(std::vector<Program>& programs) {
   AddThread(programs, "thread: stopped at work", {at_work});
   AddThread(programs, "thread: woken again and again", {again});
   AddThread(programs, "thread: woken when it is about to sleep", {answered});
+  AddThread(programs, "thread: woken for nothing, and by another", {for_nothing, wanted});
   AddThread(programs, "thread: woken by two", {beside, wanted});
   AddThread(programs, "thread: woken by two, then stopped", {when_quiet, wanted});
   AddThread(programs, "thread: woken by three", {beside, wanted, wanted});
@@ -177,12 +186,14 @@ void AddThreadsPrograms(std::vector<Program>& programs) {
   const Step ends_first = [](ThreadsScene& s) {
     s.Begin();
     s.End();
-    s.first_over.store(1);
+    s.first_over.store(1, std::memory_order_release);
     s.first_over.notify_all();
   };
   const Step ends_last = [](ThreadsScene& s) {
     s.Begin();
-    while (s.first_over.load() == 0) s.first_over.wait(0);
+    while (s.first_over.load(std::memory_order_acquire) == 0) {
+      s.first_over.wait(0, std::memory_order_relaxed);
+    }
     s.End();
   };
   add("threads: begun and ended", {both});

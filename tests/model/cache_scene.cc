@@ -37,6 +37,13 @@ void CacheScene::Open() {
   cache_ = std::make_unique<BufferCache>(
       BufferCacheOptions{.node_bytes = options_.node_bytes,
                          .budget_bytes = options_.budget_bytes,
+                         .dirty_limit_bytes = options_.dirty_limit_bytes,
+                         .on_dirty_limit =
+                             [this](uint64_t bytes) {
+                               ++limits_told;
+                               Expect(bytes >= options_.dirty_limit_bytes,
+                                      "told of a limit that was not reached");
+                             },
                          .user_bytes = kUserBytes,
                          .background_reclaim = options_.background_reclaim,
                          .low_room_percent = 50,
@@ -49,12 +56,12 @@ void CacheScene::Open() {
     first_descriptor_ = static_cast<const std::byte*>(DescriptorPeer::word(*first));
   }
   whole_ = true;
-  open_.store(1);
+  open_.store(1, std::memory_order_release);
   open_.notify_all();
 }
 
 void CacheScene::AwaitOpen() {
-  while (open_.load() == 0) open_.wait(0);
+  while (open_.load(std::memory_order_acquire) == 0) open_.wait(0, std::memory_order_relaxed);
 }
 
 void CacheScene::Close() {

@@ -16,6 +16,7 @@
 #include "lib/cache/buffer_state.h"
 #include "tests/model/model_allocator.h"
 #include "tests/model/scene.h"
+#include "tests/model/weak_memory.h"
 
 namespace ebcache {
 class BufferCacheImpl;
@@ -28,6 +29,7 @@ struct CacheSceneOptions {
   uint32_t node_bytes = 4096;
   size_t page_bytes = 4096;
   uint64_t budget_bytes = 0;
+  uint64_t dirty_limit_bytes = 0;
   // With a thread that reclaims. A thread can begin only in a run, so that is where the cache is
   // made: one of the program's threads has to Open it.
   bool background_reclaim = false;
@@ -105,6 +107,7 @@ class CacheScene final : public Scene, public BlockSource {
   // The next so many reads or writes of the device fail.
   int failing_reads = 0;
   int failing_writes = 0;
+  int limits_told = 0;  // how often the dirty limit was told of
   // What the source does besides, while a block is being read or written.
   std::function<void(uint64_t start)> on_read, on_write;
   // Every buffer that is made is also read: one that is not UPTODATE must not be left.
@@ -129,6 +132,9 @@ class CacheScene final : public Scene, public BlockSource {
   std::string Describe(const void* object) const override;
   std::string DescribeValue(const void* object, uint64_t value) const override;
   void Finish() override;
+  void DoNotWatch() const override {
+    if (allocator_ != nullptr) allocator_->DoNotWatch();
+  }
 
  private:
   static constexpr uint32_t kMaxDescriptors = 32;
@@ -156,10 +162,17 @@ class CacheScene final : public Scene, public BlockSource {
   sync::Mutex& TreeLock(const ExtentBufferRef& ref) { return tree_locks_[BlockOf(ref->start())]; }
   // Whether bytes of the block must not be lost: newer than the disk's, and not given up.
   bool Unwritten(uint64_t start) const { return promised_[BlockOf(start)] > disk_[BlockOf(start)]; }
+  void PromiseVersion(uint64_t start, uint64_t version);
+  // What the thread that runs knows to have been promised of the block.
+  uint64_t KnownPromise(size_t block) const;
   // From here on nothing is promised of the block, until it is written to again.
   void Waive(uint64_t start);
   uint64_t LoadWord(const ExtentBuffer& buffer) const;
   void StoreWord(ExtentBuffer& buffer, uint64_t word) const;
+  // The same of bytes that may be written to while the device has them: which of both it gets is not said, and
+  // the block is DIRTY again. The order of the two is the caller's business; here it is the scheduler's.
+  uint64_t LoadForDevice(const ExtentBuffer& buffer) const;
+  void StoreBesideDevice(ExtentBuffer& buffer, uint64_t word) const;
   // A word that belongs to the block: whichever version, but of no other block and not half of one.
   uint64_t WordOf(uint64_t start, uint64_t version) const;
   bool IsWordOf(uint64_t start, uint64_t word) const;
@@ -178,6 +191,13 @@ class CacheScene final : public Scene, public BlockSource {
   // newest that was marked DIRTY. 0: given up. What is promised changes under the tree lock.
   std::array<uint64_t, kMaxBlocks> disk_{};
   std::array<uint64_t, kMaxBlocks> promised_{};
+  // The same with when they were made, the newest last: what a thread does not know of, it was not promised.
+  struct Promise {
+    uint64_t version = 0;
+    WeakMemory::Stamp made;
+  };
+  static constexpr size_t kPromises = 8;
+  std::array<std::array<Promise, kPromises>, kMaxBlocks> promises_{};
   std::array<uint64_t, kMaxBlocks> waived_{};  // how often
   // By descriptor: references that programs hold; how many are taking DIRTY away just now.
   std::array<int, kMaxDescriptors> holders_{};

@@ -1,5 +1,6 @@
 // What programs do with a CacheScene, and its device.
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
 
@@ -38,6 +39,35 @@ uint64_t CacheScene::LoadWord(const ExtentBuffer& buffer) const {
 void CacheScene::StoreWord(ExtentBuffer& buffer, uint64_t word) const {
   Reach(Bytes(buffer.folios()[0]), Access::kStore);
   (void)buffer.Set<uint64_t>(0, word);
+}
+
+uint64_t CacheScene::LoadForDevice(const ExtentBuffer& buffer) const {
+  Reach(Bytes(buffer.folios()[0]), Access::kLoad);
+  WeakMemory::Get().SetAsAtomic(true);
+  const uint64_t word = *buffer.Get<uint64_t>(0);
+  WeakMemory::Get().SetAsAtomic(false);
+  return word;
+}
+
+void CacheScene::StoreBesideDevice(ExtentBuffer& buffer, uint64_t word) const {
+  Reach(Bytes(buffer.folios()[0]), Access::kStore);
+  WeakMemory::Get().SetAsAtomic(true);
+  (void)buffer.Set<uint64_t>(0, word);
+  WeakMemory::Get().SetAsAtomic(false);
+}
+
+void CacheScene::PromiseVersion(uint64_t start, uint64_t version) {
+  promised_[BlockOf(start)] = version;
+  auto& promises = promises_[BlockOf(start)];
+  std::rotate(promises.begin(), promises.begin() + 1, promises.end());
+  promises.back() = {version, WeakMemory::Get().Now()};
+}
+
+uint64_t CacheScene::KnownPromise(size_t block) const {
+  for (auto promise = promises_[block].rbegin(); promise != promises_[block].rend(); ++promise) {
+    if (WeakMemory::Get().Knows(promise->made)) return promise->version;
+  }
+  return 0;
 }
 
 void CacheScene::CheckBytes(const ExtentBufferRef& ref) {
@@ -91,7 +121,7 @@ void CacheScene::Write(absl::Span<BlockWrite> writes) {
       if (!write.buffer->uptodate()) FailRun("a write of what is not UPTODATE");
       if (!write.buffer->state().has(BufferFlag::kWriteback)) FailRun("a write without WRITEBACK");
     });
-    const uint64_t word = LoadWord(*write.buffer);
+    const uint64_t word = LoadForDevice(*write.buffer);
     Reach(&disk_, Access::kUpdate);
     if (failing_writes > 0) {
       --failing_writes;
@@ -236,6 +266,7 @@ void CacheScene::Dirty(const ExtentBufferRef& ref) {
 // Before the step that gives the bytes up: after it others may read the disk's at once.
 void CacheScene::Waive(uint64_t start) {
   promised_[BlockOf(start)] = 0;
+  promises_[BlockOf(start)] = {};
   ++waived_[BlockOf(start)];
 }
 
@@ -252,6 +283,7 @@ bool CacheScene::GiveUp(const ExtentBufferRef& ref) {
   const uint32_t number = NumberOf(DescriptorPeer::word(*ref));
   std::lock_guard lock(TreeLock(ref));
   const uint64_t promised = promised_[BlockOf(ref->start())];
+  const auto promises = promises_[BlockOf(ref->start())];
   Waive(ref->start());
   ++cleaning_[number];
   const bool given_up = *cache_->GiveUpWrite(ref);
@@ -259,6 +291,7 @@ bool CacheScene::GiveUp(const ExtentBufferRef& ref) {
   // Nothing to give up: so it must be on disk.
   if (!given_up) {
     promised_[BlockOf(ref->start())] = promised;
+    promises_[BlockOf(ref->start())] = promises;
     --waived_[BlockOf(ref->start())];
   }
   Expect(!Unwritten(ref->start()), "nothing to give up, and the bytes are not on disk");
@@ -268,9 +301,9 @@ bool CacheScene::GiveUp(const ExtentBufferRef& ref) {
 void CacheScene::WriteVersion(const ExtentBufferRef& ref, uint64_t version) {
   std::lock_guard lock(TreeLock(ref));
   if (!ref->uptodate()) return;  // given up
-  StoreWord(*ref, WordOf(ref->start(), version));
+  StoreBesideDevice(*ref, WordOf(ref->start(), version));
   ref.SetDirty();
-  promised_[BlockOf(ref->start())] = version;
+  PromiseVersion(ref->start(), version);
 }
 
 ExtentBufferRef CacheScene::ReadNewest(uint64_t start) {
@@ -295,7 +328,7 @@ bool CacheScene::ReadExpecting(uint64_t start, uint64_t expected) {
 
 bool CacheScene::Writeback(const ExtentBufferRef& ref) {
   const uint64_t start = ref->start();
-  const uint64_t promised = promised_[BlockOf(start)];
+  const uint64_t promised = KnownPromise(BlockOf(start));
   const uint64_t waived = waived_[BlockOf(start)];
   if (!cache_->Writeback(ref).ok()) return false;
   Expect(disk_[BlockOf(start)] >= promised || waived != waived_[BlockOf(start)],
@@ -304,7 +337,8 @@ bool CacheScene::Writeback(const ExtentBufferRef& ref) {
 }
 
 bool CacheScene::WritebackAll() {
-  const auto promised = promised_;
+  std::array<uint64_t, kMaxBlocks> promised;
+  for (size_t block = 0; block < kMaxBlocks; ++block) promised[block] = KnownPromise(block);
   const auto waived = waived_;
   if (!cache_->WritebackAll().ok()) return false;
   for (size_t block = 0; block < kMaxBlocks; ++block) {

@@ -18,9 +18,12 @@ constexpr Canary kCanaries[] = {
     {"read-without-second-look", "read+read (not cached)"},
     {"failed-read-stays", "20 a read fails, another waits"},
     {"dirty-counted-late", "dirty blocks are never missed"},
+    {"dirty-again-is-a-look", "retry: beside a dirtier", true},
+    {"limit-mark-stays", "dirty limit: beside a flush"},
     {"unpark-forgotten", "passed over by reclaim, then idle"},
     {"unpark-restores-nothing", "over the budget, then idle"},
     {"thaw-restores-nothing", "over the budget by what is on the move"},
+    {"budget-is-looked-at", "over the budget by what is on the move", true},
     // Writes that fail, and what others make of them.
     {"failed-write-is-read-over", "retry: beside a reader"},
     {"failed-write-looks-clean", "write: fails once, read and reclaimed"},

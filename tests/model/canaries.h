@@ -15,6 +15,8 @@ inline constexpr bool kArePlanted = false;
 struct Canary {
   const char* bug;
   const char* program;  // the one that finds it
+  // Only where loads may read older stores.
+  bool weak = false;
 };
 
 absl::Span<const Canary> Canaries();

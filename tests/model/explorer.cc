@@ -31,6 +31,11 @@ bool SearchExplorer::Next() {
     for (;; nodes_.pop_back()) {
       if (nodes_.empty()) return false;
       Node& node = nodes_.back();
+      if (node.passed_over + 1 < node.stores) {
+        ++node.passed_over;
+        break;
+      }
+      node.passed_over = node.stores = 0;
       node.done |= Bit(node.chosen);
       const auto left = static_cast<FiberMask>(node.todo & ~node.done & ~node.sleep);
       if (left == 0) continue;
@@ -70,6 +75,14 @@ int SearchExplorer::Choose(const Choice& choice) {
   Stepped(node);
   ++depth_;
   return node.chosen;
+}
+
+size_t SearchExplorer::ChooseStore(size_t count) {
+  if (is_redundant_) return 0;
+  Node& node = nodes_[static_cast<size_t>(depth_) - 1];
+  if (node.stores == 0) node.stores = count;
+  if (node.stores != count) FailRun("the program is not the same when it is run again");
+  return node.passed_over;
 }
 
 // ---- Reduction ----------------------------------------------------------------------------------
@@ -233,14 +246,22 @@ int RandomExplorer::Choose(const Choice& choice) {
 // ---- Replay -------------------------------------------------------------------------------------
 
 int ReplayExplorer::Choose(const Choice& choice) {
-  const auto at = static_cast<size_t>(choice.depth);
-  fails_ = at < schedule_.size() && schedule_[at] >= 'a';
-  if (at < schedule_.size()) {
-    const int fiber = schedule_[at] - (fails_ ? 'a' : '0');
-    if (fiber >= 0 && fiber < kMaxFibers && (choice.enabled & Bit(fiber)) != 0) return fiber;
-    FailRun("the schedule does not fit the program");
+  if (at_ == schedule_.size()) {
+    fails_ = false;
+    passed_over_ = 0;
+    return Preferred(choice.enabled, choice.last);
   }
-  return Preferred(choice.enabled, choice.last);
+  const char step = schedule_[at_++];
+  fails_ = step >= 'a';
+  for (passed_over_ = 0; at_ < schedule_.size() && schedule_[at_] == '-'; ++at_) ++passed_over_;
+  const int fiber = step - (fails_ ? 'a' : '0');
+  if (fiber >= 0 && fiber < kMaxFibers && (choice.enabled & Bit(fiber)) != 0) return fiber;
+  FailRun("the schedule does not fit the program");
+}
+
+size_t ReplayExplorer::ChooseStore(size_t count) {
+  if (passed_over_ >= count) FailRun("the schedule does not fit the program");
+  return passed_over_;
 }
 
 }  // namespace ebcache::model

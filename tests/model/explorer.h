@@ -10,6 +10,10 @@
 //                     In half of its orders a compare-and-swap fails for no reason now and then.
 //   ReplayExplorer    one given order.
 //
+// Where weak memory is explored, a step of a load is tried with every store that it may read (by RandomExplorer with
+// one of them, mostly the newest). That a step is independent of another then means as well that each has the same
+// stores to read from, and the same view behind it, in either order.
+//
 // All are used alike: while (explorer.Next()) run(explorer).
 
 #ifndef EBCACHE_TESTS_MODEL_EXPLORER_H_
@@ -37,6 +41,7 @@ class SearchExplorer : public Explorer {
  public:
   bool Next() final;
   int Choose(const Choice& choice) final;
+  size_t ChooseStore(size_t count) final;
   uint64_t interleavings() const final { return runs_ - redundant_; }
 
  protected:
@@ -47,6 +52,8 @@ class SearchExplorer : public Explorer {
     FiberMask done = 0;   // were chosen here
     FiberMask sleep = 0;  // need not be chosen: another order has it
     int preemptions = 0;  // up to here
+    size_t passed_over = 0;  // of the stores that the step may read
+    size_t stores = 0;       // how many there are; 0: not asked yet
     std::array<Operation, kMaxFibers> pending;
     Operation operation;
     // For each fiber: the last of its steps, counted from 1, that comes before this one in every
@@ -109,6 +116,7 @@ class RandomExplorer final : public Explorer {
   bool Next() override;
   int Choose(const Choice& choice) override;
   bool FailsForNoReason() override { return unlucky_ && Random() % 8 == 0; }
+  size_t ChooseStore(size_t count) override { return Random() % 3 == 0 ? Random() % count : 0; }
   uint64_t interleavings() const override { return run_; }
   // Of the present run: with it, a first run is the same.
   uint64_t seed() const { return seed_ + run_ - 1; }
@@ -133,10 +141,13 @@ class ReplayExplorer final : public Explorer {
   bool Next() override { return !std::exchange(used_, true); }
   int Choose(const Choice& choice) override;
   bool FailsForNoReason() override { return fails_; }
+  size_t ChooseStore(size_t count) override;
   uint64_t interleavings() const override { return 1; }
 
  private:
   const std::string schedule_;
+  size_t at_ = 0;  // in the schedule
+  size_t passed_over_ = 0;
   bool fails_ = false;
   bool used_ = false;
 };

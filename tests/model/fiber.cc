@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-#if !defined(__x86_64__)
-#error "fibers are written for x86-64"
+#if !defined(__x86_64__) && !defined(__aarch64__)
+#error "fibers are written for x86-64 and arm64"
 #endif
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -18,6 +18,7 @@
 #endif
 
 // Keeps what a called function has to keep, swaps stack pointers, and returns on the other stack.
+#if defined(__x86_64__)
 //   rdi: where to put the stack pointer of the one that leaves; rsi: that of the one to go on.
 asm(R"(
 .text
@@ -48,6 +49,49 @@ ebcache_first_on_stack:
   ud2
 .size ebcache_first_on_stack, .-ebcache_first_on_stack
 )");
+#else
+//   x0: where to put the stack pointer of the one that leaves; x1: that of the one to go on.
+asm(R"(
+.text
+.globl ebcache_switch_stacks
+.type ebcache_switch_stacks, %function
+ebcache_switch_stacks:
+  sub sp, sp, #160
+  stp x19, x20, [sp, #0]
+  stp x21, x22, [sp, #16]
+  stp x23, x24, [sp, #32]
+  stp x25, x26, [sp, #48]
+  stp x27, x28, [sp, #64]
+  stp x29, x30, [sp, #80]
+  stp d8, d9, [sp, #96]
+  stp d10, d11, [sp, #112]
+  stp d12, d13, [sp, #128]
+  stp d14, d15, [sp, #144]
+  mov x9, sp
+  str x9, [x0]
+  mov sp, x1
+  ldp x19, x20, [sp, #0]
+  ldp x21, x22, [sp, #16]
+  ldp x23, x24, [sp, #32]
+  ldp x25, x26, [sp, #48]
+  ldp x27, x28, [sp, #64]
+  ldp x29, x30, [sp, #80]
+  ldp d8, d9, [sp, #96]
+  ldp d10, d11, [sp, #112]
+  ldp d12, d13, [sp, #128]
+  ldp d14, d15, [sp, #144]
+  add sp, sp, #160
+  ret
+.size ebcache_switch_stacks, .-ebcache_switch_stacks
+.globl ebcache_first_on_stack
+.type ebcache_first_on_stack, %function
+ebcache_first_on_stack:
+  mov x0, x19
+  bl ebcache_run_fiber
+  brk #1
+.size ebcache_first_on_stack, .-ebcache_first_on_stack
+)");
+#endif
 
 extern "C" void ebcache_switch_stacks(void** leaving, void* going_on);
 extern "C" void ebcache_first_on_stack();
@@ -79,14 +123,22 @@ void Fiber::Start(void (*body)(void*), void* argument) {
   __asan_unpoison_memory_region(stack_, kStackBytes);  // what the last body left there
   sanitizer_fiber_ = nullptr;
 #endif
-  // As if the first instruction had been left by a switch: six registers (the fourth from the
-  // bottom is r12) and an address to return to, after which the stack is aligned as at a call.
+  // As if the first instruction had been left by a switch.
   auto** top = reinterpret_cast<void**>(stack_ + kStackBytes);
+#if defined(__x86_64__)
+  // Six registers, of which the fourth from the bottom is r12, and an address to return to, after which
+  // the stack is aligned as at a call.
   *--top = nullptr;
   *--top = nullptr;
   *--top = reinterpret_cast<void*>(&ebcache_first_on_stack);
   for (int i = 0; i < 6; ++i) *--top = nullptr;
   top[3] = this;
+#else
+  // Twenty registers, from x19; the twelfth, x30, is the address to return to.
+  for (int i = 0; i < 20; ++i) *--top = nullptr;
+  top[0] = this;
+  top[11] = reinterpret_cast<void*>(&ebcache_first_on_stack);
+#endif
   inside_ = top;
 }
 

@@ -16,6 +16,7 @@
 #include "tests/model/canaries.h"
 #include "tests/model/programs.h"
 #include "tests/model/runner.h"
+#include "tests/model/weakening_sweep.h"
 
 namespace ebcache::model {
 
@@ -44,6 +45,11 @@ constexpr const char* kHelp =
     "  --canaries         every planted bug must be caught (//tests/model:mutants)\n"
     "  --list             names of programs and of planted bugs\n"
     "  --program=NAME     one program\n"
+    "  --weak             loads may read older stores, as far as the memory orders allow\n"
+    "  --weaken           each memory order of the library made weaker by a step, one at a time: a program must\n"
+    "                     notice; with --all all programs are asked\n"
+    "  --weaken=PART      those whose name has that in it\n"
+    "  --sites            where memory orders stand that programs come by\n"
     "  --plant=BUG        with a planted bug (//tests/model:mutants)\n"
     "  --replay=NAME:0012 one order, and what happens in it\n"
     "  --seed=N           first seed of the random orders (1)\n"
@@ -68,6 +74,10 @@ struct Flags {
   bool help = false;
   bool list = false;
   bool unreduced = false;
+  bool weak = false;
+  bool weaken = false;
+  bool sites = false;
+  std::string weaken_only;
   std::string program;
   std::string replay;
   std::string plant;
@@ -91,6 +101,31 @@ std::optional<uint64_t> ParseNumber(std::string_view option, std::string_view te
   return std::nullopt;
 }
 
+// Whether what was asked for can be had together; if not, that is said.
+bool GoTogether(const Flags& flags) {
+  const int ways =
+      flags.all + flags.canaries + flags.list + !flags.program.empty() + !flags.replay.empty();
+  if (ways > 1) {
+    std::fprintf(
+        stderr, "interleave: one of --all, --canaries, --list, --program and --replay at a time\n");
+    return false;
+  }
+  if (flags.canaries && !flags.plant.empty()) {
+    std::fprintf(stderr, "interleave: --canaries plants each bug by itself\n");
+    return false;
+  }
+  if (!flags.plant.empty() && !IsCanary(flags.plant)) {
+    std::fprintf(stderr, "interleave: no bug of the name \"%s\" to plant; see --list\n",
+                 flags.plant.c_str());
+    return false;
+  }
+  if (flags.weaken && !flags.plant.empty()) {
+    std::fprintf(stderr, "interleave: --weaken has no planted bugs\n");
+    return false;
+  }
+  return true;
+}
+
 std::optional<Flags> Parse(int count, char** arguments) {
   Flags flags;
   for (int i = 1; i < count; ++i) {
@@ -107,6 +142,15 @@ std::optional<Flags> Parse(int count, char** arguments) {
       flags.canaries = true;
     } else if (argument == "--unreduced") {
       flags.unreduced = true;
+    } else if (argument == "--sites") {
+      flags.sites = true;
+    } else if (argument == "--weaken") {
+      flags.weaken = true;
+    } else if (const char* part = value("--weaken=")) {
+      flags.weaken = true;
+      flags.weaken_only = part;
+    } else if (argument == "--weak") {
+      flags.weak = true;
     } else if (argument == "--list") {
       flags.list = true;
     } else if (const char* name = value("--program=")) {
@@ -132,22 +176,7 @@ std::optional<Flags> Parse(int count, char** arguments) {
       return std::nullopt;
     }
   }
-  const int ways =
-      flags.all + flags.canaries + flags.list + !flags.program.empty() + !flags.replay.empty();
-  if (ways > 1) {
-    std::fprintf(
-        stderr, "interleave: one of --all, --canaries, --list, --program and --replay at a time\n");
-    return std::nullopt;
-  }
-  if (flags.canaries && !flags.plant.empty()) {
-    std::fprintf(stderr, "interleave: --canaries plants each bug by itself\n");
-    return std::nullopt;
-  }
-  if (!flags.plant.empty() && !IsCanary(flags.plant)) {
-    std::fprintf(stderr, "interleave: no bug of the name \"%s\" to plant; see --list\n",
-                 flags.plant.c_str());
-    return std::nullopt;
-  }
+  if (!GoTogether(flags)) return std::nullopt;
   return flags;
 }
 
@@ -159,11 +188,13 @@ const Program* Named(const std::vector<Program>& programs, const std::string& na
   return nullptr;
 }
 
-void PrintFailure(const Program& program, const Outcome& outcome, const std::string& plant) {
-  std::printf("%s: FAILED after %llu interleavings: %s\n%s  --replay='%s:%s'%s%s\n",
+void PrintFailure(const Program& program, const Outcome& outcome, const Flags& flags) {
+  const std::string& plant = flags.plant;
+  std::printf("%s: FAILED after %llu interleavings: %s\n%s  --replay='%s:%s'%s%s%s\n",
               program.name.c_str(), static_cast<unsigned long long>(outcome.interleavings),
               outcome.message.c_str(), outcome.trace.c_str(), program.name.c_str(),
-              outcome.schedule.c_str(), plant.empty() ? "" : " --plant=", plant.c_str());
+              outcome.schedule.c_str(), flags.weak ? " --weak" : "", plant.empty() ? "" : " --plant=",
+              plant.c_str());
 }
 
 void Progress(size_t done, size_t all, uint64_t interleavings) {
@@ -174,33 +205,42 @@ void Progress(size_t done, size_t all, uint64_t interleavings) {
 
 // The table of what was explored.
 int RunPrograms(const std::vector<const Program*>& programs, const Effort& effort,
-                const std::string& plant, uint64_t processes) {
+                const Flags& flags) {
+  const std::string& plant = flags.plant;
   std::vector<Job> jobs;
   for (const Program* program : programs) {
-    jobs.push_back({program, plant.empty() ? 0 : HashOf(plant.c_str()), effort});
+    jobs.push_back({.program = program,
+                    .planted_bug = plant.empty() ? 0 : HashOf(plant.c_str()),
+                    .effort = effort,
+                    .weak = flags.weak});
   }
   uint64_t interleavings = 0;
   size_t failures = 0;
   size_t done = 0;
   size_t complete = 0;
+  uint64_t stale_reads = 0;
   double seconds = 0;
   std::printf("%-46s %7s %13s %8s  %-6s  %s\n", "program", "threads", "interleavings", "time_s",
               "result", "bound");
-  RunJobs(jobs, static_cast<int>(processes), [&](size_t job, const Outcome& outcome) {
+  RunJobs(jobs, static_cast<int>(flags.processes), [&](size_t job, const Outcome& outcome) {
     const Program& program = *jobs[job].program;
     interleavings += outcome.interleavings;
     seconds += outcome.seconds;
     failures += outcome.failed;
     complete += outcome.complete;
+    stale_reads += outcome.stale_reads;
     std::printf("%-46s %7zu %13llu %8.2f  %-6s  %s\n", program.name.c_str(), program.threads.size(),
                 static_cast<unsigned long long>(outcome.interleavings), outcome.seconds,
                 outcome.failed ? "FAILED" : "ok", outcome.bound.c_str());
-    if (outcome.failed) PrintFailure(program, outcome, plant);
+    if (outcome.failed) PrintFailure(program, outcome, flags);
     Progress(++done, jobs.size(), interleavings);
   });
   std::printf(
       "%zu programs, %zu of them to the end, %llu interleavings, %.1f s of work, %zu failed\n",
       jobs.size(), complete, static_cast<unsigned long long>(interleavings), seconds, failures);
+  if (flags.weak) {
+    std::printf("%llu loads did not read the newest store\n", static_cast<unsigned long long>(stale_reads));
+  }
   return failures == 0 ? 0 : 1;
 }
 
@@ -211,8 +251,9 @@ int RunCanaries(const std::vector<Program>& programs, uint64_t processes) {
     const Program* program = Named(programs, canary.program);
     if (program == nullptr) return 2;
     Effort effort;
-    effort.reduced = 5000;
-    jobs.push_back({program, HashOf(canary.bug), effort});
+    effort.reduced = 10000;
+    jobs.push_back(
+        {.program = program, .planted_bug = HashOf(canary.bug), .effort = effort, .weak = canary.weak});
     canaries.push_back(&canary);
   }
   size_t survivors = 0;
@@ -229,7 +270,8 @@ int RunCanaries(const std::vector<Program>& programs, uint64_t processes) {
   return survivors == 0 ? 0 : 1;
 }
 
-int RunReplay(const std::vector<Program>& programs, const std::string& replay) {
+int RunReplay(const std::vector<Program>& programs, const std::string& replay, bool weak) {
+  WeakMemory::Get().on = weak;
   const size_t colon = replay.rfind(':');
   if (colon == std::string::npos) {
     std::fprintf(stderr, "interleave: --replay=NAME:SCHEDULE\n");
@@ -268,7 +310,7 @@ int Run(int count, char** arguments) {
     return 2;
   }
   if (!flags->plant.empty()) planted_bug = HashOf(flags->plant.c_str());
-  if (!flags->replay.empty()) return RunReplay(programs, flags->replay);
+  if (!flags->replay.empty()) return RunReplay(programs, flags->replay, flags->weak);
   if (flags->canaries) return RunCanaries(programs, flags->processes);
   Effort effort;
   std::vector<const Program*> chosen;
@@ -293,7 +335,14 @@ int Run(int count, char** arguments) {
   effort.random *= flags->effort;
   effort.also_random *= flags->effort;
   if (flags->unreduced) effort.reduced = 0;
-  return RunPrograms(chosen, effort, flags->plant, flags->processes);
+  if (flags->sites || flags->weaken) {
+    effort.reduced = 2000 * flags->effort;
+    effort.bounded = 0;
+    effort.random = effort.also_random = 500 * flags->effort;
+    const SweepOptions sweep{effort, static_cast<int>(flags->processes), flags->weaken_only};
+    return flags->sites ? ListSites(chosen, sweep) : SweepWeakerOrders(chosen, sweep);
+  }
+  return RunPrograms(chosen, effort, *flags);
 }
 
 }  // namespace

@@ -44,7 +44,20 @@ replay=$(sed -n "s/^  --replay='\(.*\)' --plant=write-end-without-wake$/\1/p" ou
 expect 1 "flush+give-up" --replay="$replay" --plant=write-end-without-wake
 expect 0 "nothing wrong" --replay="$replay"
 
-"$interleave" --list >/dev/full 2>full.log
+# A place where a memory order stands, and what a weaker one there is noticed by.
+interleave=$1
+expect 0 "state_word.h" --sites --program=flush+flush
+expect 0 "0 not noticed" --weaken=no_such_place --program=flush+flush
+expect 0 "1 programs" --weak --program=flush+flush
+
+# What only weak memory shows is played again with it.
+interleave=$mutants
+expect 1 "FAILED" --weak --plant=dirty-again-is-a-look "--program=retry: beside a dirtier"
+replay=$(sed -n "s/^  --replay='\(.*\)' --weak --plant=dirty-again-is-a-look$/\1/p" out.log)
+[ -n "$replay" ] || { echo "no command to play it again" >&2; failures=$((failures + 1)); }
+expect 1 "reads the store" --replay="$replay" --weak --plant=dirty-again-is-a-look
+
+"$1" --list >/dev/full 2>full.log
 if [ $? != 2 ] || ! grep -q "cannot write the result" full.log; then
   echo "a full device is not told of" >&2
   failures=$((failures + 1))

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "tests/model/model_sync.h"
+#include "tests/model/weak_memory.h"
 
 namespace ebcache::model {
 
@@ -24,7 +25,18 @@ std::byte* Arena() {
 
 ModelAllocator::ModelAllocator(size_t page_bytes, bool direct)
     : page_bytes_(page_bytes), direct_(direct), base_(Arena()) {
+  free_.reserve(kFrames);
   for (uint32_t pfn = kFrames; pfn-- > 0;) free_.push_back(pfn);
+}
+
+void ModelAllocator::DoNotWatch() const {
+  WeakMemory::Get().DoNotWatch(this, sizeof *this);
+  WeakMemory::Get().DoNotWatch(free_.data(), kFrames * sizeof free_[0]);
+}
+
+void ModelAllocator::ReachAsLocked() {
+  Reach(this, Access::kUpdate);
+  InOrderUntilTheNextStep(this);
 }
 
 OwnerId ModelAllocator::RegisterOwner(FolioOwner* owner) {
@@ -33,19 +45,20 @@ OwnerId ModelAllocator::RegisterOwner(FolioOwner* owner) {
 }
 
 void ModelAllocator::QuiesceOwner(OwnerId) {
-  Reach(this, Access::kUpdate);
+  ReachAsLocked();
   quiesced_ = true;
   while (calls_under_way_ != 0) Sleep(this, Access::kWait);
+  InOrderUntilTheNextStep(this);
 }
 
 void ModelAllocator::UnregisterOwner(OwnerId) {
-  Reach(this, Access::kUpdate);
+  ReachAsLocked();
   if (calls_under_way_ != 0) FailRun("an owner went in the middle of a call");
   owner_ = nullptr;
 }
 
 bool ModelAllocator::BeginCall(Folio folio) {
-  Reach(this, Access::kUpdate);
+  ReachAsLocked();
   Frame& frame = frames_[folio.pfn()];
   if (quiesced_ || !frame.used || frame.moving || !frame.movable) return false;
   if (owner_ == nullptr) FailRun("an owner went, and a folio of it is there");
@@ -54,7 +67,7 @@ bool ModelAllocator::BeginCall(Folio folio) {
 }
 
 void ModelAllocator::EndCall() {
-  Reach(this, Access::kUpdate);
+  ReachAsLocked();
   if (--calls_under_way_ == 0) Wake(this);
 }
 
@@ -95,7 +108,7 @@ void ModelAllocator::Free(Folio folio) {
 
 absl::Status ModelAllocator::AllocateBulk(const FolioRequest& request, int,
                                           absl::Span<Folio> slots) {
-  Reach(this, Access::kUpdate);
+  ReachAsLocked();
   if (fail_allocation > 0 && --fail_allocation == 0) {
     return absl::ResourceExhaustedError("no memory, as asked for");
   }
@@ -113,7 +126,7 @@ void ModelAllocator::FreeBulk(int, absl::Span<Folio> slots) {
     if (!slot.empty()) Reach(&frames_[slot.pfn()], Access::kStore);
   }
   // What follows belongs to this step: it is all about what the allocator has.
-  Reach(this, Access::kUpdate);
+  ReachAsLocked();
   for (auto slot = slots.rbegin(); slot != slots.rend(); ++slot) {
     if (slot->empty()) continue;
     Free(*slot);

@@ -40,6 +40,9 @@ class ModelAllocator final : public PageAllocator {
   void Move(Folio source);
   void Release(Folio source);
 
+  // What is guarded here by the order of steps alone.
+  void DoNotWatch() const;
+
   uint32_t used() const;
   uint32_t private_bits(Folio folio) const { return frames_[folio.pfn()].private_bits; }
   // The object that stands for a frame's bytes in the scheduler's eyes.
@@ -59,6 +62,8 @@ class ModelAllocator final : public PageAllocator {
     bool destination = false;  // of a move that is under way
     uint32_t private_bits = 0;
   };
+  // What the real ones do under a lock.
+  void ReachAsLocked();
   Folio Take(uint32_t private_bits, bool movable);  // empty when there is none
   void Free(Folio folio);
   void GiveBack(uint32_t pfn);

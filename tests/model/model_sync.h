@@ -1,8 +1,12 @@
 // The types of ebcache/internal/sync.h in the model build. Each operation is a scheduling point: the fiber
 // that is about to make it says so, and goes on when the scheduler (scheduler.h) chooses it.
 //
-// What is explored is sequential consistency: the memory orders that callers name are not looked
-// at. Whether a weak compare-and-swap fails for no reason is the explorer's choice.
+// Which store a load reads is the explorer's choice where weak memory is explored (weak_memory.h): of those
+// that the memory orders allow. Otherwise it is the newest: sequential consistency. Whether a weak
+// compare-and-swap fails for no reason is the explorer's choice as well.
+//
+// No function here touches an object's memory itself but constructors: code that uses them is compiled so
+// that accesses to plain memory are seen, and these are none.
 //
 // Outside of a run (while a cache is set up or taken down), and while a checker looks around, all
 // of this is plain single-threaded memory.
@@ -13,7 +17,9 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <cstring>
 #include <mutex>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -34,12 +40,14 @@ enum class Access : uint8_t {
   kConditionWait,  // lets the mutex go and goes to sleep
   kConditionNotify,
   kJoin,
+  kFence,
   kQuiet,  // nobody else can go on
 };
 
 // Called by a fiber before an operation; returns when it is to be made. Returns at once outside of
 // a run.
-void Reach(const void* object, Access access);
+// `order`: of an atomic operation.
+void Reach(const void* object, Access access, std::memory_order order = std::memory_order_relaxed);
 // The fiber sleeps until Wake(object), and then reaches the operation again.
 void Sleep(const void* object, Access again);
 void Wake(const void* object);
@@ -51,6 +59,13 @@ bool Muted();
 void NoteUnlock(const void* mutex);
 // A word has changed, as part of the operation that is being made.
 void NoteWrite(const void* object, uint64_t before, uint64_t after);
+// Of the stores that the load that is being made may read, how many before the newest it reads; below `count`.
+size_t ChooseStore(size_t count);
+// A read-modify-write by acquire and release, of what is not the model's: who makes one knows what those did who
+// made one before.
+void InOrder(const void* object);
+// The same of the whole step that is being made, as if a lock were held meanwhile: for what stands for a lock.
+void InOrderUntilTheNextStep(const void* object);
 [[noreturn]] void FailRun(const char* message);
 // Whether the compare-and-swap that is being made, and could succeed, is to fail all the same.
 bool FailsForNoReason();
@@ -61,6 +76,26 @@ uint32_t Spawn(std::function<void()> body);
 void Join(uint32_t fiber);
 // The number of the fiber that runs, from 0; that of the last one outside of a run.
 uint32_t ThisFiber();
+
+// An atomic object: where the value is that was stored last, how many bytes it has, and whether the checker is told
+// of its changes.
+struct AtomicWord {
+  void* at;
+  size_t bytes;
+  bool is_checked;
+};
+void AtomicMade(AtomicWord word);
+uint64_t AtomicLoad(AtomicWord word, std::memory_order order, const std::source_location& where);
+void AtomicStore(AtomicWord word, uint64_t value, std::memory_order order, const std::source_location& where);
+uint64_t AtomicExchange(AtomicWord word, uint64_t value, std::memory_order order, const std::source_location& where);
+// On failure `expected` becomes what was read.
+bool AtomicSwap(AtomicWord word, uint64_t& expected, uint64_t desired, std::memory_order success,
+                std::memory_order failure, const std::source_location& where);
+uint64_t AtomicAdd(AtomicWord word, uint64_t n, Access access, std::memory_order order,
+                   const std::source_location& where);
+void AtomicWait(AtomicWord word, uint64_t old, std::memory_order order, const std::source_location& where);
+void AtomicNotify(AtomicWord word);
+void Fence(std::memory_order order, const std::source_location& where = std::source_location::current());
 
 // Of fibers, by ThisFiber.
 inline constexpr uint32_t kMostThreads = 5;
@@ -79,90 +114,82 @@ namespace ebcache::sync {
 
 template <typename T>
 class Atomic {
+  static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(uint64_t));
+  using Order = std::memory_order;
+  using Where = std::source_location;
+  static constexpr Order kSeqCst = std::memory_order_seq_cst;
+
  public:
-  constexpr Atomic() noexcept : value_() {}
-  constexpr Atomic(T value) noexcept : value_(value) {}  // NOLINT: as std::atomic
+  constexpr Atomic() noexcept : Atomic(T()) {}
+  constexpr Atomic(T value) noexcept : value_(value) {  // NOLINT: as std::atomic
+    if (!std::is_constant_evaluated()) model::AtomicMade(Word());
+  }
   Atomic(const Atomic&) = delete;
   Atomic& operator=(const Atomic&) = delete;
 
-  T load(std::memory_order = std::memory_order_seq_cst) const {
-    model::Reach(this, model::Access::kLoad);
-    return value_;
+  T load(Order order = kSeqCst, Where where = Where::current()) const {
+    return Of(model::AtomicLoad(Word(), order, where));
   }
-  void store(T value, std::memory_order = std::memory_order_seq_cst) {
-    model::Reach(this, model::Access::kStore);
-    Set(value);
+  void store(T value, Order order = kSeqCst, Where where = Where::current()) {
+    model::AtomicStore(Word(), Bits(value), order, where);
   }
-  T exchange(T value, std::memory_order = std::memory_order_seq_cst) {
-    model::Reach(this, model::Access::kUpdate);
-    const T before = value_;
-    Set(value);
-    return before;
+  T exchange(T value, Order order = kSeqCst, Where where = Where::current()) {
+    return Of(model::AtomicExchange(Word(), Bits(value), order, where));
   }
-  bool compare_exchange_weak(T& expected, T desired, std::memory_order = std::memory_order_seq_cst,
-                             std::memory_order = std::memory_order_seq_cst) {
-    model::Reach(this, model::Access::kUpdate);
-    if (value_ != expected) {
-      expected = value_;
-      return false;
-    }
-    if (model::FailsForNoReason()) return false;
-    Set(desired);
-    return true;
+  bool compare_exchange_weak(T& expected, T desired, Order success, Order failure, Where where = Where::current()) {
+    uint64_t bits = Bits(expected);
+    const bool swapped = model::AtomicSwap(Word(), bits, Bits(desired), success, failure, where);
+    if (!swapped) expected = Of(bits);
+    return swapped;
   }
-  T fetch_add(T n, std::memory_order = std::memory_order_seq_cst) {
-    model::Reach(this, model::Access::kUpdate);
-    const T before = value_;
-    Set(static_cast<T>(value_ + n));
-    return before;
+  bool compare_exchange_weak(T& expected, T desired, Order order = kSeqCst, Where where = Where::current()) {
+    return compare_exchange_weak(expected, desired, order, FailureOf(order), where);
   }
-  T fetch_sub(T n, std::memory_order order = std::memory_order_seq_cst) {
-    return fetch_add(static_cast<T>(T{} - n), order);
+  T fetch_add(T n, Order order = kSeqCst, Where where = Where::current()) {
+    return Of(model::AtomicAdd(Word(), Bits(n), model::Access::kUpdate, order, where));
   }
-  void AddQuietly(T n) {
-    model::Reach(this, model::Access::kAdd);
-    Set(static_cast<T>(value_ + n));
+  T fetch_sub(T n, Order order = kSeqCst, Where where = Where::current()) {
+    return fetch_add(static_cast<T>(T{} - n), order, where);
   }
-  void wait(T old, std::memory_order = std::memory_order_seq_cst) const {
-    model::Reach(this, model::Access::kWait);
-    while (value_ == old) model::Sleep(this, model::Access::kWait);
+  void AddQuietly(T n, Where where = Where::current()) {
+    model::AtomicAdd(Word(), Bits(n), model::Access::kAdd, std::memory_order_relaxed, where);
   }
-  void notify_all() {
-    model::Reach(this, model::Access::kNotify);
-    model::Wake(this);
+  void wait(T old, Order order = kSeqCst, Where where = Where::current()) const {
+    model::AtomicWait(Word(), Bits(old), order, where);
   }
+  void notify_all() { model::AtomicNotify(Word()); }
 
  private:
-  void Set(T value) {
-    if constexpr (std::is_same_v<T, uint64_t>) {
-      const T before = std::exchange(value_, value);
-      model::NoteWrite(this, before, value);
-    } else {
-      value_ = value;
-    }
+  // As the standard has it: what a failed one is told nothing of, it does not release.
+  static constexpr Order FailureOf(Order order) {
+    if (order == std::memory_order_acq_rel) return std::memory_order_acquire;
+    if (order == std::memory_order_release) return std::memory_order_relaxed;
+    return order;
   }
-  T value_;
+  static uint64_t Bits(T value) {
+    uint64_t bits = 0;
+    std::memcpy(&bits, static_cast<const void*>(&value), sizeof value);
+    return bits;
+  }
+  static T Of(uint64_t bits) {
+    T value{};
+    std::memcpy(static_cast<void*>(&value), &bits, sizeof value);
+    return value;
+  }
+  model::AtomicWord Word() const { return {const_cast<T*>(&value_), sizeof(T), std::is_same_v<T, uint64_t>}; }
+
+  T value_;  // of the newest store
 };
 
-// `owner` is 0 where nobody has it.
+// `held_`: whether anybody has it.
 class EBCACHE_CAPABILITY("mutex") Mutex {
  public:
   constexpr Mutex() = default;
   Mutex(const Mutex&) = delete;
   Mutex& operator=(const Mutex&) = delete;
 
-  void lock() EBCACHE_ACQUIRE() {
-    if (model::Muted()) return;
-    model::Reach(this, model::Access::kLock);
-    if (held_) model::FailRun("a mutex was locked twice");
-    held_ = true;
-  }
-  void unlock() EBCACHE_RELEASE() {
-    if (model::Muted()) return;
-    if (!held_) model::FailRun("a mutex was unlocked that nobody has");
-    held_ = false;
-    model::NoteUnlock(this);
-  }
+  void lock() EBCACHE_ACQUIRE();
+  void unlock() EBCACHE_RELEASE();
   bool held() const { return held_; }
 
  private:
@@ -219,8 +246,9 @@ class Thread {
 };
 
 template <typename T>
-void Add(Atomic<T>& counter, std::type_identity_t<T> n) {
-  counter.AddQuietly(n);
+void Add(Atomic<T>& counter, std::type_identity_t<T> n,
+         std::source_location where = std::source_location::current()) {
+  counter.AddQuietly(n, where);
 }
 
 // Threads are fibers, of which each has one in a run; between runs it is as at the beginning,

@@ -1,6 +1,7 @@
 // The races of our own as programs: of descriptors that are somebody else by now, of reclaim, of
 // the index, and of caches that go.
 
+#include <array>
 #include <utility>
 
 #include "lib/cache/buffer_index.h"
@@ -10,25 +11,33 @@ namespace ebcache::model {
 
 namespace {
 
+// The place of a leaf in a table of 128. The multiplier is always the same in this build.
+uint64_t HomeOf(uint64_t key) { return (key * RandomMultiplier()) >> 57; }
+
 // Keys of as many leaves as are swept when all but the last are empty. A few at the front and the
 // last want the same place in a table of 128, so that the last moves up when those are taken out.
 // The hash is that of lib/cache/buffer_index.h; with another one this only finds less.
 std::vector<uint64_t> CollidingLeaves() {
-  const uint64_t multiplier = RandomMultiplier();  // in this build always the same
-  const auto home = [=](uint64_t key) { return (key * multiplier) >> 57; };  // of 128
   std::vector<uint64_t> keys;
   for (uint64_t key = 1; keys.size() < 4; ++key) {
-    if (home(key) == home(1)) keys.push_back(key);
+    if (HomeOf(key) == HomeOf(1)) keys.push_back(key);
   }
   const uint64_t last = keys.back();
   keys.pop_back();
   // Behind those: a sweep goes by keys and takes no more than 32 at a time, and it takes more than one
   // move to hide a leaf from a look-up that looks twice.
   for (uint64_t key = keys.back() + 1; keys.size() < 34; ++key) {
-    if (home(key) != home(1)) keys.push_back(key);
+    if (HomeOf(key) != HomeOf(1)) keys.push_back(key);
   }
   keys.push_back(last);
   return keys;
+}
+
+// One more whose place is the same, behind all of those.
+uint64_t AnotherCollidingLeaf() {
+  uint64_t key = CollidingLeaves().back() + 1;
+  while (HomeOf(key) != HomeOf(1)) ++key;
+  return key;
 }
 
 // A look-up has found the descriptor, and then it is not what it was.
@@ -182,26 +191,63 @@ void AddLastMoves(ScenarioBuilder& add) {
            [](CacheScene& s) { s.Move(); }});
 }
 
-// The leaves of the index go, and grow in number.
-void AddIndexChanges(ScenarioBuilder& add) {
+// The leaves of the index go.
+void AddSweeps(ScenarioBuilder& add) {
   // The last of many leaves becomes empty, and all of them are taken away, beside a lookup.
-  add.Add("lookup while empty leaves go", {},
-          [](CacheScene& s) {
-            const std::vector<uint64_t> keys = CollidingLeaves();
-            const uint64_t leaf = 64 * uint64_t{s.node()};
-            ExtentBufferRef kept = s.ReadBlock(keys.back() * leaf);
-            s.Put(kept);
-            for (size_t i = 1; i + 1 < keys.size(); ++i) {
-              ExtentBufferRef gone = s.Create(keys[i] * leaf);
-              s.PutStale(gone);
-            }
-            s.held[0] = s.Create(keys[0] * leaf);
-          },
+  const auto nearly_swept = [](CacheScene& s) {
+    const std::vector<uint64_t> keys = CollidingLeaves();
+    const uint64_t leaf = 64 * uint64_t{s.node()};
+    ExtentBufferRef kept = s.ReadBlock(keys.back() * leaf);
+    s.Put(kept);
+    for (size_t i = 1; i + 1 < keys.size(); ++i) {
+      ExtentBufferRef gone = s.Create(keys[i] * leaf);
+      s.PutStale(gone);
+    }
+    s.held[0] = s.Create(keys[0] * leaf);
+  };
+  add.Add("lookup while empty leaves go", {}, nearly_swept,
           {PutStale(0), [](CacheScene& s) {
              ExtentBufferRef ref = s.Find(CollidingLeaves().back() * 64 * s.node());
              s.Expect(static_cast<bool>(ref), "a block that is there was not found");
              s.Put(ref);
            }});
+  // A look-up has seen the key of a leaf that goes, and finds another leaf in its place: one that was made since,
+  // and has moved there from further behind, or was entered there.
+  const auto looks_for = [](size_t which) -> Step {
+    return [which](CacheScene& s) {
+      ExtentBufferRef ref = s.Find(CollidingLeaves()[which] * 64 * s.node());
+      s.Put(ref);
+    };
+  };
+  const auto makes = [](CacheScene& s, uint64_t key) {
+    ExtentBufferRef ref = s.Create(key * 64 * s.node());
+    s.Put(ref);
+  };
+  add.Add("lookup while a new leaf moves to the place of another", {},
+          [nearly_swept](CacheScene& s) {
+            nearly_swept(s);
+            // One more empty one, so that the new one does not put the sweep off.
+            ExtentBufferRef gone = s.Create((AnotherCollidingLeaf() + 1) * 64 * s.node());
+            s.PutStale(gone);
+          },
+          {[makes](CacheScene& s) {
+             makes(s, AnotherCollidingLeaf());
+             s.PutStale(s.held[0]);
+           },
+           looks_for(2)});
+  add.Add("lookup while a new leaf gets the place of another", {}, nearly_swept,
+          {[makes](CacheScene& s) {
+             s.PutStale(s.held[0]);
+             // As many as went: leaves that were there before are given out first.
+             const uint64_t beyond = AnotherCollidingLeaf() + 1;
+             for (uint64_t key = beyond; key < beyond + 32; ++key) makes(s, key);
+             makes(s, AnotherCollidingLeaf());
+           },
+           looks_for(1)});
+}
+
+// The leaves of the index grow in number.
+void AddGrowth(ScenarioBuilder& add) {
   // The table has become too small: the two insertions move all leaves to the next one, half each,
   // and the second publishes it.
   const auto too_small = [](CacheScene& s) {
@@ -213,24 +259,42 @@ void AddIndexChanges(ScenarioBuilder& add) {
       s.PutStale(gone);
     }
   };
-  const auto two_more = [](CacheScene& s) {
-    for (uint64_t i = 50; i < 52; ++i) {
-      ExtentBufferRef ref = s.Create(i * 64 * uint64_t{s.node()});
-      s.Put(ref);
-    }
+  const auto more = [](uint64_t count) -> Step {
+    return [count](CacheScene& s) {
+      for (uint64_t i = 50; i < 50 + count; ++i) {
+        ExtentBufferRef ref = s.Create(i * 64 * uint64_t{s.node()});
+        s.Put(ref);
+      }
+    };
   };
   add.Add("a block that is there is found while the table grows", {}, too_small,
-          {two_more, [](CacheScene& s) {
+          {more(2), [](CacheScene& s) {
              ExtentBufferRef ref = s.Find(40 * 64 * uint64_t{s.node()});
              s.Expect(static_cast<bool>(ref), "a block that is there was not found");
              s.Put(ref);
+           }});
+  // The next table is made in the run as well: one insertion finds that it is wanted.
+  add.Add("blocks are found together while the table grows", {},
+          [](CacheScene& s) {
+            const uint64_t leaf = 64 * uint64_t{s.node()};
+            ExtentBufferRef kept = s.ReadBlock(0);
+            s.Put(kept);
+            for (uint64_t i = 1; i < 32; ++i) {
+              ExtentBufferRef gone = s.Create(i * leaf);
+              s.PutStale(gone);
+            }
+          },
+          {more(3), [](CacheScene& s) {
+             std::array<ExtentBufferRef, 2> found = s.FindBoth();
+             s.Expect(static_cast<bool>(found[0]), "a block that is there was not found");
+             for (ExtentBufferRef& ref : found) s.Put(ref);
            }});
   add.Add("a leaf that the growing table has already goes", {},
           [too_small](CacheScene& s) {
             too_small(s);
             s.held[0] = s.Create(uint64_t{64} * s.node());
           },
-          {two_more, PutStale(0)});
+          {more(2), PutStale(0)});
 }
 
 }  // namespace
@@ -242,7 +306,8 @@ void AddOwnScenarios(std::vector<Program>& programs) {
   AddBatches(add);
   AddBudgets(add);
   AddLastMoves(add);
-  AddIndexChanges(add);
+  AddSweeps(add);
+  AddGrowth(add);
 }
 
 }  // namespace ebcache::model

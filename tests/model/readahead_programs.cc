@@ -1,6 +1,7 @@
 // Reading ahead: what is asked for, the thread that reads it, the end of it, and others who want
 // the same blocks.
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -34,9 +35,37 @@ void ExpectRead(CacheScene& s, uint64_t start) {
   s.Put(ref);
 }
 
+// What callers do that have a whole node's children to ask for, or no threads.
+void AddAskers(std::vector<Program>& programs) {
+  // One lock for both; what finds no room is the asker's to know.
+  const auto asks_for_many = [](CacheScene& s) {
+    Readahead readahead(&s.cache(), {.threads = 1, .batch = 1, .most_waiting = 1});
+    const std::array<uint64_t, 2> starts{0, s.node()};
+    const size_t dealt_with = readahead.AskMany(starts, {});
+    AwaitQuiet();
+    for (size_t i = 0; i < dealt_with; ++i) ExpectRead(s, starts[i]);
+    s.Expect(readahead.waiting() == 0, "something is counted that does not wait");
+  };
+  const auto asks_without_threads = [](CacheScene& s) {
+    Readahead readahead(&s.cache(), {.threads = ReadaheadOptions::kNoThreads, .batch = 1});
+    readahead.Ask(0, {});
+    readahead.Ask(s.node(), {});
+    while (readahead.ReadSome()) continue;
+    ExpectRead(s, 0);
+    ExpectRead(s, s.node());
+  };
+  const auto reads = [](CacheScene& s) {
+    ExtentBufferRef ref = s.ReadBlock(0);
+    s.Put(ref);
+  };
+  Add(programs, "readahead: many at once, beside a reader", {asks_for_many, reads});
+  Add(programs, "readahead: without threads, beside a reader", {asks_without_threads, reads});
+}
+
 }  // namespace
 
 void AddReadaheadPrograms(std::vector<Program>& programs) {
+  AddAskers(programs);
   const auto gone_at_once = [](CacheScene& s) {
     Readahead readahead(&s.cache(), {.threads = 1, .batch = 1});
     readahead.Ask(0, {});

@@ -1,5 +1,6 @@
 #include "tests/model/runner.h"
 
+#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@ struct SharedOutcome {
   bool complete;
   bool bound_complete;
   uint64_t interleavings;
+  uint64_t stale_reads;
   int steps;
   char bound[128];
   char message[1024];
@@ -36,8 +38,18 @@ void Copy(char* to, size_t bytes, const std::string& from) {
   to[n] = 0;
 }
 
+// What scenes keep is ordered by the scheduler alone.
+void DoNotWatch(const Scene& scene) {
+  WeakMemory& memory = WeakMemory::Get();
+  memory.ForgetUnwatched();
+  const void* const whole = dynamic_cast<const void*>(&scene);
+  memory.DoNotWatch(whole, malloc_usable_size(const_cast<void*>(whole)));
+  scene.DoNotWatch();
+}
+
 void RunOnce(const Program& program, Chooser* chooser) {
   const std::unique_ptr<Scene> scene = program.make();
+  DoNotWatch(*scene);
   std::vector<std::function<void()>> bodies;
   for (const auto& thread : program.threads) {
     bodies.push_back([&thread, &scene] { thread(*scene); });
@@ -105,6 +117,7 @@ Outcome Replay(const Program& program, const std::string& schedule) {
   replay.Next();
   Outcome outcome;
   const std::unique_ptr<Scene> scene = program.make();
+  DoNotWatch(*scene);
   std::vector<std::function<void()>> bodies;
   for (const auto& thread : program.threads) {
     bodies.push_back([&thread, &scene] { thread(*scene); });
@@ -125,6 +138,10 @@ namespace {
 [[noreturn]] void RunInChild(const Job& job, SharedOutcome* shared) {
   progress = shared;
   planted_bug = job.planted_bug;
+  WeakMemory& memory = WeakMemory::Get();
+  memory.on = job.weak;
+  memory.weakened = job.weakened;
+  memory.sites = job.sites;
   Scheduler::Get().on_failure = [shared](const std::string& message) {
     Copy(shared->message, sizeof shared->message, message);
     Copy(shared->schedule, sizeof shared->schedule, Scheduler::Get().Schedule());
@@ -137,6 +154,7 @@ namespace {
   shared->complete = outcome.complete;
   shared->bound_complete = outcome.bound_complete;
   shared->interleavings = outcome.interleavings;
+  shared->stale_reads = memory.stale_reads();
   shared->steps = outcome.steps;
   Copy(shared->bound, sizeof shared->bound, outcome.bound);
   shared->ended = true;
@@ -158,6 +176,7 @@ Outcome Collect(const Running& running) {
   outcome.complete = shared.complete;
   outcome.bound_complete = shared.bound_complete;
   outcome.interleavings = shared.interleavings;
+  outcome.stale_reads = shared.stale_reads;
   outcome.steps = shared.steps;
   outcome.bound = shared.bound;
   outcome.message = shared.ended ? shared.message : "the process died";

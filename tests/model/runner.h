@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/model/scene.h"
+#include "tests/model/weak_memory.h"
 
 namespace ebcache::model {
 
@@ -33,6 +34,7 @@ struct Outcome {
   bool complete = false;  // every order was tried, up to swaps that change nothing
   bool bound_complete = false;
   uint64_t interleavings = 0;
+  uint64_t stale_reads = 0;  // loads that did not read the newest store
   double seconds = 0;
   int steps = 0;  // of the longest run
   std::string bound;
@@ -45,6 +47,9 @@ struct Job {
   const Program* program = nullptr;
   uint64_t planted_bug = 0;
   Effort effort;
+  bool weak = false;                     // weak memory (weak_memory.h) in place of sequential consistency
+  const Weakening* weakened = nullptr;  // an order that is weaker than in the code
+  SiteTable* sites = nullptr;           // in memory that processes share
 };
 
 // In this process: returns only when all went well.

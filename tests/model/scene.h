@@ -16,6 +16,9 @@ class Scene : public Checker {
  public:
   // After the run: looks whether all is as it was, and takes everything down.
   virtual void Finish() = 0;
+  // Tells WeakMemory what plain memory of the scene, besides the object itself, fibers share that only the scheduler
+  // orders.
+  virtual void DoNotWatch() const {}
 };
 
 // A few threads, a few operations each.

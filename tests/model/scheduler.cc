@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "tests/model/weak_memory.h"
+
 namespace ebcache::model {
 
 namespace {
@@ -35,6 +37,8 @@ const char* NameOf(Access access) {
       return "notify of condition";
     case Access::kJoin:
       return "join";
+    case Access::kFence:
+      return "fence";
     case Access::kQuiet:
       return "see that all is quiet";
   }
@@ -82,6 +86,11 @@ int Scheduler::Start(std::function<void()> body) {
   return number;
 }
 
+bool Scheduler::SetMuted(bool muted) {
+  WeakMemory::Get().SetMuted(muted);
+  return std::exchange(muted_, muted);
+}
+
 void Scheduler::Reach(Operation operation) {
   if (current_ < 0 || muted_) return;
   const auto number = static_cast<size_t>(current_);
@@ -126,6 +135,7 @@ void Scheduler::Run(const std::vector<std::function<void()>>& bodies, Chooser* c
   log_.clear();
   for (const auto& body : bodies) Start(body);
   last_ = -1;
+  WeakMemory::Get().BeginRun();
   for (;;) {
     const FiberMask alive = Alive();
     if (alive == 0) break;
@@ -139,7 +149,9 @@ void Scheduler::Run(const std::vector<std::function<void()>>& bodies, Chooser* c
     if (log_.size() == kMaxSteps) Fail("no end: threads go round in circles");
     log_.push_back({.fiber = chosen, .operation = pending_[static_cast<size_t>(chosen)]});
     current_ = last_ = chosen;
+    WeakMemory::Get().Switch(chosen);
     fibers_[static_cast<size_t>(chosen)].fiber.Enter();
+    WeakMemory::Get().Switch(-1);
     current_ = -1;
     Muted([&] { checker->AfterStep(); });
   }
@@ -159,7 +171,7 @@ std::string Scheduler::WhoWaits() const {
 }
 
 void Scheduler::Fail(const std::string& message) {
-  muted_ = true;
+  SetMuted(true);
   on_failure(message);
   std::abort();
 }
@@ -168,6 +180,7 @@ std::string Scheduler::Schedule() const {
   std::string text;
   for (const LogEntry& entry : log_) {
     text += static_cast<char>((entry.failed_for_no_reason ? 'a' : '0') + entry.fiber);
+    text.append(entry.passed_over, '-');
   }
   return text;
 }
@@ -185,6 +198,7 @@ std::string Scheduler::Trace() const {
               checker_->DescribeValue(entry.written, entry.after);
     }
     if (entry.failed_for_no_reason) text += ": fails for no reason";
+    if (entry.passed_over != 0) text += ": reads the store " + std::to_string(entry.passed_over) + " before the newest";
     text += '\n';
   }
   return text;
@@ -192,7 +206,11 @@ std::string Scheduler::Trace() const {
 
 // ---- What model_sync.h calls --------------------------------------------------------------------
 
-void Reach(const void* object, Access access) { Scheduler::Get().Reach({object, access}); }
+void Reach(const void* object, Access access, std::memory_order order) {
+  Scheduler::Get().Reach({.object = object,
+                          .access = access,
+                          .is_sequential = order == std::memory_order_seq_cst && WeakMemory::Get().on});
+}
 
 void Sleep(const void* object, Access again) {
   Scheduler& s = Scheduler::Get();
@@ -246,13 +264,22 @@ bool FailsForNoReason() {
   return s.log_.back().failed_for_no_reason = s.chooser_->FailsForNoReason();
 }
 
-void AwaitQuiet() { Reach(nullptr, Access::kQuiet); }
+size_t ChooseStore(size_t count) {
+  Scheduler& s = Scheduler::Get();
+  return s.log_.back().passed_over = s.chooser_->ChooseStore(count);
+}
+
+void AwaitQuiet() {
+  Reach(nullptr, Access::kQuiet);
+  WeakMemory::Get().JoinAll();
+}
 
 void FailRun(const char* message) { Scheduler::Get().Fail(message); }
 
 uint32_t Spawn(std::function<void()> body) {
   Scheduler& s = Scheduler::Get();
   const int number = s.Start(std::move(body));
+  WeakMemory::Get().Spawned(number);
   if (s.current_ >= 0) s.chooser_->SetGoing(number);
   return static_cast<uint32_t>(number);
 }
@@ -260,6 +287,7 @@ uint32_t Spawn(std::function<void()> body) {
 void Join(uint32_t fiber) {
   Scheduler& s = Scheduler::Get();
   s.Reach({&s.fibers_[fiber], Access::kJoin});
+  WeakMemory::Get().Joined(static_cast<int>(fiber));
 }
 
 uint32_t ThisFiber() {

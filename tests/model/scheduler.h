@@ -27,10 +27,13 @@ using FiberMask = uint8_t;
 struct Operation {
   const void* object = nullptr;
   Access access = Access::kBegin;
+  // Sequentially consistent, where that makes a difference: all of these are ordered.
+  bool is_sequential = false;
 };
 
 // Whether two operations of different fibers may not be swapped.
 inline bool Dependent(const Operation& a, const Operation& b) {
+  if (a.is_sequential && b.is_sequential) return true;
   if (a.object != b.object || a.object == nullptr) return false;
   const auto reads = [](Access x) { return x == Access::kLoad || x == Access::kWait; };
   if (a.access == Access::kNotify || b.access == Access::kNotify) {
@@ -54,6 +57,11 @@ class Chooser {
   virtual ~Chooser() = default;
   // The fiber to make the next step, one of the enabled.
   virtual int Choose(const Choice& choice) = 0;
+  // Which store the load reads that is the step being made: so many before the newest, below `count`.
+  virtual size_t ChooseStore(size_t count) {
+    (void)count;
+    return 0;
+  }
   // Whether the compare-and-swap that is the step being made fails for no reason.
   virtual bool FailsForNoReason() { return false; }
   // What the step being made has done besides: gave a mutex back; made `fiber` go on or begin.
@@ -85,8 +93,9 @@ class Scheduler {
   std::function<void(const std::string& message)> on_failure;
   [[noreturn]] void Fail(const std::string& message);
 
-  // Steps made so far in this run, one character each: the number of the fiber; or a letter, from
-  // 'a' for fiber 0, where a compare-and-swap failed for no reason.
+  // Steps made so far in this run: the number of the fiber; or a letter, from 'a' for fiber 0, where a
+  // compare-and-swap failed for no reason. Then a hyphen for each store that was passed over, where not the
+  // newest was read.
   std::string Schedule() const;
   // The same for people.
   std::string Trace() const;
@@ -96,13 +105,13 @@ class Scheduler {
   // Runs `look` with all operations plain.
   template <typename Look>
   void Muted(Look look) {
-    const bool was = std::exchange(muted_, true);
+    const bool was = SetMuted(true);
     look();
-    muted_ = was;
+    SetMuted(was);
   }
 
  private:
-  friend void model::Reach(const void*, Access);
+  friend void model::Reach(const void*, Access, std::memory_order);
   friend void model::Sleep(const void*, Access);
   friend void model::SleepForLock(const void*, const void*);
   friend void model::Wake(const void*);
@@ -110,6 +119,7 @@ class Scheduler {
   friend void model::NoteUnlock(const void*);
   friend void model::NoteWrite(const void*, uint64_t, uint64_t);
   friend bool model::FailsForNoReason();
+  friend size_t model::ChooseStore(size_t);
   friend uint32_t model::Spawn(std::function<void()>);
   friend void model::Join(uint32_t);
   friend uint32_t model::ThisFiber();
@@ -127,8 +137,10 @@ class Scheduler {
     uint64_t before = 0;
     uint64_t after = 0;
     bool failed_for_no_reason = false;
+    size_t passed_over = 0;
   };
 
+  bool SetMuted(bool muted);  // and what it was
   int Start(std::function<void()> body);
   static void Body(void* scheduler);
   void Reach(Operation operation);

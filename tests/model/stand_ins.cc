@@ -46,6 +46,8 @@ class PooledOs final : public OsCalls {
 
 }  // namespace
 
+size_t OsCalls::PageBytes() { return 4096; }
+
 OsCalls* OsCalls::Real() {
   static auto* const os = new PooledOs;
   return os;

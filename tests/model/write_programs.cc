@@ -216,6 +216,35 @@ void AddExpectations(ScenarioBuilder& add) {
           {expecting(2), ReadAndPut, Drop});
 }
 
+// The limit is told of whichever thread reaches it, beside writes that take the cache below it; and
+// once no write is under way, by the next that reaches it.
+void AddDirtyLimits(ScenarioBuilder& add) {
+  const CacheSceneOptions limited{.dirty_limit_bytes = CacheSceneOptions().node_bytes};
+  const auto told_once_more = [](CacheScene& s) {
+    AwaitQuiet();
+    s.Expect(s.limits_told > 0, "the limit was reached, and told of to none");
+    (void)s.WritebackAll();
+    const int before = s.limits_told;
+    ExtentBufferRef ref = s.ReadBlock(0);
+    s.WriteVersion(ref, 5);
+    s.Put(ref);
+    s.Expect(s.limits_told == before + 1, "reached once more, and not told of once");
+  };
+  const auto dirties = [](size_t which) -> Step {
+    return [which](CacheScene& s) {
+      ExtentBufferRef ref = s.ReadBlock(which * s.node());
+      s.WriteVersion(ref, 3);
+      s.Put(ref);
+    };
+  };
+  add.Add("dirty limit: two that reach it", limited, Nothing,
+          {dirties(0), [=](CacheScene& s) { dirties(1)(s), told_once_more(s); }});
+  add.Add("dirty limit: beside a flush", limited, Nothing,
+          {Flush, [=](CacheScene& s) { dirties(0)(s), told_once_more(s); }});
+  add.Add("dirty limit: two that reach it, beside a flush", limited, Nothing,
+          {Flush, dirties(1), [=](CacheScene& s) { dirties(0)(s), told_once_more(s); }});
+}
+
 }  // namespace
 
 void AddWritePrograms(std::vector<Program>& programs) {
@@ -225,6 +254,7 @@ void AddWritePrograms(std::vector<Program>& programs) {
   AddFlushes(add);
   AddGivingUp(add);
   AddExpectations(add);
+  AddDirtyLimits(add);
 }
 
 }  // namespace ebcache::model

@@ -49,7 +49,7 @@ PARENTHESIS = re.compile(r'"(?:[^"\\]|\\.)*"|[()]')
 
 
 def arguments(top):
-    resources = subprocess.run(["clang-14", "-print-resource-dir"], check=True, text=True,
+    resources = subprocess.run(["clang", "-print-resource-dir"], check=True, text=True,
                                capture_output=True).stdout.strip()
     return ["-x", "c++", "-std=c++20", "-D_GNU_SOURCE", f"-I{top}", f"-I{top}/include",
             "-resource-dir", resources]

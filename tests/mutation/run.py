@@ -19,11 +19,17 @@ import glob
 import hashlib
 import json
 import os
+import subprocess
 import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+
+TOP = os.path.dirname(os.path.dirname(HERE))
+# The tool reads sources by clang's bindings, which builds and tests do without.
+if "-h" not in sys.argv and "--help" not in sys.argv and __name__ == "__main__":
+    subprocess.run([f"{TOP}/build/install_packages.sh", f"{TOP}/build/packages_clang.txt"], check=True)
 
 import explained  # noqa: E402
 import mutant as mutants_of  # noqa: E402
@@ -35,7 +41,6 @@ from progress import Progress  # noqa: E402
 from running import Reach, Runner  # noqa: E402
 from targets import Targets, copy_tree  # noqa: E402
 
-TOP = os.path.dirname(os.path.dirname(HERE))
 DIRECTORIES = "lib/base,lib/cache,lib/mm,lib/format,lib/device,lib/volume,lib/tree,lib/fs,lib/capi"
 TESTS = ["//tests/base/...", "//tests/mm/...", "//tests/cache/...", "//tests/format/...",
          "//tests/device/...", "//tests/volume/...", "//tests/tree/...", "//tests/fs/...",

@@ -1,21 +1,19 @@
 """The package as its users have it: installed, found by pkg-config and CMake, built against.
 
-By hand, after ./bazelw build //package:install //tools:ebcache, from the top of bazel-bin's
-runfiles of this test: python3 tests/package/package_test.py --install=... --ebcache=...
+By hand, after ./bazelw build //tests/package:package_test, from the top of its runfiles in bazel-bin:
+python3 tests/package/package_test.py --install=package/install --ebcache=tools/ebcache
 """
 
-import argparse
 import json
-import os
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import unittest
 
-ARGUMENTS = argparse.Namespace()
+from installed import ARGUMENTS, Installed, declared_functions, exported_functions, main, run
+
 SUBCOMMANDS = (
     "find-block",
     "repair-copies",
@@ -27,38 +25,14 @@ SUBCOMMANDS = (
     "verify",
     "zero-log",
 )
-SYSTEM_PATH = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
 
 
-def run(*command, cwd=None, **environment):
-    """Runs a program that must succeed; returns what it wrote to stdout."""
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        env={**os.environ, "PATH": SYSTEM_PATH, **environment},
-        check=False,
-    )
-    if done.returncode != 0:
-        raise AssertionError(f"{command}\n{done.stdout}\n{done.stderr}")
-    return done.stdout
-
-
-class PackageTest(unittest.TestCase):
+class PackageTest(Installed):
     """One installation, and one image, for all tests."""
 
     @classmethod
     def setUpClass(cls):
-        with open(ARGUMENTS.ebcache, "rb") as program:
-            if re.search(rb"lib[atu]b?san\.so", program.read()):
-                raise unittest.SkipTest("built with a sanitizer: programs without cannot load it")
-        cls.scratch = pathlib.Path(tempfile.mkdtemp(dir=os.environ.get("TEST_TMPDIR")))
-        cls.addClassCleanup(shutil.rmtree, cls.scratch)
-        cls.prefix = cls.scratch / "prefix"
-        run(ARGUMENTS.install, f"--prefix={cls.prefix}")
+        super().setUpClass()
         files = cls.scratch / "files"
         files.mkdir()
         for number in range(2000):
@@ -72,18 +46,6 @@ class PackageTest(unittest.TestCase):
             tree["name"]: [tree["items"], tree["levels"][0], sum(tree["levels"][1:])]
             for tree in report["trees"]
         }
-
-    def environment(self):
-        return {
-            "PKG_CONFIG_PATH": str(self.prefix / "lib/pkgconfig"),
-            "LD_LIBRARY_PATH": str(self.prefix / "lib"),
-        }
-
-    def copy_of(self, directory):
-        """A directory of sources, where it can be built."""
-        copy = pathlib.Path(tempfile.mkdtemp(dir=self.scratch)) / "sources"
-        shutil.copytree(directory, copy)
-        return copy
 
     def check_counts(self, program, *arguments):
         lines = run(program, *arguments, self.image, **self.environment()).splitlines()
@@ -102,8 +64,17 @@ class PackageTest(unittest.TestCase):
             "lib/libebcache.so",
             "lib/libebcache.so.0",
             "lib/libebcache.so.0.1.0",
+            "lib/libebcache.so.0.1.0-gdb.py",
+            "lib/libebcache-core.so.0.1.0-gdb.py",
+            "share/ebcache/lifecycle.bt",
+            "share/ebcache/lifecycle_kernel.bt",
             "lib/libebcache.a",
+            "lib/libebcache-core.so",
+            "lib/libebcache-core.so.0",
+            "lib/libebcache-core.so.0.1.0",
+            "lib/libebcache-core.a",
             "lib/pkgconfig/ebcache.pc",
+            "lib/pkgconfig/ebcache-core.pc",
             "lib/pkgconfig/ebcache-static.pc",
             "lib/cmake/ebcache/ebcacheConfig.cmake",
             "lib/cmake/ebcache/ebcacheConfigVersion.cmake",
@@ -142,21 +113,12 @@ class PackageTest(unittest.TestCase):
         self.assertIn(f"soname: [libebcache.so.{version.split('.', maxsplit=1)[0]}]", dynamic)
 
     def test_the_shared_library_has_the_functions_of_the_header_and_no_more(self):
+        declared, parts = declared_functions(self.prefix / "include", "ebcache.h")
         # The parts that ebcache.h includes, and no others.
-        header = (self.prefix / "include/ebcache/ebcache.h").read_text()
-        parts = re.findall(r'^#include "ebcache/(c/\w+\.h)"$', header, re.M)
         there = {f"c/{path.name}" for path in (self.prefix / "include/ebcache/c").iterdir()}
-        self.assertEqual(set(parts), there)
-        declared = set()
-        for part in parts:
-            text = (self.prefix / "include/ebcache" / part).read_text()
-            declared.update(re.findall(r"\bEBCACHE_API\b[^;]*?\b(ebcache_[a-z0-9_]+)\(", text))
+        self.assertEqual(parts, there)
         self.assertGreater(len(declared), 80)
-        exported = set()
-        for line in run("nm", "-D", "--defined-only", self.prefix / "lib/libebcache.so").splitlines():
-            _, kind, name = line.split()
-            if kind != "A":  # the version itself
-                exported.add(name.split("@")[0])
+        exported = exported_functions("-D", self.prefix / "lib/libebcache.so")
         self.assertEqual(exported, declared)
 
     def test_make_and_pkg_config(self):
@@ -168,13 +130,13 @@ class PackageTest(unittest.TestCase):
         self.assertNotIn("libebcache", needed)
 
     def test_static_libraries_where_there_is_no_shared_one(self):
-        without = self.scratch / "without"
+        without = self.scratch / "without/lib"
         shutil.copytree(self.prefix / "lib", without, symlinks=True)
         for shared in without.glob("libebcache.so*"):
             shared.unlink()
         sources = self.copy_of("tests/package/programs")
-        flags = run("pkg-config", "--static", "--libs", "ebcache", **self.environment())
-        flags = flags.replace(str(self.prefix / "lib"), str(without)).split()
+        found = {"PKG_CONFIG_PATH": str(without / "pkgconfig")}
+        flags = run("pkg-config", "--static", "--libs", "ebcache", **found).split()
         run("cc", "-I", self.prefix / "include", "-o", "count", "count.c", *flags, cwd=sources)
         self.check_counts(sources / "count")
 
@@ -213,9 +175,8 @@ class PackageTest(unittest.TestCase):
         destdir = self.scratch / "destdir"
         run(ARGUMENTS.install, "--prefix=/usr", f"--destdir={destdir}")
         self.assertTrue((destdir / "usr/lib/libebcache.so.0").exists())
-        package = (destdir / "usr/lib/pkgconfig/ebcache.pc").read_text()
-        self.assertIn("prefix=/usr\n", package)
-        self.assertNotIn(str(destdir), package)
+        for package in (destdir / "usr/lib").rglob("*.pc"):
+            self.assertNotIn(str(destdir), package.read_text())
 
     def test_relative_prefixes_are_the_callers(self):
         here = self.scratch / "here"
@@ -232,8 +193,5 @@ class PackageTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
-    parser.add_argument("--install", required=True, type=os.path.abspath)
-    parser.add_argument("--ebcache", required=True, type=os.path.abspath)
-    _, rest = parser.parse_known_args(namespace=ARGUMENTS)
-    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
+    sys.dont_write_bytecode = True
+    main()

@@ -24,6 +24,7 @@ IDIOMS = {
         {
             "include/ebcache/block_device.h",
             "include/ebcache/c/filesystem.h",
+            "include/ebcache/c/items_space.h",
             "include/ebcache/items_device.h",
             "include/ebcache/items_space.h",
             "include/ebcache/on_disk.h",

@@ -13,7 +13,10 @@ import tempfile
 import unittest
 
 CHECKOUT = pathlib.Path(os.path.realpath(sys.argv.pop(1))).parent
-COPIED = ("BUILD.bazel", "WORKSPACE", ".bazelrc", "build", "include", "lib")
+COPIED = (
+    *("BUILD.bazel", "MODULE.bazel", "WORKSPACE", "WORKSPACE.bzlmod", ".bazelrc", "bazelw"),
+    *("build", "include", "lib"),
+)
 
 
 class RefusalTest(unittest.TestCase):
@@ -29,7 +32,7 @@ class RefusalTest(unittest.TestCase):
             if source.is_dir():
                 shutil.copytree(source, cls.top / name)
             else:
-                shutil.copyfile(source, cls.top / name)
+                shutil.copy(source, cls.top / name)
 
     @classmethod
     def tearDownClass(cls):
@@ -41,7 +44,7 @@ class RefusalTest(unittest.TestCase):
     @classmethod
     def bazel(cls, *words):
         return subprocess.run(
-            ["bazel", f"--output_user_root={cls.scratch.name}/bazel", *words],
+            ["./bazelw", f"--output_user_root={cls.scratch.name}/bazel", *words],
             cwd=cls.top,
             check=False,
             stdout=subprocess.PIPE,

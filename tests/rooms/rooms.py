@@ -49,7 +49,9 @@ def targets(build_file):
         "cc_library": cc_library,
         "filegroup": lambda **_: None,
         "glob": lambda *_, **__: Glob(),
+        "load": lambda *_: None,
         "package": lambda **_: None,
+        "select": lambda _: Glob(),
     }
     exec(compile(build_file, "BUILD.bazel", "exec"), names)  # pylint: disable=exec-used
     return found

@@ -125,13 +125,16 @@ class ExtentRefsTest : public ::testing::TestWithParam<Kind> {
             .first_key = {256, kInodeItemType, 0},
             .deltas = std::move(deltas)};
   }
+  // One number after the other: compilers evaluate arguments in orders of their own.
   ExtentRef AnyRef(std::mt19937_64& random) const {
+    const bool above = random() % 2 == 0;
+    const uint64_t a = random(), b = random(), c = random();
     if (!GetParam().data) {
-      return random() % 2 == 0 ? ExtentRef::OfTree(5 + random() % 3 * 251 + random() % 60)
-                               : ExtentRef::OfParent((1 + random() % 60) << 20);
+      return above ? ExtentRef::OfTree(5 + a % 3 * 251 + b % 60)
+                   : ExtentRef::OfParent((1 + a % 60) << 20);
     }
-    if (random() % 2 == 0) return ExtentRef::OfLeaf((1 + random() % 40) << 20);
-    return ExtentRef::OfFile(256 + random() % 3, 257 + random() % 20, random() % 3 * 4096);
+    if (above) return ExtentRef::OfLeaf((1 + a % 40) << 20);
+    return ExtentRef::OfFile(256 + a % 3, 257 + b % 20, c % 3 * 4096);
   }
   ExtentRef AnyOf(uint64_t n) const {
     return GetParam().data ? ExtentRef::OfFile(5, 257 + n, 0) : ExtentRef::OfTree(256 + n);

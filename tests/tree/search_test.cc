@@ -139,9 +139,35 @@ TEST_F(SearchTest, ErrorsNameTreeLevelAndBlock) {
   const BTree tree = Build(NumberedItems(30));
   source_.Erase(built_.levels[1][2]);
   const absl::Status status = tree.Find(NumberedKey(14)).status();
-  EXPECT_TRUE(absl::IsNotFound(status)) << status;
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
   EXPECT_THAT(std::string(status.message()),
               HasSubstr(absl::StrCat("tree FS_TREE, level 1, block ", built_.levels[1][2], ": ")));
+}
+
+// The item may be there: NotFound would say that it is not.
+TEST_F(SearchTest, ABlockThatIsNowhereIsNoAnswer) {
+  const BTree tree = Build(NumberedItems(30));
+  Path in_front = *tree.Find(NumberedKey(0));
+  const uint32_t items = Header(*in_front.leaf()).item_count();
+  const Key key = NumberedKey(items);
+  source_.Erase(tree.Find(key)->leaf()->start());
+  cache_.DropCaches();
+  while (in_front.slot(0) + 1 < items) ASSERT_TRUE(tree.Next(in_front).ok());
+
+  EXPECT_TRUE(absl::IsDataLoss(tree.Find(key).status()));
+  EXPECT_TRUE(absl::IsDataLoss(tree.Search(key).status()));
+  EXPECT_TRUE(absl::IsDataLoss(tree.SearchBackward(key).status()));
+  Path sought;
+  EXPECT_TRUE(absl::IsDataLoss(tree.Seek(key, sought)));
+  EXPECT_TRUE(absl::IsDataLoss(tree.Next(in_front)));
+}
+
+TEST_F(SearchTest, ARootThatIsNowhereIsNoAnswer) {
+  const BTree tree = Build(NumberedItems(30));
+  source_.Erase(built_.root.bytenr);
+  EXPECT_TRUE(absl::IsDataLoss(tree.Find(kMinKey).status()));
+  EXPECT_TRUE(absl::IsDataLoss(tree.Search(kMinKey).status()));
+  EXPECT_TRUE(absl::IsDataLoss(tree.SearchBackward(kMaxKey).status()));
 }
 
 TEST_F(SearchTest, RangeEndsAtDamageAndTells) {

@@ -192,7 +192,8 @@ TEST(ReadaheadOptionsDeathTest, OutOfRange) {
   EXPECT_DEATH(Readahead(&cache, {.threads = 1, .batch = 65537}), "batch must be from 1 to 65536");
   EXPECT_DEATH(Readahead(&cache, {.threads = 1, .batch = ~size_t{0}}), "batch must be");
   EXPECT_DEATH(Readahead(&cache, {.threads = 1025}), "threads must be 1024 at the most");
-  EXPECT_DEATH(Readahead(&cache, {.threads = ~0u}), "threads must be 1024 at the most");
+  EXPECT_DEATH(Readahead(&cache, {.threads = ReadaheadOptions::kNoThreads - 1}),
+               "threads must be 1024 at the most");
   Readahead none(&cache, {.threads = 1, .batch = 65536, .most_waiting = 0});
   EXPECT_FALSE(none.Ask(4096, {}));
   EXPECT_FALSE(none.ReadSome());

@@ -94,6 +94,7 @@ class Program {
     SessionOptions options;
     options.join_neighbours = Below(4) != 0;
     options.most_unwritten_bytes = Below(2) == 0 ? 1 : 0;
+    options.rewrite_threads = Below(3) == 0 ? 2 : 0;
     absl::StatusOr<std::unique_ptr<Session>> session = Session::Open(filesystem_.get(), options);
     Require(session.status(), "no session");
     session_ = *std::move(session);

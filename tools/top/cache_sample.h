@@ -35,7 +35,8 @@ struct WalkRates {
   // exact only when they have ended.
   double hit_percent() const {
     if (blocks == 0) return 0;
-    return reads >= blocks ? 0 : 100 * static_cast<double>(blocks - reads) / blocks;
+    if (reads >= blocks) return 0;
+    return 100 * static_cast<double>(blocks - reads) / static_cast<double>(blocks);
   }
 };
 

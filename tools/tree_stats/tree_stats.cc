@@ -16,6 +16,7 @@
 #include "tools/memory_report.h"
 #include "tools/program.h"
 #include "tools/progress.h"
+#include "tools/recording.h"
 #include "tools/subcommands.h"
 #include "tools/tree_counts.h"
 #include "tools/tree_stats/report.h"
@@ -43,6 +44,7 @@ struct Options {
   DeviceChoice devices;
   std::unique_ptr<AllocatorChoice> allocator;
   ReadingChoice reading;
+  std::shared_ptr<Recording> recording = std::make_shared<Recording>();
 
   uint64_t budget_bytes() const { return cache_mib << 20; }
 };
@@ -60,9 +62,15 @@ int Run(const Command& command, const Options& options) {
   if (!allocator.ok()) return command.UsageError(allocator.status().message());
   DamageLog damage;
   Progress progress;
+  if (const absl::Status begun = options.recording->Begin(); !begun.ok()) {
+    command.Complain(begun.message());
+    return kCannotTell;
+  }
   const absl::StatusOr<std::unique_ptr<Filesystem>> filesystem = options.devices.Open(
       command, command.operands(),
-      {.cache = {.budget_bytes = options.budget_bytes(), .allocator = allocator->pages},
+      {.cache = {.budget_bytes = options.budget_bytes(),
+                 .on_access = options.recording->on_access(),
+                 .allocator = allocator->pages},
        .on_damage = [&](const MirrorDamage& mirror) { damage.NoteMirror(mirror); },
        .device = options.reading.device()});
   if (!filesystem.ok()) return ComplainOfOpening(command, filesystem.status());
@@ -75,13 +83,15 @@ int Run(const Command& command, const Options& options) {
   report.elapsed_s = progress.elapsed_s();
   report.peak_rss_bytes = PeakRssBytes();
   progress.Clear();
+  const absl::Status recorded = options.recording->End();
 
   options.json ? PrintStatsJson(report) : PrintStatsText(report);
   ComplainOfVolume(command, (*filesystem)->volume());
   ComplainOfDamage(command, damage.recovered(), damage.recovered_count(), "recovered blocks");
   ComplainOfDamage(command, damage.lost().kept(Cause::kDamage), damage.lost_count(), "lost blocks");
   ComplainOfUnread(command, damage.lost());
-  return Judge(command, options, damage);
+  if (!recorded.ok()) command.Complain(recorded.message());
+  return recorded.ok() ? Judge(command, options, damage) : kCannotTell;
 }
 
 Subcommand::Work Prepare(Command& command, std::unique_ptr<AllocatorChoice> allocator) {
@@ -92,6 +102,7 @@ Subcommand::Work Prepare(Command& command, std::unique_ptr<AllocatorChoice> allo
                     &options->cache_mib);
   options->devices.AddOptions(command);
   options->reading.AddOptions(command);
+  options->recording->AddOptions(command);
   options->allocator->AddOptions(command);
   return [options](const Command& parsed) {
     if (parsed.operands().empty()) return parsed.UsageError("no device given");

@@ -31,7 +31,9 @@ struct ScrubReport {
   double elapsed_s = 0;
 
   uint64_t bytes_read() const;
-  double bytes_per_s() const { return elapsed_s > 0 ? bytes_read() / elapsed_s : 0; }
+  double bytes_per_s() const {
+    return elapsed_s > 0 ? static_cast<double>(bytes_read()) / elapsed_s : 0;
+  }
   uint64_t lost_count() const { return lost.count(Cause::kDamage); }
   bool damage() const { return totals.damaged != 0 || lost_count() != 0 || !superblocks.empty(); }
   // There is something that was not read: its device is missing, or there was no memory.

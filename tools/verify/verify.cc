@@ -12,6 +12,7 @@
 #include "tools/json_output.h"
 #include "tools/program.h"
 #include "tools/progress.h"
+#include "tools/recording.h"
 #include "tools/subcommands.h"
 #include "tools/verify/report.h"
 #include "tools/verify/scrub.h"
@@ -38,6 +39,7 @@ struct Options {
   uint64_t cache_mib = 64;
   DeviceChoice devices;
   ReadingChoice reading;
+  std::shared_ptr<Recording> recording = std::make_shared<Recording>();
 };
 
 int Judge(const Command& command, const Options& options, const ScrubReport& report) {
@@ -51,20 +53,27 @@ int Judge(const Command& command, const Options& options, const ScrubReport& rep
 int Run(const Command& command, const Options& options) {
   LostCopies lost;
   Progress progress;
+  if (const absl::Status begun = options.recording->Begin(); !begun.ok()) {
+    command.Complain(begun.message());
+    return kCannotTell;
+  }
   const absl::StatusOr<std::unique_ptr<Filesystem>> filesystem =
       options.devices.Open(command, command.operands(),
-                           {.cache = {.budget_bytes = options.cache_mib << 20},
+                           {.cache = {.budget_bytes = options.cache_mib << 20,
+                                      .on_access = options.recording->on_access()},
                             .on_damage = [&](const MirrorDamage& copy) { lost.Note(copy); },
                             .device = options.reading.device()});
   if (!filesystem.ok()) return ComplainOfOpening(command, filesystem.status());
   const std::unique_ptr<Readahead> readahead =
       options.reading.MakeReadahead((*filesystem)->cache());
   const ScrubReport report = Scrub(**filesystem, lost, progress, readahead.get());
+  const absl::Status recorded = options.recording->End();
   options.json ? PrintScrubJson(report) : PrintScrubText(report);
   ComplainOfNotices(command, (*filesystem)->volume());
   ComplainOfUnread(command, report.lost);
   ComplainOfUnreadCopies(command, report.totals.no_memory);
-  return Judge(command, options, report);
+  if (!recorded.ok()) command.Complain(recorded.message());
+  return recorded.ok() ? Judge(command, options, report) : kCannotTell;
 }
 
 Subcommand::Work Prepare(Command& command) {
@@ -74,6 +83,7 @@ Subcommand::Work Prepare(Command& command) {
                     &options->cache_mib);
   options->devices.AddOptions(command);
   options->reading.AddOptions(command);
+  options->recording->AddOptions(command);
   return [options](const Command& parsed) {
     if (parsed.operands().empty()) return parsed.UsageError("no device given");
     EnterDirectoryOfCaller();

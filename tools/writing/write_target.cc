@@ -2,9 +2,11 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <memory>
 #include <optional>
 #include <utility>
 
+#include "ebcache/allocators.h"
 #include "ebcache/device_use.h"
 #include "tools/verify/scrub.h"
 
@@ -12,6 +14,13 @@ namespace ebcache::tools {
 namespace {
 
 constexpr size_t kMostLines = 100;
+
+// Pages that a block fits into, from one arena: in one piece, touched by huge pages, and made by one thread
+// and freed by another without going back to the OS in between.
+std::shared_ptr<PageAllocator> AllocatorForWriting(uint32_t node_bytes) {
+  const size_t page_bytes = node_bytes <= 4096 ? 4096 : node_bytes <= 16384 ? 16384 : 65536;
+  return Order0Allocator({.page_bytes = page_bytes});
+}
 
 }  // namespace
 
@@ -49,6 +58,7 @@ absl::Status CheckUnused(const std::vector<std::string>& paths) {
 FilesystemOptions WriteTarget::Options() {
   FilesystemOptions options;
   options.cache.budget_bytes = cache_bytes_;
+  options.make_allocator = AllocatorForWriting;
   options.on_damage = [log = copies_.get()](const MirrorDamage& copy) { log->Note(copy); };
   options.writable = true;
   return options;

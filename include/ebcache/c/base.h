@@ -31,6 +31,7 @@ typedef struct ebcache_filesystem ebcache_filesystem;   /* devices, cache and tr
 typedef struct ebcache_tree ebcache_tree;               /* a tree, for searching */
 typedef struct ebcache_path ebcache_path;               /* a place in a tree */
 typedef struct ebcache_block_set ebcache_block_set;     /* blocks that walks have met */
+typedef struct ebcache_readahead ebcache_readahead;     /* reads before readers come */
 typedef struct ebcache_session ebcache_session;         /* a filesystem that is being changed */
 typedef struct ebcache_transaction ebcache_transaction; /* changes that happen together */
 typedef struct ebcache_view ebcache_view;               /* a commit, held for readers */

@@ -80,6 +80,12 @@ struct ebcache_source {
    * lets it go. It must not call the library but for ebcache_buffer_* and what reads bytes, and wait
    * for no thread that does. `buffer` is borrowed, and cannot be kept. */
   void (*forget)(void* context, const ebcache_buffer* buffer, void* user);
+  /* Told by the ebcache_set_dirty that takes the blocks which are not on disk to `dirty_limit_bytes` of
+   * the cache's options, with how many bytes that is; again only after there were fewer, and by the
+   * next ebcache_set_dirty where a write ended beside this one. On the thread that called it, once the
+   * buffer is dirty. It may use the cache: to write all (ebcache_writeback_all), or to wake a thread
+   * of the caller's that does. */
+  void (*dirty_limit)(void* context, uint64_t dirty_bytes);
 };
 
 /* What a cache is like. */
@@ -91,6 +97,10 @@ struct ebcache_cache_options {
   uint32_t background_reclaim;  /* not 0: a thread makes room before it is needed */
   uint32_t unmovable;           /* not 0: pages without EBCACHE_ALLOC_MOVABLE */
   uint64_t user_bytes;          /* of the caller's with each buffer (ebcache_user), 0 to 4096 */
+  /* Blocks that are dirty or being written from which on `dirty_limit` of the source is told. They
+   * stay, budget or not, until they were written: then the cache is back under its budget. 0: it is
+   * not told. */
+  uint64_t dirty_limit_bytes;
 };
 
 /* A cache. `options` may be NULL; so may `source`, for a cache that never reads or writes, and is
@@ -99,8 +109,8 @@ struct ebcache_cache_options {
 EBCACHE_API int ebcache_cache_create(const struct ebcache_cache_options* options,
                                      const struct ebcache_source* source, void* context,
                                      ebcache_cache** cache);
-/* Frees the cache and its buffers. -EBUSY, and the cache stays, when references are left, or blocks
- * that are dirty: what is not on disk is written first (ebcache_writeback_all), or given up by name
+/* Frees the cache and its buffers. -EBUSY, and the cache stays, when references, readahead or dirty
+ * blocks are left: what is not on disk is written first (ebcache_writeback_all), or given up by name
  * (ebcache_give_up_writes). The words say how many there are, name the first few, and have the
  * first error of a write that failed. -EINVAL for the cache of a filesystem. */
 EBCACHE_API int ebcache_cache_destroy(ebcache_cache* cache);
@@ -115,7 +125,7 @@ EBCACHE_API uint64_t ebcache_for_each_held(const ebcache_cache* cache,
 /* Frees the cache whatever is left: `tell`, if not NULL, is told of each buffer that has references or
  * is dirty, and then it goes like all others. For programs that have lost count, and end. The
  * references that are left must not be put any more, nor used; no other thread may use the cache.
- * -EINVAL, and nothing has happened, for the cache of a filesystem. */
+ * Nothing has happened: -EINVAL for the cache of a filesystem; -EBUSY where readahead is left. */
 EBCACHE_API int ebcache_cache_destroy_forced(ebcache_cache* cache, ebcache_buffer_state_fn* tell,
                                              void* context);
 /* 0 for NULL. */

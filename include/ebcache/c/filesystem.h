@@ -93,7 +93,7 @@ struct ebcache_device {
 EBCACHE_API int ebcache_open_devices(const struct ebcache_device* const* devices, size_t count,
                                      const struct ebcache_filesystem_options* options,
                                      ebcache_filesystem** filesystem);
-/* -EBUSY, and it stays open, when a session over it is open, when references to its blocks are left
+/* -EBUSY, and it stays open, when a session or readahead over it is left, references to its blocks
  * (of paths, too), or blocks that are dirty: see ebcache_cache_destroy. */
 EBCACHE_API int ebcache_close(ebcache_filesystem* filesystem);
 

@@ -86,6 +86,9 @@ struct ebcache_session_options {
   /* How many commits in a row may change nothing but superblocks and what tells of space: a loop of
    * them pushes all backup roots out. (default: 3; EBCACHE_UNLIMITED) */
   uint64_t most_commits_without_progress;
+  /* Threads on which ebcache_transaction_rewrite reads the leaves that come next; they call the
+   * devices, too, and are gone when the transaction commits or ends. At most 1024. (default: 0, none) */
+  uint64_t rewrite_threads;
 };
 
 /* Opens a session over a filesystem that is open for writing, and reads what is free. One at a

@@ -7,7 +7,9 @@
 #include <stdint.h>
 
 #include "ebcache/c/base.h"
+#include "ebcache/c/block_set.h"
 #include "ebcache/c/cache.h"
+#include "ebcache/c/readahead.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -176,6 +178,11 @@ struct ebcache_walk_options {
    * trees visits what snapshots share once. */
   ebcache_block_set* visited;
   uint32_t batch; /* children read at a time, at most (default 64) */
+  uint32_t ahead; /* with `readahead`: leaves asked for before the walk comes to them, at most
+                     (default 256; never more than a sixteenth of the budget) */
+  /* Of the same cache: its threads read and check leaves beside the walk, which tells of the blocks
+   * in the same order and on the same thread as without. NULL: the walk reads for itself. */
+  ebcache_readahead* readahead;
 };
 /* Visits every block of a tree, depth first; bounded by what there is, however knotted the tree.
  * Calls come from the thread that walks. `options` may be NULL. 0: the whole tree. All but what
@@ -187,13 +194,6 @@ struct ebcache_walk_options {
 EBCACHE_API int ebcache_walk(ebcache_cache* cache, const struct ebcache_root* root,
                              const struct ebcache_visitor* visitor, void* context,
                              const struct ebcache_walk_options* options);
-
-/* For blocks of `node_bytes`, as a cache has them. ebcache_block_set_free gives it back, after the
- * walks that use it. */
-EBCACHE_API int ebcache_block_set_create(uint32_t node_bytes, ebcache_block_set** set);
-EBCACHE_API void ebcache_block_set_free(ebcache_block_set* set);
-/* How many blocks are in it; 0 for NULL. */
-EBCACHE_API uint64_t ebcache_block_set_size(const ebcache_block_set* set);
 
 #ifdef __cplusplus
 }

@@ -41,7 +41,7 @@ class CheckedItem {
   }
   // The length of a string of the structure at `at`. REQUIRES: the structure's fields lie inside.
   template <auto kString>
-  uint32_t StringBytes(uint64_t at) const {
+  uint16_t StringBytes(uint64_t at) const {
     return LoadLe<uint16_t>(data().data() + at + format::kLengthOffsetOf<kString>);
   }
   // All of a structure. REQUIRES: it lies inside.

@@ -37,6 +37,7 @@ class ArenaFrames final : public FrameSource {
   uint32_t most_frames() const override { return arena_.frames(); }
   bool Purge(FrameNumber first, uint32_t count) override;
   bool Retreat(FrameNumber end) override;
+  uint32_t frames_per_purge() const override { return arena_.frames_per_os_page(); }
   uint32_t frames_per_step() const override {
     return static_cast<uint32_t>(kStepBytes / page_bytes_);
   }

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "ebcache/allocators.h"
+#include "lib/base/check.h"
 #include "lib/mm/arena/arena_allocator.h"
 #include "lib/mm/arena/window_pool.h"
 
@@ -19,6 +20,13 @@ size_t MappingsFor(const VmapOptions& options) {
   return options.os->MaxMappings() / 2;
 }
 
+// What is mapped anew is whole pages of the OS.
+Arena::Memory MemoryFor(const VmapOptions& options) {
+  EBCACHE_CHECK(options.os != nullptr, "an arena needs OS calls");
+  return options.page_bytes >= options.os->PageBytes() ? Arena::Memory::kShared
+                                                       : Arena::Memory::kPrivate;
+}
+
 class Vmap final : public ArenaAllocator {
  public:
   explicit Vmap(const VmapOptions& options)
@@ -27,7 +35,7 @@ class Vmap final : public ArenaAllocator {
                         .contiguous_by_luck = options.contiguous_by_luck,
                         .no_fail_wait_ms = options.no_fail_wait_ms,
                         .os = options.os},
-                       Arena::Memory::kShared),
+                       MemoryFor(options)),
         windows_(options.os, options.page_bytes, options.max_windows, MappingsFor(options)) {}
 
   std::string_view name() const override { return "vmap"; }

@@ -4,8 +4,13 @@
 #include <sys/auxv.h>
 
 #include <cstddef>
+#include <cstdlib>
 #include <optional>
 #include <string_view>
+
+#if defined(__has_include) && __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#endif
 
 #if defined(__SANITIZE_THREAD__)
 #include <sanitizer/tsan_interface.h>
@@ -65,8 +70,19 @@ std::optional<Functions> FunctionsOf(void* library) {
   return all ? std::optional<Functions>(found) : std::nullopt;
 }
 
+// Whether blocks are to come from the C library's heap all the same: a checker that knows malloc and free sees
+// nothing of what mimalloc does inside of its own memory. Under valgrind, or where the environment says so.
+bool WantsCLibrary() {
+#if defined(RUNNING_ON_VALGRIND)
+  if (RUNNING_ON_VALGRIND != 0) return true;
+#endif
+  const char* const wanted = secure_getenv("EBCACHE_HEAP");
+  return wanted != nullptr && std::string_view(wanted) == "c";
+}
+
 // Never unloaded: blocks may outlive whatever would count its users.
 std::optional<Functions> Load() {
+  if (WantsCLibrary()) return std::nullopt;
   // A program without a dynamic linker would get a second C library along with it.
   if (getauxval(AT_BASE) == 0) return std::nullopt;
   if (std::optional<Functions> linked = FunctionsOf(RTLD_DEFAULT)) return linked;

@@ -1,8 +1,9 @@
+#include "ebcache/block_set.h"
+
 #include <bit>
 #include <cstdint>
 #include <memory>
 
-#include "ebcache/btree.h"
 #include "lib/base/check.h"
 
 namespace ebcache {

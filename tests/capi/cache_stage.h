@@ -1,14 +1,14 @@
-// What calls of the C face are made on, ready for any of them, and what must still be true of it
-// afterwards.
+// A cache that calls of the C face are made on, ready for any of them, and what must still be true of it
+// afterwards. It needs libebcache-core only.
 
-#ifndef EBCACHE_TESTS_CAPI_STAGES_H_
-#define EBCACHE_TESTS_CAPI_STAGES_H_
+#ifndef EBCACHE_TESTS_CAPI_CACHE_STAGE_H_
+#define EBCACHE_TESTS_CAPI_CACHE_STAGE_H_
 
 #include <cstdint>
 #include <functional>
 #include <vector>
 
-#include "ebcache/ebcache.h"
+#include "ebcache/ebcache_core.h"
 
 namespace ebcache {
 
@@ -52,27 +52,6 @@ class CacheStage {
   ebcache_buffer* dummy = nullptr;
 };
 
-// An opened filesystem, of which nothing is cached but what the path holds.
-class FilesystemStage {
- public:
-  FilesystemStage();
-  ~FilesystemStage();
-  FilesystemStage(const FilesystemStage&) = delete;
-  FilesystemStage& operator=(const FilesystemStage&) = delete;
-
-  // As that of a cache: all items can be iterated and all blocks be walked.
-  void ExpectSound();
-
-  ebcache_filesystem* filesystem = nullptr;
-  ebcache_cache* cache = nullptr;
-  ebcache_tree* tree = nullptr;
-  ebcache_path* path = nullptr;
-  ebcache_block_set* set = nullptr;
-  ebcache_buffer* leaf = nullptr;  // borrowed from the path
-  ebcache_buffer* node = nullptr;  // its root
-  struct ebcache_root root;
-};
-
 // A call: what it returns is 0, or a negative errno. Gives back all that it gets.
 template <typename Stage>
 struct Call {
@@ -82,8 +61,7 @@ struct Call {
   bool every_shape = false;  // of caches; the others: kPlain only
 };
 std::vector<Call<CacheStage>> CacheCalls();
-std::vector<Call<FilesystemStage>> FilesystemCalls();
 
 }  // namespace ebcache
 
-#endif  // EBCACHE_TESTS_CAPI_STAGES_H_
+#endif  // EBCACHE_TESTS_CAPI_CACHE_STAGE_H_

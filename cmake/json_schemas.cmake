@@ -1,0 +1,12 @@
+# cmake -DOUTPUT=FILE -DSCHEMAS=DIR -P json_schemas.cmake: docs/schema/*.json as string literals.
+file(GLOB schemas "${SCHEMAS}/*.json")
+list(SORT schemas)
+set(text "namespace ebcache::tools {\nstruct NamedSchema { std::string_view name, schema; };\n")
+string(APPEND text "inline constexpr NamedSchema kJsonSchemas[] = {\n")
+foreach(schema IN LISTS schemas)
+  file(READ "${schema}" json)
+  get_filename_component(name "${schema}" NAME_WE)
+  string(APPEND text "{\"${name}\", R\"schema(${json})schema\"},\n")
+endforeach()
+string(APPEND text "};\n}  // namespace ebcache::tools\n")
+file(WRITE "${OUTPUT}" "${text}")

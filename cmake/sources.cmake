@@ -1,0 +1,349 @@
+# The sources by room, the public headers, and the program: the same lists as Bazel's, which
+# tests/package/sources_test.py holds against each other.
+
+set(EBCACHE_BASE_SOURCES
+  lib/base/background_threads.cc
+  lib/base/check.cc
+  lib/base/fork.cc
+  lib/base/status_number.cc
+)
+
+set(EBCACHE_MM_SOURCES
+  lib/mm/allocator_base.cc
+  lib/mm/arena.cc
+  lib/mm/arena/arena_allocator.cc
+  lib/mm/arena/arena_frames.cc
+  lib/mm/arena/vmap_allocator.cc
+  lib/mm/arena/window_pool.cc
+  lib/mm/fault_injecting_allocator.cc
+  lib/mm/fault_injector.cc
+  lib/mm/frame_depot.cc
+  lib/mm/heap/c_library_heap.cc
+  lib/mm/heap/heap_allocator.cc
+  lib/mm/heap/heap_frames.cc
+  lib/mm/heap/mimalloc_heap.cc
+  lib/mm/high_order_allocator.cc
+  lib/mm/os_calls.cc
+  lib/mm/owner_table.cc
+  lib/mm/reclaim_ladder.cc
+  lib/mm/region/buddy.cc
+  lib/mm/region/compaction.cc
+  lib/mm/region/contiguous.cc
+  lib/mm/region/defragmenter.cc
+  lib/mm/region/movable_region.cc
+  lib/mm/region/movable_region_impl.cc
+  lib/mm/region/pageblock_fallback.cc
+  lib/mm/region/region_allocation.cc
+  lib/mm/region/region_freeing.cc
+  lib/mm/region/region_reports.cc
+  lib/mm/region/region_reserve.cc
+  lib/mm/region/region_state.cc
+  lib/mm/region/steering.cc
+  lib/mm/region/superpageblock.cc
+  lib/mm/thread_list.cc
+)
+
+set(EBCACHE_FORMAT_SOURCES
+  lib/format/check/directory_rules.cc
+  lib/format/check/extent_rules.cc
+  lib/format/check/file_extent_rules.cc
+  lib/format/check/inode_rules.cc
+  lib/format/check/item_rules.cc
+  lib/format/check/parent_check.cc
+  lib/format/check/root_rules.cc
+  lib/format/check/size_rules.cc
+  lib/format/check/space_rules.cc
+  lib/format/check/tree_block_checker.cc
+  lib/format/checksum.cc
+  lib/format/chunk_check.cc
+  lib/format/chunk_item.cc
+  lib/format/codec_instances.cc
+  lib/format/extent_item.cc
+  lib/format/feature_flags.cc
+  lib/format/item_names.cc
+  lib/format/key_search.cc
+  lib/format/names.cc
+  lib/format/parsed_items.cc
+  lib/format/raid_profile.cc
+  lib/format/special_codecs.cc
+  lib/format/superblock.cc
+  lib/format/superblock_codec.cc
+  lib/format/tree_block.cc
+)
+
+set(EBCACHE_DEVICE_SOURCES
+  lib/device/change_store.cc
+  lib/device/device_use.cc
+  lib/device/exclusive_open.cc
+  lib/device/file_device.cc
+  lib/device/file_syncer.cc
+  lib/device/overlay_device.cc
+  lib/device/ring_pool.cc
+  lib/device/system_devices.cc
+  lib/device/transfer_runs.cc
+)
+
+set(EBCACHE_CACHE_SOURCES
+  lib/cache/background_reclaim.cc
+  lib/cache/batch_lookup.cc
+  lib/cache/block_frames.cc
+  lib/cache/block_set.cc
+  lib/cache/buffer_birth.cc
+  lib/cache/buffer_cache.cc
+  lib/cache/buffer_index.cc
+  lib/cache/buffer_pool.cc
+  lib/cache/buffer_reads.cc
+  lib/cache/buffer_state.cc
+  lib/cache/buffer_writes.cc
+  lib/cache/cache_reports.cc
+  lib/cache/calls_under_way.cc
+  lib/cache/descriptor_slab.cc
+  lib/cache/extent_buffer.cc
+  lib/cache/folio_mover.cc
+  lib/cache/ghost_table.cc
+  lib/cache/hash_multiplier.cc
+  lib/cache/held_buffers.cc
+  lib/cache/pool_budget.cc
+  lib/cache/pressure_monitor.cc
+  lib/cache/readahead.cc
+  lib/cache/reclaim_list.cc
+  lib/cache/references.cc
+  lib/cache/source_call.cc
+  lib/cache/subpage_frames.cc
+)
+
+set(EBCACHE_VOLUME_SOURCES
+  lib/volume/address_space.cc
+  lib/volume/block_validator.cc
+  lib/volume/chunk_map.cc
+  lib/volume/interrupted_change.cc
+  lib/volume/mirror_damage.cc
+  lib/volume/mirror_reader.cc
+  lib/volume/mirror_writer.cc
+  lib/volume/missed_writes.cc
+  lib/volume/superblock_images.cc
+  lib/volume/superblock_reader.cc
+  lib/volume/superblock_set.cc
+  lib/volume/superblock_writer.cc
+  lib/volume/unflushed_copies.cc
+  lib/volume/volume.cc
+)
+
+set(EBCACHE_TREE_SOURCES
+  lib/tree/edit/block_editor.cc
+  lib/tree/edit/leaf_edit.cc
+  lib/tree/edit/leaf_pair.cc
+  lib/tree/edit/mutable_block.cc
+  lib/tree/edit/node_edit.cc
+  lib/tree/item_range.cc
+  lib/tree/leaf_sequence.cc
+  lib/tree/path.cc
+  lib/tree/search.cc
+  lib/tree/tree_error.cc
+  lib/tree/tree_walk.cc
+)
+
+set(EBCACHE_SPACE_SOURCES
+  lib/space/chunk_planner.cc
+  lib/space/data_checksums.cc
+  lib/space/delayed_refs.cc
+  lib/space/extent_refs.cc
+  lib/space/free_space_changes.cc
+  lib/space/free_space_items.cc
+  lib/space/free_space_tree.cc
+  lib/space/item_store.cc
+  lib/space/range.cc
+  lib/space/superblock_stripes.cc
+)
+
+set(EBCACHE_FS_SOURCES
+  lib/fs/filesystem.cc
+  lib/fs/paths.cc
+  lib/fs/preview.cc
+  lib/fs/tree_roots.cc
+)
+
+set(EBCACHE_TXN_SOURCES
+  lib/txn/block_edit.cc
+  lib/txn/block_space.cc
+  lib/txn/block_writer.cc
+  lib/txn/chunk_maker.cc
+  lib/txn/commit.cc
+  lib/txn/committed_states.cc
+  lib/txn/cow_tree.cc
+  lib/txn/cow_tree_removal.cc
+  lib/txn/extent_updates.cc
+  lib/txn/log_space.cc
+  lib/txn/next_superblock.cc
+  lib/txn/quotas.cc
+  lib/txn/session.cc
+  lib/txn/space_conversions.cc
+  lib/txn/space_loader.cc
+  lib/txn/transaction.cc
+  lib/txn/transaction_trees.cc
+  lib/txn/tree_drop.cc
+  lib/txn/tree_store.cc
+  lib/txn/undo.cc
+  lib/txn/undo_check.cc
+  lib/txn/undo_file.cc
+  lib/txn/undo_place.cc
+  lib/txn/write_gate.cc
+  lib/txn/written_places.cc
+)
+
+set(EBCACHE_CAPI_SOURCES
+  lib/capi/allocator.cc
+  lib/capi/block_set.cc
+  lib/capi/buffer.cc
+  lib/capi/cache.cc
+  lib/capi/cache_conversions.cc
+  lib/capi/callback_device.cc
+  lib/capi/callbacks.cc
+  lib/capi/conversions.cc
+  lib/capi/damage_tally.cc
+  lib/capi/device_flushes.cc
+  lib/capi/errors.cc
+  lib/capi/filesystem.cc
+  lib/capi/items_extent.cc
+  lib/capi/items_file.cc
+  lib/capi/items_space.cc
+  lib/capi/memory.cc
+  lib/capi/paths.cc
+  lib/capi/preview.cc
+  lib/capi/readahead.cc
+  lib/capi/session.cc
+  lib/capi/transaction.cc
+  lib/capi/transaction_changes.cc
+  lib/capi/tree.cc
+  lib/capi/walk.cc
+)
+
+set(EBCACHE_CORE_CAPI_SOURCES
+  lib/capi/allocator.cc
+  lib/capi/block_set.cc
+  lib/capi/buffer.cc
+  lib/capi/cache.cc
+  lib/capi/cache_conversions.cc
+  lib/capi/callbacks.cc
+  lib/capi/errors.cc
+  lib/capi/memory.cc
+  lib/capi/readahead.cc
+)
+
+set(EBCACHE_PROGRAM_SOURCES
+  tools/allocator_choice.cc
+  tools/command.cc
+  tools/damage.cc
+  tools/device_choice.cc
+  tools/ebcache.cc
+  tools/find_block/block_copies.cc
+  tools/find_block/block_json.cc
+  tools/find_block/block_path.cc
+  tools/find_block/block_report.cc
+  tools/find_block/block_text.cc
+  tools/find_block/find_block.cc
+  tools/json_output.cc
+  tools/memory_report.cc
+  tools/program.cc
+  tools/progress.cc
+  tools/recording.cc
+  tools/repair_copies/repair_copies.cc
+  tools/repair_copies/repairer.cc
+  tools/rewrite/rewrite.cc
+  tools/rewrite/rewriter.cc
+  tools/subcommand.cc
+  tools/subcommands.cc
+  tools/table.cc
+  tools/top/cache_frame.cc
+  tools/top/cache_json.cc
+  tools/top/cache_sample.cc
+  tools/top/region_map.cc
+  tools/top/screen.cc
+  tools/top/top.cc
+  tools/top/tree_walkers.cc
+  tools/tree_counts.cc
+  tools/tree_stats/json.cc
+  tools/tree_stats/text.cc
+  tools/tree_stats/tree_stats.cc
+  tools/tune/tune.cc
+  tools/tune/uuid_choice.cc
+  tools/undo/undo.cc
+  tools/verify/copy_scrubber.cc
+  tools/verify/report.cc
+  tools/verify/scrub.cc
+  tools/verify/verify.cc
+  tools/writing/interrupts.cc
+  tools/writing/question.cc
+  tools/writing/way_back.cc
+  tools/writing/write_choice.cc
+  tools/writing/write_report.cc
+  tools/writing/write_target.cc
+  tools/zero_log/zero_log.cc
+)
+
+set(EBCACHE_CORE_C_HEADERS
+  include/ebcache/c/allocator.h
+  include/ebcache/c/base.h
+  include/ebcache/c/block_set.h
+  include/ebcache/c/buffer.h
+  include/ebcache/c/cache.h
+  include/ebcache/c/readahead.h
+  include/ebcache/ebcache_core.h
+  include/ebcache/version.h
+)
+
+set(EBCACHE_HEADERS
+  include/ebcache/allocators.h
+  include/ebcache/background_threads.h
+  include/ebcache/block_bytes.h
+  include/ebcache/block_device.h
+  include/ebcache/block_set.h
+  include/ebcache/btree.h
+  include/ebcache/buffer_cache.h
+  include/ebcache/c/filesystem.h
+  include/ebcache/c/format.h
+  include/ebcache/c/items.h
+  include/ebcache/c/items_extent.h
+  include/ebcache/c/items_file.h
+  include/ebcache/c/items_quota.h
+  include/ebcache/c/items_root.h
+  include/ebcache/c/items_space.h
+  include/ebcache/c/paths.h
+  include/ebcache/c/preview.h
+  include/ebcache/c/transaction.h
+  include/ebcache/c/tree.h
+  include/ebcache/device_use.h
+  include/ebcache/ebcache.h
+  include/ebcache/extent_buffer.h
+  include/ebcache/filesystem.h
+  include/ebcache/fork.h
+  include/ebcache/forwarding_allocator.h
+  include/ebcache/held_buffers.h
+  include/ebcache/internal/extent_buffer_fields.h
+  include/ebcache/internal/little_endian.h
+  include/ebcache/internal/sync.h
+  include/ebcache/internal/thread_annotations.h
+  include/ebcache/item_codec.h
+  include/ebcache/item_names.h
+  include/ebcache/items.h
+  include/ebcache/items_block.h
+  include/ebcache/items_device.h
+  include/ebcache/items_extent.h
+  include/ebcache/items_file.h
+  include/ebcache/items_quota.h
+  include/ebcache/items_root.h
+  include/ebcache/items_space.h
+  include/ebcache/key.h
+  include/ebcache/movable_region.h
+  include/ebcache/on_disk.h
+  include/ebcache/page_allocator.h
+  include/ebcache/paths.h
+  include/ebcache/pressure_monitor.h
+  include/ebcache/preview.h
+  include/ebcache/readahead.h
+  include/ebcache/testing/fault_injection.h
+  include/ebcache/transaction.h
+  include/ebcache/undo.h
+  include/ebcache/uuid.h
+  include/ebcache/volume.h
+)
