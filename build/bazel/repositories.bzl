@@ -39,15 +39,15 @@ def mutant_repositories():
     """The workspace with planted bugs: those that interleavings find, fuzzing, and crashes and failures of devices."""
     patched_copy(
         name = "model_mutants",
-        patches = "tests/model/mutants",
+        patches = ["tests/model/mutants"],
     )
+
+    # One library for both. The bugs have to be there, not to be quick: see .bazelrc.
     patched_copy(
-        name = "fuzz_mutants",
-        patches = "tests/fuzz/mutants",
-        switch = "tests/fuzz/mutants/planted.h",
-    )
-    patched_copy(
-        name = "crash_mutants",
-        patches = "tests/crash/mutants",
-        switch = "tests/crash/mutants/planted.h",
+        name = "mutants",
+        patches = [
+            "tests/crash/mutants",
+            "tests/fuzz/mutants",
+        ],
+        switch = "build/mutants/planted.h",
     )

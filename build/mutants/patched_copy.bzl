@@ -1,6 +1,6 @@
 """A copy of this workspace with patches applied, as a repository of its own.
 
-Planted bugs are patches (tests/model/mutants/, tests/fuzz/mutants/): the sources know nothing of
+Planted bugs are patches (tests/{model,fuzz,crash}/mutants/): the sources know nothing of
 them. What is built from a copy has all bugs of its kind, each behind a switch; @NAME//tests/... are
 the tests' own programs, built a second time.
 
@@ -42,7 +42,7 @@ def _patched_copy_impl(context):
     patches = []
     for path in files:
         context.path(_label_of(path, packages))  # asks to be called again when it changes
-        if path.startswith(context.attr.patches + "/") and path.endswith(".patch"):
+        if path.endswith(".patch") and path[:path.rfind("/")] in context.attr.patches:
             patches.append(path)
 
     # Hard links would be patched in both places.
@@ -70,9 +70,9 @@ def _patched_copy_impl(context):
 patched_copy = repository_rule(
     implementation = _patched_copy_impl,
     attrs = {
-        "patches": attr.string(
+        "patches": attr.string_list(
             mandatory = True,
-            doc = "The folder with the patches, from the top of the workspace.",
+            doc = "The folders with the patches, from the top of the workspace.",
         ),
         "switch": attr.string(
             doc = "A header that all patched files include, as lib/base/planted.h.",

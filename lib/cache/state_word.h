@@ -8,6 +8,10 @@
 //     that gives up a reference, ends a read or thaws a buffer publishes what it wrote. Weaker
 //     orders would buy nothing on x86, where a locked instruction is a full barrier, and cost a
 //     proof elsewhere;
+//   - of find and put, as nearly all of them are (below), each needs one half. A get acquires: what earlier
+//     holders wrote. It publishes nothing. A put releases: what the holder read and wrote came before. It
+//     learns nothing that it would use. Words that they only look at, and then leave to Apply, are relaxed:
+//     Apply looks for itself;
 //   - birth is a release store: it publishes the whole descriptor.
 
 #ifndef EBCACHE_LIB_CACHE_STATE_WORD_H_
@@ -82,10 +86,10 @@ constexpr bool PutOnlyCounts(uint64_t word) {
 
 // Takes a reference on a mapped buffer. False, and nothing has changed, when there is more to it.
 inline bool GetPlainly(sync::Atomic<uint64_t>& word) {
-  uint64_t seen = word.load(std::memory_order_acquire);
+  uint64_t seen = word.load(std::memory_order_relaxed);
   while (GetOnlyCounts(seen)) {
-    if (word.compare_exchange_weak(seen, AfterPlainGet(seen), std::memory_order_acq_rel,
-                                   std::memory_order_acquire)) [[likely]] {
+    if (word.compare_exchange_weak(seen, AfterPlainGet(seen), std::memory_order_acquire,
+                                   std::memory_order_relaxed)) [[likely]] {
       return true;
     }
   }
@@ -102,20 +106,21 @@ inline bool PutPlainly(sync::Atomic<uint64_t>& word) {
                         .flags = Bit(BufferFlag::kUptodate) | Bit(BufferFlag::kTreeRef) |
                                  Bit(BufferFlag::kAccessed)});
   do {
-    if (word.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel,
-                                   std::memory_order_acquire)) [[likely]] {
+    if (word.compare_exchange_weak(seen, seen - 1, std::memory_order_release,
+                                   std::memory_order_relaxed)) [[likely]] {
       return true;
     }
   } while (PutOnlyCounts(seen));
   return false;
 }
 
-// Waits while `flag` is set. The acquire makes visible what the thread that cleared it wrote.
+// Waits while `flag` is set. Relaxed: what comes of it the caller is to see for itself. REQUIRES: it looks at the word
+// again, by acquire, before it relies on what the thread that cleared the flag wrote.
 inline void WaitWhile(const sync::Atomic<uint64_t>& word, BufferFlag flag) {
   for (;;) {
-    const uint64_t seen = word.load(std::memory_order_acquire);
+    const uint64_t seen = word.load(std::memory_order_relaxed);
     if (!Unpack(seen).has(flag)) return;
-    word.wait(seen, std::memory_order_acquire);
+    word.wait(seen, std::memory_order_relaxed);
   }
 }
 

@@ -16,7 +16,7 @@ OwnerId OwnerTable::Register(FolioOwner* owner) {
     // Relaxed: only the holder of the mutex writes.
     if (owners_[id].load(std::memory_order_relaxed) != nullptr) continue;
     calls_[id] = {};
-    owners_[id].store(owner, std::memory_order_release);
+    owners_[id].store(owner, std::memory_order_relaxed);
     return static_cast<OwnerId>(id);
   }
   return kNoOwner;
@@ -26,7 +26,7 @@ void OwnerTable::Unregister(OwnerId id) {
   EBCACHE_CHECK(Find(id) != nullptr, "unregistering nobody");
   Quiesce(id);
   sync::MutexLock lock(mutex_);
-  owners_[id].store(nullptr, std::memory_order_release);
+  owners_[id].store(nullptr, std::memory_order_relaxed);
 }
 
 bool OwnerTable::AnyBut(OwnerId id) const {
@@ -72,7 +72,7 @@ void OwnerTable::Quiesce(OwnerId id) {
 
 FolioOwner* OwnerTable::Find(OwnerId id) const {
   if (id == kNoOwner) return nullptr;
-  FolioOwner* const owner = owners_[id].load(std::memory_order_acquire);
+  FolioOwner* const owner = owners_[id].load(std::memory_order_relaxed);
   EBCACHE_CHECK(owner != nullptr, "folio owner was never registered, or is gone");
   return owner;
 }

@@ -37,7 +37,7 @@ class OwnerTable {
   // REQUIRES: registered.
   void Unregister(OwnerId id);
 
-  // Null for kNoOwner. REQUIRES: registered or kNoOwner.
+  // Null for kNoOwner. REQUIRES: kNoOwner, or a registration that happened before this call.
   FolioOwner* Find(OwnerId id) const;
 
   // Whether any owner but `id` is registered. A hint: it may have changed by now.
@@ -84,7 +84,8 @@ class OwnerTable {
   sync::Mutex mutex_;  // one registration at a time
   std::array<Calls, 256> calls_ EBCACHE_GUARDED_BY(mutex_);
   sync::ConditionVariable calls_ended_;
-  // Release when an owner goes in, acquire when it is looked up: the finder calls the owner.
+  // Relaxed. A finder has the number from whoever registered the owner, and what brought it there brought the owner
+  // as well; BeginCall, whose numbers come from frames, holds the mutex.
   std::array<sync::Atomic<FolioOwner*>, 256> owners_{};
   // Relaxed: a statistic.
   sync::Atomic<uint64_t> breaches_{0};

@@ -2,7 +2,6 @@
 
 load("//build/rules:cc.bzl", "cc_binary")
 load("//build/rules:sh.bzl", "sh_test")
-load(":planted_build.bzl", "planted_program")
 
 def fuzz_target(name, oracle_sources, deps, size = "small"):
     """A target from NAME_target.cc, its replay test, and the test of what it can find.
@@ -11,7 +10,7 @@ def fuzz_target(name, oracle_sources, deps, size = "small"):
     given. NAME_replay_test runs it on corpus/NAME and regressions/NAME.
 
     NAME_planted_fuzz is the same program from a copy of the workspace that has bugs planted in it
-    (mutants/). planted/NAME.txt has a bug for each oracle of the `oracle_sources`, and
+    (mutants/, and others). planted/NAME.txt has a bug for each oracle of the `oracle_sources`, and
     planted/NAME/BUG is an input that shows it; NAME_planted_test is planted_test.sh.
     """
     cc_binary(
@@ -47,10 +46,10 @@ def fuzz_target(name, oracle_sources, deps, size = "small"):
     )
     programs = [":" + name + "_planted_fuzz", ":" + name + "_fuzz"]
     planted = "planted/" + name
-    planted_program(
+    native.alias(
         name = name + "_planted_fuzz",
         testonly = True,
-        program = "@fuzz_mutants//tests/fuzz:" + name + "_fuzz",
+        actual = "@mutants//tests/fuzz:" + name + "_fuzz",
     )
     files = programs + [planted + ".txt"] + oracle_sources
     sh_test(
