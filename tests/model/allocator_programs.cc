@@ -38,7 +38,8 @@ struct FrameScene final : Scene {
         FrameState::Allocated({.flags = AllocFlags::kMovable, .owner = 1, .private_bits = 7}, 0));
   }
   void Free() {
-    if (!frame.Free(0).moving) ++given_back;
+    ++*bytes;
+    if (!frame.Free(0).moving) GiveBack();
   }
   void Move() {
     const auto begun = frame.BeginMove();
@@ -46,10 +47,17 @@ struct FrameScene final : Scene {
     if (movers++ != 0) FailRun("two movers of one folio");
     const FrameState seen = frame.Load();  // what the owner is asked about
     (void)seen;
+    ++*asked;
     --movers;
     if (frame.EndMove()) return;
     if (!freed) FailRun("a folio was given back that is in use");
+    GiveBack();
+  }
+  // The frame is the next holder's then.
+  void GiveBack() {
     ++given_back;
+    ++*bytes;
+    ++*asked;
   }
   void Finish() override {
     if (freed && given_back != 1) FailRun("a folio was not given back exactly once");
@@ -57,6 +65,9 @@ struct FrameScene final : Scene {
   }
 
   PageFrame frame;
+  // Plain memory of a holder and of a mover: what a scene has itself is not watched.
+  const std::unique_ptr<int> bytes = std::make_unique<int>(0);
+  const std::unique_ptr<int> asked = std::make_unique<int>(0);
   bool freed = false;
   int movers = 0;
   int given_back = 0;
