@@ -40,7 +40,7 @@ uint64_t Within(AtomicWord word, uint64_t bits) {
   return word.bytes == sizeof bits ? bits : bits & ((uint64_t{1} << (8 * word.bytes)) - 1);
 }
 
-Site SiteOf(OrderOf what, const std::source_location& where) {
+Site SiteOf(OrderOf what, const Place& where) {
   return {.file = where.file_name(), .line = where.line(), .column = where.column(), .what = what};
 }
 
@@ -48,12 +48,12 @@ Site SiteOf(OrderOf what, const std::source_location& where) {
 
 void AtomicMade(AtomicWord word) { WeakMemory::Get().Made(word.at, Newest(word)); }
 
-uint64_t AtomicLoad(AtomicWord word, std::memory_order order, const std::source_location& where) {
+uint64_t AtomicLoad(AtomicWord word, std::memory_order order, const Place& where) {
   Reach(word.at, Access::kLoad, order);
   return WeakMemory::Get().Load(word.at, word.bytes, Newest(word), order, SiteOf(OrderOf::kLoad, where));
 }
 
-void AtomicStore(AtomicWord word, uint64_t value, std::memory_order order, const std::source_location& where) {
+void AtomicStore(AtomicWord word, uint64_t value, std::memory_order order, const Place& where) {
   Reach(word.at, Access::kStore, order);
   const uint64_t before = Newest(word);
   WeakMemory::Get().Store(word.at, word.bytes, before, value, order, SiteOf(OrderOf::kStore, where));
@@ -61,7 +61,7 @@ void AtomicStore(AtomicWord word, uint64_t value, std::memory_order order, const
 }
 
 uint64_t AtomicExchange(AtomicWord word, uint64_t value, std::memory_order order,
-                        const std::source_location& where) {
+                        const Place& where) {
   Reach(word.at, Access::kUpdate, order);
   const uint64_t before = Newest(word);
   WeakMemory::Get().Update(word.at, word.bytes, before, value, order, SiteOf(OrderOf::kUpdate, where));
@@ -70,7 +70,7 @@ uint64_t AtomicExchange(AtomicWord word, uint64_t value, std::memory_order order
 }
 
 bool AtomicSwap(AtomicWord word, uint64_t& expected, uint64_t desired, std::memory_order success,
-                std::memory_order failure, const std::source_location& where) {
+                std::memory_order failure, const Place& where) {
   Reach(word.at, Access::kUpdate, success);
   WeakMemory& memory = WeakMemory::Get();
   const uint64_t before = Newest(word);
@@ -86,7 +86,7 @@ bool AtomicSwap(AtomicWord word, uint64_t& expected, uint64_t desired, std::memo
 }
 
 uint64_t AtomicAdd(AtomicWord word, uint64_t n, Access access, std::memory_order order,
-                   const std::source_location& where) {
+                   const Place& where) {
   Reach(word.at, access, order);
   const uint64_t before = Newest(word);
   const uint64_t after = Within(word, before + n);
@@ -97,7 +97,7 @@ uint64_t AtomicAdd(AtomicWord word, uint64_t n, Access access, std::memory_order
 
 // As a wait on a futex: asleep while the newest value is the old one, whatever loads may still read; and it
 // tells nothing more than that there was another.
-void AtomicWait(AtomicWord word, uint64_t old, std::memory_order order, const std::source_location& where) {
+void AtomicWait(AtomicWord word, uint64_t old, std::memory_order order, const Place& where) {
   Reach(word.at, Access::kWait, order);
   while (Newest(word) == old) Sleep(word.at, Access::kWait);
   WeakMemory::Get().Waited(word.at, word.bytes, Newest(word), order, SiteOf(OrderOf::kWait, where));
@@ -108,7 +108,7 @@ void AtomicNotify(AtomicWord word) {
   Wake(word.at);
 }
 
-void Fence(std::memory_order order, const std::source_location& where) {
+void Fence(std::memory_order order, const Place& where) {
   Reach(nullptr, Access::kFence, order);
   WeakMemory::Get().Fence(order, SiteOf(OrderOf::kFence, where));
 }

@@ -19,11 +19,11 @@
 #include <functional>
 #include <cstring>
 #include <mutex>
-#include <source_location>
 #include <type_traits>
 #include <utility>
 
 #include "ebcache/internal/thread_annotations.h"
+#include "tests/model/place.h"
 
 namespace ebcache::model {
 
@@ -85,17 +85,17 @@ struct AtomicWord {
   bool is_checked;
 };
 void AtomicMade(AtomicWord word);
-uint64_t AtomicLoad(AtomicWord word, std::memory_order order, const std::source_location& where);
-void AtomicStore(AtomicWord word, uint64_t value, std::memory_order order, const std::source_location& where);
-uint64_t AtomicExchange(AtomicWord word, uint64_t value, std::memory_order order, const std::source_location& where);
+uint64_t AtomicLoad(AtomicWord word, std::memory_order order, const Place& where);
+void AtomicStore(AtomicWord word, uint64_t value, std::memory_order order, const Place& where);
+uint64_t AtomicExchange(AtomicWord word, uint64_t value, std::memory_order order, const Place& where);
 // On failure `expected` becomes what was read.
 bool AtomicSwap(AtomicWord word, uint64_t& expected, uint64_t desired, std::memory_order success,
-                std::memory_order failure, const std::source_location& where);
+                std::memory_order failure, const Place& where);
 uint64_t AtomicAdd(AtomicWord word, uint64_t n, Access access, std::memory_order order,
-                   const std::source_location& where);
-void AtomicWait(AtomicWord word, uint64_t old, std::memory_order order, const std::source_location& where);
+                   const Place& where);
+void AtomicWait(AtomicWord word, uint64_t old, std::memory_order order, const Place& where);
 void AtomicNotify(AtomicWord word);
-void Fence(std::memory_order order, const std::source_location& where = std::source_location::current());
+void Fence(std::memory_order order, const Place& where = Place::current());
 
 // Of fibers, by ThisFiber.
 inline constexpr uint32_t kMostThreads = 5;
@@ -116,7 +116,7 @@ template <typename T>
 class Atomic {
   static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(uint64_t));
   using Order = std::memory_order;
-  using Where = std::source_location;
+  using Where = model::Place;
   static constexpr Order kSeqCst = std::memory_order_seq_cst;
 
  public:
@@ -247,7 +247,7 @@ class Thread {
 
 template <typename T>
 void Add(Atomic<T>& counter, std::type_identity_t<T> n,
-         std::source_location where = std::source_location::current()) {
+         model::Place where = model::Place::current()) {
   counter.AddQuietly(n, where);
 }
 
