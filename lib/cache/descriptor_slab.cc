@@ -33,7 +33,7 @@ bool DescriptorSlab::AddChunk(size_t number) {
   if (number == kMaxChunks) return false;
   void* memory = os_->Map(chunk_bytes(), kHugePageBytes);
   if (memory == nullptr) return false;
-  chunks_[number].store(static_cast<Chunk*>(memory), std::memory_order_release);
+  chunks_[number].store(static_cast<Chunk*>(memory), std::memory_order_relaxed);
   if (number < kChunksInSteps) return true;
   // Lookups go all over the descriptors: one TLB entry for a chunk of them. Advice only.
   os_->AdviseHugePages(memory, kDescriptorBytes);

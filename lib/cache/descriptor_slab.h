@@ -47,11 +47,10 @@ class DescriptorSlab {
   // REQUIRES: dead, and only late lookups will touch them any more.
   void Free(absl::Span<ExtentBuffer* const> buffers);
 
-  // REQUIRES: index is that of a descriptor that was handed out once.
+  // REQUIRES: index is that of a descriptor that was handed out once, and what brought it here brought what was done
+  // before that: a mutex, or a look at size(). The number in a frame's private bits comes by neither.
   ExtentBuffer* At(uint32_t index) const {
-    // Acquire pairs with the release in AddChunk; the caller got the index through more than that,
-    // but a load this rare is not worth an argument.
-    Chunk* chunk = chunks_[index >> kChunkBits].load(std::memory_order_acquire);
+    Chunk* chunk = chunks_[index >> kChunkBits].load(std::memory_order_relaxed);
     return &chunk->descriptors[index & (kPerChunk - 1)];
   }
 
@@ -97,7 +96,7 @@ class DescriptorSlab {
   const uint32_t user_bytes_;
   OsCalls* const os_;
 
-  // Set once each, under mutex_, by a release store: At reads them without.
+  // Set once each, under mutex_. Relaxed: made_ publishes them.
   std::array<sync::Atomic<Chunk*>, kMaxChunks> chunks_{};
   // Counts descriptors whose fields are set; the release store publishes them to size().
   sync::Atomic<uint32_t> made_{0};

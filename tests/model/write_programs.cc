@@ -237,6 +237,21 @@ void AddDirtyLimits(ScenarioBuilder& add) {
       s.Put(ref);
     };
   };
+  // Two that are told of it late, when what they made dirty has been written.
+  const auto two_held = [](CacheScene& s) {
+    for (uint64_t block = 0; block < 2; ++block) {
+      s.held[block] = s.ReadBlock(block * s.node());
+      s.held[block + 2] = s.Find(block * s.node());
+    }
+  };
+  const auto writes_both = [=](CacheScene& s) {
+    (void)s.Writeback(s.held[2]);
+    (void)s.Writeback(s.held[3]);
+    told_once_more(s);
+    s.Put(s.held[2]);
+    s.Put(s.held[3]);
+  };
+  add.Add("dirty limit: two that are late", limited, two_held, {Change(0), Change(1), writes_both});
   add.Add("dirty limit: two that reach it", limited, Nothing,
           {dirties(0), [=](CacheScene& s) { dirties(1)(s), told_once_more(s); }});
   add.Add("dirty limit: beside a flush", limited, Nothing,
