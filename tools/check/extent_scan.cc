@@ -123,6 +123,7 @@ void ExtentScan::TakeOther(const Item& item) {
                          .expected = "a chunk of the same range"});
     return;
   }
+  if (key.type < kExtentOwnerRefType || key.type > kSharedDataRefType) return;
   state_.findings.Add({.kind = FindingKind::kReferenceCount,
                        .tree = kExtentTreeId,
                        .key = key,

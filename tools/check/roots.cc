@@ -1,5 +1,6 @@
 #include "tools/check/roots.h"
 
+#include <absl/status/status.h>
 #include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 
@@ -19,7 +20,7 @@ constexpr uint64_t kOrphansObjectId = static_cast<uint64_t>(-5);
 
 struct Subvolume {
   uint32_t refs = 0;
-  uint32_t places = 0;  // back references
+  uint32_t places = 0;  // in directories, as references or back references have it
   Key key;
   Uuid uuid{};
   Uuid received_uuid{};
@@ -92,7 +93,6 @@ bool RootCheck::Load() {
     const uint64_t child = forward ? key.offset : key.objectid;
     (forward ? refs_ : backrefs_)
         .insert({parent, child, ref->directory, ref->sequence, std::string(ref->name)});
-    if (!forward) ++subvolumes_[child].places;
   }
   return !items.gaps();
 }
@@ -106,6 +106,7 @@ void RootCheck::CheckEntry(const Place& place) {
   bool found = false;
   if (tree) {
     const absl::StatusOr<Path> path = tree->Find(key);
+    if (!path.ok() && !absl::IsNotFound(path.status())) return;  // cannot be told
     Item item;
     if (path.ok() && path->Load(item).ok()) {
       ItemRecords<DirEntry> entries(item.data());
@@ -126,11 +127,13 @@ void RootCheck::CheckPlaces() {
   };
   for (const Place& place : refs_) {
     CheckEntry(place);
+    if (!backrefs_.contains(place)) ++subvolumes_[std::get<1>(place)].places;
     if (backrefs_.contains(place)) continue;
     Add(FindingKind::kRootBackrefMissing, kRootTreeId,
         {std::get<1>(place), kRootBackrefType, std::get<0>(place)}, "", words(place));
   }
   for (const Place& place : backrefs_) {
+    ++subvolumes_[std::get<1>(place)].places;
     if (refs_.contains(place)) continue;
     Add(FindingKind::kRootRefMissing, kRootTreeId,
         {std::get<0>(place), kRootRefType, std::get<1>(place)}, "", words(place));
@@ -164,6 +167,8 @@ void RootCheck::WantUuid(const BTree& tree, uint64_t id, const Uuid& uuid, uint8
     while (const std::optional<UuidSubvolume> one = ids.Next()) {
       if (one->id == id) return;
     }
+  } else if (!path.ok() && !absl::IsNotFound(path.status())) {
+    return;  // cannot be told
   }
   Add(FindingKind::kUuidMissing, kUuidTreeId, key, "", absl::StrCat("subvolume ", id));
 }

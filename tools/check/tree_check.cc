@@ -293,6 +293,10 @@ FilesSummary TreeCheck::Worker::GoThroughChildren(const std::vector<Child>& chil
 FilesSummary TreeCheck::Worker::Go(const Child& child, absl::StatusOr<ExtentBufferRef> block) {
   if (!block.ok()) {
     check_.NoteLost(root_, child, block.status());
+    // That it should be there is known all the same.
+    if (check_.visited_.Insert(child.start)) {
+      BlockFact(child.start, child.check.level.value_or(0), child.check.generation);
+    }
     return {};
   }
   const ExtentBuffer& bytes = **block;
