@@ -232,10 +232,24 @@ class CheckFindingsTest(image_test.ImageTest):
         """The extent of a file becomes one without checksums, whose checksums begin too early."""
         (leaf, item) = self.first(CSUM, 7)
         start = struct.unpack_from("<Q", leaf.block, item[1] + 9)[0]
-        changes = [lambda place=place: self.put(place, FLAGS, "<Q", 1) for place in self.items(INODE)]
+        last = start + (item[3] // 4 - 1) * 4096
+
+        def has_last(_, data):
+            place, length = struct.unpack_from("<QQ", data.ljust(37, b"\0"), 21)
+            return data[20] == 1 and place <= last < place + length
+
+        extent = self.first(EXTENT_DATA, None, has_last)
+        number = struct.unpack_from("<Q", extent[0].block, extent[1][1])[0]
+        inode = self.first(INODE, extent[0].owner, lambda key, data: key[0] == number)
         self.check(
-            "checksum-orphan", *changes, lambda: self.put_key((leaf, item), 9, "<Q", start - 4096)
+            "checksum-orphan",
+            lambda: self.put(inode, FLAGS, "<Q", 1),
+            lambda: self.put_key((leaf, item), 9, "<Q", start - 4096),
         )
+
+    def test_checksum_unwanted(self):
+        place = self.large()
+        self.check("checksum-unwanted", lambda: self.put(place, FLAGS, "<Q", 1))
 
     # ---- Devices --------------------------------------------------------------------------------
 
@@ -300,6 +314,10 @@ class CheckFindingsTest(image_test.ImageTest):
             EXTENT_DATA, 5, lambda key, data: data[20] == 1 and struct.unpack_from("<Q", data, 21)[0] == 0
         )
         self.check("file-extent-gap", lambda: self.add(hole, 45, "<Q", -4096))
+
+    def test_file_extent_generation(self):
+        place = self.large(EXTENT_DATA)
+        self.check("file-extent-generation", lambda: self.put(place, 0, "<Q", self.generation() + 1))
 
     def test_file_extent_place(self):
         self.check("file-extent-place", lambda: self.put(self.large(EXTENT_DATA), 8, "<Q", 4096))

@@ -16,7 +16,10 @@ OURS_ALONE = {
     "block-lost": "rules of today's kernels, which refuse the whole block",
     "uuid-missing": "the uuid tree",
     "uuid-stale": "the uuid tree",
-    "device-extent-missing": "fields of device extents",
+    "device-extent-missing": "device extents that are not a chunk's",
+    "root-orphan-missing": "orphan items of subvolumes",
+    "block-record": "extent items of generation 0",
+    "free-space-wrong": "lengths of bitmaps",
     "checksum-missing": "checksums of parts of an extent",
 }
 MOST_ROUNDS_HERE = 40

@@ -99,6 +99,8 @@ void Tell(CheckState& state, const TreeRoot& root, const KeptFact& fact, int64_t
       // Of a pair that differs the entries' side is told, with what the inode is.
       if (times < 0) return;
       const std::optional<InodeItem> inode = FindInodeItem(state, root, fact.subject);
+      // An entry of the right type that is one too many lacks a name, which is told as that.
+      if (inode && EntryTypeOfMode(inode->mode) == fact.words[0]) return;
       finding.expected =
           inode ? absl::StrCat("type ", EntryTypeOfMode(inode->mode)) : "an inode that is there";
       break;
@@ -126,10 +128,10 @@ void CheckChecksums(CheckState& state, const SpaceTrees& space, const TreeRoot& 
                     const Key& key, const FileExtentItem& extent, const InodeRun& run) {
   const FileExtentPlace& place = *extent.place;
   if (extent.type != static_cast<uint8_t>(FileExtentType::kRegular) ||
-      root.id == kDataRelocTreeId || !space.checksums ||
-      !state.without_checksums.MayContain(place.disk_bytenr)) {
+      root.id == kDataRelocTreeId || !space.checksums) {
     return;
   }
+  const bool all_there = !state.without_checksums.MayContain(place.disk_bytenr);
   const InodePart* const part = run.last ? &*run.last : run.first ? &*run.first : nullptr;
   uint64_t flags = 0;
   if (part != nullptr && part->inode == key.objectid && part->has_item) {
@@ -139,17 +141,19 @@ void CheckChecksums(CheckState& state, const SpaceTrees& space, const TreeRoot& 
     if (!inode) return;
     flags = inode->flags;
   }
-  if ((flags & kInodeNoDataSum) != 0) return;
+  const bool unwanted = (flags & kInodeNoDataSum) != 0;
+  if (all_there != unwanted) return;
   const bool compressed = extent.compression != 0;
   const uint64_t start = place.disk_bytenr + (compressed ? 0 : place.offset);
   const uint64_t length = compressed ? place.disk_bytes : place.file_bytes;
-  if (HasChecksums(state, space.checksums, start, length)) return;
-  state.findings.Add({.kind = FindingKind::kChecksumMissing,
-                      .tree = root.id,
-                      .key = key,
-                      .address = start,
-                      .found = "not all of its checksums",
-                      .expected = absl::StrCat("checksums of ", length, " bytes")});
+  if (!unwanted && HasChecksums(state, space.checksums, start, length)) return;
+  state.findings.Add(
+      {.kind = unwanted ? FindingKind::kChecksumUnwanted : FindingKind::kChecksumMissing,
+       .tree = root.id,
+       .key = key,
+       .address = start,
+       .found = unwanted ? "checksums of a file without" : "not all of its checksums",
+       .expected = unwanted ? "" : absl::StrCat("checksums of ", length, " bytes")});
 }
 
 void CheckTopDirectory(CheckState& state, const TreeRoot& root) {

@@ -41,6 +41,7 @@ enum class FindingKind : uint8_t {
   kChecksumMissing,
   kChecksumOrphan,
   kChecksumOverlap,
+  kChecksumUnwanted,
   // Devices.
   kDeviceExtentMissing,
   kDeviceExtentSurplus,
@@ -61,6 +62,7 @@ enum class FindingKind : uint8_t {
   kFileExtentOverlap,
   kFileExtentGap,
   kFileExtentPlace,
+  kFileExtentGeneration,
   kEntryWithoutIndex,
   kIndexWithoutEntry,
   kEntryWithoutName,

@@ -77,6 +77,14 @@ void TakeFileExtent(const Key& key, absl::Span<const std::byte> data, const File
                     InodePart& part) {
   const absl::StatusOr<FileExtentItem> extent = ParseItem<FileExtentItem>(data);
   if (!extent.ok()) return;
+  if (extent->generation > rules.generation && rules.findings != nullptr) {
+    rules.findings->Add({.kind = FindingKind::kFileExtentGeneration,
+                         .tree = rules.tree,
+                         .key = key,
+                         .address = {},
+                         .found = absl::StrCat(extent->generation),
+                         .expected = absl::StrCat("at most ", rules.generation)});
+  }
   if (!extent->place) {
     part.TakeExtent(key.offset, RoundUp(key.offset + extent->ram_bytes, rules.sector_bytes),
                     extent->ram_bytes);
