@@ -15,8 +15,7 @@ constexpr std::chrono::milliseconds kIntervalOfLines{1000};
 
 }  // namespace
 
-Progress::Progress(bool anywhere)
-    : on_terminal_(isatty(STDERR_FILENO) == 1), anywhere_(anywhere) {}
+Progress::Progress(bool anywhere) : on_terminal_(isatty(STDERR_FILENO) == 1), anywhere_(anywhere) {}
 
 void Progress::Update(uint64_t count, std::string_view unit, std::string_view what) {
   if (!on_terminal_ && !anywhere_) return;

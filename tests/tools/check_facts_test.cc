@@ -86,7 +86,8 @@ Left DifferencesOf(const std::vector<Statement>& statements, uint64_t most = 100
   records.ForEachLeft([&](const KeptFact& fact, int64_t times) {
     left[{fact.subject, fact.words[1]}] = times;
   });
-  if (records.buckets_given_up() > 0) left[{0, 0}] = static_cast<int64_t>(records.buckets_given_up());
+  if (records.buckets_given_up() > 0)
+    left[{0, 0}] = static_cast<int64_t>(records.buckets_given_up());
   return left;
 }
 
@@ -129,7 +130,8 @@ TEST(TreeSetsTest, SetsOfTrees) {
   sets.ForEachSet([&](const std::vector<uint64_t>& trees, uint64_t of_set) {
     if (of_set > 0) bytes[trees] = of_set;
   });
-  const std::map<std::vector<uint64_t>, uint64_t> expected = {{{5, 6, 7}, 5 * 4096}, {{6}, 5 * 4096}};
+  const std::map<std::vector<uint64_t>, uint64_t> expected = {{{5, 6, 7}, 5 * 4096},
+                                                              {{6}, 5 * 4096}};
   EXPECT_EQ(bytes, expected);
 }
 

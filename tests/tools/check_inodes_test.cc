@@ -110,10 +110,10 @@ using Kinds = std::vector<std::string>;
 TEST(InodeRunTest, NothingIsSound) { EXPECT_EQ(KindsOf({}), Kinds()); }
 
 TEST(InodeRunTest, SoundFiles) {
-  EXPECT_EQ(KindsOf({File(257, 12288, 12288), Name(257), Extent(257, 0, 4096),
-                     Extent(257, 4096, 8192), File(258, 0, 0), Name(258), File(259, 5000, 8192),
-                     Name(259), Extent(259, 0, 8192)}),
-            Kinds());
+  EXPECT_EQ(
+      KindsOf({File(257, 12288, 12288), Name(257), Extent(257, 0, 4096), Extent(257, 4096, 8192),
+               File(258, 0, 0), Name(258), File(259, 5000, 8192), Name(259), Extent(259, 0, 8192)}),
+      Kinds());
 }
 
 TEST(InodeRunTest, ExtentsThatOverlap) {
@@ -123,9 +123,9 @@ TEST(InodeRunTest, ExtentsThatOverlap) {
 }
 
 TEST(InodeRunTest, Gaps) {
-  EXPECT_EQ(KindsOf({File(257, 12288, 8192), Name(257), Extent(257, 0, 4096),
-                     Extent(257, 8192, 4096)}),
-            Kinds({"file-extent-gap"}));
+  EXPECT_EQ(
+      KindsOf({File(257, 12288, 8192), Name(257), Extent(257, 0, 4096), Extent(257, 8192, 4096)}),
+      Kinds({"file-extent-gap"}));
   EXPECT_EQ(KindsOf({File(257, 12288, 4096), Name(257), Extent(257, 4096, 4096)}),
             Kinds({"file-extent-gap"}));
   EXPECT_EQ(KindsOf({File(257, 12288, 4096), Name(257), Extent(257, 0, 4096)}),

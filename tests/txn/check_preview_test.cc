@@ -103,14 +103,16 @@ class CheckPreviewTest : public ::testing::Test {
   static DirEntry Entry(bool subvolume) {
     const Key to = subvolume ? Key{kFile, kRootItemType, ~uint64_t{0}} : kInodeOfFile;
     const auto type = subvolume ? DirEntryType::kDirectory : DirEntryType::kFile;
-    return {.location = to, .transaction = 1, .type = static_cast<uint8_t>(type),
+    return {.location = to,
+            .transaction = 1,
+            .type = static_cast<uint8_t>(type),
             .name = kName,
             .data = {}};
   }
   static void PutEntry(Transaction& transaction, bool subvolume) {
     const std::string name = kName;
-    const uint32_t hash = NameHash(absl::MakeSpan(
-        reinterpret_cast<const std::byte*>(name.data()), name.size()));
+    const uint32_t hash =
+        NameHash(absl::MakeSpan(reinterpret_cast<const std::byte*>(name.data()), name.size()));
     Put(transaction, {kTop, kDirItemType, hash}, Entry(subvolume));
   }
   static void PutIndex(Transaction& transaction, bool subvolume) {

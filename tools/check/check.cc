@@ -63,10 +63,9 @@ int Judge(const Command& command, const Options& options, const CheckReport& rep
 int Run(const Command& command, const Options& options) {
   Progress progress(options.progress);
   const CheckOptions check = options.check();
-  const absl::StatusOr<std::unique_ptr<Filesystem>> filesystem =
-      options.devices.Open(command, command.operands(),
-                           {.cache = {.budget_bytes = check.cache_bytes()},
-                            .device = options.reading.device()});
+  const absl::StatusOr<std::unique_ptr<Filesystem>> filesystem = options.devices.Open(
+      command, command.operands(),
+      {.cache = {.budget_bytes = check.cache_bytes()}, .device = options.reading.device()});
   if (!filesystem.ok()) return ComplainOfOpening(command, filesystem.status());
   const CheckReport report = CheckFilesystem(**filesystem, check, progress);
   if (options.json) {

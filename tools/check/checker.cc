@@ -84,9 +84,8 @@ class Checker {
 void Checker::CheckAllSpace(FactSink& sink, SpaceWork work) {
   const std::vector<SpaceRange> ranges = SpaceRanges(state_.filesystem.volume());
   std::vector<uint64_t> used(ranges.size());
-  ForEachTask(state_.threads, ranges.size(), [&](size_t i) {
-    used[i] = CheckSpace(state_, trees_, ranges[i], work, sink);
-  });
+  ForEachTask(state_.threads, ranges.size(),
+              [&](size_t i) { used[i] = CheckSpace(state_, trees_, ranges[i], work, sink); });
   if (work != SpaceWork::kEverything) return;
   for (const uint64_t bytes : used) report_.allocated_bytes += bytes;
   if (!trees_.extents || state_.superblock.bytes_used == report_.allocated_bytes) return;
@@ -159,8 +158,7 @@ void Checker::Explain(const BucketSums& sums, const std::vector<size_t>& buckets
   CheckAllSpace(records, SpaceWork::kFactsAlone);
   CheckAllTrees(records, TreeWork::kFactsAlone);
   Differences differences(*report_.findings);
-  records.ForEachLeft(
-      [&](const KeptFact& fact, int64_t times) { differences.Take(fact, times); });
+  records.ForEachLeft([&](const KeptFact& fact, int64_t times) { differences.Take(fact, times); });
   differences.Finish();
   if (records.buckets_given_up() == 0) return;
   report_.findings->AddCount(FindingKind::kReferenceBucket, records.buckets_given_up());
@@ -195,9 +193,9 @@ void Checker::Run() {
   meter_.Grow(metadata);
   state_.charge_since = SimpleQuotasSince(state_);
 
-  BucketSums sums(state_.key, std::max(kLeastSumBytes,
-                                       std::min(options_.memory_bytes / kSumsPart,
-                                                metadata / kMetadataBytesOfBucketByte)));
+  BucketSums sums(state_.key,
+                  std::max(kLeastSumBytes, std::min(options_.memory_bytes / kSumsPart,
+                                                    metadata / kMetadataBytesOfBucketByte)));
   CheckAllSpace(sums, SpaceWork::kEverything);
   CheckStrayBlockGroups(state_, trees_);
   CheckAllTrees(sums, TreeWork::kEverything);

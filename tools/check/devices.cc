@@ -26,7 +26,8 @@ uint64_t StripeLength(const Chunk& chunk) {
     case RaidProfile::kRaid0:
       return chunk.length / stripes;
     case RaidProfile::kRaid10:
-      return chunk.length / std::max<uint64_t>(1, stripes / std::max<uint64_t>(1, chunk.sub_stripes));
+      return chunk.length /
+             std::max<uint64_t>(1, stripes / std::max<uint64_t>(1, chunk.sub_stripes));
     case RaidProfile::kRaid5:
       return chunk.length / std::max<uint64_t>(1, stripes - 1);
     case RaidProfile::kRaid6:
@@ -171,13 +172,13 @@ void DeviceCheck::CheckSuperblock() {
   for (const auto& [id, item] : items_) total += item.total_bytes;
   const Superblock& superblock = state_.superblock;
   if (superblock.num_devices == items_.size() && superblock.total_bytes == total) return;
-  state_.findings.Add({FindingKind::kSuperblockDevices,
-                       {},
-                       {},
-                       {},
-                       absl::StrCat(superblock.num_devices, " devices, ", superblock.total_bytes,
-                                    " bytes"),
-                       absl::StrCat(items_.size(), " devices, ", total, " bytes")});
+  state_.findings.Add(
+      {FindingKind::kSuperblockDevices,
+       {},
+       {},
+       {},
+       absl::StrCat(superblock.num_devices, " devices, ", superblock.total_bytes, " bytes"),
+       absl::StrCat(items_.size(), " devices, ", total, " bytes")});
 }
 
 void DeviceCheck::CheckSystemChunks() {

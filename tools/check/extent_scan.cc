@@ -28,8 +28,8 @@ ExtentScan::ExtentScan(CheckState& state, const std::optional<BTree>& tree, uint
 void ExtentScan::BlockRef(FactType type, uint64_t from) {
   ++references_;
   extent_->chunk_tree |= type == FactType::kBlockRefByTree && from == kChunkTreeId;
-  writer_.Add({.type = type, .subject = extent_->start(), .words = {extent_->level, from}, .name = {}},
-              -1);
+  writer_.Add(
+      {.type = type, .subject = extent_->start(), .words = {extent_->level, from}, .name = {}}, -1);
 }
 
 void ExtentScan::DataRef(const ExtentDataRef& ref) {

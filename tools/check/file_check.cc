@@ -146,7 +146,7 @@ void CheckChecksums(CheckState& state, const SpaceTrees& space, const TreeRoot& 
   const bool compressed = extent.compression != 0;
   const uint64_t start = place.disk_bytenr + (compressed ? 0 : place.offset);
   const uint64_t length = compressed ? place.disk_bytes : place.file_bytes;
-  if (!unwanted && HasChecksums(state, space.checksums, start, length)) return;
+  if (!unwanted && BytesWithoutChecksums(state, space.checksums, start, length) == 0) return;
   state.findings.Add(
       {.kind = unwanted ? FindingKind::kChecksumUnwanted : FindingKind::kChecksumMissing,
        .tree = root.id,
@@ -173,8 +173,7 @@ void ExplainFiles(CheckState& state, const TreeRoot& root, const FileDifferences
   const std::vector<size_t> buckets = sums.Differing();
   FactRecords records(sums, buckets, kMostRecords);
   Collect(state, root, differences, records);
-  records.ForEachLeft(
-      [&](const KeptFact& fact, int64_t times) { Tell(state, root, fact, times); });
+  records.ForEachLeft([&](const KeptFact& fact, int64_t times) { Tell(state, root, fact, times); });
   if (records.buckets_given_up() > 0) {
     state.findings.AddCount(FindingKind::kReferenceBucket, records.buckets_given_up());
   }

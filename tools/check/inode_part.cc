@@ -15,7 +15,10 @@ namespace {
 
 constexpr uint64_t kOrphansObjectId = static_cast<uint64_t>(-5);
 
-uint64_t RoundUp(uint64_t bytes, uint32_t unit) { return (bytes + unit - 1) / unit * unit; }
+uint64_t RoundUp(uint64_t bytes, uint32_t unit) {
+  const uint64_t rest = bytes % unit;
+  return rest == 0 ? bytes : bytes - rest + unit;
+}
 
 void TakeNames(const Key& key, absl::Span<const std::byte> data, InodePart& part,
                FileFacts& facts) {
@@ -93,7 +96,8 @@ void TakeFileExtent(const Key& key, absl::Span<const std::byte> data, const File
   const FileExtentPlace& place = *extent->place;
   part.TakeExtent(key.offset, key.offset + place.file_bytes,
                   place.disk_bytenr == 0 ? 0 : place.file_bytes);
-  const bool outside = place.disk_bytenr != 0 && place.offset + place.file_bytes > extent->ram_bytes;
+  const bool outside =
+      place.disk_bytenr != 0 && place.offset + place.file_bytes > extent->ram_bytes;
   if ((!outside && place.file_bytes != 0) || rules.findings == nullptr) return;
   rules.findings->Add(
       {.kind = FindingKind::kFileExtentPlace,
@@ -225,8 +229,9 @@ void InodePart::Judge(const FileRules& rules, FileFacts& facts) const {
   }
   const bool file = S_ISREG(mode) || S_ISLNK(mode);
   if ((!S_ISDIR(mode) && entries > 0) || (!file && extents > 0)) {
-    add(FindingKind::kInodeItems, absl::StrFormat("mode 0%o, %d entries, %d extents", mode, entries,
-                                                  extents), "items of its kind alone");
+    add(FindingKind::kInodeItems,
+        absl::StrFormat("mode 0%o, %d entries, %d extents", mode, entries, extents),
+        "items of its kind alone");
   }
   if (S_ISDIR(mode) && size != entry_bytes) {
     add(FindingKind::kDirectorySize, absl::StrCat(size), absl::StrCat(entry_bytes));

@@ -33,7 +33,7 @@ struct FileRules {
   uint64_t tree = 0;
   uint64_t generation = 0;  // of the superblock
   uint32_t sector_bytes = 0;
-  bool holes_have_items = false;  // the feature no-holes is off
+  bool holes_have_items = false;   // the feature no-holes is off
   FindingLog* findings = nullptr;  // null: nothing is told
 };
 

@@ -48,7 +48,8 @@ void HashBatch::Add(const Fact& fact) {
   // A head that tells type and length, then the words, then the name: prefix-free.
   const size_t words = 2 + fact.words.size();
   const size_t bytes = words * sizeof(uint64_t) + fact.name.size();
-  const Message message{blocks_.size(), (bytes + kBlockBytes - 1) / kBlockBytes};
+  const size_t blocks = bytes / kBlockBytes + (bytes % kBlockBytes == 0 ? 0 : 1);
+  const Message message{blocks_.size(), blocks};
   blocks_.resize(message.first_block + message.blocks);
   auto* const out = reinterpret_cast<std::byte*>(&blocks_[message.first_block]);
   const uint64_t head = uint64_t{fact.name.size()} << 8 | static_cast<uint64_t>(fact.type);
@@ -61,8 +62,8 @@ void HashBatch::Add(const Fact& fact) {
 
 void HashBatch::Encrypt(absl::Span<Sum> blocks) {
   const size_t bytes = blocks.size() * kBlockBytes;
-  const gcry_error_t error = gcry_cipher_encrypt(static_cast<gcry_cipher_hd_t>(cipher_),
-                                                 blocks.data(), bytes, nullptr, 0);
+  const gcry_error_t error =
+      gcry_cipher_encrypt(static_cast<gcry_cipher_hd_t>(cipher_), blocks.data(), bytes, nullptr, 0);
   if (error != 0) std::terminate();  // whole blocks under a key that was set: cannot fail
 }
 

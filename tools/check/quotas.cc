@@ -44,8 +44,8 @@ Groups LoadGroups(CheckState& state) {
 // Notes the extents of one tree whose addresses are in this part of all.
 class ExtentNoter : public TreeVisitor {
  public:
-  ExtentNoter(CheckState& state, TreeSets& sets, uint64_t parts) : state_(state), sets_(sets),
-                                                                     parts_(parts) {}
+  ExtentNoter(CheckState& state, TreeSets& sets, uint64_t parts)
+      : state_(state), sets_(sets), parts_(parts) {}
   void Begin(uint64_t part) { part_ = part; }
 
   bool VisitBlock(const TreeRoot& tree, const ExtentBuffer& block) override {
@@ -117,7 +117,8 @@ void CheckOrdinary(CheckState& state, const std::vector<TreeRoot>& roots, const 
                    uint64_t bytes) {
   TreeSets sets;
   // Extents of data are no more than items of metadata can tell of; at 100 bytes each.
-  const uint64_t most = state.full_backrefs.size() + state.superblock.bytes_used / state.sector_bytes();
+  const uint64_t most =
+      state.full_backrefs.size() + state.superblock.bytes_used / state.sector_bytes();
   const uint64_t parts = std::max<uint64_t>(1, most * TreeSets::kBytesOfExtent / bytes);
   ExtentNoter noter(state, sets, parts);
   for (uint64_t part = 0; part < parts; ++part) {

@@ -9,8 +9,7 @@
 namespace ebcache::tools {
 
 void PrintCheckText(Filesystem& filesystem, const CheckReport& report);
-void PrintCheckJson(Filesystem& filesystem, const CheckOptions& options,
-                    const CheckReport& report);
+void PrintCheckJson(Filesystem& filesystem, const CheckOptions& options, const CheckReport& report);
 
 }  // namespace ebcache::tools
 

@@ -151,8 +151,8 @@ void RootCheck::CheckSubvolumes() {
           absl::StrCat(there ? "" : "a root item with ", subvolume.places));
     }
     if (there && subvolume.refs == 0 && !orphans_.contains(id)) {
-      Add(FindingKind::kRootOrphanMissing, kRootTreeId, {kOrphansObjectId, kOrphanItemType, id},
-          "", "an orphan item of a subvolume without references");
+      Add(FindingKind::kRootOrphanMissing, kRootTreeId, {kOrphansObjectId, kOrphanItemType, id}, "",
+          "an orphan item of a subvolume without references");
     }
   }
 }
@@ -178,8 +178,7 @@ void RootCheck::CheckUuidEntry(const Key& key, uint64_t id) {
   const bool there = found != subvolumes_.end() && found->second.key.objectid == id;
   if (there) {
     const Subvolume& subvolume = found->second;
-    const Uuid& uuid =
-        key.type == kUuidSubvolType ? subvolume.uuid : subvolume.received_uuid;
+    const Uuid& uuid = key.type == kUuidSubvolType ? subvolume.uuid : subvolume.received_uuid;
     if (subvolume.refs == 0 || UuidKey(uuid, key.type) == key) return;
   }
   Add(FindingKind::kUuidStale, kUuidTreeId, key, absl::StrCat("subvolume ", id),
@@ -215,8 +214,7 @@ class LogVisitor : public TreeVisitor {
 
   bool VisitBlock(const TreeRoot& tree, const ExtentBuffer& block) override {
     if (!space_.extents) return true;
-    const absl::StatusOr<Path> path =
-        space_.extents->Search({block.start(), kExtentItemType, 0});
+    const absl::StatusOr<Path> path = space_.extents->Search({block.start(), kExtentItemType, 0});
     if (!path.ok() || !path->valid()) return true;
     const Key key = path->key();
     const bool extent = key.type == kExtentItemType || key.type == kMetadataItemType;

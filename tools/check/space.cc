@@ -90,9 +90,9 @@ void RangeCheck::CheckPlace(const ScannedExtent& extent) {
         range_.chunk ? absl::StrCat("up to ", range_.end) : "in a chunk");
     return;
   }
-  const uint64_t wanted = extent.data          ? kBlockGroupData
+  const uint64_t wanted = extent.data         ? kBlockGroupData
                           : extent.chunk_tree ? kBlockGroupSystem
-                                               : kBlockGroupMetadata;
+                                              : kBlockGroupMetadata;
   if ((range_.chunk->type & wanted) == 0) {
     add(FindingKind::kExtentType, BlockGroupFlagNames(range_.chunk->type),
         BlockGroupFlagNames(wanted));
@@ -154,11 +154,11 @@ void RangeCheck::CheckFreeSpaceInfo() {
        .tree = kFreeSpaceTreeId,
        .key = free_.info_key() ? *free_.info_key() : Key{range_.start, kFreeSpaceInfoType, length},
        .address = range_.start,
-       .found = free_.info() ? absl::StrCat(free_.info()->extent_count, " runs, flags ",
-                                            free_.info()->flags)
-                             : "",
-       .expected = absl::StrCat(free_.runs(), " runs in items of one form, of ", length,
-                                " bytes")});
+       .found = free_.info()
+                    ? absl::StrCat(free_.info()->extent_count, " runs, flags ", free_.info()->flags)
+                    : "",
+       .expected =
+           absl::StrCat(free_.runs(), " runs in items of one form, of ", length, " bytes")});
 }
 
 void RangeCheck::CheckBlockGroup() {
@@ -269,15 +269,12 @@ void CheckStrayBlockGroups(CheckState& state, const SpaceTrees& trees) {
   }
 }
 
-bool HasChecksums(CheckState& state, const std::optional<BTree>& checksums, uint64_t start,
-                  uint64_t length) {
+uint64_t BytesWithoutChecksums(CheckState& state, const std::optional<BTree>& checksums,
+                               uint64_t start, uint64_t length) {
   ChecksumRuns runs(state, checksums, start, start + length, false);
-  uint64_t at = start;
-  while (const std::optional<Run> run = runs.Next()) {
-    if (run->start > at) return runs.gaps();
-    at = std::max(at, run->end);
-  }
-  return at >= start + length || runs.gaps();
+  uint64_t without = length;
+  while (const std::optional<Run> run = runs.Next()) without -= run->end - run->start;
+  return runs.gaps() ? 0 : without;
 }
 
 }  // namespace ebcache::tools

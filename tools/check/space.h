@@ -20,7 +20,7 @@ namespace ebcache::tools {
 // A range of logical addresses that is looked at by itself.
 struct SpaceRange {
   uint64_t start = 0;
-  uint64_t end = 0;  // behind the last byte; of the last range 2^64 - 1
+  uint64_t end = 0;            // behind the last byte; of the last range 2^64 - 1
   std::optional<Chunk> chunk;  // none: between chunks
 };
 
@@ -46,9 +46,10 @@ uint64_t CheckSpace(CheckState& state, const SpaceTrees& trees, const SpaceRange
 // Block group items that are of no chunk.
 void CheckStrayBlockGroups(CheckState& state, const SpaceTrees& trees);
 
-// Whether all of [start, start + length) has data checksums. Thread-safe.
-bool HasChecksums(CheckState& state, const std::optional<BTree>& checksums, uint64_t start,
-                  uint64_t length);
+// How much of [start, start + length) is known to have no data checksums, in bytes: 0 where that part of
+// their tree cannot be read. Thread-safe.
+uint64_t BytesWithoutChecksums(CheckState& state, const std::optional<BTree>& checksums,
+                               uint64_t start, uint64_t length);
 
 }  // namespace ebcache::tools
 

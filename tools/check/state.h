@@ -106,8 +106,8 @@ struct CheckState {
   FindingLog& findings;
   LostLog& lost;
   Meter& meter;
-  SharedBlockSet full_backrefs;  // blocks whose references are by parent
-  SharedBlockSet shared;         // blocks with more than one reference
+  SharedBlockSet full_backrefs;     // blocks whose references are by parent
+  SharedBlockSet shared;            // blocks with more than one reference
   AddressFilter without_checksums;  // data extents that checksums do not cover wholly
   // Simple quotas: bytes charged to a subvolume, by its id; guarded by the mutex.
   Mutex charges_mutex;

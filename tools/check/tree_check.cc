@@ -22,9 +22,7 @@ bool HasFiles(const TreeRoot& root) {
 }
 
 // Trees whose leaves CheckSpace goes through.
-bool LeavesAreElsewhere(uint64_t tree) {
-  return tree == kExtentTreeId || tree == kCsumTreeId;
-}
+bool LeavesAreElsewhere(uint64_t tree) { return tree == kExtentTreeId || tree == kCsumTreeId; }
 
 bool RefersToData(uint64_t tree) {
   return IsFsTree(tree) || tree == kRootTreeId || tree == kDataRelocTreeId || tree == kTreeRelocId;
@@ -208,12 +206,12 @@ void TreeCheck::Worker::LeafFacts(const ExtentBuffer& leaf, const Key& key,
                      .name = {}},
                     1);
   } else {
-    references_.Add({.type = FactType::kDataRefByTree,
-                     .subject = place.disk_bytenr,
-                     .words = {place.disk_bytes, Header(leaf).owner(), key.objectid,
-                               key.offset - place.offset},
-                     .name = {}},
-                    1);
+    references_.Add(
+        {.type = FactType::kDataRefByTree,
+         .subject = place.disk_bytenr,
+         .words = {place.disk_bytes, Header(leaf).owner(), key.objectid, key.offset - place.offset},
+         .name = {}},
+        1);
   }
   if (files_) CheckChecksums(state_, check_.space_, root_, key, *extent, run);
 }
