@@ -232,6 +232,24 @@ set(EBCACHE_CORE_CAPI_SOURCES
 
 set(EBCACHE_PROGRAM_SOURCES
   tools/allocator_choice.cc
+  tools/check/check.cc
+  tools/check/checker.cc
+  tools/check/devices.cc
+  tools/check/extent_scan.cc
+  tools/check/fact.cc
+  tools/check/fact_sums.cc
+  tools/check/file_check.cc
+  tools/check/findings.cc
+  tools/check/inode_part.cc
+  tools/check/keyed_hash.cc
+  tools/check/quotas.cc
+  tools/check/report.cc
+  tools/check/roots.cc
+  tools/check/runs.cc
+  tools/check/space.cc
+  tools/check/state.cc
+  tools/check/tree_check.cc
+  tools/check/tree_sets.cc
   tools/command.cc
   tools/damage.cc
   tools/device_choice.cc

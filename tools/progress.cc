@@ -11,27 +11,28 @@ namespace ebcache::tools {
 namespace {
 
 constexpr std::chrono::milliseconds kInterval{100};
+constexpr std::chrono::milliseconds kIntervalOfLines{1000};
 
 }  // namespace
 
-Progress::Progress() : on_terminal_(isatty(STDERR_FILENO) == 1) {}
+Progress::Progress(bool anywhere) : on_terminal_(isatty(STDERR_FILENO) == 1), anywhere_(anywhere) {}
 
 void Progress::Update(uint64_t count, std::string_view unit, std::string_view what) {
-  if (!on_terminal_) return;
+  if (!on_terminal_ && !anywhere_) return;
   const Clock::time_point now = Clock::now();
   if (now < next_) return;
-  next_ = now + kInterval;
+  next_ = now + (on_terminal_ ? kInterval : kIntervalOfLines);
   Show(count, unit, what);
 }
 
 void Progress::Show(uint64_t count, std::string_view unit, std::string_view what) {
-  if (!on_terminal_) return;
+  if (!on_terminal_ && !anywhere_) return;
   // \x1b[K: what is left of a longer line before goes.
-  std::fprintf(stderr, "\r%6.1f s  %9llu %.*s  %.*s\x1b[K", elapsed_s(),
+  std::fprintf(stderr, "%s%6.1f s  %9llu %.*s  %.*s%s", on_terminal_ ? "\r" : "", elapsed_s(),
                static_cast<unsigned long long>(count), static_cast<int>(unit.size()), unit.data(),
-               static_cast<int>(what.size()), what.data());
+               static_cast<int>(what.size()), what.data(), on_terminal_ ? "\x1b[K" : "\n");
   std::fflush(stderr);
-  shown_ = true;
+  shown_ = on_terminal_;
 }
 
 void Progress::Clear() {

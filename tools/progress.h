@@ -13,7 +13,8 @@ namespace ebcache::tools {
 // line goes when the object does.
 class Progress {
  public:
-  Progress();
+  // `anywhere`: also where stderr is no terminal, a line of its own each time and less often.
+  explicit Progress(bool anywhere = false);
   ~Progress() { Clear(); }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -32,6 +33,7 @@ class Progress {
   using Clock = std::chrono::steady_clock;
 
   const bool on_terminal_;
+  const bool anywhere_;
   const Clock::time_point begin_ = Clock::now();
   Clock::time_point next_;
   bool shown_ = false;

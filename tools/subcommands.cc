@@ -20,6 +20,7 @@ int RunEbcache(const AllocatorChoiceMaker& make_allocator_choice, int argc, char
                         {
                             TreeStats(make_allocator_choice),
                             Verify(),
+                            Check(),
                             FindBlock(),
                             Top(make_allocator_choice),
                             Tune(),

@@ -10,6 +10,7 @@
 
 namespace ebcache::tools {
 
+Subcommand Check();
 Subcommand FindBlock();
 Subcommand RepairCopies();
 Subcommand Rewrite();

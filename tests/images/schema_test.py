@@ -68,6 +68,7 @@ class SchemaTest(image_test.ImageTest):
         for allocator in image_test.ALLOCATORS:
             self.check_all(self.image, exit_code=0, flags=[f"--allocator={allocator}"])
         self.check("top", "--passes=200", "--interval-ms=5", self.image, exit_code=0)
+        self.assertEqual(self.check("check", self.image, exit_code=0)["verdict"], "sound")
         root = self.trees[5, 0].blocks[0][0]
         leaf = self.trees[5, 0].leaves()[-1]
         for address in (root, leaf, leaf + 100):
@@ -116,6 +117,8 @@ class SchemaTest(image_test.ImageTest):
         image_test.flip_byte(self.image, 65536 + 200)
         reports = self.check_all(self.image, exit_code=1)
         self.assertEqual(len(reports["tree-stats"]["damage"][0]["mirrors"]), 2)
+        found = self.check("check", self.image, exit_code=1)
+        self.assertIn("block-lost", {finding["kind"] for finding in found["findings"]})
         self.assertEqual(len(reports["verify"]["lost"]), 1)
         self.assertGreater(len(reports["verify"]["superblocks"]), 0)
         self.check("find-block", self.image, leaf, exit_code=1)

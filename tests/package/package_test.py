@@ -15,6 +15,7 @@ import tempfile
 from installed import ARGUMENTS, Installed, declared_functions, exported_functions, main, run
 
 SUBCOMMANDS = (
+    "check",
     "find-block",
     "repair-copies",
     "rewrite",
