@@ -108,6 +108,7 @@ set(EBCACHE_CACHE_SOURCES
   lib/cache/readahead.cc
   lib/cache/reclaim_list.cc
   lib/cache/references.cc
+  lib/cache/reuse_statistics.cc
   lib/cache/source_call.cc
   lib/cache/subpage_frames.cc
 )

@@ -1,6 +1,5 @@
 #include "bench/eviction/access_trace.h"
 
-#include <absl/container/flat_hash_map.h>
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 #include <zlib.h>
@@ -15,27 +14,11 @@
 #include <random>
 #include <string_view>
 
+#include "bench/eviction/trace_builder.h"
+
 namespace ebcache::eviction {
 
 namespace {
-
-// Gives blocks their numbers, and keeps the counts right.
-class TraceBuilder {
- public:
-  explicit TraceBuilder(std::string name) { trace_.name = std::move(name); }
-
-  void Add(Access::Kind kind, uint64_t address) {
-    const auto [it, added] = numbers_.try_emplace(address, trace_.blocks);
-    if (added) ++trace_.blocks;
-    trace_.accesses.push_back({.kind = kind, .block = it->second});
-    if (kind == Access::Kind::kTouch) ++trace_.touches;
-  }
-  AccessTrace Take() { return std::move(trace_); }
-
- private:
-  AccessTrace trace_;
-  absl::flat_hash_map<uint64_t, uint32_t> numbers_;
-};
 
 struct RecordedAccess {
   Access::Kind kind = Access::Kind::kTouch;
@@ -68,7 +51,8 @@ std::optional<RecordedAccess> ParseLine(std::string_view line) {
 absl::StatusOr<AccessTrace> ReadRecording(const std::string& path) {
   const std::unique_ptr<gzFile_s, int (*)(gzFile)> file(gzopen(path.c_str(), "rb"), gzclose);
   if (file == nullptr) return absl::NotFoundError(absl::StrCat(path, ": cannot be opened"));
-  TraceBuilder builder("kernel recording");
+  const size_t name_at = path.find_last_of('/') + 1;
+  TraceBuilder builder(path.substr(name_at));
   char buffer[64];
   for (uint64_t number = 1; gzgets(file.get(), buffer, sizeof buffer) != nullptr; ++number) {
     std::string_view line(buffer);
@@ -88,7 +72,22 @@ absl::StatusOr<AccessTrace> ReadRecording(const std::string& path) {
 absl::StatusOr<AccessTrace> ReadKernelRecording() {
   const char* shared = std::getenv("EBCACHE_SHARED");
   if (shared == nullptr) return absl::NotFoundError("EBCACHE_SHARED is not set");
-  return ReadRecording(absl::StrCat(shared, "/traces/metadata-access.gz"));
+  auto trace = ReadRecording(absl::StrCat(shared, "/traces/metadata-access.gz"));
+  if (trace.ok()) trace->name = "kernel recording";
+  return trace;
+}
+
+absl::StatusOr<std::vector<AccessTrace>> ReadToolRecordings() {
+  const char* shared = std::getenv("EBCACHE_SHARED");
+  if (shared == nullptr) return absl::NotFoundError("EBCACHE_SHARED is not set");
+  std::vector<AccessTrace> traces;
+  for (const std::string tool : {"check", "check-lowmem", "repair"}) {
+    auto trace = ReadRecording(absl::StrCat(shared, "/traces/tool-", tool, ".gz"));
+    if (!trace.ok()) return trace.status();
+    trace->name = tool;
+    traces.push_back(*std::move(trace));
+  }
+  return traces;
 }
 
 AccessTrace WalkWithLookups(uint64_t seed) {

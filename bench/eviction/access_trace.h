@@ -27,13 +27,17 @@ struct AccessTrace {
   uint64_t touches = 0;  // accesses that are no frees
 };
 
-// Reads a recording: a gzip file with a line an access, a letter (f found, a allocated, s freed
+// Reads a recording, which is named after its file: a gzip file with a line an access, a letter (f found, a allocated, s freed
 // stale) and the block's number in hex.
 absl::StatusOr<AccessTrace> ReadRecording(const std::string& path);
 
 // The recording of a kernel at work, $EBCACHE_SHARED/traces/metadata-access.gz. It is not part of
 // the checkout: NotFound where the variable is not set, or nothing is there.
 absl::StatusOr<AccessTrace> ReadKernelRecording();
+
+// The recordings of what btrfs-progs asked of its own cache: check, check in low memory, and a repair,
+// $EBCACHE_SHARED/traces/tool-*.gz. As above.
+absl::StatusOr<std::vector<AccessTrace>> ReadToolRecordings();
 
 // Walks a tree of 20,000 leaves from left to right, twice, while look-ups go on in it: after each
 // leaf of the walk, four look-ups from the root to a leaf, some leaves far more popular than

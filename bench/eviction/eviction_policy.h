@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "bench/eviction/access_trace.h"
+#include "lib/cache/reuse_statistics.h"
 
 namespace ebcache::eviction {
 
@@ -41,6 +42,10 @@ std::unique_ptr<EvictionPolicy> MakeArc(uint32_t capacity, uint32_t blocks);
 std::unique_ptr<EvictionPolicy> MakeLirs(uint32_t capacity, uint32_t blocks);
 // The BufferCache itself, with a budget of `capacity` blocks.
 std::unique_ptr<EvictionPolicy> MakeBufferCache(uint32_t capacity, uint32_t blocks);
+
+// The cache's order by itself, with these constants: MakeBufferCache's hits, if they are the cache's own.
+std::unique_ptr<EvictionPolicy> MakeReclaimList(uint32_t capacity, uint32_t blocks,
+                                                const ReuseConstants& constants);
 
 struct Replay {
   uint64_t touches = 0;

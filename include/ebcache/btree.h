@@ -306,6 +306,13 @@ struct WalkOptions {
   // How many blocks ahead, at the most. Never more than a sixteenth of the cache's budget: what is
   // read earlier has to make way for newcomers again before the walk gets to it. Below 0 is as 0.
   int ahead = 256;
+  // Whether blocks that were read for this walk leave the cache behind it: for a walk that needs each
+  // block once. It then keeps to as many buffers as it reads at a time and ahead, however large the
+  // budget, and evicts nothing. What was cached before, what other readers find meanwhile, and what is
+  // dirty stays. (A block that was read ahead and that another reader found before the walk came to it
+  // cannot be told from one that only the walk came to, and goes.) Without this what was read stays as
+  // long as there is room, for a second pass; reclaim finds out what is not used again.
+  bool drop_behind = false;
 };
 
 // Visits every block of a tree, depth first. Bounded in memory and in time by the number of blocks

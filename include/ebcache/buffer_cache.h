@@ -179,7 +179,7 @@ struct CacheStats {
   uint64_t writes = 0;
   uint64_t write_failures = 0;
   uint64_t stale_frees = 0;              // deaths by PutStale, or by the last put of a STALE buffer
-  uint64_t nocache_frees = 0;            // deaths by PutNoCache
+  uint64_t nocache_frees = 0;            // deaths by PutNoCache and PutBehind
   uint64_t reclaimed = 0;                // deaths by budget, Shrink or DropCaches
   uint64_t reclaimed_in_background = 0;  // of these, by the cache's own thread
   uint64_t folio_releases = 0;           // deaths by ReleaseFolio

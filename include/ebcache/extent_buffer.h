@@ -279,6 +279,11 @@ class [[nodiscard]] ExtentBufferRef {
   // free_extent_buffer_nocache. REQUIRES: not empty. The ref is empty afterwards.
   void PutNoCache();
 
+  // PutNoCache, but where the buffer was found (ACCESSED) it is a plain put: for a walk over blocks that it
+  // needs once and that were read for it. What other readers have come for stays. REQUIRES: not empty.
+  // The ref is empty afterwards.
+  void PutBehind();
+
   // Takes back that the buffer was found (ACCESSED), for a visit that says nothing about others to
   // come: that of a walk to a block that was read ahead for it. Reclaim then takes it for a block
   // that was read and not found since. REQUIRES: not empty.

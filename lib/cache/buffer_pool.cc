@@ -128,10 +128,19 @@ void BufferPool::PutStale(ExtentBuffer* buffer) {
 
 void BufferPool::PutNoCache(ExtentBuffer* buffer) {
   EBCACHE_TRACE(put_nocache, buffer);
+  PutBy(buffer, state::PutNoCache);
+}
+
+void BufferPool::PutBehind(ExtentBuffer* buffer) {
+  EBCACHE_TRACE(put_nocache, buffer);
+  PutBy(buffer, state::PutBehind);
+}
+
+void BufferPool::PutBy(ExtentBuffer* buffer, state::Outcome (*step)(BufferState before)) {
   bool was_parked = false;
   const auto outcome = state::Apply(Inside(buffer).state_, [&](BufferState s) {
     was_parked = s.has(BufferFlag::kParked);
-    return state::PutNoCache(s);
+    return step(s);
   });
   EBCACHE_CHECK(outcome.result != state::Result::kRefused,
                 "a reference was put twice, or never taken");

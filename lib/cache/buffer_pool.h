@@ -119,6 +119,7 @@ class BufferPool {
   void Put(ExtentBuffer* buffer);
   void PutStale(ExtentBuffer* buffer);
   void PutNoCache(ExtentBuffer* buffer);
+  void PutBehind(ExtentBuffer* buffer);
   bool TrySetDirty(ExtentBuffer* buffer);
   // Makes a step that may begin or end that the buffer has bytes to be written. A step that ends it
   // is followed by NoteWritten.
@@ -180,6 +181,8 @@ class BufferPool {
     sync::Atomic<uint64_t> over_budget_creates{0};
     std::array<sync::Atomic<uint64_t>, kReleaseVerdicts> skipped{};
   };
+  // A put by a step that may let the buffer go.
+  void PutBy(ExtentBuffer* buffer, state::Outcome (*step)(BufferState before));
   // What a put has to do that made a parked buffer idle.
   [[gnu::noinline]] void Unpark(ExtentBuffer* buffer);
 

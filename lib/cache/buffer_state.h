@@ -167,6 +167,12 @@ constexpr Outcome PutNoCache(BufferState s) {
   return Became(s, dead);
 }
 
+// A walk that needs a block once and had it read for itself: PutNoCache, unless another reader has found
+// the block since.
+constexpr Outcome PutBehind(BufferState s) {
+  return s.has(BufferFlag::kAccessed) ? Put(s) : PutNoCache(s);
+}
+
 // ---- Release ------------------------------------------------------------------------------------
 
 // By any thread: kills an idle buffer. The check and the kill are one step, so no thread can take a

@@ -6,11 +6,9 @@ namespace ebcache {
 
 namespace {
 
-constexpr uint32_t kDemotedBit = uint32_t{1} << ReclaimTime::kBits;
-
-uint32_t Pack(Ghost ghost) { return ghost.time.value | (ghost.demoted ? kDemotedBit : 0); }
+uint32_t Pack(Ghost ghost) { return ghost.time.value | ghost.kind << ReclaimTime::kBits; }
 Ghost Unpack(uint32_t value) {
-  return {.time = {value & ReclaimTime::kMask}, .demoted = (value & kDemotedBit) != 0};
+  return {.time = {value & ReclaimTime::kMask}, .kind = value >> ReclaimTime::kBits};
 }
 
 // Spreads addresses, which share their low bits and often most of the high ones, over 64 bits.

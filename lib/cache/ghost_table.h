@@ -1,6 +1,7 @@
-// GhostTable: which blocks left the cache lately, and when each was last known to be in use.
+// GhostTable: which blocks left the cache lately, when each was last known to be in use, and what else
+// was known of it.
 //
-// A ghost is 8 bytes: 32 bits of a hash of the block's address, a time, a flag. Eight of them are
+// A ghost is 8 bytes: 32 bits of a hash of the block's address, a time, a kind. Eight of them are
 // a cache line, and a ghost can lie only in the line that its address hashes to, so remembering one
 // and asking for one touch a single line. In a full line the oldest makes way. Two blocks with the
 // same 32 bits in the same line are taken for each other: one in 500 million, and then a block is
@@ -18,24 +19,26 @@
 
 namespace ebcache {
 
-// When something happened, counted in buffers that had entered the cache by then.
+// When something happened, counted in buffers that had entered the cache by then, or in a unit of some
+// of those: ReclaimList says.
 //
-// 28 bits, because it shares 32 with flags in descriptors and ghosts. It wraps: what happened more
-// than 268 million newcomers ago looks recent. That costs a hit, not more.
+// 21 bits, because it shares 32 with its owner's place in the order. It wraps: what happened more
+// than two million units ago looks recent. That costs a hit, not more.
 struct ReclaimTime {
-  static constexpr int kBits = 28;
+  static constexpr int kBits = 21;
   static constexpr uint32_t kMask = (uint32_t{1} << kBits) - 1;
 
   uint32_t value = 0;
 
-  ReclaimTime Next() const { return {(value + 1) & kMask}; }
-  // Newcomers between `earlier` and this.
+  // Units between `earlier` and this.
   uint32_t Since(ReclaimTime earlier) const { return (value - earlier.value) & kMask; }
 };
 
 struct Ghost {
+  static constexpr uint32_t kMostKind = 31;
+
   ReclaimTime time;
-  bool demoted = false;  // the buffer had been among the hot ones
+  uint32_t kind = 0;  // ReuseStatistics says what these are; up to kMostKind
 };
 
 class GhostTable {
@@ -55,7 +58,7 @@ class GhostTable {
   static constexpr size_t kGhostsPerLine = 8;
   struct alignas(64) Line {
     std::array<uint32_t, kGhostsPerLine> tags{};    // 0: free
-    std::array<uint32_t, kGhostsPerLine> values{};  // time, and the flag above it
+    std::array<uint32_t, kGhostsPerLine> values{};  // time, and the kind above it
   };
   struct Place {
     Line* line;

@@ -135,8 +135,7 @@ uint64_t BufferPool::DropCaches() {
 
 uint64_t BufferPool::Shrink(uint64_t bytes) {
   const uint64_t wanted = bytes / options_.node_bytes + (bytes % options_.node_bytes != 0);
-  // Each may be looked at three times: found since on probation, found since among the hot ones,
-  // and when it goes.
+  // Each may be looked at three times: found since, found since in its new burst, and when it goes.
   const Freed freed = Reclaim(wanted, uint64_t{3} * reclaim_list_.size(), /*spare_accessed=*/true);
   return freed.buffers * options_.node_bytes;
 }

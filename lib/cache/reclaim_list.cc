@@ -10,75 +10,62 @@ namespace ebcache {
 
 namespace {
 
-// The nursery: long enough for a burst, and not a large part of a tiny cache.
-constexpr uint32_t kNurseryBuffers = 12;
-constexpr uint32_t kNurseryMostOf = 16;   // at most one part of so many
-constexpr uint32_t kNurseryGrowsBy = 32;  // plus one for each so many
-constexpr uint32_t kProbationPart = 16;   // one part of so many
 constexpr uint32_t kGhostsPerBuffer = 3;
 
-// How long a hot buffer must have been untouched, in terms of how long the challenger was away.
-constexpr double kGhostMargin = 4;
-constexpr double kProbationMargin = 8;
-// Hot buffers that a challenge looks at.
-constexpr int kChallengeLooks = 16;
-// Hot buffers that the hand passes for each newcomer. What is known of their times is no better
-// than this.
-constexpr int kHandLooks = 1;
+// What a buffer in its burst is worth: more than any other.
+constexpr float kInBurst = 1e6;
 
-// Patience, in capacities, and what a case of too much and of too little of it changes.
-constexpr double kLeastPatience = 0.4;
-constexpr double kMostPatience = 8;
-constexpr double kPatienceLost = 0.95;
-constexpr double kPatienceWon = 1.3;
-// A ghost that was away for longer, in capacities, would not have been kept in any case.
-constexpr double kLongestRegret = 3;
+// Units of time in a capacity, at the most: a few capacities must not wrap.
+constexpr uint32_t kUnitsInCapacity = ReclaimTime::kMask / 16;
 
 }  // namespace
 
-// ---- Rings --------------------------------------------------------------------------------------
+// ---- Queues -------------------------------------------------------------------------------------
 
-BufferQueue& ReclaimList::RingOf(const ExtentBuffer* buffer) {
-  if (Inside(buffer).parked_ != 0) return parked_;
-  switch (Inside(buffer).ring_) {
-    case kNursery:
-      return nursery_;
-    case kProbation:
-      return probation_;
-    default:
-      return hot_;
-  }
+float ReclaimList::WorthOf(uint32_t queue) const {
+  if (BinOf(queue) == 0) return kInBurst + static_cast<float>(KindOf(queue));
+  return reuse_.Worth(KindOf(queue), std::min(BinOf(queue), reuse_.last_bin()));
 }
 
-void ReclaimList::Enter(Ring ring, ExtentBuffer* buffer) {
-  Inside(buffer).ring_ = ring & kRingMask;
+// When the oldest of the queue leaves its bin, which it does not leave too early: its stamp may be up to
+// a unit older than the truth.
+uint64_t ReclaimList::DueOf(uint32_t queue) const {
+  if (BinOf(queue) >= reuse_.last_bin()) return due_.kNone - 1;
+  const uint32_t age = AgeOf({Inside(queues_[queue].oldest()).reclaim_time_});
+  const uint32_t end = reuse_.end_of(BinOf(queue));
+  return newcomers_ + (age < end ? end - age : 0);
+}
+
+void ReclaimList::SetKeys(uint32_t queue) {
+  const bool empty = queues_[queue].empty();
+  worth_.Set(queue, empty ? worth_.kNone : WorthOf(queue));
+  due_.Set(queue, empty ? due_.kNone : DueOf(queue));
+}
+
+void ReclaimList::Enter(uint32_t queue, ExtentBuffer* buffer) {
+  Inside(buffer).reclaim_queue_ = queue % kPlaces;
   Inside(buffer).parked_ = 0;
-  RingOf(buffer).PushNewest(buffer);
+  queues_[queue].PushNewest(buffer);
+  if (queues_[queue].size() == 1) SetKeys(queue);
   unparked_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void ReclaimList::Leave(ExtentBuffer* buffer) {
-  RingOf(buffer).Remove(buffer);
-  if (Inside(buffer).parked_ == 0) unparked_.fetch_sub(1, std::memory_order_relaxed);
-  Inside(buffer).parked_ = 0;
+  if (Inside(buffer).parked_ != 0) {
+    parked_.Remove(buffer);
+    Inside(buffer).parked_ = 0;
+    return;
+  }
+  const uint32_t queue = Inside(buffer).reclaim_queue_;
+  const bool was_oldest = queues_[queue].oldest() == buffer;
+  queues_[queue].Remove(buffer);
+  if (was_oldest) SetKeys(queue);
+  unparked_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-uint32_t ReclaimList::Total() const {
-  return nursery_.size() + probation_.size() + hot_.size() + parked_.size();
-}
-
-uint32_t ReclaimList::Capacity() const { return capacity_ != 0 ? capacity_ : Total(); }
-
-uint32_t ReclaimList::NurseryTarget() const {
-  const uint32_t capacity = Capacity();
-  return std::min(kNurseryBuffers, capacity / kNurseryMostOf) + capacity / kNurseryGrowsBy;
-}
-
-uint32_t ReclaimList::ProbationTarget() const { return std::max(1u, Capacity() / kProbationPart); }
-
-uint32_t ReclaimList::HotTarget() const {
-  const uint32_t others = NurseryTarget() + ProbationTarget();
-  return Capacity() > others ? Capacity() - others : 1;
+void ReclaimList::Move(ExtentBuffer* buffer, uint32_t queue) {
+  Leave(buffer);
+  Enter(queue, buffer);
 }
 
 // ---- Time and touches ---------------------------------------------------------------------------
@@ -90,51 +77,84 @@ bool ReclaimList::TakeAccess(ExtentBuffer* buffer) {
   return outcome.result == state::Result::kChanged;
 }
 
-uint32_t ReclaimList::Age(const ExtentBuffer* buffer) const {
-  return now_.Since({Inside(buffer).reclaim_time_});
+ReclaimTime ReclaimList::Now() const {
+  return {static_cast<uint32_t>(newcomers_ / unit_) & ReclaimTime::kMask};
+}
+
+// In newcomers. What looks as if it were to come was stamped when the unit was another: it is old.
+uint32_t ReclaimList::AgeOf(ReclaimTime time) const {
+  const uint64_t age = uint64_t{Now().Since(time)} * unit_;
+  return static_cast<uint32_t>(std::min<uint64_t>(age, ~uint32_t{0}));
 }
 
 void ReclaimList::Stamp(ExtentBuffer* buffer) {
-  Inside(buffer).reclaim_time_ = now_.value & ReclaimTime::kMask;
+  Inside(buffer).reclaim_time_ = Now().value & ReclaimTime::kMask;
 }
 
-// ---- Becoming hot -------------------------------------------------------------------------------
+// ---- Growing older ------------------------------------------------------------------------------
 
-// Whether there is room among the hot ones, or one of those that the hand comes to has been
-// untouched for `age`; then the one that has been for longest goes on probation, as the next to go.
-bool ReclaimList::Challenge(double age) {
-  if (hot_.size() < HotTarget()) return true;
-  ExtentBuffer* oldest = nullptr;
-  uint32_t oldest_age = 0;
-  for (int i = 0; i < kChallengeLooks && !hot_.empty(); ++i) {
-    ExtentBuffer* buffer = hot_.oldest();
-    ++looks_;
-    const uint32_t its_age = Age(buffer);
-    if (TakeAccess(buffer)) {
-      Stamp(buffer);
-    } else if (its_age >= age && its_age >= oldest_age) {
-      oldest = buffer;
-      oldest_age = its_age;
+// A buffer that is on no queue begins as one of this kind.
+void ReclaimList::Begin(ExtentBuffer* buffer, uint32_t kind) {
+  reuse_.CountEntry(kind);
+  Stamp(buffer);
+  Enter(QueueOf(kind, 0), buffer);
+}
+
+// A buffer was found in its bin, past its burst.
+void ReclaimList::NoteUse(ExtentBuffer* buffer) {
+  const uint32_t queue = Inside(buffer).reclaim_queue_;
+  const uint32_t bin = std::min(BinOf(queue), reuse_.last_bin());
+  reuse_.CountReuse(KindOf(queue), bin);
+  Leave(buffer);
+  Begin(buffer, reuse_.KindAfter(KindOf(queue), bin));
+}
+
+// The time of a buffer in its bin is over.
+void ReclaimList::LeaveBin(ExtentBuffer* buffer) {
+  const uint32_t queue = Inside(buffer).reclaim_queue_;
+  const uint32_t kind = KindOf(queue);
+  const bool found = TakeAccess(buffer);
+  if (BinOf(queue) != 0) {
+    if (found) {
+      NoteUse(buffer);
+    } else {
+      Move(buffer, queue + 1);
     }
-    hot_.Turn();
+  } else if (kind >= ReuseStatistics::kUsedAgain) {
+    Move(buffer, QueueOf(kind, reuse_.first_bin_of_known()));
+  } else {
+    if (found) reuse_.CountUseInBurst();
+    Move(buffer, QueueOf(found ? ReuseStatistics::kNewAndUsed : ReuseStatistics::kNew, 1));
   }
-  if (oldest == nullptr) return false;
-  hot_.Remove(oldest);
-  Stamp(oldest);
-  Inside(oldest).ring_ = kProbation;
-  Inside(oldest).demoted_ = 1;
-  probation_.PushOldest(oldest);
-  return true;
 }
 
-// Whether a ghost that came back becomes hot.
-bool ReclaimList::Welcome(const Ghost& ghost) {
-  if (ghost.demoted) patience_ = std::min(patience_ * kPatienceWon, kMostPatience);
-  const double away = now_.Since(ghost.time);
-  if (!Challenge(kGhostMargin * away)) return false;
-  if (!ghost.demoted && away < kLongestRegret * Capacity())
-    patience_ = std::max(patience_ * kPatienceLost, kLeastPatience);
-  return true;
+// The last bin has no end. Its buffers are looked at in turns, one of one kind for each newcomer.
+void ReclaimList::LookAtTheOld() {
+  const auto kind = static_cast<uint32_t>(newcomers_ % ReuseStatistics::kKinds);
+  const uint32_t queue = QueueOf(kind, reuse_.last_bin());
+  if (queues_[queue].empty()) return;
+  ++looks_;
+  ExtentBuffer* buffer = queues_[queue].oldest();
+  if (TakeAccess(buffer)) {
+    NoteUse(buffer);
+  } else {
+    queues_[queue].Turn();
+  }
+}
+
+// A newcomer has come: the others are older.
+void ReclaimList::Age() {
+  for (uint32_t i = 0; i < kMostLooks && due_.least() <= newcomers_; ++i) {
+    ++looks_;
+    LeaveBin(queues_[due_.place()].oldest());
+  }
+  LookAtTheOld();
+  const uint32_t kind = reuse_.Tick();
+  if (kind == ReuseStatistics::kKinds) return;
+  for (uint32_t bin = 1; bin < ReuseStatistics::kMostBins; ++bin) {
+    const uint32_t queue = QueueOf(kind, bin);
+    if (!queues_[queue].empty()) worth_.Set(queue, WorthOf(queue));
+  }
 }
 
 void ReclaimList::Add(absl::Span<ExtentBuffer* const> newcomers) {
@@ -143,67 +163,26 @@ void ReclaimList::Add(absl::Span<ExtentBuffer* const> newcomers) {
 }
 
 void ReclaimList::AddLocked(ExtentBuffer* buffer) {
+  ++newcomers_;
+  ++total_;
+  uint32_t kind = ReuseStatistics::kNew;
+  if (const auto ghost = ghosts_.Take(buffer->start())) {
+    const uint32_t bin = reuse_.BinOf(AgeOf(ghost->time));
+    reuse_.CountReuse(ghost->kind, bin);
+    kind = reuse_.KindAfter(ghost->kind, bin);
+  }
+  Begin(buffer, kind);
   // Nothing is to go where there is no budget, so nothing need be known.
-  if (capacity_ != 0) TurnHand();
-  now_ = now_.Next();
-  Stamp(buffer);
-  Inside(buffer).demoted_ = 0;
-  const auto ghost = ghosts_.Take(buffer->start());
-  Enter(ghost && Welcome(*ghost) ? kHot : kNursery, buffer);
-  if (nursery_.size() > NurseryTarget()) LeaveNursery();
-}
-
-void ReclaimList::LeaveNursery() {
-  ExtentBuffer* buffer = nursery_.oldest();
-  ++looks_;
-  const bool touched = TakeAccess(buffer);
-  Leave(buffer);
-  Stamp(buffer);
-  Enter(touched && Challenge(patience_ * Capacity()) ? kHot : kProbation, buffer);
+  if (capacity_ != 0) Age();
 }
 
 // ---- The search ---------------------------------------------------------------------------------
 
-void ReclaimList::TurnHand() {
-  for (int i = 0; i < kHandLooks && !hot_.empty(); ++i) {
-    ExtentBuffer* buffer = hot_.oldest();
-    ++looks_;
-    if (TakeAccess(buffer)) Stamp(buffer);
-    hot_.Turn();
-  }
-}
-
-// REQUIRES: one is not empty.
-BufferQueue& ReclaimList::NextRing() {
-  if (hot_.size() > HotTarget() && probation_.size() <= ProbationTarget()) return hot_;
-  if (!probation_.empty()) return probation_;
-  return hot_.empty() ? nursery_ : hot_;
-}
-
-// A buffer whose turn it was, but which was found since.
-void ReclaimList::Spare(ExtentBuffer* buffer, bool* challenges) {
-  const uint32_t age = Age(buffer);
-  Stamp(buffer);
-  if (Inside(buffer).ring_ == kProbation) {
-    if (Inside(buffer).demoted_ != 0) patience_ = std::min(patience_ * kPatienceWon, kMostPatience);
-    // One that fails is enough for a search: the others would look at the same hot buffers.
-    if (*challenges && Challenge(kProbationMargin * age)) {
-      Inside(buffer).demoted_ = 0;
-      Leave(buffer);
-      Enter(kHot, buffer);
-      return;
-    }
-    *challenges = false;
-  }
-  RingOf(buffer).Turn();
-}
-
 void ReclaimList::BecomeGhost(const ExtentBuffer* buffer, Waiting& waiting) {
-  const bool was_hot = Inside(buffer).ring_ == kHot;
-  const Ghost ghost{.time = was_hot ? now_ : ReclaimTime{Inside(buffer).reclaim_time_},
-                    .demoted = was_hot || Inside(buffer).demoted_ != 0};
+  const Ghost ghost{.time = {Inside(buffer).reclaim_time_},
+                    .kind = KindOf(Inside(buffer).reclaim_queue_)};
   if (GhostsWanted() == 0) {
-    ghosts_.Remember(buffer->start(), ghost, now_);
+    ghosts_.Remember(buffer->start(), ghost, Now());
   } else if (waiting.count < waiting.ghosts.size()) {
     waiting.ghosts[waiting.count++] = {buffer->start(), ghost};
   }
@@ -213,7 +192,7 @@ void ReclaimList::BecomeGhost(const ExtentBuffer* buffer, Waiting& waiting) {
 // than by a budget that may be far more. What is remembered is lost when the table grows, which it
 // therefore does by doubling.
 uint64_t ReclaimList::GhostsWanted() const {
-  const uint64_t wanted = uint64_t{kGhostsPerBuffer} * Total();
+  const uint64_t wanted = uint64_t{kGhostsPerBuffer} * total_;
   return 2 * ghosts_.capacity() <= wanted ? wanted : 0;
 }
 
@@ -232,7 +211,7 @@ void ReclaimList::GrowGhosts(const Waiting& waiting) {
   // Another thread may have done the same meanwhile.
   if (bigger.capacity() > ghosts_.capacity()) std::swap(ghosts_, bigger);
   for (const auto& [start, ghost] : absl::MakeConstSpan(waiting.ghosts).first(waiting.count)) {
-    ghosts_.Remember(start, ghost, now_);
+    ghosts_.Remember(start, ghost, Now());
   }
   // What was there before is freed behind the lock.
 }
@@ -245,13 +224,14 @@ bool ReclaimList::Kill(ExtentBuffer* buffer, Collected& done, Waiting& waiting) 
   if (outcome.result == state::Result::kDied) {
     Leave(buffer);
     if (!outcome.after.has(BufferFlag::kStale)) BecomeGhost(buffer, waiting);
+    --total_;
     return true;
   }
   ++done.skipped[static_cast<size_t>(state::VerdictOf(outcome.after))];
   if (outcome.result == state::Result::kRefused) {
     // Its pages are moving, which is over soon; or it is dead, and the thread that killed it is on
     // the way.
-    RingOf(buffer).Turn();
+    Move(buffer, Inside(buffer).reclaim_queue_);
     return false;
   }
   Leave(buffer);
@@ -264,15 +244,19 @@ ReclaimList::Collected ReclaimList::Collect(absl::Span<ExtentBuffer*> victims, u
                                             bool spare_accessed) {
   Collected done;
   Waiting waiting;
-  bool challenges = true;
   {
     sync::MutexLock lock(mutex_);
     while (done.victims < victims.size() && done.scanned < max_scan && !all_parked()) {
       ++done.scanned;
       ++looks_;
-      ExtentBuffer* buffer = NextRing().oldest();
+      const auto queue = static_cast<uint32_t>(worth_.place());
+      ExtentBuffer* buffer = queues_[queue].oldest();
       if (spare_accessed && TakeAccess(buffer)) {
-        Spare(buffer, &challenges);
+        if (BinOf(queue) != 0) {
+          NoteUse(buffer);
+        } else {
+          Move(buffer, queue);
+        }
       } else if (Kill(buffer, done, waiting)) {
         victims[done.victims++] = buffer;
       }
@@ -287,24 +271,31 @@ ReclaimList::Collected ReclaimList::Collect(absl::Span<ExtentBuffer*> victims, u
 void ReclaimList::Remove(ExtentBuffer* buffer) {
   sync::MutexLock lock(mutex_);
   Leave(buffer);
+  --total_;
 }
 
 void ReclaimList::Unpark(ExtentBuffer* buffer) {
   sync::MutexLock lock(mutex_);
   if (Inside(buffer).parked_ == 0) return;  // it died meanwhile
-  parked_.Remove(buffer);
+  Leave(buffer);
+  // It was in use until now. Its burst is over: it may have to go at once.
   Stamp(buffer);
-  Enter(Inside(buffer).ring_ == kHot ? kHot : kProbation, buffer);
+  Enter(QueueOf(KindOf(Inside(buffer).reclaim_queue_), 1), buffer);
 }
 
 void ReclaimList::SetCapacity(uint64_t buffers) {
   sync::MutexLock lock(mutex_);
-  capacity_ = static_cast<uint32_t>(std::min<uint64_t>(buffers, ~uint32_t{0}));
+  // No buffer has a number above this, and ages of a few capacities fit.
+  capacity_ = static_cast<uint32_t>(std::min<uint64_t>(buffers, uint32_t{1} << 29));
+  if (capacity_ == 0) return;
+  reuse_.SetCapacity(capacity_);
+  unit_ = capacity_ / kUnitsInCapacity + 1;
+  for (uint32_t queue = 0; queue < kQueues; ++queue) SetKeys(queue);
 }
 
 uint32_t ReclaimList::size() const {
   sync::MutexLock lock(mutex_);
-  return Total();
+  return total_;
 }
 
 uint64_t ReclaimList::looks() const {

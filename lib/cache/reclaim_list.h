@@ -3,41 +3,41 @@
 // Metadata is touched in bursts: a leaf is found a hundred times while its items are used, and then
 // not again until the whole tree has been walked once more. So a second touch says nothing, and how
 // long ago the last one was says little: under walks that are larger than the cache, LRU evicts
-// each block just before it is wanted. What tells is how long a block stays away between bursts. As
-// LIRS does, this order keeps the blocks that come back soonest; but it knows only what can be
-// known without work in lookups, which leave ACCESSED in the state word and nothing else.
+// each block just before it is wanted. What tells is after how long blocks like this one came back, if
+// they did. ReuseStatistics learns that, and what a buffer is worth by it; here is how it comes to know,
+// without work in lookups, which leave ACCESSED in the state word and nothing else.
 //
 // Where a buffer is:
 //
-//   nursery    newcomers, for as long as a burst lasts. What happens here does not count.
-//   probation  first in, first out: one in sixteen. A buffer found again here gets a chance.
-//   hot        the others, in a ring. A hand goes round it: it takes ACCESSED away, and notes when.
-//   parked     in use, dirty or being read when its turn came: on no ring until it is idle again.
-//   ghost      gone, but remembered, with the time at which it was last known to be in use.
+//   queues     one for each kind of block and each bin of age (reuse_statistics.h), in order of age
+//   parked     in use, dirty or being read when its turn came: on no queue until it is idle again
+//   ghost      gone, but remembered, with its kind and the time at which it was last known to be in use
 //
-// Time is counted in newcomers. A newcomer goes through nursery and probation, and out, as a ghost;
-// it becomes hot only by *challenge*: some hot buffer must have lain untouched for longer than the
-// challenger needs. In a loop larger than the cache no hot buffer lies that long, every challenge
-// fails, and so most of the loop stays. How long it must be:
+// A buffer begins in bin 0 of its kind, for as long as a burst lasts. As it grows older it goes through
+// the bins. Each time it leaves one, reclaim looks whether it was found since: if so that was a
+// use, at the age that the bin is for; the buffer has another kind now, and begins again. A ghost that
+// comes back was used again just as well. The buffer that goes is the oldest on the queue of least
+// worth, if it was not found since. In its burst a buffer goes only when there is nothing else.
 //
-//   - a ghost that comes back: four times as long as it stayed away;
-//   - a buffer found again on probation: eight times as long as it was there, which is not long;
-//   - a newcomer that was touched in the nursery, of which nothing is known: patience_. That is
-//     learnt. A ghost that is let in should have been kept: patience falls. A buffer that was hot,
-//     had to make way and comes back was wronged: it rises. So after a change of what is in use
-//     the old hot buffers go quickly, and in a loop they do not.
+// Benefits: one principle in place of rules and of their thresholds, which loads that they were not
+// chosen on find wrong; nothing to be done by lookups; all loads are learnt in about one capacity.
+// Costs: 60 KiB for each cache; for each newcomer about fifteen looks at buffers that leave their bins,
+// and one pass over the counts of a kind for every couple of newcomers at the most. What a use told
+// in the time between two looks is lost, so that a block is known to be used each 16th of a capacity
+// at the best.
 //
-// docs/reclaim.md has the comparison with other orders, and what each rule is worth.
+// docs/reclaim.md has the comparison with other orders.
 //
 // Invariants:
-//   1. A mapped buffer is on exactly one ring from Add, which is before its maker's first reference
+//   1. A mapped buffer is on exactly one queue from Add, which is before its maker's first reference
 //      ends, until Remove or its death in Collect; so a thread that kills one finds it here.
 //   2. A buffer on parked_ has PARKED in its state, or the thread that took PARKED away is on the
 //      way to Unpark it. PARKED is set under the lock, only where the buffer is not idle, and goes
 //      in the put that makes it idle: no idle buffer is forgotten.
-//   3. Work is bounded: Add looks at no more than two challenges' worth of hot buffers and what the
-//      hand passes for each newcomer, Collect at max_scan and one challenge's worth for each it
-//      spares. A buffer that cannot go is looked at once for each time it was in use.
+//   3. Work is bounded: Add looks at no more than kMostLooks buffers for each newcomer, Collect at
+//      max_scan. A buffer that cannot go is looked at once for each time it was in use.
+//   4. due_ and worth_ have a key for a queue exactly if it is not empty: when its oldest leaves its
+//      bin, and what that is worth.
 //
 // Thread safety: all methods, from any thread.
 
@@ -48,8 +48,10 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "ebcache/extent_buffer.h"
 #include "ebcache/internal/sync.h"
@@ -57,13 +59,19 @@
 #include "lib/cache/buffer_queue.h"
 #include "lib/cache/descriptor_slab.h"
 #include "lib/cache/ghost_table.h"
+#include "lib/cache/least_of.h"
+#include "lib/cache/reuse_statistics.h"
 
 namespace ebcache {
 
 class ReclaimList {
  public:
-  explicit ReclaimList(DescriptorSlab* slab)
-      : nursery_(slab), probation_(slab), hot_(slab), parked_(slab) {}
+  // Buffers that leave their bins, looked at for one newcomer.
+  static constexpr uint32_t kMostLooks = 64;
+
+  // The constants are the cache's own, but for comparisons.
+  explicit ReclaimList(DescriptorSlab* slab, const ReuseConstants& constants = {})
+      : queues_(kQueues, BufferQueue(slab)), parked_(slab), reuse_(constants) {}
 
   // How many buffers the cache is to hold; 0: as many as there are.
   void SetCapacity(uint64_t buffers);
@@ -97,8 +105,9 @@ class ReclaimList {
   uint64_t bytes() const;
 
  private:
-  enum Ring : uint32_t { kNursery, kProbation, kHot };  // what ExtentBuffer::ring_ is
-  static constexpr uint32_t kRingMask = 3;              // the bits that it has
+  static constexpr size_t kPlaces = 1024;  // for queues, in the tournaments
+  static constexpr uint32_t kQueues = ReuseStatistics::kKinds * ReuseStatistics::kMostBins;
+  static_assert(kQueues <= kPlaces && ReuseStatistics::kKinds - 1 <= Ghost::kMostKind);
 
   // Ghosts for which there was no room: as many as a batch of victims.
   struct Waiting {
@@ -106,24 +115,28 @@ class ReclaimList {
     size_t count = 0;
   };
 
+  static uint32_t QueueOf(uint32_t kind, uint32_t bin) {
+    return kind * ReuseStatistics::kMostBins + bin;
+  }
+  static uint32_t KindOf(uint32_t queue) { return queue / ReuseStatistics::kMostBins; }
+  static uint32_t BinOf(uint32_t queue) { return queue % ReuseStatistics::kMostBins; }
+
   void AddLocked(ExtentBuffer* buffer) EBCACHE_REQUIRES(mutex_);
-  BufferQueue& RingOf(const ExtentBuffer* buffer) EBCACHE_REQUIRES(mutex_);
-  void Enter(Ring ring, ExtentBuffer* buffer) EBCACHE_REQUIRES(mutex_);
+  void Enter(uint32_t queue, ExtentBuffer* buffer) EBCACHE_REQUIRES(mutex_);
   void Leave(ExtentBuffer* buffer) EBCACHE_REQUIRES(mutex_);
-  uint32_t Total() const EBCACHE_REQUIRES(mutex_);
-  uint32_t Capacity() const EBCACHE_REQUIRES(mutex_);
-  uint32_t NurseryTarget() const EBCACHE_REQUIRES(mutex_);
-  uint32_t ProbationTarget() const EBCACHE_REQUIRES(mutex_);
-  uint32_t HotTarget() const EBCACHE_REQUIRES(mutex_);
+  void Move(ExtentBuffer* buffer, uint32_t queue) EBCACHE_REQUIRES(mutex_);
+  void SetKeys(uint32_t queue) EBCACHE_REQUIRES(mutex_);
+  float WorthOf(uint32_t queue) const EBCACHE_REQUIRES(mutex_);
+  uint64_t DueOf(uint32_t queue) const EBCACHE_REQUIRES(mutex_);
   bool TakeAccess(ExtentBuffer* buffer) EBCACHE_REQUIRES(mutex_);
-  uint32_t Age(const ExtentBuffer* buffer) const EBCACHE_REQUIRES(mutex_);
+  ReclaimTime Now() const EBCACHE_REQUIRES(mutex_);
+  uint32_t AgeOf(ReclaimTime time) const EBCACHE_REQUIRES(mutex_);
   void Stamp(ExtentBuffer* buffer) EBCACHE_REQUIRES(mutex_);
-  bool Challenge(double age) EBCACHE_REQUIRES(mutex_);
-  bool Welcome(const Ghost& ghost) EBCACHE_REQUIRES(mutex_);
-  void LeaveNursery() EBCACHE_REQUIRES(mutex_);
-  void TurnHand() EBCACHE_REQUIRES(mutex_);
-  BufferQueue& NextRing() EBCACHE_REQUIRES(mutex_);
-  void Spare(ExtentBuffer* buffer, bool* challenges) EBCACHE_REQUIRES(mutex_);
+  void Begin(ExtentBuffer* buffer, uint32_t kind) EBCACHE_REQUIRES(mutex_);
+  void NoteUse(ExtentBuffer* buffer) EBCACHE_REQUIRES(mutex_);
+  void Age() EBCACHE_REQUIRES(mutex_);
+  void LeaveBin(ExtentBuffer* buffer) EBCACHE_REQUIRES(mutex_);
+  void LookAtTheOld() EBCACHE_REQUIRES(mutex_);
   bool Kill(ExtentBuffer* buffer, Collected& done, Waiting& waiting) EBCACHE_REQUIRES(mutex_);
   void BecomeGhost(const ExtentBuffer* buffer, Waiting& waiting) EBCACHE_REQUIRES(mutex_);
   uint64_t GhostsWanted() const EBCACHE_REQUIRES(mutex_);
@@ -132,19 +145,21 @@ class ReclaimList {
   void GrowGhosts(const Waiting& waiting);
 
   mutable BriefMutex mutex_;
-  // Guarded by it as well: older_, newer_ and the reclaim fields of the buffers on the rings.
-  BufferQueue nursery_ EBCACHE_GUARDED_BY(mutex_);
-  BufferQueue probation_ EBCACHE_GUARDED_BY(mutex_);
-  BufferQueue hot_ EBCACHE_GUARDED_BY(mutex_);  // its oldest is where the hand is
+  // Guarded by it as well: older_, newer_ and the reclaim fields of the buffers on the queues.
+  std::vector<BufferQueue> queues_ EBCACHE_GUARDED_BY(mutex_);  // by QueueOf
   BufferQueue parked_ EBCACHE_GUARDED_BY(mutex_);
+  LeastOf<uint64_t, kPlaces> due_ EBCACHE_GUARDED_BY(mutex_);
+  LeastOf<float, kPlaces> worth_ EBCACHE_GUARDED_BY(mutex_);
+  ReuseStatistics reuse_ EBCACHE_GUARDED_BY(mutex_);
   GhostTable ghosts_ EBCACHE_GUARDED_BY(mutex_);
-  ReclaimTime now_ EBCACHE_GUARDED_BY(mutex_);
-  uint32_t capacity_ EBCACHE_GUARDED_BY(mutex_) = 0;
-  // In capacities; high at first, because it falls more easily.
-  double patience_ EBCACHE_GUARDED_BY(mutex_) = 4;
+  uint64_t newcomers_ EBCACHE_GUARDED_BY(mutex_) = 0;  // ever
+  uint32_t total_ EBCACHE_GUARDED_BY(mutex_) = 0;      // buffers, parked or not
+  uint32_t capacity_ EBCACHE_GUARDED_BY(mutex_) = 0;   // 0: as many as there are
+  // How many newcomers a unit of ReclaimTime is, so that it does not wrap at ages that matter.
+  uint32_t unit_ EBCACHE_GUARDED_BY(mutex_) = 1;
   uint64_t looks_ EBCACHE_GUARDED_BY(mutex_) = 0;
 
-  // Size of the rings but parked_, written under mutex_. Relaxed: a reader without the lock decides
+  // Size of the queues but parked_, written under mutex_. Relaxed: a reader without the lock decides
   // only whether to try.
   sync::Atomic<uint32_t> unparked_{0};
 };

@@ -40,6 +40,12 @@ void ExtentBufferRef::PutNoCache() {
   Inside(buffer).cache_->pool().PutNoCache(buffer);
 }
 
+void ExtentBufferRef::PutBehind() {
+  EBCACHE_CHECK(buffer_ != nullptr, "PutBehind of an empty reference");
+  ExtentBuffer* buffer = std::exchange(buffer_, nullptr);
+  Inside(buffer).cache_->pool().PutBehind(buffer);
+}
+
 void ExtentBufferRef::ForgetAccess() const {
   EBCACHE_CHECK(buffer_ != nullptr, "ForgetAccess of an empty reference");
   state::Apply(Inside(buffer_).state_, state::ForgetAccess);

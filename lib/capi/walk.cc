@@ -83,6 +83,7 @@ int ebcache_walk(ebcache_cache* cache, const ebcache_root* root, const ebcache_v
     if (how.batch != 0) inside.batch = static_cast<int>(how.batch);
     if (how.ahead > 65536) return Fail(EINVAL, "ahead must be 65536 at the most");
     if (how.ahead != 0) inside.ahead = static_cast<int>(how.ahead);
+    inside.drop_behind = how.drop_behind != 0;
     if (how.readahead != nullptr) {
       if (how.readahead->of != cache) return Fail(EINVAL, "the readahead is of another cache");
       inside.readahead = &how.readahead->readahead;

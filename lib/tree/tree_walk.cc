@@ -46,11 +46,13 @@ uint32_t BlocksAhead(const BufferCache& cache, int wanted) {
 // A node on the way down, and the next of its children.
 struct Frame {
   ExtentBufferRef node;
+  bool node_is_ours = false;  // it was read for this walk
   uint32_t next_slot = 0;  // the first that is not in the batch yet
   // The batch, in key order. A result is moved from once its block was visited.
   std::vector<uint64_t> starts;
   std::vector<ParentCheck> checks;
   std::vector<bool> read_ahead;  // whether it was asked for before; empty without readahead
+  std::vector<bool> ours;        // whether it was read for this walk; empty when that is all one
   std::vector<absl::StatusOr<ExtentBufferRef>> results;
   size_t next_result = 0;
   uint32_t next_ahead = 0;  // the first slot that was not asked for ahead
@@ -65,6 +67,7 @@ class Walk {
         visited_(options.visited),
         readahead_(options.readahead),
         ahead_(BlocksAhead(cache, options.ahead)),
+        drop_behind_(options.drop_behind),
         leaf_batch_(std::max(1, options.batch)),
         node_batch_(std::max(1, options.batch / kNodeBatchDivisor)),
         visits_(cache.node_bytes()) {}
@@ -73,7 +76,12 @@ class Walk {
 
  private:
   // Visits a block, or reports why not; true when the walk is to go below it.
-  bool Enter(int level, uint64_t start, absl::StatusOr<ExtentBufferRef> block);
+  // `ours`: whether the block was read for this walk.
+  bool Enter(int level, uint64_t start, absl::StatusOr<ExtentBufferRef> block, bool ours);
+  // The walk is done with a block.
+  void Leave(ExtentBufferRef& block, bool ours) const;
+  // Whether nothing has found the block: then it was not there before the walk read it.
+  bool IsOurs(const absl::StatusOr<ExtentBufferRef>& block) const;
   // Makes the next children of the node at `level` its batch; false when there are no more.
   bool ReadBatch(int level);
   void ReadTogether(Frame& frame);
@@ -93,6 +101,7 @@ class Walk {
   BlockSet* const visited_;
   Readahead* const readahead_;
   const uint32_t ahead_;
+  const bool drop_behind_;
   const size_t leaf_batch_;
   const size_t node_batch_;
   BlockVisits visits_;                    // in this tree; visited_ may span several
@@ -113,21 +122,37 @@ void Walk::Run() {
   if (PassOver(root_.bytenr)) return;
   const ParentCheck check{
       .level = root_.level, .generation = root_.generation, .owner = root_.id, .first_key = {}};
-  if (!Enter(root_.level, root_.bytenr, cache_.ReadBlock(root_.bytenr, &check))) return;
+  absl::StatusOr<ExtentBufferRef> root = cache_.ReadBlock(root_.bytenr, &check);
+  const bool root_is_ours = IsOurs(root);
+  if (!Enter(root_.level, root_.bytenr, std::move(root), root_is_ours)) return;
 
   for (int level = root_.level; level <= root_.level && !stopped_;) {
     Frame& frame = frames_[level];
     if (frame.next_result == frame.results.size() && !ReadBatch(level)) {
+      Leave(frame.node, frame.node_is_ours);
       ++level;
       continue;
     }
     const size_t i = frame.next_result++;
-    if (Enter(level - 1, frame.starts[i], std::move(frame.results[i]))) --level;
+    const bool ours = !frame.ours.empty() && frame.ours[i];
+    if (Enter(level - 1, frame.starts[i], std::move(frame.results[i]), ours)) --level;
   }
   if (stopped_ && readahead_ != nullptr) readahead_->Forget(this);
 }
 
-bool Walk::Enter(int level, uint64_t start, absl::StatusOr<ExtentBufferRef> block) {
+void Walk::Leave(ExtentBufferRef& block, bool ours) const {
+  if (ours && block) {
+    block.PutBehind();
+  } else {
+    block.Put();
+  }
+}
+
+bool Walk::IsOurs(const absl::StatusOr<ExtentBufferRef>& block) const {
+  return drop_behind_ && block.ok() && !(*block)->state().has(BufferFlag::kAccessed);
+}
+
+bool Walk::Enter(int level, uint64_t start, absl::StatusOr<ExtentBufferRef> block, bool ours) {
   // A source that does not check levels can have let a block into the batch that is also below one
   // of its neighbours there.
   if (block.ok() && !visits_.Enter(start)) block = BlockVisits::MetTwice();
@@ -139,12 +164,16 @@ bool Walk::Enter(int level, uint64_t start, absl::StatusOr<ExtentBufferRef> bloc
   if (visited_ != nullptr) visited_->Insert(start);
   const bool below = visitor_.VisitBlock(root_, **block);
   stopped_ = visitor_.Stopped();
-  if (!below || level == 0) return false;
+  if (!below || level == 0) {
+    Leave(*block, ours);
+    return false;
+  }
 
   Frame& frame = frames_[level];
   frame.next_slot = FirstSlotLeft(root_, **block, level);
   frame.next_ahead = start == sibling_ ? sibling_ahead_ : 0;
   frame.node = *std::move(block);
+  frame.node_is_ours = ours;
   return true;
 }
 
@@ -153,6 +182,7 @@ bool Walk::ReadBatch(int level) {
   frame.starts.clear();
   frame.checks.clear();
   frame.read_ahead.clear();
+  frame.ours.clear();
   frame.results.clear();
   frame.next_result = 0;
 
@@ -210,7 +240,9 @@ uint32_t Walk::AskFor(const ExtentBuffer& node, uint32_t slot, uint32_t end) {
     const KeyPointer pointer = LoadKeyPointer(node, slot);
     const bool known = visits_.Entered(pointer.bytenr) || visits_.Failed(pointer.bytenr) ||
                        (visited_ != nullptr && visited_->Contains(pointer.bytenr));
-    if (known || !asked_.insert(pointer.bytenr).second) continue;
+    // What is there already was not read for this walk, and is not asked for.
+    if (known || cache_.MayBeCached(pointer.bytenr)) continue;
+    if (!asked_.insert(pointer.bytenr).second) continue;
     const ParentCheck check{.level = uint8_t{0},
                             .generation = pointer.generation,
                             .owner = root_.id,
@@ -243,6 +275,10 @@ void Walk::ReadTogether(Frame& frame) {
   // That a walk comes for what was read for it is no second use of it.
   for (size_t i = 0; i < frame.read_ahead.size(); ++i) {
     if (frame.read_ahead[i] && frame.results[i].ok()) frame.results[i]->ForgetAccess();
+  }
+  if (!drop_behind_) return;
+  for (const absl::StatusOr<ExtentBufferRef>& result : frame.results) {
+    frame.ours.push_back(IsOurs(result));
   }
 }
 

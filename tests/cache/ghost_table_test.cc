@@ -14,14 +14,14 @@ namespace {
 TEST(GhostTable, RemembersUntilAsked) {
   GhostTable ghosts;
   ghosts.Reset(1000);
-  ghosts.Remember(4096, {.time = {7}, .demoted = true}, {8});
+  ghosts.Remember(4096, {.time = {7}, .kind = Ghost::kMostKind}, {8});
   ghosts.Remember(8192, {.time = {9}}, {9});
   const auto first = ghosts.Take(4096);
   ASSERT_TRUE(first.has_value());
   EXPECT_EQ(first->time.value, 7u);
-  EXPECT_TRUE(first->demoted);
+  EXPECT_EQ(first->kind, Ghost::kMostKind);
   EXPECT_FALSE(ghosts.Take(4096).has_value());
-  EXPECT_FALSE(ghosts.Take(8192)->demoted);
+  EXPECT_EQ(ghosts.Take(8192)->kind, 0u);
   EXPECT_FALSE(ghosts.Take(12288).has_value());
 }
 

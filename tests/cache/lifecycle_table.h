@@ -87,6 +87,13 @@ inline std::vector<Row> ReferenceRows() {
          const BufferState put = AfterPut(r, f);
          return Idle(put.refs, put.flags) ? BufferState{0, put.flags & ~kTreeRef} : put;
        }},
+      // That, unless the buffer was found: then a put.
+      {"PutBehind", PutBehind, Holder,
+       [](uint32_t r, uint32_t f) {
+         const BufferState put = AfterPut(r, f);
+         if (f & kAccessed) return put;
+         return Idle(put.refs, put.flags) ? BufferState{0, put.flags & ~kTreeRef} : put;
+       }},
       {"TryRelease", TryRelease, Idle,
        [](uint32_t, uint32_t f) {
          return BufferState{0, f & ~kTreeRef};

@@ -177,6 +177,34 @@ TEST(PutNoCache, KeepsWhatIsNotWritten) {
   EXPECT_EQ(source.writes(), 1);
 }
 
+TEST(PutBehind, ForgetsWhatNoOtherHasComeFor) {
+  MemorySource source;
+  BufferCache cache({.node_bytes = kNode}, &source);
+  cache.ReadBlock(kNode)->PutBehind();
+  EXPECT_FALSE(cache.Find(kNode));
+  EXPECT_EQ(cache.stats().nocache_frees, 1u);
+}
+
+TEST(PutBehind, KeepsWhatOthersHaveFound) {
+  MemorySource source;
+  BufferCache cache({.node_bytes = kNode}, &source);
+  ExtentBufferRef read = *cache.ReadBlock(kNode);
+  (void)cache.Find(kNode);
+  read.PutBehind();
+  EXPECT_TRUE(cache.Find(kNode));
+  EXPECT_EQ(cache.stats().nocache_frees, 0u);
+  // Nor what is held, or not written.
+  ExtentBufferRef other = cache.Find(kNode);
+  other.ForgetAccess();
+  cache.Find(kNode).PutBehind();
+  EXPECT_TRUE(other->uptodate());
+  other.ForgetAccess();
+  other.SetDirty();
+  other.PutBehind();
+  EXPECT_EQ(cache.stats().dirty_buffers, 1u);
+  ASSERT_TRUE(cache.WritebackAll().ok());
+}
+
 // ---- Bytes that are found to be bad -------------------------------------------------------------
 
 // Three copies of each block, which differ in their first byte.

@@ -243,6 +243,29 @@ static void a_walk_with_a_set_visits_blocks_once(void) {
   ebcache_block_set_free(set);
 }
 
+static uint64_t cached_buffers(void) {
+  struct ebcache_cache_stats stats = {.size = sizeof stats};
+  CHECK_EQUAL(ebcache_cache_stats(ebcache_filesystem_cache(filesystem), &stats), 0);
+  return stats.cached_buffers;
+}
+
+static void a_walk_that_drops_behind_leaves_nothing_behind(void) {
+  ebcache_cache* cache = ebcache_filesystem_cache(filesystem);
+  const struct ebcache_walk_options options = {.size = sizeof options, .batch = 3, .drop_behind = 1};
+  struct seen kept = {0}, dropped = {0};
+  ebcache_drop_caches(cache);
+  const uint64_t before = cached_buffers();
+  CHECK_EQUAL(ebcache_walk(cache, &root, &visitor, &dropped, &options), 0);
+  CHECK_EQUAL(cached_buffers(), before);
+  CHECK_EQUAL(ebcache_walk(cache, &root, &visitor, &kept, NULL), 0);
+  CHECK_EQUAL(dropped.leaves + dropped.nodes, kept.leaves + kept.nodes);
+  const uint64_t all = cached_buffers();
+  CHECK(all > before);
+  /* What was there before it stays. */
+  CHECK_EQUAL(ebcache_walk(cache, &root, &visitor, &dropped, &options), 0);
+  CHECK_EQUAL(cached_buffers(), all);
+}
+
 /* Of a block that nothing has looked at, slots end with its bytes. */
 static void slots_of_what_is_no_block(void) {
   ebcache_buffer* block;
@@ -294,6 +317,7 @@ int main(void) {
   RUN(three_ways_to_search);
   RUN(parts_of_a_tree);
   RUN(a_walk_with_a_set_visits_blocks_once);
+  RUN(a_walk_that_drops_behind_leaves_nothing_behind);
   RUN(slots_of_what_is_no_block);
   RUN(a_root_that_is_none);
   ebcache_tree_close(tree);

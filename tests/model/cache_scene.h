@@ -64,6 +64,7 @@ class CacheScene final : public Scene, public BlockSource {
   void Put(ExtentBufferRef& ref);
   void PutStale(ExtentBufferRef& ref);
   void PutNoCache(ExtentBufferRef& ref);
+  void PutBehind(ExtentBufferRef& ref);
   // Under the block's tree lock, as users of the kernel's do it.
   void Dirty(const ExtentBufferRef& ref);
   void Clean(const ExtentBufferRef& ref);

@@ -242,6 +242,11 @@ void CacheScene::PutNoCache(ExtentBufferRef& ref) {
   ref.PutNoCache();
 }
 
+void CacheScene::PutBehind(ExtentBufferRef& ref) {
+  Giving(ref);
+  ref.PutBehind();
+}
+
 bool CacheScene::Reread(const ExtentBufferRef& ref) {
   std::lock_guard lock(TreeLock(ref));
   return cache_->Reread(ref).ok();

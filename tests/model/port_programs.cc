@@ -14,6 +14,10 @@ Step PutNoCache(size_t which) {
   return [which](CacheScene& s) { s.PutNoCache(s.held[which]); };
 }
 
+Step PutBehind(size_t which) {
+  return [which](CacheScene& s) { s.PutBehind(s.held[which]); };
+}
+
 void FindAndPutNoCache(CacheScene& s) {
   ExtentBufferRef ref = s.Find(0);
   if (!ref) return;
@@ -99,6 +103,11 @@ void AddPortPrograms(std::vector<Program>& programs) {
   add.Add("nocache: beside a move that drops",
           {.migrate_mode = BufferCacheOptions::MigrateMode::kDropBuffer}, HeldOnce,
           {PutNoCache(0), Move});
+  add.Add("behind: beside a lookup", {}, HeldOnce, {PutBehind(0), FindAndPut});
+  add.Add("behind: two at once", {}, HeldTwice, {PutBehind(0), PutBehind(1)});
+  add.Add("behind: beside a dirtier", {}, HeldOnce, {PutBehind(0), FindAndDirty});
+  add.Add("behind: beside reclaim and a lookup", {}, HeldOnce, {PutBehind(0), Drop, FindAndPut});
+  add.Add("behind: beside a move", {}, HeldOnce, {PutBehind(0), Move});
   add.Add("reread: beside a reader", {}, HeldByThreadsThatReread, {RereadAndPut, ReadAndPut});
   add.Add("reread: two at once", {}, HeldByThreadsThatReread, {TryToReread(0), TryToReread(1)});
   add.Add("reread: fails, beside a reader", {},

@@ -114,7 +114,8 @@ ScrubReport Scrub(Filesystem& filesystem, LostCopies& lost, Progress& progress,
   for (const TreeRoot& root : roots) {
     BlockSet* const shared = IsFsTree(root.id) ? &visited : nullptr;
     if (shared != nullptr && shared->Contains(root.bytenr)) CheckRoot(filesystem, root, visitor);
-    WalkTree(filesystem.cache(), root, visitor, {.visited = shared, .readahead = readahead});
+    WalkTree(filesystem.cache(), root, visitor,
+             {.visited = shared, .readahead = readahead, .drop_behind = true});
   }
   scrubber.Flush();
   progress.Clear();

@@ -183,6 +183,9 @@ struct ebcache_walk_options {
   /* Of the same cache: its threads read and check leaves beside the walk, which tells of the blocks
    * in the same order and on the same thread as without. NULL: the walk reads for itself. */
   ebcache_readahead* readahead;
+  /* Not 0: what was read for this walk leaves the cache behind it, unless others have come for it or it
+   * is dirty; for a walk that needs each block once. 0: it stays while there is room. */
+  uint32_t drop_behind;
 };
 /* Visits every block of a tree, depth first; bounded by what there is, however knotted the tree.
  * Calls come from the thread that walks. `options` may be NULL. 0: the whole tree. All but what

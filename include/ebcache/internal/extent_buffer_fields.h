@@ -34,11 +34,10 @@ struct ExtentBufferFields {
   uint8_t order_;                 // of the folios
   uint8_t mirror_;
   uint8_t subpage_;  // where in its page, when pages are larger than blocks
-  // Guarded by the reclaim lock as well: when it was last seen to be in use, in newcomers; where it
-  // is in the order.
-  uint32_t reclaim_time_ : 28 = 0;
-  uint32_t ring_ : 2 = 0;
-  uint32_t demoted_ : 1 = 0;
+  // Guarded by the reclaim lock as well: when it was last known to be in use; which queue it is on, or
+  // was on before it was parked. lib/cache/reclaim_list.h
+  uint32_t reclaim_time_ : 21 = 0;
+  uint32_t reclaim_queue_ : 10 = 0;
   uint32_t parked_ : 1 = 0;
 };
 
