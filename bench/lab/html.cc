@@ -65,8 +65,8 @@ Html Key() {
 Html Summary(const Lab& lab) {
   std::vector<Cells> rows;
   for (const Run& run : lab.runs) {
-    rows.push_back({run.policy, OnOff(run), absl::StrCat(run.census.tainted),
-                    absl::StrCat(run.census.holding_btree), absl::StrCat(run.census.recoverable),
+    rows.push_back({run.policy, OnOff(run), absl::StrCat(run.end().tainted),
+                    absl::StrCat(run.end().holding_btree), absl::StrCat(run.end().recoverable),
                     Element("b", absl::StrCat(run.huge_1g_obtained)) +
                         absl::StrCat(" of ", run.superpageblocks),
                     absl::StrCat(run.pages_migrated), absl::StrCat(run.buffers_released),
@@ -84,13 +84,13 @@ Html Summary(const Lab& lab) {
          "\n";
 }
 
-Html AssumptionList() {
+Html ConstantList(const Lab& lab) {
   std::vector<Cells> rows;
-  for (const Assumption& a : Assumptions()) {
-    rows.push_back({a.meaning, absl::StrFormat("%g", a.value)});
+  for (const ConstantRow& row : ConstantTable()) {
+    rows.push_back({row.meaning, absl::StrFormat("%g", lab.constants.*(row.value)), row.source});
   }
   return Element("details",
-                 Element("summary", "What is assumed") + Table({"assumption", "value"}, rows));
+                 Element("summary", "What is assumed") + Table({"assumption", "value", "from"}, rows));
 }
 
 std::string MapText(const std::vector<Content>& map) {
@@ -113,7 +113,7 @@ constexpr Shown kCourse[] = {
     {"anonymous", "#3182bd", [](const Sample& s) { return static_cast<double>(s.anonymous_gib); }},
     {"btree", "#fd8d3c", [](const Sample& s) { return static_cast<double>(s.btree_gib); }},
     {"tainted superpageblocks", "#d62728",
-     [](const Sample& s) { return static_cast<double>(s.tainted); }},
+     [](const Sample& s) { return static_cast<double>(s.nonmovable_blocks); }},
 };
 
 Html Course(const Lab& lab, const Run& run) {
@@ -152,13 +152,12 @@ Html Maps(const Lab& lab, size_t number) {
 
 std::string ToHtml(const Lab& lab) {
   Html page =
-      Element("h1", absl::StrFormat("%d GiB of memory, %d GiB of btree pages, seed %d",
-                                    lab.memory_gib, lab.btree_gib, lab.seed)) +
+      Element("h1", absl::StrFormat("%g GiB of memory, seed %d", lab.memory_gib, lab.seed)) +
       Element(
           "p",
           "One cell is a page block of 2 MiB, one row a superpageblock of 1 GiB. Where anything "
           "in a page block cannot move, the cell shows that.") +
-      Summary(lab) + AssumptionList() + Key();
+      Summary(lab) + ConstantList(lab) + Key();
   Json maps = Json::array();
   for (size_t i = 0; i < lab.runs.size(); ++i) {
     const Run& run = lab.runs[i];
