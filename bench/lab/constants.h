@@ -51,12 +51,14 @@ struct Constants {
   double page_list_pages = 126;
   double slab_objects = 16;
   double buffer_slab = 17;
+  double asked_reclaimable = 0.33;
   double unhinted_moves = 1;
   double keep_buffer = 0;
   double reclaim_btree = 1;
   double reclaim_dentries = 0;
   double boost = 1.5;
-  double min_free_blocks = 22;
+  double min_free_blocks = 33;
+  double kswapd_gap = 1;
   double two_scanners = 1;
   double failed_passes = 1;
 };

@@ -52,6 +52,8 @@ bool Machine::MayTakeHuge() const { return free_frames() >= watermarks_.min + kH
 // is the end, also where it began halfway.
 uint32_t Machine::AskForHugePages() {
   const auto count = [this] { return static_cast<uint32_t>(huge_.frames() >> kHugeOrder); };
+  // kswapd is woken for a block of that order, too, and does not sleep before it has reclaimed the gap.
+  if (constants_.kswapd_gap != 0) ReclaimFrames(kCompactGap);
   const bool scanners = options_.policy == Policy::kPageblock && constants_.two_scanners != 0;
   const AllocFlags flags = scanners ? AllocFlags::kNoReclaim | AllocFlags::kNoWarn
                                     : AllocFlags::kNoWarn;

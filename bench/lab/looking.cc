@@ -75,7 +75,7 @@ Census Machine::TakeCensus() const {
   census.file = page_cache_.frames();
   census.btree_bare = static_cast<uint64_t>(std::count(bare_.begin(), bare_.end(), true)) *
                       (kNodeBytes / region_->page_bytes());
-  census.slab = slabs_.frames() + dentries_.frames() + descriptors_.frames();
+  census.slab = slabs_.frames() + dentries_.frames() + inodes_.frames() + descriptors_.frames();
   census.table = page_tables_.frames();
   census.huge = huge_.frames();
   census.other = boot_.frames() + callers_.frames();

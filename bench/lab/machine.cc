@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "bench/lab/null_source.h"
@@ -91,15 +92,22 @@ Machine::Machine(const MachineOptions& options, std::function<void(const char*)>
              static_cast<uint32_t>(std::max(1.0, constants_.slab_objects))),
       dentries_(region_.get(), "dentries and inodes", AllocFlags::kReclaimable,
                 static_cast<uint32_t>(std::max(1.0, constants_.slab_objects))),
+      inodes_(region_.get(), "inodes asked for as unmovable", AllocFlags::kNone,
+              static_cast<uint32_t>(std::max(1.0, constants_.slab_objects))),
       callers_(region_.get(), cache_.get(), tree_blocks_ * kNodeBytes,
                constants_.callers * options.memory_gib / kCallersAtGib),
       watermarks_(WatermarksOf(frames_, kPageblockFrames, constants_.boost,
                                constants_.min_free_blocks)),
-      reclaim_(static_cast<uint32_t>(tree_blocks_), kNodeFrames,
+      reclaim_(static_cast<uint32_t>(2 * tree_blocks_), kNodeFrames,
                {.oldest_file = [this] { return DropOldestFile(); },
                 .block = [this](uint32_t block) { return EvictBlock(block); }}),
-      places_(tree_blocks_, 0),
-      bare_(tree_blocks_, false) {
+      address_of_(tree_blocks_),
+      next_address_(static_cast<uint32_t>(tree_blocks_)),
+      live_(2 * tree_blocks_, false),
+      places_(2 * tree_blocks_, 0),
+      bare_(2 * tree_blocks_, false) {
+  std::iota(address_of_.begin(), address_of_.end(), 0);
+  std::fill_n(live_.begin(), tree_blocks_, true);
   content_by_owner_.fill(Content::kCallers);
   // The caches came first, so they have the first numbers.
   content_by_owner_[1] = Content::kBtree;
@@ -107,7 +115,9 @@ Machine::Machine(const MachineOptions& options, std::function<void(const char*)>
   for (const OwnerId id : {boot_.id(), descriptors_.id(), page_tables_.id(), slabs_.id()}) {
     content_by_owner_[id] = Content::kUnmovable;
   }
-  content_by_owner_[dentries_.id()] = Content::kReclaimable;
+  for (const OwnerId id : {dentries_.id(), inodes_.id()}) {
+    content_by_owner_[id] = Content::kReclaimable;
+  }
   content_by_owner_[job_.id()] = Content::kAnonymous;
   content_by_owner_[daemons_.id()] = Content::kAnonymous;
   content_by_owner_[page_cache_.id()] = Content::kFile;
@@ -153,11 +163,12 @@ void Machine::Kswapd() {
   const MovableRegionReport report = region_->report();
   const uint64_t fallbacks = report.partial_fallbacks - seen_fallbacks_;
   seen_fallbacks_ = report.partial_fallbacks;
-  boost_ = std::min(boost_ + fallbacks * kPageblockFrames, watermarks_.most_boost);
-  if (report.free_frames >= watermarks_.low + boost_) return;
-  const uint64_t goal = watermarks_.high + boost_;
-  if (report.free_frames < goal) ReclaimFrames(goal - report.free_frames);
-  boost_ = 0;
+  const uint64_t boost = std::min(fallbacks * kPageblockFrames, watermarks_.most_boost);
+  if (report.free_frames >= watermarks_.low + boost && boost == 0) return;
+  const uint64_t goal = watermarks_.high + boost;
+  // A fallback has that much reclaimed in any case: pages of its kind were short, not all pages.
+  const uint64_t missing = goal - std::min(goal, report.free_frames);
+  ReclaimFrames(std::max(missing, boost));
 }
 
 // ---- What allocates -----------------------------------------------------------------------------
@@ -241,26 +252,46 @@ bool Machine::ReadBlock(uint32_t block) {
 
 void Machine::ReadBtree(uint64_t blocks) {
   for (uint64_t i = 0; i < blocks; ++i) {
-    if (i % (kLook / kNodeFrames) == 0) Kswapd();
-    ReadBlock(static_cast<uint32_t>(random_() % tree_blocks_));
+    if (i % (kLook / kNodeFrames) == 0) {
+      Kswapd();
+      GrowDescriptors();
+    }
+    ReadBlock(address_of_[random_() % tree_blocks_]);
   }
+  GrowDescriptors();
+}
+
+// As they are needed, so that they lie between the buffers that they are of.
+void Machine::GrowDescriptors() {
   if (constants_.buffer_slab == 0) return;
   const auto wanted = static_cast<uint64_t>(
       static_cast<double>(cache_->stats().cached_buffers) / constants_.buffer_slab);
   if (descriptors_.frames() < wanted) GrowSmall(descriptors_, wanted - descriptors_.frames());
 }
 
-// The old block's buffer goes at once; the new one is dirty until the commit.
+// One that no block is at, nor what is left of one.
+uint32_t Machine::FreshAddress() {
+  for (;;) {
+    next_address_ = static_cast<uint32_t>((next_address_ + 1) % live_.size());
+    if (!live_[next_address_] && !bare_[next_address_]) return next_address_;
+  }
+}
+
+// The old block loses its buffer at once, and its pages when they are reclaimed. The new one is dirty
+// until the commit.
 void Machine::CopyOnWrite(uint64_t blocks) {
   for (uint64_t i = 0; i < blocks; ++i) {
-    const auto old = static_cast<uint32_t>(random_() % tree_blocks_);
-    if (ReadBlock(old)) {
-      reclaim_.BlockGone(old);
-      EvictBlock(old);
-    }
-    const auto fresh = static_cast<uint32_t>(random_() % tree_blocks_);
-    if (!ReadBlock(fresh)) continue;
-    if (ExtentBufferRef buffer = cache_->Find(uint64_t{fresh} * kNodeBytes)) buffer.SetDirty();
+    uint32_t& address = address_of_[random_() % tree_blocks_];
+    const uint32_t old = address;
+    if (!ReadBlock(old)) continue;
+    bare_[old] = constants_.reclaim_btree != 0;
+    if (!bare_[old]) EvictBlock(old);
+    live_[old] = false;
+    address = FreshAddress();
+    live_[address] = true;
+    if (!ReadBlock(address)) continue;
+    ExtentBufferRef buffer = cache_->Find(uint64_t{address} * kNodeBytes);
+    if (buffer) buffer.SetDirty();
   }
 }
 

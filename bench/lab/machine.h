@@ -118,11 +118,14 @@ class Machine {
   void ReadFiles(uint64_t frames);
   bool ReadBlock(uint32_t block);
   void ReadBtree(uint64_t blocks);
+  void GrowDescriptors();
   void CopyOnWrite(uint64_t blocks);
+  uint32_t FreshAddress();
   void Commit();
   void ReplaceRoots();
   void TurnProcesses();
   void TurnSlabs(int round);
+  double AskedAs(bool reclaimable) const;
   void Background(const char* what);
   void TakeSample();
   void NoteMigrations();
@@ -142,16 +145,20 @@ class Machine {
   std::unique_ptr<BufferCache> cache_;
   std::unique_ptr<BufferCache> root_cache_;  // buffers that stay in use
   Population boot_, descriptors_, page_tables_, job_, daemons_, page_cache_, huge_;
-  SlabCache slabs_, dentries_;
+  SlabCache slabs_, dentries_, inodes_;
   FilesystemCallers callers_;
   const Watermarks watermarks_;
   PageReclaim reclaim_;
-  uint64_t boost_ = 0;
   uint64_t seen_fallbacks_ = 0;
   std::vector<Process> processes_;
   std::vector<ExtentBufferRef> roots_;
   uint64_t next_root_ = 0;
-  // By block of the tree: where its pages were when last looked at (0: not cached), and whether it
+  // Which address each block of the trees is at, and the next one to write a copy to. Addresses are
+  // twice as many as blocks, so that what was copied stays, without a buffer, until it is reclaimed.
+  std::vector<uint32_t> address_of_;
+  uint32_t next_address_ = 0;
+  std::vector<bool> live_;  // by address
+  // By address: where its pages were when last looked at (0: not cached), and whether it
   // has lost its buffer in a move since it was last read.
   std::vector<uint64_t> places_;
   std::vector<bool> bare_;

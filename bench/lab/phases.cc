@@ -33,13 +33,20 @@ void Machine::Background(const char* what) {
   tick_(what);
 }
 
+// Of memory: dentries and inodes that are allocated as that kind.
+double Machine::AskedAs(bool reclaimable) const {
+  const double share = std::min(1.0, constants_.asked_reclaimable);
+  return constants_.dentries * (reclaimable ? share : 1 - share);
+}
+
 void Machine::Fill() {
   const double rounds = constants_.fill_rounds;
   const double processes = constants_.job / constants_.process;
   for (int round = 1; round <= static_cast<int>(rounds); ++round) {
     const double done = round / rounds;
     GrowSlabs(slabs_, FramesOf(constants_.slabs / rounds));
-    GrowSlabs(dentries_, FramesOf(constants_.dentries / rounds));
+    GrowSlabs(dentries_, FramesOf(AskedAs(/*reclaimable=*/true) / rounds));
+    GrowSlabs(inodes_, FramesOf(AskedAs(/*reclaimable=*/false) / rounds));
     const uint64_t daemons = FramesOf(constants_.daemons * done);
     if (daemons > daemons_.frames()) GrowSmall(daemons_, daemons - daemons_.frames());
     while (static_cast<double>(processes_.size()) < done * processes) StartProcess();
@@ -74,7 +81,8 @@ void Machine::TurnSlabs(int round) {
     GrowSlabs(slabs, growing ? added : freed);
   };
   turn(slabs_, constants_.slabs, constants_.slab_turnover);
-  turn(dentries_, constants_.dentries, constants_.dentry_turnover);
+  turn(dentries_, AskedAs(/*reclaimable=*/true), constants_.dentry_turnover);
+  turn(inodes_, AskedAs(/*reclaimable=*/false), constants_.dentry_turnover);
 }
 
 void Machine::Churn() {
