@@ -133,7 +133,6 @@ std::vector<std::string> PresetNames() { return {"large", "kernel-6.12"}; }
 Constants Preset(std::string_view name) {
   Constants constants;
   if (name != "kernel-6.12") return constants;
-  constants.process = 0.004;
   constants.btree = 0.125;
   constants.fill_rounds = 50;
   constants.churn_rounds = 50;

@@ -90,6 +90,8 @@ std::string Settle(Request& request) {
   if (!number(request.memory, lab.memory_gib) || !number(request.btree_gib, btree_gib)) {
     return "--memory-gib and --btree-gib are numbers";
   }
+  // The kernel's job was in regions of about 9 MiB, whatever the size.
+  if (lab.preset == "kernel-6.12") lab.constants.process = 9.0 / 1024 / lab.memory_gib;
   if (!request.btree_gib.empty()) lab.constants.btree = btree_gib / lab.memory_gib;
   for (const std::string& text : request.constants) {
     const absl::Status status = SetConstant(text, lab.constants);
