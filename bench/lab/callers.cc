@@ -1,5 +1,6 @@
 #include "bench/lab/callers.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace ebcache::lab {
@@ -11,7 +12,7 @@ constexpr uint32_t kPagesEach = kStripeBytes / kPageBytes;
 
 constexpr size_t kCachedStripes = 1024;
 constexpr uint32_t kStripeDevices = 6;
-constexpr int kStripesPerStep = 64;
+constexpr size_t kStripesPerStep = 64;
 
 constexpr uint32_t kScrubStripes = 128;
 constexpr uint32_t kScrubSteps = 10;  // that a scrub lasts
@@ -26,13 +27,20 @@ constexpr size_t kPrivateBuffers = 256;
 
 }  // namespace
 
-FilesystemCallers::FilesystemCallers(MovableRegion* region, BufferCache* cache, uint64_t tree_bytes)
+FilesystemCallers::FilesystemCallers(MovableRegion* region, BufferCache* cache, uint64_t tree_bytes,
+                                     double scale)
     : cache_(cache),
       tree_bytes_(tree_bytes),
+      scale_(scale),
       stripes_(region, "raid56 stripes", AllocFlags::kNone),
       scrub_(region, "scrub stripes", AllocFlags::kNone),
       encoded_reads_(region, "encoded reads", AllocFlags::kNone),
       relocation_(region, "relocation buffers", AllocFlags::kNone) {}
+
+// At least one.
+size_t FilesystemCallers::Scaled(size_t amount) const {
+  return std::max<size_t>(1, static_cast<size_t>(scale_ * static_cast<double>(amount)));
+}
 
 FilesystemCallers::Group FilesystemCallers::AddPages(Population& population, uint32_t pages) {
   const uint32_t begin = population.next_number();
@@ -46,15 +54,16 @@ FilesystemCallers::Group FilesystemCallers::AddPages(Population& population, uin
 
 // Writes of less than a stripe: some hit the cache and make a stripe the latest, some need another.
 void FilesystemCallers::StepStripes(Random& random) {
-  for (int i = 0; i < kStripesPerStep; ++i) {
-    if (stripe_lru_.size() == kCachedStripes && random() % 2 == 0) {
-      const auto hit = stripe_lru_.begin() + static_cast<int>(random() % kCachedStripes);
+  const size_t most = Scaled(kCachedStripes);
+  for (size_t i = 0; i < Scaled(kStripesPerStep); ++i) {
+    if (stripe_lru_.size() == most && random() % 2 == 0) {
+      const auto hit = stripe_lru_.begin() + static_cast<int>(random() % most);
       const Group stripe = *hit;
       stripe_lru_.erase(hit);
       stripe_lru_.push_back(stripe);
       continue;
     }
-    if (stripe_lru_.size() == kCachedStripes) {
+    if (stripe_lru_.size() == most) {
       Drop(stripes_, stripe_lru_.front());
       stripe_lru_.pop_front();
     }
@@ -64,22 +73,24 @@ void FilesystemCallers::StepStripes(Random& random) {
 
 void FilesystemCallers::StepScrub() {
   if (scrub_steps_left_ == 0) {
-    AddPages(scrub_, kScrubStripes * kPagesEach);
+    AddPages(scrub_, static_cast<uint32_t>(Scaled(kScrubStripes)) * kPagesEach);
     scrub_steps_left_ = kScrubSteps + kScrubPause;
   }
   if (--scrub_steps_left_ == kScrubPause) scrub_.RemoveRange(0, scrub_.next_number());
 }
 
 void FilesystemCallers::StepTransfers(Random& random) {
-  for (size_t i = 0; i < kReadsInFlight; ++i) {
-    if (reads_.size() == kReadsInFlight) {
+  const size_t reads = Scaled(kReadsInFlight);
+  for (size_t i = 0; i < reads; ++i) {
+    if (reads_.size() == reads) {
       Drop(encoded_reads_, reads_.front());
       reads_.pop_front();
     }
     reads_.push_back(AddPages(encoded_reads_, 1 + static_cast<uint32_t>(random() % kMaxReadPages)));
   }
-  for (size_t i = 0; i < kClustersInFlight / 2; ++i) {
-    if (clusters_.size() == kClustersInFlight) {
+  const size_t clusters = Scaled(kClustersInFlight);
+  for (size_t i = 0; i < (clusters + 1) / 2; ++i) {
+    if (clusters_.size() == clusters) {
       Drop(relocation_, clusters_.front());
       clusters_.pop_front();
     }
@@ -88,8 +99,9 @@ void FilesystemCallers::StepTransfers(Random& random) {
 }
 
 void FilesystemCallers::StepPrivateBuffers(Random& random) {
-  for (size_t i = 0; i < kPrivateBuffers / 4; ++i) {
-    if (private_buffers_.size() == kPrivateBuffers) private_buffers_.pop_front();
+  const size_t buffers = Scaled(kPrivateBuffers);
+  for (size_t i = 0; i < (buffers + 3) / 4; ++i) {
+    if (private_buffers_.size() == buffers) private_buffers_.pop_front();
     const ExtentBufferRef original = cache_->FirstAtOrAfter(random() % tree_bytes_);
     auto made = original && random() % 2 == 0 ? cache_->Clone(*original) : cache_->CreateDummy(0);
     if (made.ok()) private_buffers_.push_back(*std::move(made));
@@ -97,6 +109,7 @@ void FilesystemCallers::StepPrivateBuffers(Random& random) {
 }
 
 void FilesystemCallers::Step(Random& random) {
+  if (scale_ == 0) return;
   StepStripes(random);
   StepScrub();
   StepTransfers(random);

@@ -25,8 +25,8 @@ namespace ebcache::lab {
 
 class FilesystemCallers {
  public:
-  // The cache has blocks from 0 to `tree_bytes`.
-  FilesystemCallers(MovableRegion* region, BufferCache* cache, uint64_t tree_bytes);
+  // The cache has blocks from 0 to `tree_bytes`. `scale`: of all amounts; 0 for none of it.
+  FilesystemCallers(MovableRegion* region, BufferCache* cache, uint64_t tree_bytes, double scale);
 
   void Step(Random& random);
   // Frames that all of them hold, private buffers apart.
@@ -50,8 +50,11 @@ class FilesystemCallers {
   void StepTransfers(Random& random);
   void StepPrivateBuffers(Random& random);
 
+  size_t Scaled(size_t amount) const;
+
   BufferCache* const cache_;
   const uint64_t tree_bytes_;
+  const double scale_;
   Population stripes_;
   Population scrub_;
   Population encoded_reads_;

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/lab/course_plot.h"
 #include "bench/lab/report.h"
 
 namespace ebcache::lab {
@@ -31,27 +32,25 @@ constexpr char kStyle[] = R"(
 body{max-width:1200px}
 td,th{text-align:right}
 td:first-child,th:first-child{text-align:left}
-canvas{border:1px solid #999;image-rendering:pixelated;width:512px}
-.pair{display:flex;gap:2em;flex-wrap:wrap}.key span{display:inline-block;margin-right:1em}
+canvas{border:1px solid #999;image-rendering:pixelated;width:1024px}
+.key span{display:inline-block;margin-right:1em}
 .key i{display:inline-block;width:1em;height:1em;margin-right:.3em;border:1px solid #999}
 svg{border:1px solid #999}
 )";
 
 constexpr char kScript[] = R"(
-function paint(id, text, columns) {
-  const canvas = document.getElementById(id), rows = text.length / columns;
-  canvas.width = columns; canvas.height = rows;
-  canvas.style.height = Math.max(2 * rows, 64) + 'px';
+function paint(id, text) {
+  const canvas = document.getElementById(id), rows = Math.ceil(text.length / 512);
+  canvas.width = 512; canvas.height = rows;
+  canvas.style.height = rows * Math.max(2, Math.min(24, Math.floor(240 / rows))) + 'px';
   const context = canvas.getContext('2d');
   for (let i = 0; i < text.length; ++i) {
     context.fillStyle = colours[text.charCodeAt(i) - 97];
-    context.fillRect(i % columns, Math.floor(i / columns), 1, 1);
+    context.fillRect(i % 512, Math.floor(i / 512), 1, 1);
   }
 }
-for (const map of maps) paint(map[0], map[1], map[2]);
+for (const map of maps) paint(map[0], map[1]);
 )";
-
-const char* OnOff(const Run& run) { return run.hint ? "on" : "off"; }
 
 Html Key() {
   Html key;
@@ -65,17 +64,20 @@ Html Key() {
 Html Summary(const Lab& lab) {
   std::vector<Cells> rows;
   for (const Run& run : lab.runs) {
-    rows.push_back({run.policy, OnOff(run), absl::StrCat(run.census.tainted),
-                    absl::StrCat(run.census.holding_btree), absl::StrCat(run.census.recoverable),
-                    Element("b", absl::StrCat(run.huge_1g_obtained)) +
-                        absl::StrCat(" of ", run.superpageblocks),
-                    absl::StrCat(run.pages_migrated), absl::StrCat(run.buffers_released),
+    const Census& end = run.end();
+    const auto of = [](uint64_t n, uint64_t all) { return absl::StrCat(n, " of ", all); };
+    rows.push_back({RunName(lab, run), of(end.with_kernel, end.pageblocks),
+                    absl::StrCat(end.with_btree), absl::StrCat(end.wholly_free),
+                    Element("b", absl::StrCat(run.huge_asked())),
+                    absl::StrCat(run.huge_dropped()),
+                    of(end.recoverable, run.superpageblocks),
+                    run.has_gigantic ? Element("b", absl::StrCat(run.huge_1g_obtained)) : Html("not asked"),
                     absl::StrFormat("%.1f %%", run.luck.made * 100),
                     absl::StrFormat("%.1f", run.seconds)});
   }
-  return Table({"policy", "hint", "tainted", "with btree pages", "recoverable",
-                "1 GiB pages obtained", "pages moved", "buffers released", "in one piece by luck",
-                "seconds"},
+  return Table({"policy, hint", "page blocks with kernel pages", "with btree pages", "wholly free",
+                "2 MiB pages obtained", "caches dropped", "recoverable superpageblocks",
+                "1 GiB pages obtained", "in one piece by luck", "seconds"},
                rows) +
          Element("p", absl::StrFormat("By luck: of the 16 KiB btree blocks ever made. A running "
                                       "kernel counted %.1f %% under a metadata load and %.1f %% "
@@ -84,13 +86,13 @@ Html Summary(const Lab& lab) {
          "\n";
 }
 
-Html AssumptionList() {
+Html ConstantList(const Lab& lab) {
   std::vector<Cells> rows;
-  for (const Assumption& a : Assumptions()) {
-    rows.push_back({a.meaning, absl::StrFormat("%g", a.value)});
+  for (const ConstantRow& row : ConstantTable()) {
+    rows.push_back({row.meaning, absl::StrFormat("%g", lab.constants.*(row.value)), row.source});
   }
   return Element("details",
-                 Element("summary", "What is assumed") + Table({"assumption", "value"}, rows));
+                 Element("summary", "What is assumed") + Table({"assumption", "value", "from"}, rows));
 }
 
 std::string MapText(const std::vector<Content>& map) {
@@ -101,71 +103,74 @@ std::string MapText(const std::vector<Content>& map) {
   return text;
 }
 
-// What the course shows: one curve each, named below it.
-struct Shown {
-  const char* name;
-  const char* colour;
-  double (*value)(const Sample& sample);
-};
-constexpr Shown kCourse[] = {
-    {"free", "#888888", [](const Sample& s) { return static_cast<double>(s.free_gib); }},
-    {"page cache", "#74c476", [](const Sample& s) { return static_cast<double>(s.file_gib); }},
-    {"anonymous", "#3182bd", [](const Sample& s) { return static_cast<double>(s.anonymous_gib); }},
-    {"btree", "#fd8d3c", [](const Sample& s) { return static_cast<double>(s.btree_gib); }},
-    {"tainted superpageblocks", "#d62728",
-     [](const Sample& s) { return static_cast<double>(s.tainted); }},
-};
-
-Html Course(const Lab& lab, const Run& run) {
-  constexpr double kWidth = 1060, kHeight = 160;
-  const auto most = static_cast<double>(lab.memory_gib);
-  const auto last = static_cast<double>(std::max<size_t>(2, run.samples.size()) - 1);
-  Html curves;
-  Html names = "Filling, churning, the job's end, 1 GiB pages taken one by one; in GiB:";
-  for (const Shown& shown : kCourse) {
-    std::vector<report::Point> points;
-    for (size_t i = 0; i < run.samples.size(); ++i) {
-      points.push_back({kWidth * static_cast<double>(i) / last,
-                        kHeight - kHeight * shown.value(run.samples[i]) / most});
-    }
-    curves += report::Polyline(points, shown.colour, 1.5);
-    names +=
-        Html(" ") + Element("span", {{"style", absl::StrCat("color:", shown.colour)}}, shown.name);
-  }
-  return report::Svg(kWidth, kHeight, curves) + Element("p", names) + "\n";
-}
-
 Html Maps(const Lab& lab, size_t number) {
   const Run& run = lab.runs[number];
   const auto map = [&](const char* when, char letter) {
-    return Element("div",
-                   Element("div", when) +
-                       Element("canvas", {{"id", absl::StrCat(std::string(1, letter), number)}}));
+    return Element("h3", when) +
+           Element("canvas", {{"id", absl::StrCat(std::string(1, letter), number)}}) + "\n";
   };
-  return Element("h2", absl::StrCat(run.policy, ", hint ", OnOff(run), ": ", run.huge_1g_obtained,
-                                    " 1 GiB pages")) +
-         Element("div", {{"class", "pair"}}, map("before", 'b') + map("after", 'a')) + "\n" +
-         Course(lab, run);
+  Html maps = Element("h2", RunName(lab, run)) +
+              map("When the job has ended", 'b') +
+              map(absl::StrCat("After three requests for 2 MiB pages: ", run.huge_asked(),
+                               " obtained").c_str(), 'h');
+  if (run.has_gigantic) {
+    maps += map(absl::StrCat("In another copy, after requests for 1 GiB pages: ",
+                             run.huge_1g_obtained, " of ", run.superpageblocks, " obtained").c_str(),
+                'a');
+  }
+  return maps + CoursePlot(lab.memory_gib, run);
+}
+
+Html RangeTable(const Lab& lab) {
+  std::vector<std::string> titles = {"policy, hint"};
+  for (const RangeCount& range : lab.runs.front().end().ranges) {
+    titles.push_back(range.mib == 1024 ? "1 GiB" : absl::StrCat(range.mib, " MiB"));
+  }
+  std::vector<Cells> rows;
+  for (const Run& run : lab.runs) {
+    Cells row = {RunName(lab, run)};
+    for (const RangeCount& range : run.end().ranges) {
+      row.push_back(absl::StrCat(range.without_kernel, " / ", range.without_either, " of ",
+                                 range.ranges));
+    }
+    rows.push_back(row);
+  }
+  return Element("h2", "Ranges without kernel pages / without btree pages either") +
+         Table(titles, rows);
+}
+
+Html ComparisonTable(const KernelComparison& comparison) {
+  std::vector<Cells> rows;
+  for (const ComparedFigure& figure : comparison.figures) {
+    rows.push_back({(figure.judged ? "* " : "") + figure.name, figure.hint ? "on" : "off",
+                    absl::StrFormat("%.3f", figure.kernel), absl::StrFormat("%.3f", figure.lab),
+                    figure.comparable ? absl::StrFormat("%+.1f %%", figure.error * 100) : "-"});
+  }
+  return Element("h2", absl::StrCat("Beside a kernel: ", comparison.series)) +
+         Table({"share", "hint", "kernel", "lab", "error"}, rows);
 }
 
 }  // namespace
 
 std::string ToHtml(const Lab& lab) {
   Html page =
-      Element("h1", absl::StrFormat("%d GiB of memory, %d GiB of btree pages, seed %d",
-                                    lab.memory_gib, lab.btree_gib, lab.seed)) +
-      Element(
-          "p",
-          "One cell is a page block of 2 MiB, one row a superpageblock of 1 GiB. Where anything "
-          "in a page block cannot move, the cell shows that.") +
-      Summary(lab) + AssumptionList() + Key();
+      Element("h1", absl::StrFormat("%g GiB of memory, seed %d", lab.memory_gib, lab.seed)) +
+      Element("p",
+              "In the maps one cell is a page block of 2 MiB, one row 1 GiB; all are at the same "
+              "scale. Where anything in a page block cannot move, the cell shows that.") +
+      Summary(lab);
+  std::vector<std::string> names;
+  for (const Run& run : lab.runs) names.push_back(RunName(lab, run));
+  page += RangeTable(lab) + RangePlot(lab.runs, names);
+  if (lab.comparison.has_value()) page += ComparisonTable(*lab.comparison);
+  page += ConstantList(lab) + Key();
   Json maps = Json::array();
   for (size_t i = 0; i < lab.runs.size(); ++i) {
     const Run& run = lab.runs[i];
     page += Maps(lab, i);
-    const size_t columns = run.before.size() / run.superpageblocks;
-    maps.push_back({absl::StrCat("b", i), MapText(run.before), columns});
-    maps.push_back({absl::StrCat("a", i), MapText(run.after), columns});
+    maps.push_back({absl::StrCat("b", i), MapText(run.before)});
+    maps.push_back({absl::StrCat("h", i), MapText(run.after_2m)});
+    if (run.has_gigantic) maps.push_back({absl::StrCat("a", i), MapText(run.after)});
   }
   page += report::ScriptData("colours", kColours) + report::ScriptData("maps", maps) +
           Element("script", Html::Raw(kScript));

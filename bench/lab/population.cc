@@ -40,6 +40,12 @@ bool Population::RemoveOldest() {
   return true;
 }
 
+uint64_t Population::TakeOldest() {
+  const uint64_t before = frames_;
+  RemoveOldest();
+  return before - frames_;
+}
+
 bool Population::RemoveAny(Random& random) {
   while (oldest_ < entries_.size() && entries_[oldest_] == kGone) ++oldest_;
   if (oldest_ == entries_.size()) return false;

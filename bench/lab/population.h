@@ -34,6 +34,8 @@ class Population final : public FolioOwner {
   bool Add(int order, AllocFlags extra = AllocFlags::kNone);
   // Frees the folio added first, of those that are left. False when there are none.
   bool RemoveOldest();
+  // The same; returns how many frames that were.
+  uint64_t TakeOldest();
   // Frees one at random.
   bool RemoveAny(Random& random);
   // Frees those with numbers in [begin, end) that are still there.

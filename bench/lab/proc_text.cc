@@ -57,7 +57,7 @@ std::string PageTypeInfo(const FreeMemoryReport& free) {
 std::string ToProcText(const Lab& lab) {
   std::string text;
   for (const Run& run : lab.runs) {
-    absl::StrAppend(&text, text.empty() ? "" : "\n", run.policy, ", hint ", run.hint ? "on" : "off",
+    absl::StrAppend(&text, text.empty() ? "" : "\n", RunName(lab, run),
                     ":\n\n", BuddyInfo(run.free), "\n", PageTypeInfo(run.free));
   }
   return text;

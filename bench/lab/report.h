@@ -6,31 +6,14 @@
 #include <absl/status/status.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "bench/lab/machine.h"
+#include "bench/lab/compare.h"
+#include "bench/lab/life.h"
 
 namespace ebcache::lab {
-
-// One machine's life.
-struct Run {
-  bool hint = false;
-  std::string policy;
-  uint32_t superpageblocks = 0;
-  Machine::Census census;  // when 1 GiB pages begin to be asked for
-  Machine::Luck luck;      // at the same time
-  FreeMemoryReport free;   // at the same time
-  uint32_t huge_1g_obtained = 0;
-  uint64_t pages_migrated = 0;  // while they were asked for
-  uint64_t buffers_released = 0;
-  std::vector<std::pair<std::string, uint64_t>> skipped;  // buffers that stayed, by verdict
-  double seconds = 0;
-  std::vector<Content> before;
-  std::vector<Content> after;
-  std::vector<Sample> samples;
-};
 
 // What part of its 16 KiB extent buffers, made of order-0 pages, Linux 6.6 had in one piece: as
 // measured in 2023, under a metadata load and under a data load.
@@ -38,10 +21,13 @@ inline constexpr double kKernelLuckMetadata = 0.663;
 inline constexpr double kKernelLuckData = 0.575;
 
 struct Lab {
-  uint64_t memory_gib = 0;
-  uint64_t btree_gib = 0;
-  uint64_t seed = 0;
+  double memory_gib = 0;
+  std::string preset;
+  Constants constants;
+  uint64_t seed = 0;   // the first
+  uint64_t seeds = 1;  // how many
   std::vector<Run> runs;
+  std::optional<KernelComparison> comparison;
   uint64_t peak_rss_bytes = 0;
 };
 
@@ -50,6 +36,9 @@ std::string ToJson(const Lab& lab);
 std::string ToHtml(const Lab& lab);
 // What is free in each machine, in the shape of /proc/buddyinfo and /proc/pagetypeinfo: proc_text.cc.
 std::string ToProcText(const Lab& lab);
+
+// "pageblock, hint on"; with the seed where there are several.
+std::string RunName(const Lab& lab, const Run& run);
 
 }  // namespace ebcache::lab
 

@@ -5,10 +5,10 @@
 // allocator in them. Requests are unmovable, reclaimable or movable (AllocFlags), and memory is
 // grouped by that under one of two policies:
 //
-//   kPageblock       as Linux does today: page blocks have a mobility. A request takes memory of
-//                    its own kind, wherever that is; when there is none it steals from another
-//                    kind, the largest block first, and with it the page block where that seems
-//                    fair.
+//   kPageblock       as Linux 6.12 does: page blocks have a mobility. A request takes memory of
+//                    its own kind, wherever that is; when there is none it falls back to another
+//                    kind, to the largest free block, and takes over all page blocks of that (4 MiB
+//                    are two), or the one page block that it is in where that seems fair.
 //   kSuperpageblock  superpageblocks are clean (free memory and movable pages only) or tainted,
 //                    each with free lists of its own. What cannot move goes to tainted ones first;
 //                    before it taints another, movable pages are moved out of its way. What can
@@ -60,6 +60,17 @@ struct MovableRegionOptions {
   size_t superpageblock_bytes = size_t{1} << 30;
   Policy policy = Policy::kSuperpageblock;
   Backing backing = Backing::kReal;
+  // What kPageblock does as Linux 6.12 does. The defaults are what that does.
+  struct PageblockRules {
+    // A free block of more than one page block is taken over as a whole, and not one page block of it.
+    bool claim_largest = true;
+    // A free page goes into a list of pages at hand only where its page block is of the list's kind,
+    // so that what is at hand does not carry pages from kind to kind.
+    bool lists_by_pageblock = true;
+  };
+  PageblockRules pageblock_rules = {};
+  // Free pages that a thread keeps at hand of each kind: 1 to 128; 0 is what suits the size.
+  uint32_t page_list_pages = 0;
   // Superpageblocks that may become tainted without an attempt to make room in others first.
   uint32_t tainted_reserve = 4;
   // How long a kNoFail request waits in which no other thread frees anything. The reserve for such
@@ -112,6 +123,7 @@ struct MovableRegionReport {
   uint64_t lost_races = 0;         // folios freed by their holders while they were being moved
   uint64_t stolen_pageblocks = 0;  // page blocks whose kind changed for a request of another kind
   uint64_t mixed_allocations = 0;  // served out of a page block of another kind, which it stayed
+  uint64_t partial_fallbacks = 0;  // under kPageblock, to a block smaller than a page block
   uint64_t defrag_steps = 0;
   uint64_t defrag_pageblocks = 0;  // emptied by them
   uint64_t defrag_failures = 0;    // steps of the background thread that threw
@@ -192,6 +204,24 @@ class MovableRegion final : public PageAllocator {
   absl::StatusOr<Folio> AllocateContiguous(const FolioRequest& request, int order);
   // The order of a superpageblock.
   int superpageblock_order() const;
+
+  // ---- Compaction -------------------------------------------------------------------------------
+
+  // How far a pass of compaction goes.
+  struct CompactionGoal {
+    int order = -1;            // until there is a free block of 2^order pages; -1: all of the region
+    bool from_cached = false;  // from where the last pass stopped, and not from both ends
+  };
+  // What a pass came to.
+  struct CompactionPass {
+    bool reached = false;  // there is a free block of that order
+    bool met = false;      // the two scanners have met
+    uint64_t moved = 0;    // folios
+  };
+  // One pass of compaction as Linux does it: what can move goes from the lowest page blocks into
+  // what is free in the highest movable ones, until the two meet. What is free in page blocks of
+  // other kinds is no destination. REQUIRES: policy kPageblock, and one such call at a time.
+  CompactionPass Compact(CompactionGoal goal);
 
   // ---- Defragmentation --------------------------------------------------------------------------
 

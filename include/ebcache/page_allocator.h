@@ -32,6 +32,9 @@ enum class AllocFlags : uint32_t {
   kNoFail = 1u << 2,       // the caller cannot do without: see PageAllocator::AllocateBulk
   kNoWarn = 1u << 3,       // running out of memory is expected: do not count it
   kNoReclaim = 1u << 4,    // fail rather than push others out
+  // With kMovable: the folio is grouped with what cannot move, as a kernel groups page cache that
+  // was allocated without a hint. Of meaning to MovableRegion under kPageblock only.
+  kGroupedUnmovable = 1u << 5,
 };
 
 constexpr AllocFlags operator|(AllocFlags a, AllocFlags b) {

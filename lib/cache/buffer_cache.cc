@@ -30,7 +30,8 @@ BufferCacheOptions Complete(BufferCacheOptions options) {
   EBCACHE_CHECK(options.user_bytes <= BufferCacheOptions::kMostUserBytes,
                 "BufferCacheOptions::user_bytes must be 4096 or less");
   constexpr auto kAllFlags = AllocFlags::kMovable | AllocFlags::kReclaimable | AllocFlags::kNoFail |
-                             AllocFlags::kNoWarn | AllocFlags::kNoReclaim;
+                             AllocFlags::kNoWarn | AllocFlags::kNoReclaim |
+                             AllocFlags::kGroupedUnmovable;
   EBCACHE_CHECK((options.alloc_flags & kAllFlags) == options.alloc_flags,
                 "BufferCacheOptions::alloc_flags: no such flag");
   EBCACHE_CHECK(options.migrate_mode == BufferCacheOptions::MigrateMode::kKeepBuffer ||

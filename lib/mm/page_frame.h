@@ -45,6 +45,7 @@ struct FrameState {
   bool reclaimable = false;
   bool purged = false;  // of a kFree frame: the memory behind it went back to the OS
   bool moving = false;  // of a kAllocated frame: compaction is asking its owner about it
+  bool grouped_unmovable = false;  // AllocFlags::kGroupedUnmovable
   uint8_t order = 0;
   OwnerId owner = kNoOwner;
   uint32_t private_bits = 0;
@@ -53,6 +54,7 @@ struct FrameState {
     return {.use = FrameUse::kAllocated,
             .movable = Has(request.flags, AllocFlags::kMovable),
             .reclaimable = Has(request.flags, AllocFlags::kReclaimable),
+            .grouped_unmovable = Has(request.flags, AllocFlags::kGroupedUnmovable),
             .order = static_cast<uint8_t>(order),
             .owner = request.owner,
             .private_bits = request.private_bits};
@@ -61,7 +63,7 @@ struct FrameState {
   constexpr uint64_t Pack() const {
     return uint64_t{private_bits} | uint64_t{owner} << 32 | uint64_t{movable} << 40 |
            uint64_t{reclaimable} << 41 | uint64_t{purged} << 42 | uint64_t{moving} << 43 |
-           uint64_t{order} << 56 | uint64_t{static_cast<uint8_t>(use)} << 61;
+           uint64_t{grouped_unmovable} << 44 | uint64_t{order} << 56 | uint64_t{static_cast<uint8_t>(use)} << 61;
   }
   // REQUIRES: no FreeBlock, or nothing but `use` and `order` is looked at.
   static constexpr FrameState Unpack(uint64_t word) {
@@ -70,6 +72,7 @@ struct FrameState {
             .reclaimable = (word >> 41 & 1) != 0,
             .purged = (word >> 42 & 1) != 0,
             .moving = (word >> 43 & 1) != 0,
+            .grouped_unmovable = (word >> 44 & 1) != 0,
             .order = static_cast<uint8_t>(word >> 56 & 0x1f),
             .owner = static_cast<OwnerId>(word >> 32 & 0xff),
             .private_bits = static_cast<uint32_t>(word)};

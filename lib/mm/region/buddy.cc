@@ -81,8 +81,11 @@ FrameNumber Buddy::Take(ZoneNumber zone, Mobility list, int order) {
   const FreeArea& from = area(zone, list);
   const uint32_t fitting = from.nonempty >> order;
   if (fitting == 0) return kNoFrame;
-  const int found = order + std::countr_zero(fitting);
-  const FrameNumber pfn = from.First(found);
+  return TakeOutOf(zone, list, order + std::countr_zero(fitting), order);
+}
+
+FrameNumber Buddy::TakeOutOf(ZoneNumber zone, Mobility list, int found, int order) {
+  const FrameNumber pfn = area(zone, list).First(found);
   Unlink(pfn);
   Expand(pfn, found, order);
   return pfn;
@@ -95,8 +98,8 @@ void Buddy::SetKinds(FrameNumber pfn, int order, Mobility mobility) {
   }
 }
 
-FrameNumber Buddy::Claim(ZoneNumber zone, Mobility from, Mobility to, int order) {
-  const int claimed = std::max(order, geometry_.pageblock_order);
+FrameNumber Buddy::Claim(ZoneNumber zone, Mobility from, Mobility to, int order, int claimed) {
+  claimed = std::max({claimed, order, geometry_.pageblock_order});
   const FrameNumber pfn = Take(zone, from, claimed);
   if (pfn == kNoFrame) return kNoFrame;
   SetKinds(pfn, claimed, to);

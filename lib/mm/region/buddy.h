@@ -82,9 +82,12 @@ class Buddy {
   // is none. Its frames are kUntouched.
   FrameNumber Take(ZoneNumber zone, Mobility list, int order);
 
+  // As Take out of a block of exactly `found`. REQUIRES: there is one, and it is large enough.
+  FrameNumber TakeOutOf(ZoneNumber zone, Mobility list, int found, int order);
+
   // As Take out of whole free page blocks of `from`, all of which become `to`, with what is left of
-  // them.
-  FrameNumber Claim(ZoneNumber zone, Mobility from, Mobility to, int order);
+  // them. Of at least 2^claimed frames: all page blocks of the block that is found.
+  FrameNumber Claim(ZoneNumber zone, Mobility from, Mobility to, int order, int claimed = 0);
 
   // Frees a block. REQUIRES: aligned to its order; frames that Take gave.
   void Put(FrameNumber pfn, int order);

@@ -24,6 +24,11 @@ void AskToMigrate(FolioOwner& owner, absl::Span<FolioMove> moves, uint32_t priva
 
 }  // namespace
 
+FrameNumber MovableRegion::Impl::DestinationLocked(int order, const Question& question) {
+  if (question.scanned) return TakeScannedLocked(order);
+  return steering_.Take(Mobility::kMovable, order, question.effort);
+}
+
 // Fills `batch` with movable folios from `pfn` on. Returns where to go on.
 FrameNumber MovableRegion::Impl::CollectLocked(FrameNumber pfn, FrameNumber end,
                                                const Question& question, Batch& batch) {
@@ -39,7 +44,7 @@ FrameNumber MovableRegion::Impl::CollectLocked(FrameNumber pfn, FrameNumber end,
     Move move = {.source = source, .state = *state, .owner = owners().BeginCall(state->owner)};
     const bool callable = move.owner != nullptr;
     if (callable) {
-      move.destination = steering_.Take(Mobility::kMovable, state->order, question.effort);
+      move.destination = DestinationLocked(state->order, question);
     }
     const bool askable = callable && (move.destination != kNoFrame || question.may_release);
     if (!askable) {

@@ -51,6 +51,9 @@ AllocatorStats MovableRegion::stats() const { return impl_->stats(); }
 absl::StatusOr<Folio> MovableRegion::AllocateContiguous(const FolioRequest& request, int order) {
   return impl_->AllocateContiguous(request, order);
 }
+MovableRegion::CompactionPass MovableRegion::Compact(CompactionGoal goal) {
+  return impl_->Compact(goal);
+}
 int MovableRegion::superpageblock_order() const { return impl_->geometry().superpageblock_order; }
 MovableRegion::DefragProgress MovableRegion::DefragStep() { return impl_->DefragStep(); }
 bool MovableRegion::StartDefragmenter() { return impl_->StartDefragmenter(); }

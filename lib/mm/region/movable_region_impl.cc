@@ -63,10 +63,11 @@ MovableRegion::Impl::Impl(const MovableRegionOptions& options)
       max_folio_order_(std::min(kMaxFolioOrder, BuddyOptionsOf(options).max_order)),
       frames_(options.os, geometry_, options.backing == MovableRegionOptions::Backing::kPhantom),
       state_(&frames_, geometry_, BuddyOptionsOf(options)),
-      steering_(&state_, options.policy, options.tainted_reserve),
+      steering_(&state_, options),
       reserve_pairs_(ReservePairs(geometry_)),
+      free_scanner_(geometry_.EndPageblock()),
       refused_(geometry_.pageblocks(), false),
-      lists_(geometry_),
+      lists_(geometry_, options.page_list_pages),
       threads_(&thread_mutex_, &thread_wakes_),
       at_fork_(
           ForkHandler::Phase::kLocks, [this] { BeforeFork(); }, [this](bool) { AfterFork(); }) {
@@ -120,6 +121,11 @@ bool MovableRegion::Impl::AnyOwnedBy(OwnerId owner) {
 Mobility MovableRegion::Impl::UserOf(bool movable, bool reclaimable, int order) const {
   if (movable || order == geometry_.superpageblock_order) return Mobility::kMovable;
   return reclaimable ? Mobility::kReclaimable : Mobility::kUnmovable;
+}
+
+Mobility MovableRegion::Impl::GroupOf(bool grouped_unmovable, Mobility user) const {
+  const bool by_pageblock = options_.policy == MovableRegionOptions::Policy::kPageblock;
+  return by_pageblock && grouped_unmovable ? Mobility::kUnmovable : user;
 }
 
 PageFrame& MovableRegion::Impl::FrameOf(Folio folio) const {

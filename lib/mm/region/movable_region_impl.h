@@ -6,6 +6,7 @@
 //   region_freeing.cc       freeing, and giving back what is kept at hand
 //   region_reserve.cc       owners that release, and the reserve for kNoFail
 //   compaction.cc           emptying page blocks
+//   two_scanners.cc         compaction as Linux does it
 //   contiguous.cc           memory in one piece
 //   defragmenter.cc         room in tainted superpageblocks, before it is needed
 //   region_reports.cc       what lies where, counted
@@ -61,6 +62,9 @@ class MovableRegion::Impl final : public AllocatorBase {
   void FreeBulk(int order, absl::Span<Folio> slots) override;
   size_t Trim() override;
 
+  // ---- two_scanners.cc ----
+  CompactionPass Compact(CompactionGoal goal);
+
   // ---- contiguous.cc ----
   absl::StatusOr<Folio> AllocateContiguous(const FolioRequest& request, int order);
   absl::StatusOr<Folio> ContiguousOrThrow(const FolioRequest& request, int order);
@@ -106,11 +110,19 @@ class MovableRegion::Impl final : public AllocatorBase {
     return UserOf(Has(request.flags, AllocFlags::kMovable),
                   Has(request.flags, AllocFlags::kReclaimable), order);
   }
+  // In whose company a folio lies: not always that of what it counts as.
+  Mobility GroupOf(bool grouped_unmovable, Mobility user) const;
   PageFrame& FrameOf(Folio folio) const;
   // All of the state that may be looked at without the region's lock (Buddy::mobility). A guess,
   // unless the caller holds the lock of a set of page lists: the thread that isolates takes it, too.
   bool IsolatedNow(FrameNumber pfn) const EBCACHE_NO_THREAD_SAFETY_ANALYSIS {
     return state_.mobility(geometry_.PageblockOf(pfn)) == Mobility::kIsolated;
+  }
+  // Whether a list of that kind may keep the frame; as much of a guess as IsolatedNow.
+  bool BelongsInList(FrameNumber pfn, Mobility group) const EBCACHE_NO_THREAD_SAFETY_ANALYSIS {
+    return options_.policy != MovableRegionOptions::Policy::kPageblock ||
+           !options_.pageblock_rules.lists_by_pageblock ||
+           state_.mobility(geometry_.PageblockOf(pfn)) == group;
   }
   // What every allocation begins with: at the first, address space is asked from the OS.
   absl::Status Open();
@@ -126,6 +138,7 @@ class MovableRegion::Impl final : public AllocatorBase {
   absl::Status TakeLarge(const FolioRequest& request, int order, absl::Span<Folio> slots,
                          Effort effort);
   absl::Status Refill(FrameStack& list, Mobility user, uint32_t wanted, Effort effort);
+  void Reaccount(FrameNumber pfn, Mobility was, Mobility user);
   absl::Status NoMemoryLocked(int order) const EBCACHE_REQUIRES(mutex_);
 
   // ---- region_reserve.cc ----
@@ -157,6 +170,7 @@ class MovableRegion::Impl final : public AllocatorBase {
     bool may_release = false;          // or out of memory, where there is none
     bool reclaimable = false;          // those that can only be released, too
     OwnerId spared = kNoOwner;         // but none of this owner's
+    bool scanned = false;              // destinations are what the free scanner has found
   };
   using Batch = absl::InlinedVector<Move, kBatch>;
   struct Evacuation {
@@ -169,6 +183,8 @@ class MovableRegion::Impl final : public AllocatorBase {
   Evacuation Evacuate(PageblockNumber pageblock, Effort effort, bool may_release);
   // The same with the page block isolated meanwhile, where nothing in it is unmovable.
   Evacuation Empty(PageblockNumber pageblock, Effort effort, bool may_release);
+  // What a folio that moves is put into; kNoFrame where there is nothing.
+  FrameNumber DestinationLocked(int order, const Question& question) EBCACHE_REQUIRES(mutex_);
   FrameNumber CollectLocked(FrameNumber pfn, FrameNumber end, const Question& question,
                             Batch& batch) EBCACHE_REQUIRES(mutex_);
   // As CollectLocked from where the last call of it stopped, in one page block, and around. In
@@ -180,6 +196,13 @@ class MovableRegion::Impl final : public AllocatorBase {
   // All of a batch, which is empty then; and the calls of their owners have ended.
   void SettleLocked(Batch& batch, Evacuation& evacuation) EBCACHE_REQUIRES(mutex_);
   void FinishLocked(const Move& move, Evacuation& evacuation) EBCACHE_REQUIRES(mutex_);
+
+  // ---- two_scanners.cc ----
+  FrameNumber TakeScannedLocked(int order) EBCACHE_REQUIRES(mutex_);
+  bool ScanForFreeLocked() EBCACHE_REQUIRES(mutex_);
+  void PutScannedBackLocked() EBCACHE_REQUIRES(mutex_);
+  bool HasFreeLocked(int order) const EBCACHE_REQUIRES(mutex_);
+  uint32_t CompactPageblock(PageblockNumber pageblock);
 
   // ---- contiguous.cc ----
   using Tried = absl::InlinedVector<PageblockNumber, 8>;  // first page blocks of ranges
@@ -233,6 +256,11 @@ class MovableRegion::Impl final : public AllocatorBase {
   const size_t reserve_pairs_;  // how many are held back, for kNoFail alone
   // Their first frames; has room for all of them.
   std::vector<FrameNumber> reserve_ EBCACHE_GUARDED_BY(mutex_);
+  // The two scanners of compaction: the page block that is emptied next, and the one behind that
+  // which is filled next; and free blocks that the latter has taken out, by order.
+  PageblockNumber migrate_scanner_ EBCACHE_GUARDED_BY(mutex_);
+  PageblockNumber free_scanner_ EBCACHE_GUARDED_BY(mutex_);
+  std::array<std::vector<FrameNumber>, kMaxFolioOrder + 1> scanned_ EBCACHE_GUARDED_BY(mutex_);
   // Page blocks that did not empty when a range was wanted.
   std::vector<bool> refused_ EBCACHE_GUARDED_BY(mutex_);
   Backoff room_in_tainted_ EBCACHE_GUARDED_BY(mutex_);

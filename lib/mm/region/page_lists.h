@@ -48,8 +48,9 @@ class PageLists {
 
   // A list keeps 512 KiB at most, and little of a small region. Not too little: what lists keep is
   // taken from them where memory runs out.
-  explicit PageLists(const RegionGeometry& geometry)
-      : capacity_(std::clamp<uint32_t>(
+  // `wanted` 0: what suits the size.
+  PageLists(const RegionGeometry& geometry, uint32_t wanted)
+      : capacity_(wanted != 0 ? std::min(wanted, FrameStack::kMaxCapacity) : std::clamp<uint32_t>(
             static_cast<uint32_t>(std::min<uint64_t>((size_t{512} << 10) / geometry.page_bytes,
                                                      geometry.frames / (8 * kSets))),
             16, FrameStack::kMaxCapacity)) {}

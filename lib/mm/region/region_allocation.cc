@@ -15,6 +15,12 @@ absl::Status MovableRegion::Impl::NoMemoryLocked(int order) const {
                                                    " frames free, none of them fitting"));
 }
 
+// Of one frame that passes between a page list and a folio which counts as something else there.
+void MovableRegion::Impl::Reaccount(FrameNumber pfn, Mobility was, Mobility user) {
+  sync::MutexLock lock(mutex_);
+  state_.Reaccount(pfn, 0, was, user);
+}
+
 // Frames for `list`, until it has `wanted`, and a batch more if that is easy.
 absl::Status MovableRegion::Impl::Refill(FrameStack& list, Mobility user, uint32_t wanted,
                                          Effort effort) {
@@ -35,16 +41,18 @@ absl::Status MovableRegion::Impl::Refill(FrameStack& list, Mobility user, uint32
 absl::Status MovableRegion::Impl::TakeSmall(const FolioRequest& request, uint32_t wanted,
                                             absl::Span<Folio> slots, Effort effort) {
   const Mobility user = UserOf(request, 0);
+  const Mobility group = GroupOf(Has(request.flags, AllocFlags::kGroupedUnmovable), user);
   const FrameState state = FrameState::Allocated(request, 0);
   PageListSet& set = lists_.Mine();
   sync::MutexLock lock(set.mutex);
-  FrameStack& list = set.list(user);
+  FrameStack& list = set.list(group);
   if (list.size() < wanted) {
-    if (absl::Status status = Refill(list, user, wanted, effort); !status.ok()) return status;
+    if (absl::Status status = Refill(list, group, wanted, effort); !status.ok()) return status;
   }
   for (Folio& slot : slots) {
     if (!slot.empty()) continue;
     const FrameNumber pfn = list.Pop();
+    if (group != user) Reaccount(pfn, group, user);
     slot = FolioAt(pfn);
     frames_[pfn].Store(state);
   }
@@ -56,17 +64,19 @@ absl::Status MovableRegion::Impl::TakeSmall(const FolioRequest& request, uint32_
 absl::Status MovableRegion::Impl::TakeLarge(const FolioRequest& request, int order,
                                             absl::Span<Folio> slots, Effort effort) {
   const Mobility user = UserOf(request, order);
+  const Mobility group = GroupOf(Has(request.flags, AllocFlags::kGroupedUnmovable), user);
   absl::InlinedVector<FrameNumber, 16> taken;
   taken.reserve(slots.size());  // no failure halfway
   {
     sync::MutexLock lock(mutex_);
     for (const Folio slot : slots) {
       if (!slot.empty()) continue;
-      const FrameNumber pfn = steering_.Take(user, order, effort);
+      const FrameNumber pfn = steering_.Take(group, order, effort);
       if (pfn == kNoFrame) {
         for (const FrameNumber back : taken) state_.Put(back, order, user);
         return NoMemoryLocked(order);
       }
+      if (group != user) state_.Reaccount(pfn, order, group, user);
       // At once: the frame must not look like a tail to a thread that walks the table.
       frames_[pfn].Store(FrameState::Allocated(request, order));
       taken.push_back(pfn);

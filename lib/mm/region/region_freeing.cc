@@ -21,16 +21,18 @@ void MovableRegion::Impl::FreeSmall(absl::Span<Folio> slots) {
     // Frames whose page block is being emptied must not go into a list. Either this sees that it is
     // isolated, or the thread that isolated it drains this set afterwards: both hold the set's
     // lock.
-    if (IsolatedNow(pfn)) {
+    const Mobility group = GroupOf(was.grouped_unmovable, user);
+    if (IsolatedNow(pfn) || !BelongsInList(pfn, group)) {
       sync::MutexLock lock(mutex_);
       state_.Put(pfn, 0, user);
       continue;
     }
-    FrameStack& list = set.list(user);
+    if (group != user) Reaccount(pfn, user, group);
+    FrameStack& list = set.list(group);
     if (list.size() == lists_.capacity()) {
       sync::MutexLock lock(mutex_);
-      const uint32_t half = lists_.capacity() / 2;
-      for (const FrameNumber old : list.Oldest(half)) state_.Put(old, 0, user);
+      const uint32_t half = (lists_.capacity() + 1) / 2;
+      for (const FrameNumber old : list.Oldest(half)) state_.Put(old, 0, group);
       list.DropOldest(half);
     }
     list.Push(pfn);

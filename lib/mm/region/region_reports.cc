@@ -35,6 +35,7 @@ MovableRegionReport MovableRegion::Impl::report() const {
   report.defrag_failures = threads_.failures();
   report.stolen_pageblocks = steering_.counters().stolen_pageblocks;
   report.mixed_allocations = steering_.counters().mixed_allocations;
+  report.partial_fallbacks = steering_.counters().partial_fallbacks;
   for (const OwnerReport& owner : owner_reports_) {
     if (owner.migrated + owner.released + owner.refused != 0) report.owners.push_back(owner);
   }

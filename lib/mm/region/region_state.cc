@@ -96,8 +96,16 @@ FrameNumber RegionState::Take(ZoneNumber zone, Mobility list, int order, Mobilit
   return pfn;
 }
 
-FrameNumber RegionState::Claim(ZoneNumber zone, Mobility from, int order, Mobility user) {
-  const FrameNumber pfn = buddy_.Claim(zone, from, user, order);
+FrameNumber RegionState::TakeOutOf(ZoneNumber zone, Mobility list, int found, int order,
+                                   Mobility user) {
+  const FrameNumber pfn = buddy_.TakeOutOf(zone, list, found, order);
+  Account(pfn, order, user, /*taken=*/true);
+  return pfn;
+}
+
+FrameNumber RegionState::Claim(ZoneNumber zone, Mobility from, int order, Mobility user,
+                               int claimed) {
+  const FrameNumber pfn = buddy_.Claim(zone, from, user, order, claimed);
   if (pfn != kNoFrame) Account(pfn, order, user, /*taken=*/true);
   return pfn;
 }

@@ -52,9 +52,15 @@ class RegionState {
 
   // As those of Buddy, and counted.
   FrameNumber Take(ZoneNumber zone, Mobility list, int order, Mobility user);
-  FrameNumber Claim(ZoneNumber zone, Mobility from, int order, Mobility user);
+  FrameNumber TakeOutOf(ZoneNumber zone, Mobility list, int found, int order, Mobility user);
+  FrameNumber Claim(ZoneNumber zone, Mobility from, int order, Mobility user, int claimed = 0);
   void Put(FrameNumber pfn, int order, Mobility user);
   void TakeRange(FrameNumber pfn, int order, Mobility user);
+  // Frames in use that count as those of another user from now on.
+  void Reaccount(FrameNumber pfn, int order, Mobility was, Mobility user) {
+    Account(pfn, order, was, /*taken=*/false);
+    Account(pfn, order, user, /*taken=*/true);
+  }
   void SetMobility(PageblockNumber pageblock, Mobility mobility) {
     buddy_.SetMobility(pageblock, mobility);
   }

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "ebcache/movable_region.h"
 #include "lib/mm/region/region_state.h"
@@ -37,12 +38,16 @@ constexpr std::array<Mobility, 2> FallbacksOf(Mobility user) {
 struct SteeringCounters {
   uint64_t stolen_pageblocks = 0;
   uint64_t mixed_allocations = 0;
+  uint64_t partial_fallbacks = 0;
 };
 
 class Steering {
  public:
-  Steering(RegionState* state, MovableRegionOptions::Policy policy, uint32_t tainted_reserve)
-      : state_(*state), policy_(policy), tainted_reserve_(tainted_reserve) {}
+  Steering(RegionState* state, const MovableRegionOptions& options)
+      : state_(*state),
+        policy_(options.policy),
+        tainted_reserve_(options.tainted_reserve),
+        rules_(options.pageblock_rules) {}
 
   // A block of 2^order frames for a request of mobility `user`; kNoFrame when there is none within
   // that effort.
@@ -70,12 +75,21 @@ class Steering {
 
   // pageblock_fallback.cc
   FrameNumber TakeByPageblock(Mobility user, int order);
-  FrameNumber ClaimFrom(Mobility from, Mobility user, int order);
-  bool FairToClaim(PageblockNumber pageblock, Mobility user) const;
+  // What a request takes out of another kind: a block of 2^found frames.
+  struct Fallback {
+    Mobility from = Mobility::kMovable;
+    int found = -1;        // -1: there is none
+    bool may_claim = false;  // the page block along with it
+  };
+  Fallback FindFallback(Mobility user, int order) const;
+  std::optional<Mobility> FallbackWith(Mobility user, int exactly) const;
+  FrameNumber TakeFallback(const Fallback& fallback, Mobility user, int order);
+  bool FairToClaim(PageblockNumber pageblock, Mobility was, Mobility user) const;
 
   RegionState& state_;
   const MovableRegionOptions::Policy policy_;
   const uint32_t tainted_reserve_;
+  const MovableRegionOptions::PageblockRules rules_;
   SteeringCounters counters_;
 };
 
