@@ -36,7 +36,7 @@ void Meter::Add(uint64_t bytes, const std::string& what) {
   const MutexLock lock(mutex_);
   done_ += bytes;
   const double elapsed_s = progress_.elapsed_s();
-  const double part = whole_ == 0 ? 1 : std::min(1.0, static_cast<double>(done_) / whole_);
+  const double part = whole_ == 0 ? 1 : std::min(1.0, static_cast<double>(done_) / static_cast<double>(whole_));
   const double left_s = part == 0 ? 0 : elapsed_s * (1 - part) / part;
   progress_.Update(done_ >> 20, "MiB",
                    absl::StrFormat("of %s, %.0f s left  %s", HumanBytes(whole_), left_s, what));
