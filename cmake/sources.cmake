@@ -39,8 +39,8 @@ set(EBCACHE_MM_SOURCES
   lib/mm/region/region_reserve.cc
   lib/mm/region/region_state.cc
   lib/mm/region/steering.cc
-  lib/mm/region/two_scanners.cc
   lib/mm/region/superpageblock.cc
+  lib/mm/region/two_scanners.cc
   lib/mm/thread_list.cc
 )
 
