@@ -82,7 +82,7 @@ Subcommand::Work Prepare(Command& command) {
   const auto options = std::make_shared<Options>();
   command.AddJson("print JSON", JsonSchema("check"), &options->json);
   command.AddNumber("memory-mib",
-                    "memory for the cache and all sums together, in MiB (default 256, at least 16)",
+                    "memory for the cache and all sums together, in MiB, at least 16 (default 256)",
                     1 << 20, &options->memory_mib);
   command.AddNumber("findings", "findings of each kind that are printed (default 20)", 1000000,
                     &options->findings);
