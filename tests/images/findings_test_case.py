@@ -97,9 +97,9 @@ class FindingsTestCase(image_test.ImageTest):
         """Gives an item a type that nothing looks at."""
         self.put_key(place, 8, "<B", place[1][0] + UNKNOWN_TYPE)
 
-    def add_to_superblocks(self, offset, value, form="<Q"):
+    def add_to_superblocks(self, offset, value, form="<Q", places=SUPERBLOCKS):
         with open(self.image, "r+b") as image:
-            for place in SUPERBLOCKS:
+            for place in places:
                 image.seek(place)
                 block = bytearray(image.read(4096))
                 (old,) = struct.unpack_from(form, block, offset)
