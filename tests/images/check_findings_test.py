@@ -43,6 +43,7 @@ from findings_test_case import (
 )
 
 REGULAR, FIFO = 0o100000, 0o010000
+INODE_REF, ORPHAN, ORPHANS = 12, 48, 2**64 - 5
 UNKNOWN = 253  # a type that no kernel knows
 FAR = 1 << 40  # behind all chunks
 
@@ -330,6 +331,50 @@ class CheckFindingsTest(findings_test_case.FindingsTestCase):
     def test_inode_kind(self):
         entries = list(self.entries_of(self.regular()))
         self.check("inode-kind", *[lambda e=entry: self.put(e, 29, "<B", 3) for entry in entries])
+
+    def remove_entry(self, number, *forms):
+        """Forms of the directory entry of an inode, and their parts of the directory's size."""
+        for form in forms:
+            entry = self.first(form, 5, lambda key, data: struct.unpack_from("<Q", data)[0] == number)
+            directory, name = self.key(entry)[0], self.read(entry, 27, "<H")
+            self.remove(entry)
+            self.add(self.first(INODE, 5, lambda key, data: key[0] == directory), SIZE, "<Q", -name)
+
+    def remove_name(self):
+        """The inode's own name, and the count of it."""
+        self.remove(self.large(INODE_REF))
+        self.put(self.large(), NLINK, "<I", 0)
+
+    def add_orphan(self, number):
+        self.insert(self.leaves_of(5)[-1], (ORPHANS, ORPHAN, number), b"")
+
+    def test_entry_without_index(self):
+        """The inode has no name: one would be name-without-entry, as it says which index it has."""
+        number = self.key(self.large())[0]
+        self.check(
+            "entry-without-index",
+            lambda: self.remove_entry(number, DIR_INDEX),
+            self.remove_name,
+            lambda: self.add_orphan(number),
+        )
+
+    def test_index_without_entry(self):
+        number = self.key(self.large())[0]
+        self.check("index-without-entry", lambda: self.remove_entry(number, DIR_ITEM))
+
+    def test_entry_without_name(self):
+        number = self.key(self.large())[0]
+        self.check("entry-without-name", self.remove_name, lambda: self.add_orphan(number))
+
+    def test_name_without_entry(self):
+        number = self.key(self.large())[0]
+        self.check("name-without-entry", lambda: self.remove_entry(number, DIR_ITEM, DIR_INDEX))
+
+    def test_orphan_missing(self):
+        number = self.key(self.large())[0]
+        self.check(
+            "orphan-missing", lambda: self.remove_entry(number, DIR_ITEM, DIR_INDEX), self.remove_name
+        )
 
     def test_inode_items(self):
         place = self.regular()
