@@ -18,6 +18,7 @@ from findings_test_case import (
     DISK_BYTES,
     EXTENT,
     EXTENT_DATA,
+    FILE_BYTES,
     GROUP,
     LOG_ROOT,
     RAM_BYTES,
@@ -99,6 +100,21 @@ class CheckFindingsOwnImagesTest(findings_test_case.FindingsTestCase):
             "device-extent-overlap",
             lambda: self.put_key(last, 9, "<Q", start + STRIPE),
             lambda: self.put(chunk, 56, "<Q", start + STRIPE),
+        )
+
+    def test_file_extent_overlap(self):
+        """A part of a file begins a sector later, and ends as much later; its reference says so as well."""
+        self.make_many_leaves()
+        last, first = self.neighbours(5, EXTENT_DATA)
+        number, _, offset = self.key(last)
+        self.assertEqual(self.key(first), (number, EXTENT_DATA, offset + self.read(last, FILE_BYTES, "<Q")))
+        start = self.read(last, DISK_BYTENR, "<Q")
+        extent = self.first(EXTENT, 2, lambda key, data: key[0] == start)
+        self.assertEqual(struct.unpack("<QQQ", self.data(extent)[25:49]), (5, number, offset))
+        self.check(
+            "file-extent-overlap",
+            lambda: self.put_key(last, 9, "<Q", offset + SECTOR),
+            lambda: self.put(extent, 41, "<Q", offset + SECTOR),
         )
 
     # ---- Others ---------------------------------------------------------------------------------

@@ -127,6 +127,11 @@ class FindingsTestCase(image_test.ImageTest):
         return struct.unpack_from(KEY, leaf.block, item[1])
 
     @staticmethod
+    def data(place):
+        leaf, item = place
+        return leaf.block[item[2] : item[2] + item[3]]
+
+    @staticmethod
     def entries(leaf):
         """[(key, data)]"""
         return [
