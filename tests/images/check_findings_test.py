@@ -5,19 +5,47 @@ import os
 import struct
 
 import dump_tree
-import field_damage
+import findings_test_case
 import image_test
 import make_images
+from findings_test_case import (
+    BYTES_USED,
+    CHUNK,
+    CSUM,
+    DEVICE,
+    DEVICE_BYTES_USED,
+    DEV_EXTENT,
+    DIR_INDEX,
+    DIR_ITEM,
+    DISK_BYTENR,
+    DISK_BYTES,
+    EXTENT,
+    EXTENT_DATA,
+    EXTENT_KIND,
+    FLAGS,
+    FREE_EXTENT,
+    FREE_INFO,
+    GENERATION,
+    GROUP,
+    INODE,
+    METADATA,
+    MODE,
+    NBYTES,
+    NLINK,
+    PREALLOC,
+    QGROUP_INFO,
+    ROOT,
+    ROOT_BACKREF,
+    ROOT_REF,
+    SIZE,
+    SYSTEM_CHUNKS,
+    UUID,
+)
 
-WHY_NOT = make_images.why_no_mounts()
-SUPERBLOCKS = (64 << 10, 64 << 20)
-INODE, INODE_REF, DIR_ITEM, DIR_INDEX, EXTENT_DATA, CSUM = 1, 12, 84, 96, 108, 128
-ROOT, ROOT_BACKREF, ROOT_REF, EXTENT, METADATA, GROUP = 132, 144, 156, 168, 169, 192
-FREE_INFO, FREE_EXTENT, DEV_EXTENT, DEVICE, CHUNK = 198, 199, 204, 216, 228
-QGROUP_INFO, UUID = 242, 251
-UNKNOWN_TYPE = 1  # added to a key's type: one that no kernel knows, behind it
-MODE, NLINK, NBYTES, SIZE, GENERATION, FLAGS = 52, 40, 24, 16, 0, 64
 REGULAR, FIFO = 0o100000, 0o010000
+INODE_REF, ORPHAN, ORPHANS = 12, 48, 2**64 - 5
+UNKNOWN = 253  # a type that no kernel knows
+FAR = 1 << 40  # behind all chunks
 
 
 def fill(top):
@@ -39,88 +67,13 @@ def fill(top):
     make_images.run_tool("sync")
 
 
-class CheckFindingsTest(image_test.ImageTest):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.made = None
-
+class CheckFindingsTest(findings_test_case.FindingsTestCase):
     def setUp(self):
-        if WHY_NOT is not None:
-            self.skipTest(f"cannot mount images: {WHY_NOT}")
         super().setUp()
-        self.image = self.scratch / "disk.img"
         make_images.mkfs([self.image], features=("^no-holes",), size_bytes=256 << 20)
         with make_images.mounted([self.image], self.scratch / "mnt") as top:
             fill(top)
-        self.assertEqual(self.counts(), {})
-        self.leaves = field_damage.leaves(self.image)
-
-    def counts(self):
-        run = self.run_program(image_test.command("check", "--json", self.image))
-        report = run.report()
-        self.assertEqual(run.exit_code, 1 if report["counts"] else 0, str(run))
-        self.assertEqual(report["total_findings"], sum(report["counts"].values()))
-        return report["counts"]
-
-    # ---- Changes --------------------------------------------------------------------------------
-
-    def items(self, kind, tree=None):
-        """(leaf, item) of that type, in order."""
-        for leaf in self.leaves:
-            if tree in (None, leaf.owner):
-                yield from ((leaf, item) for item in leaf.items if item[0] == kind)
-
-    def first(self, kind, tree=None, where=lambda key, data: True):
-        for leaf, item in self.items(kind, tree):
-            key = struct.unpack_from("<QBQ", leaf.block, item[1])
-            data = leaf.block[item[2] : item[2] + item[3]]
-            if where(key, data):
-                return leaf, item
-        raise AssertionError(f"no item of type {kind}")
-
-    def put(self, place, offset, form, value):
-        """A field of an item's data."""
-        leaf, item = place
-        block = bytearray(leaf.block)
-        struct.pack_into(form, block, item[2] + offset, value)
-        self.store(leaf, block)
-
-    def put_key(self, place, offset, form, value):
-        leaf, item = place
-        block = bytearray(leaf.block)
-        struct.pack_into(form, block, item[1] + offset, value)
-        self.store(leaf, block)
-
-    def store(self, leaf, block):
-        leaf.block = field_damage.seal(bytes(block))
-        leaf.write(leaf.block)
-
-    def read(self, place, offset, form):
-        leaf, item = place
-        return struct.unpack_from(form, leaf.block, item[2] + offset)[0]
-
-    def add(self, place, offset, form, value):
-        self.put(place, offset, form, self.read(place, offset, form) + value)
-
-    def hide(self, place):
-        """Gives an item a type that nothing looks at."""
-        self.put_key(place, 8, "<B", place[1][0] + UNKNOWN_TYPE)
-
-    def add_to_superblocks(self, offset, value, form="<Q"):
-        with open(self.image, "r+b") as image:
-            for place in SUPERBLOCKS:
-                image.seek(place)
-                block = bytearray(image.read(4096))
-                (old,) = struct.unpack_from(form, block, offset)
-                struct.pack_into(form, block, offset, old + value)
-                image.seek(place)
-                image.write(field_damage.seal(bytes(block)))
-
-    def generation(self):
-        with open(self.image, "rb") as image:
-            image.seek(SUPERBLOCKS[0] + 72)
-            return struct.unpack("<Q", image.read(8))[0]
+        self.use(self.image)
 
     def regular(self, tree=5):
         return self.first(INODE, tree, lambda key, data: self.mode_of(data) == REGULAR)
@@ -138,13 +91,6 @@ class CheckFindingsTest(image_test.ImageTest):
         leaf, item = self.first(INODE, 5, is_large)
         number = struct.unpack_from("<Q", leaf.block, item[1])[0]
         return self.first(kind, 5, lambda key, data: key[0] == number)
-
-    def check(self, expected, *changes):
-        """These changes together bring findings of that kind, and of no other."""
-        for change in changes:
-            change()
-        counts = self.counts()
-        self.assertEqual(list(counts), [expected], counts)
 
     # ---- References -----------------------------------------------------------------------------
 
@@ -180,7 +126,55 @@ class CheckFindingsTest(image_test.ImageTest):
             image_test.flip_byte(self.image, place + 5000)
         self.check("block-lost")
 
+    def test_block_misplaced(self):
+        """The last key of a leaf, of an item that nothing looks at, lies behind the first of the next leaf."""
+        leaves = self.leaves_of(5)
+        number = self.entries(leaves[1])[0][0][0]
+        self.check("block-misplaced", lambda: self.insert(leaves[0], (number, UNKNOWN, 0), b"\0" * 8))
+
     # ---- Space ----------------------------------------------------------------------------------
+
+    def extent_for_hole(self, start):
+        """A preallocated extent of 1 MiB, which a file has in place of its hole. All counts but a block group's."""
+        hole = self.hole()
+        number, _, offset = self.key(hole)
+        self.put(hole, EXTENT_KIND, "<B", PREALLOC)
+        self.put(hole, DISK_BYTENR, "<Q", start)
+        self.put(hole, DISK_BYTES, "<Q", 1 << 20)
+        self.add(self.first(INODE, 5, lambda key, data: key[0] == number), NBYTES, "<Q", 1 << 20)
+        item = findings_test_case.data_extent(self.generation(), 5, number, offset)
+        key = (start, EXTENT, 1 << 20)
+        self.insert(self.leaf_for(2, key), key, item)
+        group = self.first(QGROUP_INFO, 8, lambda key, data: key[2] == 5)
+        for field in (8, 16, 24, 32):
+            self.add(group, field, "<Q", 1 << 20)
+        self.add_to_superblocks(BYTES_USED, 1 << 20)
+
+    def test_extent_outside_chunk(self):
+        self.check("extent-outside-chunk", lambda: self.extent_for_hole(FAR))
+
+    def test_extent_behind_end_of_chunk(self):
+        """Its first sector is the last one of a chunk, and free."""
+
+        def has_free_end(key, data):
+            return any(one[0] <= key[0] < key[0] + key[2] == one[0] + one[2] for one in groups)
+
+        groups = [self.key(place) for place in self.items(GROUP, 2) if self.read(place, 16, "<Q") == 1]
+        free = self.first(FREE_EXTENT, 10, has_free_end)
+        start, _, length = self.key(free)
+        end = start + length
+        group = next(one for one in groups if one[0] + one[2] == end)
+        self.check(
+            "extent-outside-chunk",
+            lambda: self.put_key(free, 9, "<Q", length - 4096),
+            lambda: self.extent_for_hole(end - 4096),
+            lambda: self.add(self.first(GROUP, 2, lambda key, data: key == group), 0, "<Q", 1 << 20),
+        )
+
+    def test_block_group_surplus(self):
+        item = struct.pack("<QQQ", 0, 256, 1)
+        last = self.leaves_of(2)[-1]
+        self.check("block-group-surplus", lambda: self.insert(last, (FAR, GROUP, 8 << 20), item))
 
     def data_group(self):
         return self.first(GROUP, 2, lambda key, data: data[16] & 1)
@@ -203,7 +197,7 @@ class CheckFindingsTest(image_test.ImageTest):
         self.check("block-group-flags", lambda: self.put(self.data_group(), 16, "<Q", 4))
 
     def test_superblock_bytes_used(self):
-        self.check("superblock-bytes-used", lambda: self.add_to_superblocks(120, 4096))
+        self.check("superblock-bytes-used", lambda: self.add_to_superblocks(BYTES_USED, 4096))
 
     def test_free_space_wrong(self):
         place = self.large_free_extent()
@@ -262,14 +256,53 @@ class CheckFindingsTest(image_test.ImageTest):
         self.check(
             "device-bytes-used",
             lambda: self.add(place, 16, "<Q", 4096),
-            lambda: self.add_to_superblocks(201 + 16, 4096),
+            lambda: self.add_to_superblocks(DEVICE_BYTES_USED, 4096),
         )
 
     def test_device_item(self):
-        self.check("device-item", lambda: self.add_to_superblocks(201 + 16, 4096))
+        self.check("device-item", lambda: self.add_to_superblocks(DEVICE_BYTES_USED, 4096))
 
     def test_superblock_devices(self):
         self.check("superblock-devices", lambda: self.add_to_superblocks(112, -4096))
+
+    def test_device_extent_surplus(self):
+        item = struct.pack("<QQQQ16s", 3, 256, FAR, 1 << 20, b"")
+        start = self.end_of_device_extents()
+        self.check(
+            "device-extent-surplus",
+            lambda: self.insert(self.leaves_of(4)[-1], (1, DEV_EXTENT, start), item),
+            lambda: self.add(self.first(DEVICE, 3), 16, "<Q", 1 << 20),
+            lambda: self.add_to_superblocks(DEVICE_BYTES_USED, 1 << 20),
+        )
+
+    def end_of_device_extents(self):
+        last = list(self.items(DEV_EXTENT, 4))[-1]
+        return self.key(last)[2] + self.read(last, 24, "<Q")
+
+    def test_system_chunk(self):
+        """A system chunk, as it should be but for the superblock's list, and empty."""
+        length = 8 << 20
+        start = self.end_of_device_extents()
+        device = self.first(DEVICE, 3)
+        uuid = device[0].block[device[1][2] + 66 :][:16]
+        chunk = struct.pack("<QQQQIIIHH", length, 2, 64 << 10, 2, 4096, 4096, 4096, 1, 1)
+        chunk += struct.pack("<QQ16s", 1, start, uuid)
+        extent = struct.pack("<QQQQ16s", 3, 256, FAR, length, b"")
+        self.check(
+            "system-chunk",
+            lambda: self.insert(self.leaves_of(3)[-1], (256, CHUNK, FAR), chunk),
+            lambda: self.insert(self.leaves_of(4)[-1], (1, DEV_EXTENT, start), extent),
+            lambda: self.insert(self.leaves_of(2)[-1], (FAR, GROUP, length), struct.pack("<QQQ", 0, 256, 2)),
+            lambda: self.insert(self.leaves_of(10)[-1], (FAR, FREE_INFO, length), struct.pack("<II", 1, 0)),
+            lambda: self.insert(self.leaves_of(10)[-1], (FAR, FREE_EXTENT, length), b""),
+            lambda: self.add(self.first(DEVICE, 3), 16, "<Q", length),
+            lambda: self.add_to_superblocks(DEVICE_BYTES_USED, length),
+        )
+
+    def test_system_chunk_that_is_another(self):
+        """What contradicts the superblock's list cannot be mounted: the leaf is lost, and the list is all there is."""
+        second_copy = SYSTEM_CHUNKS + 17 + 48 + 32 + 8
+        self.check("block-lost", lambda: self.add_to_superblocks(second_copy, 1 << 20))
 
     # ---- Files ----------------------------------------------------------------------------------
 
@@ -299,6 +332,50 @@ class CheckFindingsTest(image_test.ImageTest):
         entries = list(self.entries_of(self.regular()))
         self.check("inode-kind", *[lambda e=entry: self.put(e, 29, "<B", 3) for entry in entries])
 
+    def remove_entry(self, number, *forms):
+        """Forms of the directory entry of an inode, and their parts of the directory's size."""
+        for form in forms:
+            entry = self.first(form, 5, lambda key, data: struct.unpack_from("<Q", data)[0] == number)
+            directory, name = self.key(entry)[0], self.read(entry, 27, "<H")
+            self.remove(entry)
+            self.add(self.first(INODE, 5, lambda key, data: key[0] == directory), SIZE, "<Q", -name)
+
+    def remove_name(self):
+        """The inode's own name, and the count of it."""
+        self.remove(self.large(INODE_REF))
+        self.put(self.large(), NLINK, "<I", 0)
+
+    def add_orphan(self, number):
+        self.insert(self.leaves_of(5)[-1], (ORPHANS, ORPHAN, number), b"")
+
+    def test_entry_without_index(self):
+        """The inode has no name: one would be name-without-entry, as it says which index it has."""
+        number = self.key(self.large())[0]
+        self.check(
+            "entry-without-index",
+            lambda: self.remove_entry(number, DIR_INDEX),
+            self.remove_name,
+            lambda: self.add_orphan(number),
+        )
+
+    def test_index_without_entry(self):
+        number = self.key(self.large())[0]
+        self.check("index-without-entry", lambda: self.remove_entry(number, DIR_ITEM))
+
+    def test_entry_without_name(self):
+        number = self.key(self.large())[0]
+        self.check("entry-without-name", self.remove_name, lambda: self.add_orphan(number))
+
+    def test_name_without_entry(self):
+        number = self.key(self.large())[0]
+        self.check("name-without-entry", lambda: self.remove_entry(number, DIR_ITEM, DIR_INDEX))
+
+    def test_orphan_missing(self):
+        number = self.key(self.large())[0]
+        self.check(
+            "orphan-missing", lambda: self.remove_entry(number, DIR_ITEM, DIR_INDEX), self.remove_name
+        )
+
     def test_inode_items(self):
         place = self.regular()
         mode = self.read(place, MODE, "<I") & 0o7777
@@ -309,11 +386,13 @@ class CheckFindingsTest(image_test.ImageTest):
             *[lambda e=entry: self.put(e, 29, "<B", 5) for entry in entries],
         )
 
-    def test_file_extent_gap(self):
-        hole = self.first(
+    def hole(self):
+        return self.first(
             EXTENT_DATA, 5, lambda key, data: data[20] == 1 and struct.unpack_from("<Q", data, 21)[0] == 0
         )
-        self.check("file-extent-gap", lambda: self.add(hole, 45, "<Q", -4096))
+
+    def test_file_extent_gap(self):
+        self.check("file-extent-gap", lambda: self.add(self.hole(), 45, "<Q", -4096))
 
     def test_file_extent_generation(self):
         place = self.large(EXTENT_DATA)
@@ -342,6 +421,22 @@ class CheckFindingsTest(image_test.ImageTest):
 
     def test_root_ref_count(self):
         self.check("root-ref-count", lambda: self.put(self.subvolume(), 216, "<I", 2))
+
+    def test_root_orphan_missing(self):
+        """A subvolume without a place in any directory, as one that is being deleted."""
+
+        def leads_to_subvolume(_, data):
+            return struct.unpack_from("<QB", data) == (256, ROOT)
+
+        self.check(
+            "root-orphan-missing",
+            lambda: self.put(self.subvolume(), 216, "<I", 0),
+            lambda: self.remove(self.first(ROOT_REF, 1)),
+            lambda: self.remove(self.first(ROOT_BACKREF, 1)),
+            lambda: self.remove(self.first(DIR_ITEM, 5, leads_to_subvolume)),
+            lambda: self.remove(self.first(DIR_INDEX, 5, leads_to_subvolume)),
+            lambda: self.add(self.first(INODE, 5, lambda key, data: key[0] == 256), SIZE, "<Q", -2 * len("sub")),
+        )
 
     def test_root_directory(self):
         self.check("root-directory", lambda: self.add(self.subvolume(), 168, "<Q", 1))

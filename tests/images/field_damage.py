@@ -107,6 +107,9 @@ class Leaf:
             image.seek(self.places[0])
             self.block = image.read(node_bytes)
         self.logical = logical
+        self.find_items()
+
+    def find_items(self):
         self.owner, count = struct.unpack_from("<QI", self.block, 88)
         self.items = []
         for slot in range(count):

@@ -213,26 +213,46 @@ class LogVisitor : public TreeVisitor {
   LogVisitor(CheckState& state, const SpaceTrees& space) : state_(state), space_(space) {}
 
   bool VisitBlock(const TreeRoot& tree, const ExtentBuffer& block) override {
-    if (!space_.extents) return true;
-    const absl::StatusOr<Path> path = space_.extents->Search({block.start(), kExtentItemType, 0});
-    if (!path.ok() || !path->valid()) return true;
-    const Key key = path->key();
-    const bool extent = key.type == kExtentItemType || key.type == kMetadataItemType;
-    if (key.objectid != block.start() || !extent) return true;
+    const uint64_t start = block.start();
+    const std::optional<Key> found = LastExtentBefore(start + state_.node_bytes());
+    if (!found) return true;
+    const Key& key = *found;
+    const bool skinny = key.type == kMetadataItemType;
+    // An extent begins before the block ends, so it is free of the block if it ends before it begins.
+    const uint64_t length = skinny ? state_.node_bytes() : key.offset;
+    if (key.objectid < start && length <= start - key.objectid) return true;
     state_.findings.Add({.kind = FindingKind::kLogBlockInUse,
                          .tree = tree.id,
                          .key = key,
-                         .address = block.start(),
-                         .found = "a block of a log that is an extent as well",
+                         .address = start,
+                         .found = "a block of a log that is part of an extent as well",
                          .expected = {}});
     return true;
   }
   void VisitDamage(const WalkDamage& damage) override { state_.lost.Note(damage); }
 
  private:
+  std::optional<Key> LastExtentBefore(uint64_t address) const;
+
   CheckState& state_;
   const SpaceTrees& space_;
 };
+
+// The key of the last extent that begins before the address; none also where that cannot be told.
+std::optional<Key> LogVisitor::LastExtentBefore(uint64_t address) const {
+  uint64_t objectid = address;
+  while (space_.extents && objectid > 0) {
+    // References and block groups have larger types than the extent that they are of.
+    const absl::StatusOr<Path> path =
+        space_.extents->SearchBackward({objectid - 1, kMetadataItemType, kMaxKey.offset});
+    if (!path.ok() || !path->valid()) return std::nullopt;
+    const Key key = path->key();
+    if (key.type == kExtentItemType || key.type == kMetadataItemType) return key;
+    // An extent of this objectid lies before its other items; of a smaller type there are none.
+    objectid = key.type > kMetadataItemType ? key.objectid + 1 : key.objectid;
+  }
+  return std::nullopt;
+}
 
 }  // namespace
 

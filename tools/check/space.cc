@@ -138,7 +138,8 @@ void RangeCheck::Take(const ScannedExtent& extent) {
     if (extent.start() < at_ && extent.start() >= extents_end_) {
       FreeSpaceWrong(extent.start(), std::min(at_, extent.end), "free and allocated");
     }
-    at_ = std::max(at_, extent.end);
+    // What is behind the range is another finding, of CheckPlace.
+    at_ = std::max(at_, std::min(extent.end, range_.end));
   }
   extents_end_ = std::max(extents_end_, extent.end);
   if (extent.data) TakeChecksums(extent);
