@@ -128,7 +128,7 @@ void CountEvictionSteps(Card& card, Side& ours, Side& theirs) {
        .unit = "steps a block",
        .work = "all cached blocks in use, as many made and freed again (theirs: a "
                "sixteenth); blocks looked at in search of one that can go",
-       .goal = OursAtMost(4),
+       .goal = OursAtMost(16),
        .counted = true},
       [&] { return absl::StatusOr<double>(our_steps(many)); },
       [&] { return absl::StatusOr<double>(their_steps(many)); });
