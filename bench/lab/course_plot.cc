@@ -89,9 +89,14 @@ Html CoursePlot(double memory_gib, const Run& run) {
                  "rounds; behind the end of the job, requests");
   for (const Stage& stage : run.stages) {
     const double x = x_of(static_cast<double>(stage.sample));
-    inside += Polyline({{x, kTop}, {x, kTop + kHeight}}, kAxis, 1) +
-              Text(std::max(kLeft + 30, x - 4), kTop - 8, "end",
-                   stage.name == "end" ? "job ended" : stage.name == "fill" ? "full" : "churned");
+    inside += Polyline({{x, kTop}, {x, kTop + kHeight}}, kAxis, 1);
+    // A round after the churn: its name is on the other side.
+    if (stage.name == "end") {
+      inside += Text(x + 4, kTop - 8, "start", "job ended");
+    } else {
+      inside += Text(std::max(kLeft + 30, x - 4), kTop - 8, "end",
+                     stage.name == "fill" ? "full" : "churned");
+    }
   }
   Html names = "In GiB:";
   for (const Shown& shown : kCourse) {
