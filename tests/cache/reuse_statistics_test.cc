@@ -55,6 +55,44 @@ TEST(ReuseStatistics, UnknownBlocksAreWorthLessAsTheyGrowOlder) {
   }
 }
 
+// Uses that nothing had led to expect, as after a change of the budget: in all bins, of kinds that none has entered.
+TEST(ReuseStatistics, WorthIsANumberWhateverIsCounted) {
+  ReuseStatistics reuse;
+  reuse.SetCapacity(kCapacity);
+  for (uint32_t i = 0; i < 50000; ++i) {
+    for (uint32_t bin = 1; bin < reuse.bins(); ++bin) reuse.CountReuse(kNew, bin);
+    reuse.Tick();
+  }
+  for (uint32_t bin = 0; bin < reuse.bins(); ++bin) {
+    // Of one block in one place there is no more than one use for each newcomer.
+    ASSERT_GE(reuse.Worth(kNew, bin), 0.0F) << bin;
+    ASSERT_LE(reuse.Worth(kNew, bin), 1.0F) << bin;
+  }
+  ReuseStatistics unknown;
+  unknown.SetCapacity(kCapacity);
+  EXPECT_GT(reuse.Worth(kNew, 1), unknown.Worth(kNew, 1));
+}
+
+TEST(ReuseStatistics, AnAgeWithinTheBurstIsTakenForTheFirstBehindIt) {
+  ReuseStatistics reuse;
+  reuse.SetCapacity(kCapacity);
+  EXPECT_EQ(reuse.BinOf(0), 1u);
+}
+
+TEST(ReuseStatistics, TheSameCapacityAgainForgetsNothing) {
+  ReuseStatistics once;
+  ReuseStatistics often;
+  once.SetCapacity(kCapacity);
+  for (int i = 0; i < 200; ++i) {
+    often.SetCapacity(kCapacity);
+    Learn(once, 100, 50);
+    Learn(often, 100, 50);
+  }
+  for (uint32_t bin = 0; bin < once.bins(); ++bin) {
+    ASSERT_EQ(once.Worth(kNew, bin), often.Worth(kNew, bin)) << bin;
+  }
+}
+
 // In a loop the block that has waited longest is worth most; once it is past its time, least.
 TEST(ReuseStatistics, InALoopWorthRisesUntilTheBlockIsDue) {
   ReuseStatistics reuse;
